@@ -1,0 +1,19 @@
+//! What a port implements: one object-safe, poll-based trait per noun. Core and alloc only.
+//!
+//! A capability is a value. Whoever holds it may use it, nobody else can name it, and an embedder
+//! grants one by handing it in. Nothing here knows a WASI dialect, a guest or a memory layout.
+//!
+//! Every trait takes `&self`: a capability may be shared by several guests, so an implementation
+//! guards its own state. A method called `poll_…` may answer [`Poll::Pending`](core::task::Poll)
+//! after arranging for the waker in its `Context` to be woken; every other method answers at once.
+//! What waits, waits on the capability that knows the answer, so a virtual clock can drive it and a
+//! trace can reproduce it.
+
+pub mod cli;
+pub mod clocks;
+mod code;
+pub mod filesystem;
+pub mod random;
+pub mod sockets;
+
+pub use code::Code;

@@ -1,0 +1,132 @@
+//! Every bound on what a program and its guest may use.
+
+/// What a program may ask for at load and a guest may use while it runs.
+///
+/// Every field is a hard bound, in the unit its documentation names. What passes a bound at load is
+/// refused with [`Error::limit_exceeded`](crate::Error::limit_exceeded); at run time an operation fails
+/// with what its specification has for that (`memory.grow` answers -1, a file system says there is
+/// no space), or the guest is ended by a [`Trap`](crate::Trap).
+///
+/// Start from [`mcu`](Self::mcu) or [`server`](Self::server) and set what differs:
+///
+/// ```
+/// use wasmote::Limits;
+/// let limits = Limits { memory_bytes: 16 << 20, ..Limits::server() };
+/// # assert!(limits.memory_bytes < Limits::server().memory_bytes);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a program's file. Bounds the time and memory that loading takes.
+    pub module_bytes: u32,
+    /// Bytes of host memory that loading may take, by a worst-case estimate made before anything is
+    /// allocated: see `engine/scan.rs` for its constants.
+    pub load_bytes: u64,
+    /// Function types.
+    pub types: u32,
+    /// Functions, imported ones included. An instance pays for each, whether it is called or not.
+    pub functions: u32,
+    /// Imports and exports together.
+    pub imports_exports: u32,
+    /// Globals.
+    pub globals: u32,
+    /// Data and element segments together.
+    pub segments: u32,
+    /// Locals of one function, parameters not counted. Calling a function zeroes them all.
+    pub frame_locals: u32,
+    /// Parameters and results of one function.
+    pub function_values: u32,
+    /// Bytes of all linear memories together.
+    pub memory_bytes: u64,
+    /// Linear memories.
+    pub memories: u32,
+    /// Elements of all tables together.
+    pub table_elements: u64,
+    /// Tables.
+    pub tables: u32,
+    /// Core instances.
+    pub instances: u32,
+    /// Bytes of a guest's value stack. Beyond it, the guest traps.
+    pub stack_bytes: u32,
+    /// Calls within calls, inside one guest. Beyond it, the guest traps.
+    pub call_depth: u32,
+    /// Calls from guest to host to guest. Each uses native stack: the bound is what makes that finite.
+    pub reentry_depth: u32,
+    /// Open descriptors and other handles, store-wide.
+    pub handles: u32,
+    /// Bytes that one host call may read from or write to guest memory.
+    pub host_call_bytes: u32,
+    /// Subscriptions of one poll.
+    pub poll_subscriptions: u32,
+    /// Bytes of one path.
+    pub path_bytes: u32,
+    /// Fuel that a guest runs on before it gives way to its host. Also bounds the native stack that
+    /// growing memory takes: see `manual::architecture`.
+    pub slice_fuel: u64,
+}
+
+impl Limits {
+    /// For a microcontroller with some hundred KiB of memory.
+    #[must_use]
+    pub const fn mcu() -> Self {
+        Self {
+            module_bytes: 256 << 10,
+            load_bytes: 512 << 10,
+            types: 1_000,
+            functions: 2_000,
+            imports_exports: 256,
+            globals: 256,
+            segments: 256,
+            frame_locals: 512,
+            function_values: 32,
+            memory_bytes: 128 << 10,
+            memories: 2,
+            table_elements: 1_000,
+            tables: 4,
+            instances: 16,
+            stack_bytes: 16 << 10,
+            call_depth: 200,
+            reentry_depth: 8,
+            handles: 64,
+            host_call_bytes: 16 << 10,
+            poll_subscriptions: 16,
+            path_bytes: 512,
+            slice_fuel: 5_000,
+        }
+    }
+
+    /// For a process with an operating system below it, many guests, and no trust in any of them.
+    #[must_use]
+    pub const fn server() -> Self {
+        Self {
+            module_bytes: 32 << 20,
+            load_bytes: 256 << 20,
+            types: 20_000,
+            functions: 100_000,
+            imports_exports: 10_000,
+            globals: 10_000,
+            segments: 100_000,
+            frame_locals: 50_000,
+            function_values: 128,
+            memory_bytes: 256 << 20,
+            memories: 100,
+            table_elements: 100_000,
+            tables: 100,
+            instances: 1_024,
+            stack_bytes: 1 << 20,
+            call_depth: 10_000,
+            reentry_depth: 64,
+            handles: 4_096,
+            host_call_bytes: 8 << 20,
+            poll_subscriptions: 1_024,
+            path_bytes: 4_096,
+            slice_fuel: 20_000,
+        }
+    }
+}
+
+impl Default for Limits {
+    /// [`Limits::server`].
+    fn default() -> Self {
+        Self::server()
+    }
+}
