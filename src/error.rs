@@ -72,6 +72,8 @@ pub enum Trap {
     StackOverflow,
     /// The whole budget of fuel is spent.
     OutOfFuel,
+    /// A function is too large for the interpreter to translate.
+    FunctionTooLarge,
     /// The host could not give memory it had granted.
     OutOfMemory,
     /// Guest and host called each other too deeply.
@@ -228,6 +230,7 @@ impl fmt::Display for Trap {
             Self::ConversionToInteger => "invalid conversion to integer",
             Self::StackOverflow => "call stack exhausted",
             Self::OutOfFuel => "all fuel consumed",
+            Self::FunctionTooLarge => "a function is too large for the interpreter",
             Self::OutOfMemory => "the host is out of memory",
             Self::ReentryDepth => "guest and host call each other too deeply",
             Self::HostCallBytes => "a host call moves too many bytes",

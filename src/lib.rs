@@ -3,14 +3,17 @@
 #![no_std]
 
 extern crate alloc;
-#[cfg(feature = "std")]
+#[cfg(any(feature = "std", test))]
 extern crate std;
 
+mod block_on;
 mod error;
 mod limits;
 
 pub mod backend;
 pub mod cap;
+pub mod engine;
 
+pub use block_on::block_on_with;
 pub use error::{Error, LimitExceeded, MissingImport, Trap};
 pub use limits::Limits;

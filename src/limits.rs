@@ -45,6 +45,8 @@ pub struct Limits {
     pub tables: u32,
     /// Core instances.
     pub instances: u32,
+    /// Bytes of host memory that core instances take besides memories and tables, by estimate.
+    pub instance_bytes: u64,
     /// Bytes of a guest's value stack. Beyond it, the guest traps.
     pub stack_bytes: u32,
     /// Calls within calls, inside one guest. Beyond it, the guest traps.
@@ -83,6 +85,7 @@ impl Limits {
             table_elements: 1_000,
             tables: 4,
             instances: 16,
+            instance_bytes: 128 << 10,
             stack_bytes: 16 << 10,
             call_depth: 200,
             reentry_depth: 8,
@@ -105,13 +108,14 @@ impl Limits {
             imports_exports: 10_000,
             globals: 10_000,
             segments: 100_000,
-            frame_locals: 50_000,
+            frame_locals: 30_000,
             function_values: 128,
             memory_bytes: 256 << 20,
             memories: 100,
             table_elements: 100_000,
             tables: 100,
             instances: 1_024,
+            instance_bytes: 64 << 20,
             stack_bytes: 1 << 20,
             call_depth: 10_000,
             reentry_depth: 64,

@@ -1,0 +1,170 @@
+//! The guest that called a host function, as that function sees it.
+
+use crate::{
+    Limits, Trap,
+    engine::{
+        Fault, HostCall, Interposer, Memory, PointerError, Signature, Writes,
+        fault::Suspended,
+        meter::{BYTES_PER_FUEL, ELEMENT_FUEL, HOST_CALL_FUEL},
+        store::{Data, set_counter},
+    },
+};
+use alloc::{boxed::Box, vec::Vec};
+use core::{
+    mem,
+    task::{Poll, Waker},
+};
+
+/// A guest that called a host function: its memory, its fuel, and what the host keeps for it.
+pub struct Caller<'a, T: 'static> {
+    pub(super) context: wasmi::StoreContextMut<'a, Data<T>>,
+}
+
+impl<T: 'static> Caller<'_, T> {
+    /// What the host keeps for this guest.
+    #[must_use]
+    pub fn data(&self) -> &T {
+        &self.context.data().user
+    }
+
+    /// What the host keeps for this guest, to change.
+    pub fn data_mut(&mut self) -> &mut T {
+        &mut self.context.data_mut().user
+    }
+
+    /// The bounds this guest runs under.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.context.data().limits
+    }
+
+    /// The guest's memory and what the host keeps for it, side by side.
+    ///
+    /// # Errors
+    ///
+    /// [`PointerError`] when the guest exports no memory called `memory`: it has nothing a pointer
+    /// could point to.
+    pub fn split(&mut self) -> Result<(Memory<'_>, &mut T), PointerError> {
+        let memory = self.context.data().memory.ok_or(PointerError)?;
+        let (bytes, data) = memory.data_and_store_mut(&mut self.context);
+        let written = if data.interposers.is_empty() { None } else { Some(&mut data.written) };
+        Ok((Memory::new(bytes, written), &mut data.user))
+    }
+
+    /// Fuel spent by this guest so far; 0 where it is not counted.
+    #[must_use]
+    pub fn fuel_spent(&self) -> u64 {
+        self.context.data().meter.spent(self.context.get_fuel().unwrap_or(0))
+    }
+
+    /// Charges `fuel` for work the host is about to do.
+    ///
+    /// # Errors
+    ///
+    /// [`Trap::OutOfFuel`] when the budget does not cover it: the budget is spent then, and the host
+    /// function must not do the work.
+    pub fn charge(&mut self, fuel: u64) -> Result<(), Fault> {
+        if !self.context.data().meter.is_on() {
+            return Ok(());
+        }
+        let counter = self.context.get_fuel().unwrap_or(0);
+        let (counter, charged) = self.context.data_mut().meter.charge(counter, fuel);
+        set_counter(&mut self.context, counter);
+        Ok(charged?)
+    }
+
+    /// Charges for walking `count` elements of a list the guest wrote.
+    ///
+    /// # Errors
+    ///
+    /// As [`charge`](Self::charge).
+    pub fn charge_elements(&mut self, count: u32) -> Result<(), Fault> {
+        self.charge(u64::from(count).saturating_mul(ELEMENT_FUEL))
+    }
+
+    /// Charges for moving `count` bytes into or out of guest memory, and counts them against
+    /// [`Limits::host_call_bytes`].
+    ///
+    /// # Errors
+    ///
+    /// [`Trap::HostCallBytes`] when this host call moved more than that; as [`charge`](Self::charge).
+    pub fn charge_bytes(&mut self, count: u32) -> Result<(), Fault> {
+        let data = self.context.data_mut();
+        data.host_call_bytes = data.host_call_bytes.saturating_add(count);
+        if data.host_call_bytes > data.limits.host_call_bytes {
+            return Err(Trap::HostCallBytes.into());
+        }
+        self.charge(u64::from(count) / BYTES_PER_FUEL)
+    }
+
+    /// The start of a host call: pays its base price and tells those who watch.
+    pub(super) fn begin(
+        &mut self,
+        signature: &'static Signature,
+        arguments: &[u64],
+    ) -> Result<(), wasmi::Error> {
+        self.context.data_mut().host_call_bytes = 0;
+        if !self.context.data().interposers.is_empty() {
+            self.watch(signature, arguments, |interposer, at, call, _| interposer.host_call(at, call));
+        }
+        self.charge(HOST_CALL_FUEL).map_err(Fault::into_wasmi)
+    }
+
+    /// The end of a host call: tells those who watch, and makes a fault what wasmi carries out.
+    pub(super) fn end(
+        &mut self,
+        signature: &'static Signature,
+        arguments: &[u64],
+        result: Result<Option<u64>, Fault>,
+    ) {
+        if !self.context.data().interposers.is_empty() {
+            self.watch(signature, arguments, |interposer, at, call, writes| {
+                interposer.host_return(at, call, result, writes);
+            });
+            self.context.data_mut().written.clear();
+        }
+    }
+
+    /// A host call that has to wait: tells those who watch, and answers what wasmi carries out.
+    #[cold]
+    pub(super) fn wait(&mut self, signature: &'static Signature, arguments: &[u64]) -> wasmi::Error {
+        if !self.context.data().interposers.is_empty() {
+            self.watch(signature, arguments, |interposer, at, call, _| interposer.host_wait(at, call));
+        }
+        wasmi::Error::host(Suspended)
+    }
+
+    /// Runs `poll` with the waker of the task that drives this guest.
+    pub(super) fn with_waker<R>(&mut self, poll: impl FnOnce(&mut Self, &Waker) -> Poll<R>) -> Poll<R> {
+        let waker = mem::replace(&mut self.context.data_mut().waker, Waker::noop().clone());
+        let result = poll(self, &waker);
+        self.context.data_mut().waker = waker;
+        result
+    }
+
+    /// Hands each interposer the call as it stands. They are moved out for it, because they are shown the
+    /// memory that lies in the same store.
+    #[cold]
+    fn watch(
+        &mut self,
+        signature: &'static Signature,
+        arguments: &[u64],
+        mut tell: impl FnMut(&mut dyn Interposer, u64, &HostCall<'_>, &Writes<'_>),
+    ) {
+        let at_fuel = self.fuel_spent();
+        let mut interposers: Vec<Box<dyn Interposer>> = mem::take(&mut self.context.data_mut().interposers);
+        let written = mem::take(&mut self.context.data_mut().written);
+        let memory = match self.context.data().memory {
+            Some(memory) => memory.data(&self.context),
+            None => &[],
+        };
+        let call = HostCall { signature, arguments, memory };
+        let writes = Writes { ranges: &written, memory };
+        for interposer in &mut interposers {
+            tell(&mut **interposer, at_fuel, &call, &writes);
+        }
+        let data = self.context.data_mut();
+        data.interposers = interposers;
+        data.written = written;
+    }
+}

@@ -1,0 +1,216 @@
+//! Functions a host offers to guests: how Rust functions become imports.
+
+use crate::engine::{Caller, Fault, Signature, Store, activation::Pending, store::Data};
+use alloc::boxed::Box;
+use core::task::{Context, Poll};
+
+/// A host function over guests of data `T`, ready to be imported.
+///
+/// Made by [`now`](Self::now)-like constructors through the `bind_…` functions of this module, each for one number of
+/// parameters. A dialect keeps a static table of them.
+pub struct HostFunction<T: 'static> {
+    /// What it is called and how its arguments read.
+    pub signature: Signature,
+    /// Makes the function in a store: one of the `bind_…` functions, applied to the Rust function.
+    pub bind: fn(&'static HostFunction<T>, &mut Store<T>) -> Bound,
+}
+
+/// A host function as an item of a store.
+pub struct Bound(wasmi::Func);
+
+impl<T: Send + 'static> HostFunction<T> {
+    pub(super) fn bind(&'static self, store: &mut Store<T>) -> wasmi::Func {
+        (self.bind)(self, store).0
+    }
+}
+
+/// Finds the host function for an import.
+pub trait Resolver<T: 'static> {
+    /// The function that `name` of `module` stands for, if there is one.
+    fn resolve(&self, module: &str, name: &str) -> Option<&'static HostFunction<T>>;
+}
+
+/// A core value as a Rust parameter.
+pub trait HostParam: wasmi::WasmTy + Copy + Send + 'static {
+    /// Its bits, in the low end.
+    fn bits(self) -> u64;
+}
+
+impl HostParam for u32 {
+    fn bits(self) -> u64 {
+        u64::from(self)
+    }
+}
+
+impl HostParam for u64 {
+    fn bits(self) -> u64 {
+        self
+    }
+}
+
+impl HostParam for i64 {
+    fn bits(self) -> u64 {
+        self.cast_unsigned()
+    }
+}
+
+/// What a host function answers: nothing, or one core value.
+pub trait HostResult: Sized + 'static {
+    /// The core type it becomes: `()`, `u32` or `u64`.
+    type Raw: RawResult;
+
+    /// The core value.
+    fn into_raw(self) -> Self::Raw;
+}
+
+/// A core result in wasmi's own terms.
+pub trait RawResult: Copy + 'static {
+    /// What wasmi takes from a function that may fail.
+    type Ret: wasmi::WasmRet;
+    /// The result in that form.
+    fn ret(result: Result<Self, wasmi::Error>) -> Self::Ret;
+    /// Its bits, if it is a value at all.
+    fn bits(self) -> Option<u64>;
+    /// It as a value to resume a suspended guest with.
+    fn value(self) -> Option<wasmi::Val>;
+}
+
+impl RawResult for () {
+    type Ret = Result<Self, wasmi::Error>;
+
+    fn ret(result: Self::Ret) -> Self::Ret {
+        result
+    }
+
+    fn bits(self) -> Option<u64> {
+        None
+    }
+
+    fn value(self) -> Option<wasmi::Val> {
+        None
+    }
+}
+
+impl RawResult for u32 {
+    type Ret = Result<Self, wasmi::Error>;
+
+    fn ret(result: Self::Ret) -> Self::Ret {
+        result
+    }
+
+    fn bits(self) -> Option<u64> {
+        Some(u64::from(self))
+    }
+
+    fn value(self) -> Option<wasmi::Val> {
+        Some(wasmi::Val::I32(self.cast_signed()))
+    }
+}
+
+impl RawResult for u64 {
+    type Ret = Result<Self, wasmi::Error>;
+
+    fn ret(result: Self::Ret) -> Self::Ret {
+        result
+    }
+
+    fn bits(self) -> Option<u64> {
+        Some(self)
+    }
+
+    fn value(self) -> Option<wasmi::Val> {
+        Some(wasmi::Val::I64(self.cast_signed()))
+    }
+}
+
+macro_rules! own_raw {
+    ($($ty:ty),*) => {
+        $(impl HostResult for $ty {
+            type Raw = $ty;
+
+            fn into_raw(self) -> $ty {
+                self
+            }
+        })*
+    };
+}
+own_raw!((), u32, u64);
+
+macro_rules! bind {
+    ($now:ident $poll:ident $($param:ident $ty:ident),*) => {
+        /// Binds a host function that answers at once.
+        pub fn $now<T: Send + 'static, $($ty: HostParam,)* R: HostResult>(
+            this: &'static HostFunction<T>,
+            store: &mut Store<T>,
+            function: fn(&mut Caller<'_, T> $(, $ty)*) -> Result<R, Fault>,
+        ) -> Bound {
+            Bound(wasmi::Func::wrap(
+                &mut store.inner,
+                move |mut caller: wasmi::Caller<'_, Data<T>> $(, $param: $ty)*| -> <R::Raw as RawResult>::Ret {
+                    let arguments = [$($param.bits()),*];
+                    let mut caller = Caller { context: wasmi::AsContextMut::as_context_mut(&mut caller) };
+                    R::Raw::ret(caller.begin(&this.signature, &arguments).and_then(|()| {
+                        let result = function(&mut caller $(, $param)*).map(R::into_raw);
+                        finish(&mut caller, &this.signature, &arguments, result)
+                    }))
+                },
+            ))
+        }
+
+        /// Binds a host function that may wait: it is called again with the same arguments until it
+        /// is ready.
+        pub fn $poll<T: Send + 'static, $($ty: HostParam,)* R: HostResult>(
+            this: &'static HostFunction<T>,
+            store: &mut Store<T>,
+            function: fn(&mut Caller<'_, T>, &mut Context<'_> $(, $ty)*) -> Poll<Result<R, Fault>>,
+        ) -> Bound {
+            Bound(wasmi::Func::wrap(
+                &mut store.inner,
+                move |mut caller: wasmi::Caller<'_, Data<T>> $(, $param: $ty)*| -> <R::Raw as RawResult>::Ret {
+                    let arguments = [$($param.bits()),*];
+                    let mut caller = Caller { context: wasmi::AsContextMut::as_context_mut(&mut caller) };
+                    R::Raw::ret(caller.begin(&this.signature, &arguments).and_then(|()| {
+                        let poll = caller.with_waker(|caller, waker| {
+                            function(caller, &mut Context::from_waker(waker) $(, $param)*)
+                        });
+                        if let Poll::Ready(result) = poll {
+                            return finish(&mut caller, &this.signature, &arguments, result.map(R::into_raw));
+                        }
+                        let again: Pending<T> = Box::new(move |caller, cx| {
+                            let arguments = [$($param.bits()),*];
+                            let Poll::Ready(result) = function(caller, cx $(, $param)*) else {
+                                return Poll::Pending;
+                            };
+                            let result = result.map(R::into_raw);
+                            caller.end(&this.signature, &arguments, result.map(RawResult::bits));
+                            Poll::Ready(result.map(RawResult::value))
+                        });
+                        caller.context.data_mut().pending = Some(again);
+                        Err(caller.wait(&this.signature, &arguments))
+                    }))
+                },
+            ))
+        }
+    };
+}
+
+fn finish<T: 'static, R: RawResult>(
+    caller: &mut Caller<'_, T>,
+    signature: &'static Signature,
+    arguments: &[u64],
+    result: Result<R, Fault>,
+) -> Result<R, wasmi::Error> {
+    caller.end(signature, arguments, result.map(RawResult::bits));
+    result.map_err(Fault::into_wasmi)
+}
+
+bind!(now0 poll0);
+bind!(now1 poll1 a A);
+bind!(now2 poll2 a A, b B);
+bind!(now3 poll3 a A, b B, c C);
+bind!(now4 poll4 a A, b B, c C, d D);
+bind!(now5 poll5 a A, b B, c C, d D, e E);
+bind!(now6 poll6 a A, b B, c C, d D, e E, f F);
+bind!(now7 poll7 a A, b B, c C, d D, e E, f F, g G);
+bind!(now8 poll8 a A, b B, c C, d D, e E, f F, g G, h H);
+bind!(now9 poll9 a A, b B, c C, d D, e E, f F, g G, h H, i I);

@@ -1,0 +1,45 @@
+//! The engine room: core WebAssembly on wasmi. The only code that names the interpreter.
+//!
+//! Read it in this order: [`scan`] looks at a module's bytes before anything is allocated, `rewrite`
+//! makes the few edits that let it be metered and started soundly, `module` has wasmi validate it.
+//! A `store` is one guest's world: its [`meter`](meter::Meter) of fuel and its
+//! [`budget`](budget::Budget) of memory. Guests call out through a [`Caller`] to a [`HostFunction`]; hosts call
+//! in through an [`Activation`](activation::Activation), which can stop wherever a host function waits
+//! or a slice of fuel ends, and go on later. Everything that enters a guest passes `caller` and
+//! `memory`, where an [`Interposer`] can watch it.
+//!
+//! Nothing here knows a WASI interface or a component.
+
+mod activation;
+mod budget;
+mod call;
+mod caller;
+mod describe;
+mod fault;
+pub mod host_function;
+mod interpose;
+mod memory;
+mod meter;
+mod module;
+mod rewrite;
+mod scan;
+mod store;
+mod trace;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use activation::{Activation, Step};
+pub(crate) use call::Call;
+pub use caller::Caller;
+pub use describe::{Kind, Param, Signature};
+pub use fault::Fault;
+pub use host_function::{HostFunction, HostParam, HostResult, Resolver};
+pub use interpose::{Accounting, HostCall, Interposer, Stats, Writes};
+pub use memory::{Memory, PointerError};
+pub use meter::Metering;
+pub use module::{Engine, Module};
+pub use scan::Outline;
+pub use store::Store;
+pub use trace::Tracer;
+pub(crate) use wasmi::{Instance, Val, ValType};

@@ -1,0 +1,129 @@
+//! Loaded code: the interpreter's engine, and modules compiled in it.
+
+use crate::{
+    Error, Limits,
+    engine::{
+        Metering, Outline,
+        fault::load_error,
+        meter, rewrite,
+        scan::{self, Format, START},
+        store::type_text,
+    },
+};
+use alloc::{string::String, vec::Vec};
+
+/// An interpreter, configured. It keeps every module it compiled until it is dropped, so each program
+/// has one of its own.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    pub(super) inner: wasmi::Engine,
+    metering: Metering,
+    limits: Limits,
+}
+
+impl Engine {
+    /// An engine for programs under `limits`.
+    #[must_use]
+    pub fn new(metering: Metering, limits: &Limits) -> Self {
+        let mut config = wasmi::Config::default();
+        let size = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
+        config
+            .compilation_mode(wasmi::CompilationMode::LazyTranslation)
+            .fuel_cost(wasmi::CustomFuelCosts {
+                bytes_copied_per_fuel: 64,
+                fuel_per_bytes_translated: 0,
+                fuel_per_bytes_validated: 0,
+            })
+            .set_max_recursion_depth(size(limits.call_depth))
+            .set_max_stack_height(size(limits.stack_bytes).max(STACK_BYTES_MIN))
+            .set_min_stack_height(STACK_BYTES_MIN)
+            .ignore_custom_sections(true)
+            .allow_start_fn(false);
+        meter::configure(&mut config, metering);
+        Self { inner: wasmi::Engine::new(&config), metering, limits: *limits }
+    }
+
+    /// Whether code of this engine counts fuel.
+    #[must_use]
+    pub fn metering(&self) -> Metering {
+        self.metering
+    }
+
+    /// The bounds its programs were loaded under.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+}
+
+/// What a guest's value stack begins with, in bytes.
+const STACK_BYTES_MIN: usize = 1_000;
+
+/// A validated core module.
+#[derive(Clone, Debug)]
+pub struct Module {
+    pub(super) inner: wasmi::Module,
+    outline: Outline,
+}
+
+impl Module {
+    /// Loads a core module.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are malformed or invalid, pass a limit, or need what the interpreter does not
+    /// implement.
+    pub fn load(engine: &Engine, bytes: &[u8]) -> Result<Self, Error> {
+        if scan::format(bytes)? != Format::Module {
+            return Err(Error::malformed("it is a component where a core module is expected", Some(4)));
+        }
+        let outline = Outline::of(bytes, &engine.limits)?;
+        let bytes = rewrite::rewrite(bytes, &outline, &engine.limits)?;
+        let inner = wasmi::Module::new(&engine.inner, &bytes).map_err(|error| load_error(&error))?;
+        let module = Self { inner, outline };
+        module.check_start()?;
+        Ok(module)
+    }
+
+    /// What it declares, by count and size.
+    #[must_use]
+    pub fn outline(&self) -> &Outline {
+        &self.outline
+    }
+
+    /// The export that must be called first, if the module has a start function.
+    #[must_use]
+    pub fn start(&self) -> Option<&'static str> {
+        self.outline.start.map(|_| START)
+    }
+
+    /// Each import: module, name, and how its type reads.
+    pub fn imports(&self) -> impl Iterator<Item = (&str, &str, String)> {
+        self.inner.imports().map(|import| (import.module(), import.name(), type_text(import.ty())))
+    }
+
+    /// Each export: name, and how its type reads.
+    pub fn exports(&self) -> impl Iterator<Item = (&str, String)> {
+        let exports =
+            self.inner.exports().filter(|export| export.name() != START || self.outline.start.is_none());
+        exports.map(|export| (export.name(), type_text(export.ty())))
+    }
+
+    /// The parameter types of the exported function `name`, if there is one.
+    pub(crate) fn function_params(&self, name: &str) -> Option<Vec<wasmi::ValType>> {
+        match self.inner.get_export(name)? {
+            wasmi::ExternType::Func(ty) => Some(ty.params().to_vec()),
+            _ => None,
+        }
+    }
+
+    /// The validator saw the start function as an export only, so its type is checked here (core
+    /// specification, 3.4.9: no parameters, no results).
+    fn check_start(&self) -> Result<(), Error> {
+        let Some(name) = self.start() else { return Ok(()) };
+        match self.inner.get_export(name) {
+            Some(wasmi::ExternType::Func(ty)) if ty.params().is_empty() && ty.results().is_empty() => Ok(()),
+            _ => Err(Error::malformed("its start function takes parameters or has results", None)),
+        }
+    }
+}

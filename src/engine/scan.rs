@@ -1,0 +1,431 @@
+//! A first look at a core module's bytes, before anything is allocated for them.
+//!
+//! One pass counts what the module declares, checks it against [`Limits`], and estimates what loading
+//! it will take. It does not validate: whatever it does not need to understand it leaves to the
+//! interpreter's validator. The binary format is the WebAssembly core specification's, chapter 5.
+
+use crate::{Error, Limits};
+use core::ops::Range;
+
+/// What a module declares, by count and size.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outline {
+    /// Function types.
+    pub types: u32,
+    /// Imports.
+    pub imports: u32,
+    /// Exports.
+    pub exports: u32,
+    /// Functions, imported ones included.
+    pub functions: u32,
+    /// Globals defined here.
+    pub globals: u32,
+    /// Linear memories, imported ones included.
+    pub memories: u32,
+    /// Bytes that the memories defined here begin with.
+    pub memory_bytes: u64,
+    /// Tables, imported ones included.
+    pub tables: u32,
+    /// Elements that the tables defined here begin with.
+    pub table_elements: u64,
+    /// Data and element segments.
+    pub segments: u32,
+    /// Bytes of all segments.
+    pub segment_bytes: u64,
+    /// Bytes of all function bodies.
+    pub code_bytes: u32,
+    /// The most locals that one function has, parameters not counted.
+    pub frame_locals_max: u32,
+    /// Fuel for zeroing locals, over what [`rewrite`](super::rewrite) must add to bodies.
+    pub(super) locals_priced: u64,
+    /// The most that one body nests blocks, from above.
+    blocks_max: u32,
+    /// The index of the start function.
+    pub(super) start: Option<u32>,
+    /// Whether an export goes by the name that a start function will be given.
+    pub(super) exports_start_name: bool,
+}
+
+/// The name a start function is exported under, so that it can be run like any other call.
+pub(super) const START: &str = "wasmote:start";
+/// Locals of a function that are zeroed for its call's own price.
+pub(super) const LOCALS_FREE: u32 = 32;
+/// Locals beyond those that are zeroed for one unit of fuel.
+pub(super) const LOCALS_PER_FUEL: u32 = 8;
+
+/// The eight bytes that every core module begins with.
+const HEADER: [u8; 8] = *b"\0asm\x01\0\0\0";
+
+/// What bytes are, by their first eight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// A core module.
+    Module,
+    /// A component (component-model `Binary.md`: version 0x0d, layer 1).
+    Component,
+}
+
+/// Tells a core module from a component.
+pub(crate) fn format(bytes: &[u8]) -> Result<Format, Error> {
+    let Some((magic, rest)) = bytes.split_first_chunk::<4>() else {
+        return Err(Error::malformed("the file is too short", Some(bytes.len())));
+    };
+    if magic != b"\0asm" {
+        return Err(Error::malformed("it does not begin with `\\0asm`", Some(0)));
+    }
+    match rest.first_chunk::<4>() {
+        Some([1, 0, 0, 0]) => Ok(Format::Module),
+        Some([0x0d, 0, 1, 0]) => Ok(Format::Component),
+        Some(_) => Err(Error::malformed("its version is unknown", Some(4))),
+        None => Err(Error::malformed("the file is too short", Some(bytes.len()))),
+    }
+}
+
+/// One section: its id, and the range of its contents.
+pub(super) struct Section {
+    pub(super) id: u8,
+    pub(super) contents: Range<usize>,
+}
+
+/// The sections of a module, in order.
+pub(super) fn sections(bytes: &[u8]) -> impl Iterator<Item = Result<Section, Error>> + '_ {
+    let mut cursor = Cursor { bytes, at: HEADER.len() };
+    core::iter::from_fn(move || {
+        if cursor.is_at_end() {
+            return None;
+        }
+        let section = cursor.section();
+        if section.is_err() {
+            cursor.at = bytes.len();
+        }
+        Some(section)
+    })
+}
+
+impl Outline {
+    /// Looks through `bytes`, which begin as a core module.
+    ///
+    /// # Errors
+    ///
+    /// When a count or size passes its limit, when a section lies about its size, and when a proposal
+    /// is used that the interpreter does not implement.
+    pub(crate) fn of(bytes: &[u8], limits: &Limits) -> Result<Self, Error> {
+        let length = bytes.len() as u64;
+        check("module_bytes", length, u64::from(limits.module_bytes))?;
+        let mut outline = Self::default();
+        for section in sections(bytes) {
+            let Section { id, contents } = section?;
+            let mut cursor = Cursor { bytes: &bytes[..contents.end], at: contents.start };
+            match id {
+                1 => outline.types(&mut cursor, limits)?,
+                2 => outline.imports(&mut cursor)?,
+                3 => outline.functions = outline.functions.saturating_add(cursor.u32()?),
+                4 => outline.tables(&mut cursor)?,
+                5 => outline.memories(&mut cursor)?,
+                6 => outline.globals = cursor.u32()?,
+                7 => outline.exports(&mut cursor)?,
+                8 => outline.start = Some(cursor.u32()?),
+                9 | 11 => outline.segments(&mut cursor)?,
+                10 => outline.code(&mut cursor, limits)?,
+                13 => return Err(unsupported("exception handling")),
+                _ => {}
+            }
+            outline.check(limits)?;
+        }
+        check("load_bytes", outline.load_bytes(length), limits.load_bytes)?;
+        Ok(outline)
+    }
+
+    /// What loading may take of host memory, from above. The constants were measured on 64-bit hosts
+    /// (`tests/load_memory.rs` holds them): a validator's and a translator's worst cases by kind.
+    #[must_use]
+    pub fn load_bytes(&self, module_bytes: u64) -> u64 {
+        const PER_BLOCK: u64 = 168;
+        const PER_FUNCTION: u64 = 96;
+        const PER_TYPE: u64 = 256;
+        const PER_NAME: u64 = 192;
+        const PER_SEGMENT: u64 = 96;
+        let each = |count: u32, bytes: u64| u64::from(count).saturating_mul(bytes);
+        (module_bytes.saturating_mul(2))
+            .saturating_add(each(self.blocks_max, PER_BLOCK))
+            .saturating_add(each(self.functions, PER_FUNCTION))
+            .saturating_add(each(self.types, PER_TYPE))
+            .saturating_add(each(self.imports.saturating_add(self.exports), PER_NAME))
+            .saturating_add(each(self.segments, PER_SEGMENT))
+            .saturating_add(each(self.globals, PER_NAME))
+            .saturating_add(self.locals_priced.saturating_mul(8))
+    }
+
+    /// What one instance takes of host memory besides its memories and tables, from above.
+    #[must_use]
+    pub fn instance_bytes(&self) -> u64 {
+        let each = |count: u32, bytes: u64| u64::from(count).saturating_mul(bytes);
+        1_024u64
+            .saturating_add(each(self.functions, 64))
+            .saturating_add(each(self.globals, 64))
+            .saturating_add(each(self.exports, 128))
+            .saturating_add(each(self.segments, 48))
+            .saturating_add(each(self.memories.saturating_add(self.tables), 128))
+    }
+
+    fn check(&self, limits: &Limits) -> Result<(), Error> {
+        let checks = [
+            ("types", u64::from(self.types), u64::from(limits.types)),
+            ("functions", u64::from(self.functions), u64::from(limits.functions)),
+            (
+                "imports_exports",
+                u64::from(self.imports) + u64::from(self.exports),
+                u64::from(limits.imports_exports),
+            ),
+            ("globals", u64::from(self.globals), u64::from(limits.globals)),
+            ("memories", u64::from(self.memories), u64::from(limits.memories)),
+            ("memory_bytes", self.memory_bytes, limits.memory_bytes),
+            ("tables", u64::from(self.tables), u64::from(limits.tables)),
+            ("table_elements", self.table_elements, limits.table_elements),
+            ("segments", u64::from(self.segments), u64::from(limits.segments)),
+        ];
+        checks.into_iter().try_for_each(|(limit, asked, allowed)| check(limit, asked, allowed))
+    }
+
+    fn types(&mut self, cursor: &mut Cursor<'_>, limits: &Limits) -> Result<(), Error> {
+        self.types = cursor.u32()?;
+        check("types", u64::from(self.types), u64::from(limits.types))?;
+        for _ in 0..self.types {
+            match cursor.u8()? {
+                0x60 => {}
+                0x4e | 0x4f | 0x50 | 0x5e | 0x5f => return Err(unsupported("garbage collection")),
+                _ => return Err(cursor.malformed("a type of unknown form")),
+            }
+            for _ in 0..2 {
+                let values = cursor.u32()?;
+                check("function_values", u64::from(values), u64::from(limits.function_values))?;
+                (0..values).try_for_each(|_| cursor.value_type())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn imports(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Error> {
+        self.imports = cursor.u32()?;
+        for _ in 0..self.imports {
+            cursor.name()?;
+            cursor.name()?;
+            match cursor.u8()? {
+                0 => {
+                    cursor.u32()?;
+                    self.functions = self.functions.saturating_add(1);
+                }
+                1 => {
+                    cursor.value_type()?;
+                    cursor.limits()?;
+                    self.tables = self.tables.saturating_add(1);
+                }
+                2 => {
+                    cursor.limits()?;
+                    self.memories = self.memories.saturating_add(1);
+                }
+                3 => {
+                    cursor.value_type()?;
+                    cursor.u8()?;
+                }
+                4 => return Err(unsupported("exception handling")),
+                _ => return Err(cursor.malformed("an import of unknown kind")),
+            }
+        }
+        Ok(())
+    }
+
+    fn tables(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Error> {
+        let count = cursor.u32()?;
+        self.tables = self.tables.saturating_add(count);
+        for _ in 0..count {
+            if cursor.peek() == Some(0x40) {
+                return Err(unsupported("tables with initial values"));
+            }
+            cursor.value_type()?;
+            let (elements, _) = cursor.limits()?;
+            self.table_elements = self.table_elements.saturating_add(elements);
+        }
+        Ok(())
+    }
+
+    fn memories(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Error> {
+        let count = cursor.u32()?;
+        self.memories = self.memories.saturating_add(count);
+        for _ in 0..count {
+            let (pages, page_bytes) = cursor.limits()?;
+            self.memory_bytes = self.memory_bytes.saturating_add(pages.saturating_mul(page_bytes));
+        }
+        Ok(())
+    }
+
+    fn exports(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Error> {
+        self.exports = cursor.u32()?;
+        for _ in 0..self.exports {
+            self.exports_start_name |= cursor.name()? == START.as_bytes();
+            cursor.u8()?;
+            cursor.u32()?;
+        }
+        Ok(())
+    }
+
+    fn segments(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Error> {
+        self.segments = self.segments.saturating_add(cursor.u32()?);
+        self.segment_bytes = self.segment_bytes.saturating_add(cursor.rest().len() as u64);
+        Ok(())
+    }
+
+    fn code(&mut self, cursor: &mut Cursor<'_>, limits: &Limits) -> Result<(), Error> {
+        for _ in 0..cursor.u32()? {
+            let body = cursor.body()?;
+            check("frame_locals", body.locals, u64::from(limits.frame_locals))?;
+            let locals = u32::try_from(body.locals).unwrap_or(u32::MAX);
+            self.frame_locals_max = self.frame_locals_max.max(locals);
+            self.locals_priced = self.locals_priced.saturating_add(u64::from(locals_fuel(locals)));
+            let code = &cursor.bytes[body.code.clone()];
+            self.code_bytes = self.code_bytes.saturating_add(u32::try_from(code.len()).unwrap_or(u32::MAX));
+            // An opcode that opens a block is one of these bytes; not each of these bytes is one.
+            let blocks = code.iter().filter(|byte| matches!(byte, 0x02..=0x04)).count();
+            self.blocks_max = self.blocks_max.max(u32::try_from(blocks).unwrap_or(u32::MAX));
+        }
+        Ok(())
+    }
+}
+
+/// Fuel to add to a call of a function with this many locals.
+pub(super) fn locals_fuel(locals: u32) -> u32 {
+    locals.saturating_sub(LOCALS_FREE).div_ceil(LOCALS_PER_FUEL)
+}
+
+fn check(limit: &'static str, asked: u64, allowed: u64) -> Result<(), Error> {
+    if asked > allowed { Err(Error::limit(limit, asked, allowed)) } else { Ok(()) }
+}
+
+fn unsupported(proposal: &'static str) -> Error {
+    Error::unsupported(proposal, "the interpreter does not implement it")
+}
+
+/// A place in the bytes of a module.
+pub(super) struct Cursor<'a> {
+    pub(super) bytes: &'a [u8],
+    pub(super) at: usize,
+}
+
+/// One function body.
+pub(super) struct Body {
+    /// How many locals it declares.
+    pub(super) locals: u64,
+    /// Its declarations of locals.
+    pub(super) declarations: Range<usize>,
+    /// Its instructions.
+    pub(super) code: Range<usize>,
+}
+
+impl<'a> Cursor<'a> {
+    fn malformed(&self, reason: &str) -> Error {
+        Error::malformed(reason, Some(self.at))
+    }
+
+    pub(super) fn is_at_end(&self) -> bool {
+        self.at >= self.bytes.len()
+    }
+
+    pub(super) fn rest(&self) -> &'a [u8] {
+        self.bytes.get(self.at..).unwrap_or(&[])
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn u8(&mut self) -> Result<u8, Error> {
+        let byte = self.peek().ok_or_else(|| self.malformed("unexpected end"))?;
+        self.at += 1;
+        Ok(byte)
+    }
+
+    /// An unsigned LEB128 number of at most `bits` bits (core specification, 5.2.2).
+    fn leb128(&mut self, bits: u32) -> Result<u64, Error> {
+        let mut value = 0;
+        for shift in (0..bits).step_by(7) {
+            let byte = self.u8()?;
+            let low = u64::from(byte & 0x7f);
+            if bits - shift < 7 && low >> (bits - shift) != 0 {
+                return Err(self.malformed("integer too large"));
+            }
+            value |= low << shift;
+            if byte & 0x80 == 0 {
+                return Ok(value);
+            }
+        }
+        Err(self.malformed("integer representation too long"))
+    }
+
+    pub(super) fn u32(&mut self) -> Result<u32, Error> {
+        let value = self.leb128(32)?;
+        u32::try_from(value).map_err(|_| self.malformed("integer too large"))
+    }
+
+    fn section(&mut self) -> Result<Section, Error> {
+        let id = self.u8()?;
+        let contents = self.sized()?;
+        Ok(Section { id, contents })
+    }
+
+    /// A length and that many bytes.
+    fn sized(&mut self) -> Result<Range<usize>, Error> {
+        let length = self.u32()?;
+        let start = self.at;
+        let end = usize::try_from(length).ok().and_then(|length| start.checked_add(length));
+        match end.filter(|end| *end <= self.bytes.len()) {
+            Some(end) => {
+                self.at = end;
+                Ok(start..end)
+            }
+            None => Err(self.malformed("a length reaches past the end")),
+        }
+    }
+
+    fn name(&mut self) -> Result<&'a [u8], Error> {
+        let range = self.sized()?;
+        Ok(&self.bytes[range])
+    }
+
+    fn value_type(&mut self) -> Result<(), Error> {
+        match self.u8()? {
+            0x7b..=0x7f | 0x6f | 0x70 => Ok(()),
+            0x63 | 0x64 => Err(unsupported("typed function references")),
+            0x69 | 0x74 => Err(unsupported("exception handling")),
+            0x65..=0x68 | 0x6a..=0x6e | 0x71..=0x73 => Err(unsupported("garbage collection")),
+            _ => Err(self.malformed("an unknown value type")),
+        }
+    }
+
+    /// The limits of a memory or table: its minimum, and the bytes of a page.
+    fn limits(&mut self) -> Result<(u64, u64), Error> {
+        let flags = self.u8()?;
+        if flags & 0x02 != 0 {
+            return Err(unsupported("threads and shared memory"));
+        }
+        let minimum = self.leb128(64)?;
+        if flags & 0x01 != 0 {
+            self.leb128(64)?;
+        }
+        let page_bytes = match flags & 0x08 {
+            0 => 1 << 16,
+            _ => 1u64.checked_shl(self.u32()?).unwrap_or(u64::MAX),
+        };
+        Ok((minimum, page_bytes))
+    }
+
+    pub(super) fn body(&mut self) -> Result<Body, Error> {
+        let range = self.sized()?;
+        let mut body = Cursor { bytes: &self.bytes[..range.end], at: range.start };
+        let mut locals = 0u64;
+        for _ in 0..body.u32()? {
+            locals = locals.saturating_add(u64::from(body.u32()?));
+            body.value_type()?;
+        }
+        Ok(Body { locals, declarations: range.start..body.at, code: body.at..range.end })
+    }
+}

@@ -1,0 +1,255 @@
+//! One guest's world: its instances, its memory, its fuel, and the data its host keeps for it.
+
+use crate::{
+    Error, Limits, Trap,
+    engine::{
+        Caller, Engine, Fault, Interposer, Metering, Module, Resolver,
+        activation::Pending,
+        budget::Budget,
+        fault::load_error,
+        memory::Range,
+        meter::{self, BYTES_PER_FUEL, Meter, TRANSLATION_FUEL_PER_BYTE},
+    },
+    error::MissingImport,
+};
+use alloc::{boxed::Box, format, string::ToString, vec::Vec};
+use core::task::Waker;
+
+/// A guest's world. Everything in it is freed when it is dropped, and nothing before.
+///
+/// `T` is what the host keeps for this guest; host functions reach it through their
+/// [`Caller`](super::Caller).
+pub struct Store<T: 'static> {
+    pub(super) inner: wasmi::Store<Data<T>>,
+}
+
+/// What a store holds besides what wasmi keeps in it.
+pub(super) struct Data<T: 'static> {
+    pub(super) user: T,
+    pub(super) limits: Limits,
+    pub(super) meter: Meter,
+    pub(super) budget: Budget,
+    /// The memory of the guest, for host functions that take pointers.
+    pub(super) memory: Option<wasmi::Memory>,
+    /// Wakes the task that drives the guest; current during a poll.
+    pub(super) waker: Waker,
+    /// The host function that just answered that it waits.
+    pub(super) pending: Option<Pending<T>>,
+    pub(super) interposers: Vec<Box<dyn Interposer>>,
+    /// Where the current host call wrote, while someone watches.
+    pub(super) written: Vec<Range>,
+    /// Bytes the current host call moved.
+    pub(super) host_call_bytes: u32,
+    /// Guest calls that stand on the native stack now.
+    pub(super) depth: u32,
+}
+
+impl<T: Send + 'static> Store<T> {
+    /// An empty world for code of `engine`.
+    #[must_use]
+    pub fn new(engine: &Engine, user: T, limits: &Limits) -> Self {
+        let data = Data {
+            user,
+            limits: *limits,
+            meter: Meter::new(engine.metering(), limits.slice_fuel),
+            budget: Budget::new(limits),
+            memory: None,
+            waker: Waker::noop().clone(),
+            pending: None,
+            interposers: Vec::new(),
+            written: Vec::new(),
+            host_call_bytes: 0,
+            depth: 0,
+        };
+        let mut inner = wasmi::Store::new(&engine.inner, data);
+        inner.limiter(|data| &mut data.budget);
+        Self { inner }
+    }
+
+    /// What the host keeps for this guest.
+    #[must_use]
+    pub fn data(&self) -> &T {
+        &self.inner.data().user
+    }
+
+    /// What the host keeps for this guest, to change.
+    pub fn data_mut(&mut self) -> &mut T {
+        &mut self.inner.data_mut().user
+    }
+
+    /// This store as a host function sees it: for work the host does on its own account.
+    pub fn caller(&mut self) -> Caller<'_, T> {
+        Caller { context: wasmi::AsContextMut::as_context_mut(&mut self.inner) }
+    }
+
+    /// Grants `fuel` and no more from here on.
+    ///
+    /// # Errors
+    ///
+    /// When the code was loaded with metering off.
+    pub fn set_fuel(&mut self, fuel: u64) -> Result<(), Error> {
+        meter::check_budget(if self.inner.data().meter.is_on() { Metering::On } else { Metering::Off })?;
+        let spent = self.fuel_spent();
+        self.set_counter(0);
+        self.inner.data_mut().meter.set_budget(fuel, spent);
+        Ok(())
+    }
+
+    /// Fuel spent so far; 0 where it is not counted.
+    #[must_use]
+    pub fn fuel_spent(&self) -> u64 {
+        self.inner.data().meter.spent(self.inner.get_fuel().unwrap_or(0))
+    }
+
+    /// Fuel left of the budget; [`u64::MAX`] where none was set.
+    #[must_use]
+    pub fn fuel_left(&self) -> u64 {
+        self.inner.data().meter.left(self.inner.get_fuel().unwrap_or(0))
+    }
+
+    /// Bytes of all linear memories: now, and the peak as well, since memories only grow.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        self.inner.data().budget.memory_bytes()
+    }
+
+    /// Lets `interposer` watch from here on.
+    pub fn interpose(&mut self, interposer: Box<dyn Interposer>) {
+        self.inner.data_mut().interposers.push(interposer);
+    }
+
+    /// Makes an instance of `module`, with every import from `resolver`. Runs none of its code: a start
+    /// function is left to the caller, under the name [`Module::start`] says.
+    ///
+    /// # Errors
+    ///
+    /// When imports are missing (all of them are listed), when the instance does not fit the budget, when a
+    /// segment does not fit its memory or table, and when the fuel does not cover the preparation.
+    pub(crate) fn instantiate(
+        &mut self,
+        module: &Module,
+        resolver: &dyn Resolver<T>,
+    ) -> Result<wasmi::Instance, Error> {
+        let externs = self.resolve(module, resolver)?;
+        self.instantiate_with(module, &externs)
+    }
+
+    /// Makes an instance of `module` from `imports` in the order it declares them.
+    ///
+    /// # Errors
+    ///
+    /// As [`instantiate`](Self::instantiate).
+    pub(crate) fn instantiate_with(
+        &mut self,
+        module: &Module,
+        imports: &[wasmi::Extern],
+    ) -> Result<wasmi::Instance, Error> {
+        let outline = module.outline();
+        self.inner.data_mut().budget.charge_instance(outline.instance_bytes())?;
+        self.charge_preparation(module)?;
+        let instance = wasmi::Instance::new(&mut self.inner, &module.inner, imports)
+            .map_err(|error| instance_error(&error))?;
+        if let Some(memory) = instance.get_memory(&self.inner, "memory") {
+            self.inner.data_mut().memory.get_or_insert(memory);
+        }
+        Ok(instance)
+    }
+
+    /// Charges what instantiating does: translating the code it may call, copying its segments.
+    fn charge_preparation(&mut self, module: &Module) -> Result<(), Error> {
+        let outline = module.outline();
+        let fuel = u64::from(outline.code_bytes)
+            .saturating_mul(TRANSLATION_FUEL_PER_BYTE)
+            .saturating_add(outline.segment_bytes / BYTES_PER_FUEL);
+        self.caller().charge(fuel).map_err(|fault| match fault {
+            Fault::Trap(trap) => trap.into(),
+            Fault::Exit(_) => Error::from(crate::bug!("charging fuel cannot exit")),
+        })
+    }
+
+    fn resolve(&mut self, module: &Module, resolver: &dyn Resolver<T>) -> Result<Vec<wasmi::Extern>, Error> {
+        let mut externs = Vec::new();
+        let mut missing = Vec::new();
+        for import in module.inner.imports() {
+            let expected = import.ty();
+            let found = match expected {
+                wasmi::ExternType::Func(_) => resolver.resolve(import.module(), import.name()),
+                _ => None,
+            };
+            let found = found.map(|function| function.bind(self));
+            let matches = found.as_ref().is_some_and(|found| match expected {
+                wasmi::ExternType::Func(ty) => found.ty(&self.inner) == *ty,
+                _ => false,
+            });
+            match found {
+                Some(function) if matches => externs.push(wasmi::Extern::Func(function)),
+                found => missing.push(MissingImport {
+                    module: import.module().to_string(),
+                    name: import.name().to_string(),
+                    expected: type_text(expected),
+                    found: found
+                        .map(|function| type_text(&wasmi::ExternType::Func(function.ty(&self.inner)))),
+                }),
+            }
+        }
+        if missing.is_empty() { Ok(externs) } else { Err(Error::imports(missing)) }
+    }
+
+    fn set_counter(&mut self, counter: u64) {
+        set_counter(&mut self.inner, counter);
+    }
+}
+
+/// Sets wasmi's counter. It only refuses where fuel is not counted, and then there is nothing to set.
+pub(super) fn set_counter<T: 'static>(mut context: impl wasmi::AsContextMut<Data = Data<T>>, counter: u64) {
+    drop(context.as_context_mut().set_fuel(counter));
+}
+
+/// How an item's type reads.
+pub(super) fn type_text(ty: &wasmi::ExternType) -> alloc::string::String {
+    match ty {
+        wasmi::ExternType::Func(ty) => {
+            let list = |types: &[wasmi::ValType]| {
+                let names: Vec<_> = types.iter().map(|ty| format!("{ty:?}").to_lowercase()).collect();
+                names.join(", ")
+            };
+            format!("func({}) -> ({})", list(ty.params()), list(ty.results()))
+        }
+        wasmi::ExternType::Memory(ty) => format!("memory of at least {} pages", ty.minimum()),
+        wasmi::ExternType::Table(ty) => format!("table of at least {} elements", ty.minimum()),
+        wasmi::ExternType::Global(_) => "global".to_string(),
+    }
+}
+
+fn instance_error(error: &wasmi::Error) -> Error {
+    use wasmi::errors::ErrorKind;
+    if error.as_trap_code().is_some() {
+        return match Fault::from_wasmi(error) {
+            Fault::Trap(trap) => trap.into(),
+            Fault::Exit(_) => Error::from(Trap::Unreachable),
+        };
+    }
+    match error.kind() {
+        ErrorKind::Memory(_) => Error::from(Trap::OutOfMemory),
+        ErrorKind::Table(_) => Error::from(Trap::OutOfMemory),
+        _ => load_error(error),
+    }
+}
+
+impl<T: Send + 'static> Store<T> {
+    /// Tells those who watch that the host calls the guest.
+    pub(super) fn tell_enter(&mut self, name: &str) {
+        let at_fuel = self.fuel_spent();
+        for interposer in &mut self.inner.data_mut().interposers {
+            interposer.enter(at_fuel, name);
+        }
+    }
+
+    /// Tells those who watch that the guest returned to its host.
+    pub(super) fn tell_leave(&mut self, name: &str, ended: Result<(), Fault>) {
+        let at_fuel = self.fuel_spent();
+        for interposer in &mut self.inner.data_mut().interposers {
+            interposer.leave(at_fuel, name, ended);
+        }
+    }
+}

@@ -1,0 +1,405 @@
+//! The engine room on its own, with a host of two functions.
+
+use super::{
+    Accounting, Activation, Call, Caller, Engine, Fault, HostFunction, Kind, Metering, Module, Param,
+    Resolver, Signature, Step, Store, Tracer, Val,
+    host_function::{now1, poll1, poll2},
+};
+use crate::{Error, Limits, Trap, block_on_with};
+use alloc::{boxed::Box, format, string::String, sync::Arc, vec, vec::Vec};
+use core::{
+    future::Future,
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
+use spin::Mutex;
+
+/// What the test host keeps: numbers the guest noted, and how often a wait has been asked about.
+#[derive(Default)]
+struct World {
+    noted: Vec<u32>,
+    asked: u32,
+}
+
+static NOTE: HostFunction<World> = HostFunction {
+    signature: Signature {
+        name: "note",
+        params: &[Param { name: "number", kind: Kind::Number }],
+        result: None,
+    },
+    bind: |this, store| now1(this, store, note),
+};
+
+static WAIT: HostFunction<World> = HostFunction {
+    signature: Signature {
+        name: "wait",
+        params: &[Param { name: "polls", kind: Kind::Number }],
+        result: Some(Kind::Number),
+    },
+    bind: |this, store| poll1(this, store, wait),
+};
+
+static WRITE: HostFunction<World> = HostFunction {
+    signature: Signature {
+        name: "write",
+        params: &[Param { name: "text", kind: Kind::Text }],
+        result: Some(Kind::Enum(&["fine", "bad"])),
+    },
+    bind: |this, store| poll2(this, store, write),
+};
+
+fn note(caller: &mut Caller<'_, World>, number: u32) -> Result<(), Fault> {
+    if number == 13 {
+        return Err(Fault::Exit(13));
+    }
+    caller.data_mut().noted.push(number);
+    Ok(())
+}
+
+/// Waits for `polls` polls after the first, then answers how often it was asked.
+fn wait(caller: &mut Caller<'_, World>, cx: &mut Context<'_>, polls: u32) -> Poll<Result<u32, Fault>> {
+    let world = caller.data_mut();
+    if world.asked < polls {
+        world.asked += 1;
+        cx.waker().wake_by_ref();
+        return Poll::Pending;
+    }
+    Poll::Ready(Ok(core::mem::take(&mut world.asked)))
+}
+
+fn write(
+    caller: &mut Caller<'_, World>,
+    _: &mut Context<'_>,
+    address: u32,
+    length: u32,
+) -> Poll<Result<u32, Fault>> {
+    let (mut memory, _) = caller.split()?;
+    let text = memory.bytes(address, length)?.to_ascii_uppercase();
+    memory.write(address, &text)?;
+    Poll::Ready(Ok(0))
+}
+
+struct Host;
+
+impl Resolver<World> for Host {
+    fn resolve(&self, module: &str, name: &str) -> Option<&'static HostFunction<World>> {
+        match (module, name) {
+            ("host", "note") => Some(&NOTE),
+            ("host", "wait") => Some(&WAIT),
+            ("host", "write") => Some(&WRITE),
+            _ => None,
+        }
+    }
+}
+
+struct Guest {
+    store: Store<World>,
+    instance: super::Instance,
+}
+
+impl Guest {
+    fn with(wat: &str, limits: &Limits, metering: Metering) -> Result<Self, Error> {
+        let bytes = wat::parse_str(wat).unwrap();
+        let engine = Engine::new(metering, limits);
+        let module = Module::load(&engine, &bytes)?;
+        let mut store = Store::new(&engine, World::default(), limits);
+        let instance = store.instantiate(&module, &Host)?;
+        Ok(Self { store, instance })
+    }
+
+    fn new(wat: &str) -> Self {
+        Self::with(wat, &Limits::server(), Metering::On).unwrap()
+    }
+
+    fn function(&self, name: &str) -> wasmi::Func {
+        self.instance.get_func(&self.store.inner, name).unwrap()
+    }
+
+    fn call(&mut self, name: &str, params: &[Val]) -> Call<'_, World> {
+        let function = self.function(name);
+        Call::new(&mut self.store, name.into(), function, params.to_vec())
+    }
+
+    fn run(&mut self, name: &str, params: &[Val]) -> Result<Vec<Val>, Fault> {
+        block_on_with(self.call(name, params), || panic!("nothing will wake it"))
+    }
+}
+
+fn i32s(values: &[Val]) -> Vec<i32> {
+    values.iter().map(|value| value.i32().unwrap()).collect()
+}
+
+const WAITING: &str = r#"(module
+    (import "host" "wait" (func $wait (param i32) (result i32)))
+    (import "host" "note" (func $note (param i32)))
+    (func (export "twice") (param i32) (result i32)
+        (call $note (i32.const 1))
+        (i32.add (call $wait (local.get 0)) (call $wait (local.get 0)))
+        (call $note (i32.const 2))))"#;
+
+#[test]
+fn a_guest_waits_in_a_host_function_and_goes_on() {
+    let mut guest = Guest::new(WAITING);
+    assert_eq!(i32s(&guest.run("twice", &[Val::I32(3)]).unwrap()), [6]);
+    assert_eq!(guest.store.data().noted, [1, 2]);
+}
+
+#[test]
+fn guests_take_turns_on_one_thread() {
+    let mut guests: Vec<_> = (0..100).map(|_| Guest::new(WAITING)).collect();
+    let mut calls: Vec<_> =
+        guests.iter_mut().map(|guest| Box::pin(guest.call("twice", &[Val::I32(5)]))).collect();
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut rounds = 0;
+    let mut done = 0;
+    while done < calls.len() {
+        rounds += 1;
+        done = 0;
+        for call in &mut calls {
+            // A finished call would answer a second poll with a bug: only look at the rest.
+            done += usize::from(rounds > 11 || call.as_mut().poll(&mut cx).is_ready());
+        }
+        assert!(rounds < 20);
+    }
+    assert_eq!(rounds, 11, "one poll to begin and five for each wait");
+}
+
+#[test]
+fn a_call_may_be_dropped_wherever_it_waits() {
+    for polls in 0..12 {
+        let mut guest = Guest::new(WAITING);
+        let mut call = Box::pin(guest.call("twice", &[Val::I32(5)]));
+        let mut cx = Context::from_waker(Waker::noop());
+        for _ in 0..polls {
+            if call.as_mut().poll(&mut cx).is_ready() {
+                break;
+            }
+        }
+        drop(call);
+        guest.store.data_mut().asked = 0;
+        assert_eq!(i32s(&guest.run("twice", &[Val::I32(1)]).unwrap()), [2]);
+    }
+}
+
+#[test]
+fn a_guest_moves_to_another_thread_between_polls() {
+    let mut guest = Guest::new(WAITING);
+    let function = guest.function("twice");
+    let mut activation = Activation::new(&guest.store.caller(), function, vec![Val::I32(2)]);
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(activation.poll(&mut guest.store, &mut cx).is_pending());
+    let results = std::thread::spawn(move || {
+        let mut cx = Context::from_waker(Waker::noop());
+        while activation.poll(&mut guest.store, &mut cx).is_pending() {}
+        activation.into_results()
+    });
+    assert_eq!(i32s(&results.join().unwrap()), [4]);
+}
+
+#[test]
+fn calls_of_one_instance_finish_in_any_order() {
+    let mut guest = Guest::new(WAITING);
+    let function = guest.function("twice");
+    let mut activations: Vec<_> =
+        (0..64).map(|_| Activation::new(&guest.store.caller(), function, vec![Val::I32(i32::MAX)])).collect();
+    for activation in &mut activations {
+        assert_eq!(activation.step(&mut guest.store.caller(), None), Ok(Step::Blocked));
+    }
+    for (number, activation) in activations.iter_mut().enumerate().rev() {
+        let answer = || Some(Val::I32(i32::try_from(number).unwrap()));
+        assert_eq!(activation.step(&mut guest.store.caller(), answer()), Ok(Step::Blocked));
+        assert_eq!(activation.step(&mut guest.store.caller(), answer()), Ok(Step::Finished));
+    }
+    for (number, activation) in activations.into_iter().enumerate() {
+        assert_eq!(i32s(&activation.into_results()), [2 * i32::try_from(number).unwrap()]);
+    }
+}
+
+const COUNTING: &str = r#"(module (func (export "count") (param $to i32) (result i32) (local $n i32)
+    (loop $again
+        (local.set $n (i32.add (local.get $n) (i32.const 1)))
+        (br_if $again (i32.lt_u (local.get $n) (local.get $to))))
+    (local.get $n)))"#;
+
+fn polls_of(guest: &mut Guest, to: i32) -> (u32, Result<Vec<Val>, Fault>) {
+    let mut call = pin!(guest.call("count", &[Val::I32(to)]));
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut polls = 0;
+    loop {
+        polls += 1;
+        if let Poll::Ready(result) = call.as_mut().poll(&mut cx) {
+            return (polls, result);
+        }
+    }
+}
+
+#[test]
+fn a_guest_gives_way_after_each_slice_and_its_fuel_does_not_depend_on_the_slice() {
+    let mut spent = Vec::new();
+    for slice_fuel in [1, 7, 100, 5_000, 1_000_000] {
+        let limits = Limits { slice_fuel, ..Limits::server() };
+        let mut guest = Guest::with(COUNTING, &limits, Metering::On).unwrap();
+        let (polls, result) = polls_of(&mut guest, 1_000);
+        assert_eq!(i32s(&result.unwrap()), [1_000]);
+        assert_eq!(polls > 1, slice_fuel < 5_000 + 1_000, "{polls} polls of {slice_fuel}");
+        spent.push(guest.store.fuel_spent());
+    }
+    assert!(spent.iter().all(|fuel| *fuel == spent[0]), "{spent:?}");
+}
+
+#[test]
+fn a_spent_budget_ends_the_guest_at_any_size() {
+    let mut guest = Guest::new(COUNTING);
+    let before = guest.store.fuel_spent();
+    guest.run("count", &[Val::I32(50)]).unwrap();
+    let needed = guest.store.fuel_spent() - before;
+    for budget in 0..needed + 3 {
+        let mut guest = Guest::new(COUNTING);
+        guest.store.set_fuel(budget).unwrap();
+        let result = guest.run("count", &[Val::I32(50)]);
+        assert_eq!(result.is_ok(), budget >= needed, "budget {budget} of {needed}");
+        if result.is_err() {
+            assert_eq!(result.unwrap_err(), Fault::Trap(Trap::OutOfFuel));
+        }
+        assert!(guest.store.fuel_left() <= budget);
+    }
+}
+
+#[test]
+fn a_guest_that_was_translated_before_costs_the_same() {
+    let limits = Limits::server();
+    let engine = Engine::new(Metering::On, &limits);
+    let module = Module::load(&engine, &wat::parse_str(COUNTING).unwrap()).unwrap();
+    let spent = [(); 2].map(|()| {
+        let mut store = Store::new(&engine, World::default(), &limits);
+        let instance = store.instantiate(&module, &Host).unwrap();
+        let mut guest = Guest { store, instance };
+        guest.run("count", &[Val::I32(9)]).unwrap();
+        guest.store.fuel_spent()
+    });
+    assert_eq!(spent[0], spent[1]);
+}
+
+#[test]
+fn an_exit_ends_the_guest_with_its_status() {
+    let mut guest = Guest::new(
+        r#"(module (import "host" "note" (func $note (param i32)))
+            (func (export "leave") (call $note (i32.const 13)) unreachable))"#,
+    );
+    assert_eq!(guest.run("leave", &[]).unwrap_err(), Fault::Exit(13));
+}
+
+#[test]
+fn a_start_function_is_an_export_like_any_other() {
+    let wat = r#"(module (import "host" "wait" (func $wait (param i32) (result i32)))
+        (import "host" "note" (func $note (param i32)))
+        (func $start (call $note (call $wait (i32.const 2))))
+        (start $start))"#;
+    let engine = Engine::new(Metering::On, &Limits::server());
+    let module = Module::load(&engine, &wat::parse_str(wat).unwrap()).unwrap();
+    let mut guest = Guest::new(wat);
+    assert!(guest.store.data().noted.is_empty(), "instantiation runs no guest code");
+    guest.run(module.start().unwrap(), &[]).unwrap();
+    assert_eq!(guest.store.data().noted, [2]);
+    assert_eq!(module.exports().count(), 0);
+}
+
+#[test]
+fn a_start_function_with_parameters_is_refused() {
+    // (module (func (param i32)) (start 0)), which a text parser would already refuse.
+    let bytes = [
+        &b"\0asm\x01\0\0\0"[..],
+        &[1, 5, 1, 0x60, 1, 0x7f, 0],
+        &[3, 2, 1, 0],
+        &[8, 1, 0],
+        &[10, 4, 1, 2, 0, 0x0b],
+    ]
+    .concat();
+    let error = Module::load(&Engine::new(Metering::On, &Limits::server()), &bytes).unwrap_err();
+    assert!(error.is_malformed(), "{error}");
+}
+
+#[test]
+fn zeroing_locals_is_paid_for() {
+    let spent = |locals: usize| {
+        let wat = format!("(module (func (export \"f\") (local {})))", "i64 ".repeat(locals));
+        let mut guest = Guest::new(&wat);
+        let before = guest.store.fuel_spent();
+        guest.run("f", &[]).unwrap();
+        guest.store.fuel_spent() - before
+    };
+    assert_eq!(spent(0), spent(32));
+    assert_eq!(spent(32 + 800), spent(0) + 100);
+    assert_eq!(spent(32 + 24_000), spent(0) + 3_000);
+}
+
+#[test]
+fn a_function_that_the_interpreter_cannot_translate_traps_when_called() {
+    let limits = Limits { frame_locals: 50_000, ..Limits::server() };
+    let wat = format!("(module (func (export \"f\") (local {})))", "i64 ".repeat(49_000));
+    let mut guest = Guest::with(&wat, &limits, Metering::On).unwrap();
+    assert_eq!(guest.run("f", &[]).unwrap_err(), Fault::Trap(Trap::FunctionTooLarge));
+}
+
+#[test]
+fn missing_imports_are_listed_all_at_once() {
+    let error = Guest::with(
+        r#"(module (import "env" "a" (func)) (import "host" "note" (func (param i64)))
+            (import "env" "m" (memory 1)))"#,
+        &Limits::server(),
+        Metering::On,
+    )
+    .err()
+    .unwrap();
+    let missing: Vec<_> =
+        error.missing_imports().iter().map(|import| (&*import.name, import.found.is_some())).collect();
+    assert_eq!(missing, [("a", false), ("note", true), ("m", false)]);
+}
+
+#[test]
+fn memory_stays_inside_the_budget_of_the_store() {
+    let limits = Limits { memory_bytes: 3 << 16, ..Limits::server() };
+    let mut guest = Guest::with(
+        r#"(module (memory 1) (memory 1)
+            (func (export "grow") (param i32) (result i32) (memory.grow 0 (local.get 0)))
+            (func (export "other") (param i32) (result i32) (memory.grow 1 (local.get 0))))"#,
+        &limits,
+        Metering::On,
+    )
+    .unwrap();
+    assert_eq!(i32s(&guest.run("grow", &[Val::I32(2)]).unwrap()), [-1]);
+    assert_eq!(i32s(&guest.run("grow", &[Val::I32(1)]).unwrap()), [1]);
+    assert_eq!(i32s(&guest.run("other", &[Val::I32(1)]).unwrap()), [-1]);
+    assert_eq!(guest.store.memory_bytes(), 3 << 16);
+}
+
+#[test]
+fn what_crosses_is_seen_and_can_be_read() {
+    let lines = Arc::new(Mutex::new(Vec::<String>::new()));
+    let mut guest = Guest::new(
+        r#"(module (import "host" "write" (func $write (param i32 i32) (result i32)))
+            (import "host" "wait" (func $wait (param i32) (result i32)))
+            (memory (export "memory") 1) (data (i32.const 8) "hi\1b[2J")
+            (func (export "go") (drop (call $wait (i32.const 1))) (drop (call $write (i32.const 8) (i32.const 6)))))"#,
+    );
+    let accounting = Accounting::new();
+    let sink = Arc::clone(&lines);
+    guest.store.interpose(Box::new(Tracer::new(move |line: &str| sink.lock().push(line.into()))));
+    guest.store.interpose(Box::new(accounting.clone()));
+    guest.run("go", &[]).unwrap();
+    let lines: Vec<_> = lines.lock().iter().map(|line| String::from(&line[13..])).collect();
+    let expected =
+        ["→ go", "  wait waits", "  wait(polls=1) = 1", "  write(text=\"HI\\u{1b}[2J\") = fine", "← go"];
+    assert_eq!(lines, expected);
+    let stats = accounting.stats();
+    assert_eq!((stats.host_calls, stats.host_waits, stats.bytes_written, stats.guest_calls), (2, 1, 6, 1));
+}
+
+#[test]
+fn a_pointer_without_a_memory_is_out_of_bounds() {
+    let mut guest = Guest::new(
+        r#"(module (import "host" "write" (func $write (param i32 i32) (result i32)))
+            (func (export "go") (drop (call $write (i32.const 0) (i32.const 0)))))"#,
+    );
+    assert_eq!(guest.run("go", &[]).unwrap_err(), Fault::Trap(Trap::MemoryOutOfBounds));
+}
