@@ -13,6 +13,7 @@ mod limits;
 pub mod backend;
 pub mod cap;
 pub mod engine;
+pub mod wasi;
 
 pub use block_on::block_on_with;
 pub use error::{Error, LimitExceeded, MissingImport, Trap};

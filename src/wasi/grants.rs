@@ -1,0 +1,86 @@
+//! What a guest was granted, as plain values.
+
+use super::{
+    cli::{Input, Output},
+    filesystem::Access,
+    sockets::Socket,
+};
+use crate::cap::{clocks::Clocks, filesystem::Directory, random::Random};
+use alloc::{string::String, sync::Arc, vec::Vec};
+use core::fmt;
+
+/// Everything that a guest may reach. Beyond it there is nothing.
+///
+/// A value, not a policy: each field is a handle or a text that was handed in, and a dialect looks
+/// nothing up anywhere else.
+#[derive(Clone)]
+pub struct Grants {
+    /// The program's arguments, its name first. Without NUL.
+    pub args: Vec<String>,
+    /// The environment, in this order. Without NUL, and without `=` in a name.
+    pub env: Vec<(String, String)>,
+    /// Standard input: at its end from the start, unless granted.
+    pub stdin: Input,
+    /// Standard output: into nothing, unless granted.
+    pub stdout: Output,
+    /// Standard error: into nothing, unless granted.
+    pub stderr: Output,
+    /// Directories, in this order.
+    pub directories: Vec<Preopen>,
+    /// Sockets, in this order.
+    pub sockets: Vec<Socket>,
+    /// The clocks.
+    pub clocks: Arc<dyn Clocks>,
+    /// The source of random bytes.
+    pub random: Arc<dyn Random>,
+}
+
+/// A directory that a guest finds open.
+#[derive(Clone)]
+pub struct Preopen {
+    /// What the guest sees it as: `/`, `/data`.
+    pub name: String,
+    /// The directory.
+    pub directory: Arc<dyn Directory>,
+    /// What the guest may do in it.
+    pub access: Access,
+}
+
+impl Grants {
+    /// Clocks and randomness, which no program can do without, and nothing else.
+    #[must_use]
+    pub fn new(clocks: Arc<dyn Clocks>, random: Arc<dyn Random>) -> Self {
+        Self {
+            args: Vec::new(),
+            env: Vec::new(),
+            stdin: Input::empty(),
+            stdout: Output::sink(),
+            stderr: Output::sink(),
+            directories: Vec::new(),
+            sockets: Vec::new(),
+            clocks,
+            random,
+        }
+    }
+}
+
+impl fmt::Debug for Grants {
+    // Says what was granted and not what it holds: an environment may be secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Grants")
+            .field("args", &self.args.len())
+            .field("env", &self.env.len())
+            .field("directories", &self.directories)
+            .field("sockets", &self.sockets.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Preopen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Preopen")
+            .field("name", &self.name)
+            .field("access", &self.access)
+            .finish_non_exhaustive()
+    }
+}

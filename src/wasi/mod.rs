@@ -1,0 +1,15 @@
+//! What WASI means, written once.
+//!
+//! Functions and poll functions on plain Rust types over the capabilities of [`cap`](crate::cap). Nothing
+//! here knows a dialect, its numbers, or a memory layout: `p1`, `p2` and `p3` decode, call what is here,
+//! and encode. Every refusal a guest can see is decided here, so every dialect has the same sandbox.
+
+pub mod cli;
+pub mod clocks;
+pub mod filesystem;
+mod grants;
+pub mod path;
+pub mod random;
+pub mod sockets;
+
+pub use grants::{Grants, Preopen};
