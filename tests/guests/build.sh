@@ -81,10 +81,10 @@ bare_guest() { # NAME
     keep "$scratch/$1.wasm" "hostile/$1.wasm"
 }
 
-wat_guest() { # NAME
+wat_guest() { # FOLDER/NAME
     find_wasm_tools
-    "$wasm_tools" parse "hostile/$1.wat" -o "$scratch/$1.wasm"
-    keep "$scratch/$1.wasm" "hostile/$1.wasm"
+    "$wasm_tools" parse "$1.wat" -o "$scratch/guest.wasm"
+    keep "$scratch/guest.wasm" "$1.wasm"
 }
 
 rust_guest() { # NAME PROFILE STACK-BYTES MEMORY-BYTES CARGO-ARGUMENT... -- RUSTC-ARGUMENT...
@@ -114,7 +114,9 @@ guest() {
         ;;
     *)
         if [[ -f hostile/$1.wat ]]; then
-            wat_guest "$1"
+            wat_guest "hostile/$1"
+        elif [[ -f refused/$1.wat ]]; then
+            wat_guest "refused/$1"
         elif [[ -f hostile/$1.c ]]; then
             bare_guest "$1"
         else
@@ -126,7 +128,7 @@ guest() {
 
 if [[ $# -eq 0 ]]; then
     set -- hello cat files clock exit trap hello-rust hello-nostd kernels
-    for source in hostile/*.wat hostile/*.c; do
+    for source in hostile/*.wat hostile/*.c refused/*.wat; do
         source=${source##*/}
         set -- "$@" "${source%.*}"
     done
