@@ -164,11 +164,14 @@ static void directories(void) {
     open_file("open what is not there", "none.txt", O_RDONLY);
     say("remove a directory with entries", unlinkat(PREOPEN, in_home("d"), AT_REMOVEDIR));
     say("remove a file as a directory", unlinkat(PREOPEN, in_home("a.txt"), AT_REMOVEDIR));
-    say("rename d/b.txt to b.txt", renameat(PREOPEN, in_home("d/b.txt"), PREOPEN, in_home("b.txt")));
-    say("rename b.txt over d/c.txt", renameat(PREOPEN, in_home("b.txt"), PREOPEN, in_home("d/c.txt")));
+    say("rename d/b.txt to b.txt",
+        renameat(PREOPEN, in_home("d/b.txt"), PREOPEN, in_home("b.txt")));
+    say("rename b.txt over d/c.txt",
+        renameat(PREOPEN, in_home("b.txt"), PREOPEN, in_home("d/c.txt")));
     say("rename d to dir", renameat(PREOPEN, in_home("d"), PREOPEN, in_home("dir")));
     say("rename dir into itself", renameat(PREOPEN, in_home("dir"), PREOPEN, in_home("dir/e/dir")));
-    say("rename what is not there", renameat(PREOPEN, in_home("none.txt"), PREOPEN, in_home("b.txt")));
+    say("rename what is not there",
+        renameat(PREOPEN, in_home("none.txt"), PREOPEN, in_home("b.txt")));
     list(".");
     list("dir");
 

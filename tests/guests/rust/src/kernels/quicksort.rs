@@ -37,9 +37,10 @@ pub fn run(iterations: u32) -> u64 {
         sort(&mut items);
         // Each place weighs its number, and an unsorted pair spoils the sum.
         let sorted = items.windows(2).all(|pair| pair[0] <= pair[1]);
-        let weighed = items.iter().zip(1u64..).fold(0, |sum: u64, (&item, place)| {
-            sum.wrapping_add(u64::from(item).wrapping_mul(place))
-        });
+        let weighed = items
+            .iter()
+            .zip(1u64..)
+            .fold(0, |sum: u64, (&item, place)| sum.wrapping_add(u64::from(item).wrapping_mul(place)));
         super::fold(sum, if sorted { weighed } else { 0xbad })
     })
 }

@@ -19,8 +19,7 @@ struct Constants {
 }
 
 fn constants() -> Constants {
-    let mut primes =
-        (2u128..).filter(|&n| (2..n).take_while(|d| d * d <= n).all(|d| !n.is_multiple_of(d)));
+    let mut primes = (2u128..).filter(|&n| (2..n).take_while(|d| d * d <= n).all(|d| !n.is_multiple_of(d)));
     let primes: [u128; 64] = core::array::from_fn(|_| primes.next().unwrap_or(2));
     Constants {
         start: core::array::from_fn(|index| root_fraction(primes[index], 2)),
@@ -43,11 +42,7 @@ fn compress(state: &mut [u32; 8], block: &[u8; 64], round: &[u32; 64]) {
     for (word, constant) in w.iter().zip(round) {
         let s1 = e.rotate_right(6) ^ e.rotate_right(11) ^ e.rotate_right(25);
         let choice = (e & f) ^ (!e & g);
-        let t1 = h
-            .wrapping_add(s1)
-            .wrapping_add(choice)
-            .wrapping_add(*constant)
-            .wrapping_add(*word);
+        let t1 = h.wrapping_add(s1).wrapping_add(choice).wrapping_add(*constant).wrapping_add(*word);
         let s0 = a.rotate_right(2) ^ a.rotate_right(13) ^ a.rotate_right(22);
         let majority = (a & b) ^ (a & c) ^ (b & c);
         let t2 = s0.wrapping_add(majority);
