@@ -8,3 +8,5 @@
 mod wakers;
 
 pub mod mem;
+#[cfg(all(feature = "std", unix))]
+pub mod std;
