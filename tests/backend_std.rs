@@ -167,6 +167,52 @@ fn a_non_blocking_input_is_waited_for() {
     assert_eq!(block_on(read(&input, 9)).0.unwrap(), b"x");
 }
 
+/// Set in the process that this file's next test starts: this program itself.
+const COPY: &str = "WASMOTE_TEST_COPY";
+
+/// Standard input to standard error, when asked to; standard output is the test harness's.
+#[test]
+fn copy_when_asked() {
+    if std::env::var_os(COPY).is_none() {
+        return;
+    }
+    let (input, output) = (Input::stdin(), Output::stderr());
+    loop {
+        let part = block_on(read(&input, 4_321)).0.unwrap();
+        let mut rest = &part[..];
+        while !rest.is_empty() {
+            rest = &rest[block_on(write(&output, rest)).0.unwrap()..];
+        }
+        if part.is_empty() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn standard_streams_keep_every_byte() {
+    let bytes: Vec<u8> = (0..300_000_u32).map(|n| (n ^ (n >> 8)) as u8).collect();
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "copy_when_asked", "--nocapture"])
+        .env(COPY, "1")
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut input, sent) = (child.stdin.take().unwrap(), bytes.clone());
+    let writing = thread::spawn(move || {
+        for part in sent.chunks(100_000) {
+            input.write_all(part).unwrap();
+            thread::sleep(Duration::from_millis(20));
+        }
+    });
+    let output = child.wait_with_output().unwrap();
+    writing.join().unwrap();
+    assert!(output.status.success());
+    assert!(output.stderr == bytes, "{} bytes of {}", output.stderr.len(), bytes.len());
+}
+
 #[test]
 fn a_file_is_an_input_and_an_output() {
     let mut file = tempfile::tempfile().unwrap();
