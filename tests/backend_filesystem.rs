@@ -1,5 +1,12 @@
 //! What a file system does, whichever backend it is: each behaviour runs over each of them.
 
+#![allow(
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    clippy::unwrap_used,
+    reason = "a test runs on a host, and may panic"
+)]
+
 use std::{
     sync::Arc,
     task::{Context, Poll, Waker},
@@ -97,7 +104,7 @@ macro_rules! behaviours {
         }
 
         #[cfg(feature = "std")]
-        mod std {
+        mod platform {
             use super::*;
 
             fn fixture() -> Fixture {
@@ -338,8 +345,7 @@ fn a_size_past_every_bound_is_refused(root: &dyn Directory) {
     put(root, "file", b"abc");
     let file = root.open_file(name("file"), BOTH).unwrap();
     for size in [1 << 63, u64::MAX - 1, u64::MAX] {
-        let refused = file.set_size(size).unwrap_err();
-        assert!(matches!(refused, Code::FileTooLarge | Code::NoSpace | Code::Invalid), "{size}: {refused}");
+        assert_eq!(file.set_size(size), Err(Code::FileTooLarge), "{size}");
     }
     assert_eq!(get(root, "file").unwrap(), b"abc");
 }
@@ -348,9 +354,8 @@ fn an_offset_past_every_bound_is_refused(root: &dyn Directory) {
     put(root, "file", b"abc");
     let file = root.open_file(name("file"), BOTH).unwrap();
     for offset in [i64::MAX as u64, 1 << 63, u64::MAX - 1, u64::MAX] {
-        let refused = write_at(&*file, b"xy", offset).unwrap_err();
-        assert!(matches!(refused, Code::FileTooLarge | Code::NoSpace | Code::Invalid), "{offset}: {refused}");
-        assert!(matches!(read_at(&*file, 2, offset), Ok(_) | Err(Code::Invalid)), "{offset}");
+        assert_eq!(write_at(&*file, b"xy", offset), Err(Code::FileTooLarge), "{offset}");
+        assert_eq!(read_at(&*file, 2, offset).unwrap(), b"", "{offset}");
     }
     assert_eq!(get(root, "file").unwrap(), b"abc");
 }

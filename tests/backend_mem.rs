@@ -1,5 +1,12 @@
 //! Clocks, streams and sockets in memory.
 
+#![allow(
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    clippy::unwrap_used,
+    reason = "a test runs on a host, and may panic"
+)]
+
 use std::{
     sync::{
         Arc,

@@ -1,5 +1,12 @@
 //! What only the file system in memory promises: a quota that holds, exact accounting, and repetition.
 
+#![allow(
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    clippy::unwrap_used,
+    reason = "a test runs on a host, and may panic"
+)]
+
 use proptest::prelude::*;
 use std::{
     collections::BTreeMap,

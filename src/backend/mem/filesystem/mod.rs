@@ -1,6 +1,6 @@
 //! A file system in memory, with a quota.
 //!
-//! One [`Tree`](tree::Tree) in one slab, under one lock: directories and files refer to each other by
+//! One tree in one slab, under one lock: directories and files refer to each other by
 //! index, so dropping a tree a million levels deep is dropping one vector, and nothing here recurses.
 
 mod content;
