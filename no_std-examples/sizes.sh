@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# What wasmote costs on a device: flash and static RAM by feature set, heap and stack of a run.
+#
+#   sizes.sh            writes SIZES.md
+#   sizes.sh --check    fails where something grew by more than 5 % over SIZES.md
+set -euo pipefail
+cd "$(dirname "$0")"
+
+# Sections that are written to flash, and those that take RAM from the start. The arena of the heap
+# (.uninit) is the example's choice and not counted.
+sections() {
+    readelf -SW "$1" | sed 's/^ *\[ *[0-9]*\] *//' | awk '
+        function hex(s,   i, n) { n = 0; for (i = 1; i <= length(s); i++) n = n * 16 + index("0123456789abcdef", substr(s, i, 1)) - 1; return n }
+        $2 == "PROGBITS" && $7 ~ /A/ { flash += hex($5) }
+        $7 ~ /A/ && $7 ~ /W/ && $1 != ".uninit" { ram += hex($5) }
+        END { print flash + 0, ram + 0 }'
+}
+
+# A figure that the firmware printed on a line `# NAME: N B`.
+figure() { sed -n "s/^# $2: \([0-9]*\) B.*/\1/p" "$1" | head -n 1; }
+
+# BOARD, BIN, FEATURES, and how the row is called.
+rows() {
+    for board in cortex-m riscv; do
+        echo "$board bare bare,validate bare wasmi, validation"
+        echo "$board hello p1,validate WASI 0.1, validation"
+    done
+}
+
+measure() {
+    local board bin features name elf flash ram said
+    said=$(mktemp)
+    while read -r board bin features name; do
+        elf=$(BUILD=1 ./run.sh "$board" "$bin" "$features")
+        read -r flash ram < <(sections "$elf")
+        ./run.sh "$board" "$bin" "$features" >"$said"
+        echo "| $board | $name | $flash | $ram | $(figure "$said" "native stack") | $(figure "$said" "heap beyond guest memory") |"
+    done < <(rows)
+    rm -f "$said"
+}
+
+measured=$(measure)
+if [ "${1:-}" != --check ]; then
+    cat >SIZES.md <<TABLE
+# What wasmote costs on a device
+
+Bytes, written by \`sizes.sh\`; CI fails when one grows by more than 5 % without this file saying so.
+Release profile of the examples: \`opt-level = "s"\`, fat LTO, \`panic = "abort"\`. Flash is everything the
+image holds, the example and its guests included. Stack and heap are the peaks of running the hello guest: the
+stack includes loading and validating it, the heap leaves out the guest's own linear memory.
+
+| board | what | flash | static RAM | native stack | heap beyond guest memory |
+|---|---|--:|--:|--:|--:|
+$measured
+TABLE
+    cat SIZES.md
+    exit
+fi
+echo "$measured"
+awk -F' *[|] *' '
+    NR == FNR { if ($4 ~ /^[0-9]+$/) for (i = 4; i <= 7; i++) was[$2, $3, i] = $i; next }
+    {
+        for (i = 4; i <= 7; i++) {
+            if (!(($2, $3, i) in was)) { print "sizes.sh: SIZES.md has no row for " $2 ", " $3; bad = 1; break }
+            if ($i > was[$2, $3, i] * 1.05) {
+                split("flash,static RAM,native stack,heap", what, ",")
+                printf "sizes.sh: %s, %s: %s grew from %d to %d B\n", $2, $3, what[i - 3], was[$2, $3, i], $i
+                bad = 1
+            }
+        }
+    }
+    END { exit bad }' SIZES.md <(echo "$measured") >&2
