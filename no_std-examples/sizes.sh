@@ -16,8 +16,8 @@ sections() {
         END { print flash + 0, ram + 0 }'
 }
 
-# A figure that the firmware printed on a line `# NAME: N B`.
-figure() { sed -n "s/^# $2: \([0-9]*\) B.*/\1/p" "$1" | head -n 1; }
+# The figures that the firmware printed on lines `# NAME: N B`.
+figures() { sed -n "s/^# $2: \([0-9]*\) B.*/\1/p" "$1"; }
 
 # BOARD, BIN, FEATURES, and how the row is called.
 rows() {
@@ -28,13 +28,16 @@ rows() {
 }
 
 measure() {
-    local board bin features name elf flash ram said
+    local board bin features name elf flash ram said stack heap
     said=$(mktemp)
     while read -r board bin features name; do
         elf=$(BUILD=1 ./run.sh "$board" "$bin" "$features")
         read -r flash ram < <(sections "$elf")
         ./run.sh "$board" "$bin" "$features" >"$said"
-        echo "| $board | $name | $flash | $ram | $(figure "$said" "native stack") | $(figure "$said" "heap beyond guest memory") |"
+        flash=$((flash - $(figures "$said" "guests in flash")))
+        stack=$(figures "$said" "native stack" | sort -n | tail -n 1)
+        heap=$(figures "$said" "heap beyond guest memory" | head -n 1)
+        echo "| $board | $name | $flash | $ram | $stack | $heap |"
     done < <(rows)
     rm -f "$said"
 }
@@ -45,9 +48,10 @@ if [ "${1:-}" != --check ]; then
 # What wasmote costs on a device
 
 Bytes, written by \`sizes.sh\`; CI fails when one grows by more than 5 % without this file saying so.
-Release profile of the examples: \`opt-level = "s"\`, fat LTO, \`panic = "abort"\`. Flash is everything the
-image holds, the example and its guests included. Stack and heap are the peaks of running the hello guest: the
-stack includes loading and validating it, the heap leaves out the guest's own linear memory.
+Release profile of the examples: the interpreter at \`opt-level = "s"\`, everything else at \`"z"\`, fat
+LTO, \`panic = "abort"\`. Flash is everything the image holds, drivers, allocator and the example's own code
+included, and only the guests left out. The native stack is the deepest of all guests, loading and validating
+included. The heap is the peak of the hello guest, from its bytes to its exit, without its linear memory.
 
 | board | what | flash | static RAM | native stack | heap beyond guest memory |
 |---|---|--:|--:|--:|--:|
