@@ -1,6 +1,6 @@
 //! A call into a guest as a future.
 
-use crate::engine::{Activation, Fault, Function, Store, Value};
+use crate::engine::{Fault, Function, Store, Value, activation::Activation};
 use alloc::{string::String, vec::Vec};
 use core::{
     future::Future,

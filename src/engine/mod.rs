@@ -36,7 +36,8 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use activation::{Activation, Step};
+#[cfg(test)]
+use activation::{Activation, Step};
 pub(crate) use call::Call;
 pub use caller::Caller;
 pub use describe::{Kind, Param, Signature};
@@ -51,4 +52,4 @@ pub use scan::Outline;
 pub use store::Store;
 pub use trace::Tracer;
 pub use value::{Value, ValueType};
-pub(crate) use wasmi::{Instance, Val, ValType};
+pub(crate) use wasmi::{Instance, Val};

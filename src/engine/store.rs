@@ -204,7 +204,7 @@ impl<T: Send + 'static> Store<T> {
 
 /// Sets wasmi's counter. It only refuses where fuel is not counted, and then there is nothing to set.
 pub(super) fn set_counter<T: 'static>(mut context: impl wasmi::AsContextMut<Data = Data<T>>, counter: u64) {
-    drop(context.as_context_mut().set_fuel(counter));
+    let _ = context.as_context_mut().set_fuel(counter);
 }
 
 /// How an item's type reads.
