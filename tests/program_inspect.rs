@@ -2,7 +2,7 @@
 
 mod program;
 
-use program::{Files, cat, command, ended, wasmote, wasmote_with};
+use program::{Files, REFUSED, cat, command, ended, guest, wasmote, wasmote_with};
 use serde_json::Value;
 use std::process::Stdio;
 
@@ -41,7 +41,8 @@ fn a_command_is_described_with_what_it_needs() {
     assert_eq!(json["entry"], "_start");
     assert_eq!(json["memories"][0]["minimum_bytes"], 1 << 20);
     assert_eq!(json["imports"].as_array().unwrap().len(), 12);
-    let streams = json["needs"].as_array().unwrap().iter().find(|need| need["capability"] == "streams").unwrap();
+    let streams =
+        json["needs"].as_array().unwrap().iter().find(|need| need["capability"] == "streams").unwrap();
     assert_eq!(names(&streams["imports"]), ["fd_read", "fd_write"]);
 }
 
@@ -50,7 +51,10 @@ fn proposals_are_found_where_they_are_used() {
     let files = Files::new();
     for (wat, expected) in [
         ("(module (func))", &[][..]),
-        ("(module (memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 0))))", &["bulk-memory"]),
+        (
+            "(module (memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 0))))",
+            &["bulk-memory"],
+        ),
         ("(module (func (param i32) (result i32) (i32.extend8_s (local.get 0))))", &["sign-extension"]),
         ("(module (func (param v128)))", &["simd"]),
         ("(module (func (local v128)))", &["simd"]),
@@ -75,7 +79,12 @@ fn proposals_are_found_where_they_are_used() {
 fn what_cannot_run_is_described_with_the_reason() {
     let files = Files::new();
     for (name, wat, kind, reason) in [
-        ("exceptions.wat", "(module (tag) (func (export \"_start\") (throw 0)))", "module", "exception handling"),
+        (
+            "exceptions.wat",
+            "(module (tag) (func (export \"_start\") (throw 0)))",
+            "module",
+            "exception handling",
+        ),
         ("gc.wat", "(module (type (array i8)) (func (export \"_start\")))", "module", "garbage collection"),
         ("threads.wat", "(module (memory 1 1 shared) (func (export \"_start\")))", "module", "threads"),
         ("import.wat", "(module (import \"env\" \"magic\" (func)))", "module", "`env::magic`"),
@@ -91,6 +100,20 @@ fn what_cannot_run_is_described_with_the_reason() {
         ran.said(0, &[]);
         assert!(ran.text().contains("runs here    no: "), "{}", ran.text());
     }
+}
+
+#[test]
+fn whether_it_runs_here_is_what_run_would_say() {
+    for (name, reason) in REFUSED {
+        let json = json(&guest(&format!("refused/{name}")));
+        assert_eq!(json["runs"], false, "{name}");
+        assert!(json["reason"].as_str().unwrap().contains(reason), "{json}");
+    }
+    for name in ["hello", "hello-rust", "kernels", "files", "hostile/spin"] {
+        let json = json(&guest(name));
+        assert_eq!((&json["runs"], &json["entry"]), (&Value::Bool(true), &Value::from("_start")), "{name}");
+    }
+    assert_eq!(json(&guest("refused/no-start"))["entry"], Value::Null);
 }
 
 #[test]
@@ -169,7 +192,9 @@ fn what_is_no_webassembly_is_an_error() {
 #[test]
 fn every_cut_and_every_flipped_byte_is_answered() {
     let files = Files::new();
-    let binary = wat::parse_str("(module (func (export \"_start\") (block (br 0))) (memory 1) (data (i32.const 0) \"x\"))");
+    let binary = wat::parse_str(
+        "(module (func (export \"_start\") (block (br 0))) (memory 1) (data (i32.const 0) \"x\"))",
+    );
     let binary = binary.unwrap();
     for at in 0..binary.len() {
         let mut flipped = binary.clone();

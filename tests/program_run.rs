@@ -2,7 +2,10 @@
 
 mod program;
 
-use program::{Files, args, cat, command, command_wat, ended, env, exit, make, show, sleep, wasmote, wasmote_with};
+use program::{
+    Files, REFUSED, args, cat, command, command_wat, ended, env, exit, expected, guest, make, show, sleep,
+    wasmote, wasmote_with,
+};
 use std::{
     fs,
     io::{Read, Write},
@@ -11,6 +14,47 @@ use std::{
     thread,
     time::{Duration, Instant},
 };
+
+#[test]
+fn compiled_programs_run() {
+    let hello = wasmote(["run", &guest("hello-rust"), "--", "world"]);
+    hello.said(0, &[]);
+    assert!(hello.text().starts_with("hello, world\n"), "{}", hello.text());
+
+    let files = Files::new();
+    let dir = format!("{}::/", files.dir().to_str().unwrap());
+    let ran = wasmote(["run", "--dir", &dir, &guest("files")]);
+    ran.said(0, &[]);
+    assert_eq!(ran.text(), expected("files"));
+
+    let clock = wasmote(["run", "-S", "clocks=virtual", &guest("clock")]);
+    clock.said(0, &[]);
+    assert_eq!(clock.text(), expected("clock"));
+
+    let trap = wasmote(["run", &guest("trap"), "divide"]);
+    trap.said(134, &["trap.wasm", "integer divide by zero"]);
+    assert_eq!(trap.text(), "before the trap\n");
+}
+
+#[test]
+fn what_the_interpreter_lacks_is_refused_with_the_reason() {
+    for (name, reason) in REFUSED {
+        let ran = wasmote(["run", &guest(&format!("refused/{name}"))]);
+        ran.said(1, &[reason, name]);
+        assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn hostile_programs_end_within_their_fuel() {
+    for name in ["spin", "grow-loop", "grow-denied", "table-grow-loop", "many-locals"] {
+        let ran = wasmote(["run", "-W", "fuel=50000000", &guest(&format!("hostile/{name}"))]);
+        ran.said(134, &["spent all its fuel", name]);
+    }
+    wasmote(["run", &guest("hostile/deep-recursion")]).said(134, &["call stack exhausted"]);
+    wasmote(["run", &guest("hostile/huge-memory")]).said(1, &["-W max-memory-size=…"]);
+    wasmote(["run", &guest("hostile/huge-table")]).said(1, &["-W max-table-elements=…"]);
+}
 
 #[test]
 fn standard_streams_carry_every_byte() {
@@ -48,7 +92,8 @@ fn the_environment_is_what_was_granted() {
     let files = Files::new();
     let env = files.file("env.wat", env());
     let run = |args: &[&str]| {
-        let output = command().env("SECRET", "s").env("KEPT", "k").arg("run").args(args).arg(&env).output().unwrap();
+        let output =
+            command().env("SECRET", "s").env("KEPT", "k").arg("run").args(args).arg(&env).output().unwrap();
         ended(output)
     };
     assert_eq!(run(&[]).text(), "");
@@ -101,9 +146,14 @@ fn a_directory_may_go_by_any_name() {
         files.file("name.wat", command_wat(&body, ""))
     };
     let dir = files.dir().to_str().unwrap();
-    for (spelled, expected) in
-        [("::/", "/"), ("::/a:b", "/a:b"), ("::ro", "ro"), ("::/x:ro", "/x"), ("::/x:ro:rw", "/x:ro"), ("", dir)]
-    {
+    for (spelled, expected) in [
+        ("::/", "/"),
+        ("::/a:b", "/a:b"),
+        ("::ro", "ro"),
+        ("::/x:ro", "/x"),
+        ("::/x:ro:rw", "/x:ro"),
+        ("", dir),
+    ] {
         let ran = wasmote(["run", "--dir", &format!("{dir}{spelled}"), &name(expected)]);
         ran.said(0, &[]);
         assert_eq!(ran.text(), expected, "{spelled}");
@@ -138,8 +188,11 @@ fn a_function_is_called_with_values_of_its_types() {
 fn a_trap_names_the_file_the_function_and_the_rule() {
     let files = Files::new();
     let path = files.file("functions.wat", program::FUNCTIONS);
-    let call = |args: &[&str]| wasmote(["run", "--invoke"].iter().chain(&args[..1]).chain([&&*path]).chain(&args[1..]));
-    call(&["divide", "1", "0"]).said(134, &["error: ", "functions.wat", "`divide`", "integer divide by zero"]);
+    let call = |args: &[&str]| {
+        wasmote(["run", "--invoke"].iter().chain(&args[..1]).chain([&&*path]).chain(&args[1..]))
+    };
+    call(&["divide", "1", "0"])
+        .said(134, &["error: ", "functions.wat", "`divide`", "integer divide by zero"]);
     call(&["deep"]).said(134, &["`deep`", "call stack exhausted", "-W max-wasm-stack=…"]);
     let short = wasmote(["run", "-W", "max-memory-size=4M", "--invoke", "fill", &path]);
     short.said(134, &["unreachable", "4 MiB of 4 MiB", "-W max-memory-size=…"]);
@@ -164,8 +217,10 @@ fn fuel_and_memory_are_bounded_as_told() {
     assert_eq!(grow(&["--limits", "mcu", "-W", "max-memory-size=1M"]).text(), "1\n");
     assert_eq!(grow(&["-W", "metering=n"]).text(), "1\n");
     let large = files.file("large.wat", "(module (memory 17) (func (export \"_start\")))");
-    wasmote(["run", "-W", "max-memory-size=1M", &large]).said(1, &["1 MiB is the limit", "-W max-memory-size=…"]);
-    wasmote(["run", "-W", "max-module-size=8", &large]).said(1, &["larger than 8 bytes", "-W max-module-size=…"]);
+    wasmote(["run", "-W", "max-memory-size=1M", &large])
+        .said(1, &["1 MiB is the limit", "-W max-memory-size=…"]);
+    wasmote(["run", "-W", "max-module-size=8", &large])
+        .said(1, &["larger than 8 bytes", "-W max-module-size=…"]);
 }
 
 #[test]
@@ -213,7 +268,8 @@ fn a_granted_socket_accepts_connections() {
                 (call $write (i32.load (i32.const 16)) (i32.const 4096) (i32.const 5))";
     let path = files.file("serve.wat", command_wat(body, "hello"));
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let child = command().args(["run", "-S", &format!("tcplisten={address}"), "-W", "timeout=30s", &path]).spawn();
+    let child =
+        command().args(["run", "-S", &format!("tcplisten={address}"), "-W", "timeout=30s", &path]).spawn();
     let mut connection = (0..1_000).find_map(|_| {
         thread::sleep(Duration::from_millis(10));
         TcpStream::connect(address).ok()
@@ -224,7 +280,8 @@ fn a_granted_socket_accepts_connections() {
     ended(child.unwrap().wait_with_output().unwrap()).said(0, &[]);
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    wasmote(["run", "-S", &format!("tcplisten={address}"), &path]).said(1, &[&format!("cannot listen on {address}")]);
+    wasmote(["run", "-S", &format!("tcplisten={address}"), &path])
+        .said(1, &[&format!("cannot listen on {address}")]);
 }
 
 #[test]
@@ -242,7 +299,8 @@ fn a_trace_and_statistics_say_what_happened() {
     let ran = wasmote_with(["run", "--trace", &cat], b"x");
     ran.said(0, &["fd_write("]);
     assert_eq!(ran.text(), "x");
-    wasmote(["run", "--trace=/nowhere/at/all", &cat]).said(1, &["cannot write the trace to `/nowhere/at/all`"]);
+    wasmote(["run", "--trace=/nowhere/at/all", &cat])
+        .said(1, &["cannot write the trace to `/nowhere/at/all`"]);
 }
 
 #[test]
@@ -264,9 +322,12 @@ fn modules_are_read_as_binary_as_text_and_from_standard_input() {
     let files = Files::new();
     let text = exit(9);
     let binary = wat::parse_str(&text).unwrap();
-    for (name, contents) in
-        [("a.wasm", binary.as_slice()), ("a.wat", text.as_bytes()), ("none", text.as_bytes()), ("b.txt", &binary)]
-    {
+    for (name, contents) in [
+        ("a.wasm", binary.as_slice()),
+        ("a.wat", text.as_bytes()),
+        ("none", text.as_bytes()),
+        ("b.txt", &binary),
+    ] {
         wasmote(["run", &files.file(name, contents)]).said(9, &[]);
     }
     wasmote_with(["run", "-"], &binary).said(9, &[]);
@@ -289,8 +350,16 @@ fn what_is_no_program_is_refused_in_one_sentence() {
         ("three", b"\0as", &["ends after its first bytes"]),
         ("half.wasm", &binary[..binary.len() / 2], &["cannot run", "half.wasm", "not a valid"]),
         ("header.wasm", b"\0asm\x07\0\0\0", &["cannot run", "version"]),
-        ("bad.wat", b"(module (func (export \"_start\") (i32.const)))", &["no valid WebAssembly text", "bad.wat:1:"]),
-        ("wrong.wat", b"(module (func (export \"_start\") (result i32) (i64.const 1)))", &["cannot run", "wrong.wat"]),
+        (
+            "bad.wat",
+            b"(module (func (export \"_start\") (i32.const)))",
+            &["no valid WebAssembly text", "bad.wat:1:"],
+        ),
+        (
+            "wrong.wat",
+            b"(module (func (export \"_start\") (result i32) (i64.const 1)))",
+            &["cannot run", "wrong.wat"],
+        ),
         ("import.wat", import.as_bytes(), &["`env::magic`", "`wasi_snapshot_preview1::fd_write` as"]),
         ("none.wat", b"(module)", &["exports no function at all"]),
     ];
@@ -339,10 +408,16 @@ fn what_cannot_be_granted_is_refused_before_anything_runs() {
 #[test]
 fn help_says_what_matters() {
     for (args, parts) in [
-        (&["--help"][..], &["run", "inspect", "--dir data::/data:ro", "wasm32-wasip1", "-W fuel=1000000"][..]),
+        (
+            &["--help"][..],
+            &["run", "inspect", "--dir data::/data:ro", "wasm32-wasip1", "-W fuel=1000000"][..],
+        ),
         (&["run", "--help"], &["--dir", "read", "--env", "--invoke", "-W help", "134", "Examples:"]),
         (&["run", "-W", "help"], &["fuel=N", "timeout=TIME", "max-memory-size=BYTES", "256 MiB"]),
-        (&["run", "-S", "help"], &["inherit-env", "clocks=host|virtual", "random=host|seed:N", "max-handles"]),
+        (
+            &["run", "-S", "help"],
+            &["inherit-env", "clocks=host|virtual", "random=host|seed:N", "max-handles"],
+        ),
         (&["inspect", "--help"], &["--json", "Runs nothing"]),
         (&["--version"], &["wasmote 0."]),
     ] {

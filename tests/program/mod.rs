@@ -210,3 +210,28 @@ pub const FUNCTIONS: &str = r#"(module
   (func $deep (export "deep") (call $deep))
   (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))
   (func (export "fill") (drop (memory.grow (i32.const 63))) unreachable))"#;
+
+/// A built guest of `tests/guests`.
+pub fn guest(name: &str) -> String {
+    format!("{}/tests/guests/{name}.wasm", env!("CARGO_MANIFEST_DIR"))
+}
+
+/// What a guest is expected to print.
+pub fn expected(name: &str) -> String {
+    fs::read_to_string(format!("{}/tests/guests/expected/{name}.txt", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+/// The guests in `refused`, each with a word of the reason.
+pub const REFUSED: [(&str, &str); 8] = [
+    ("exceptions", "exception"),
+    ("legacy-exceptions", "exception"),
+    ("gc", "garbage collection"),
+    ("function-references", "function references"),
+    ("threads", "threads"),
+    ("stack-switching", "stack switching"),
+    ("unknown-import", "`wasi_snapshot_preview1::fd_teleport`"),
+    (
+        "wrong-import",
+        "`wasi_snapshot_preview1::fd_close` as func(i64) -> (i32) instead of func(i32) -> (i32)",
+    ),
+];

@@ -199,7 +199,10 @@ fn report(ended: Ended, call: &Call, file: &str, settings: &Resolved, memory_byt
         Ended::Exit(exit) => Ok(status(exit.code())),
         Ended::Returned(values) => {
             let mut stdout = std::io::stdout().lock();
-            values.iter().try_for_each(|value| writeln!(stdout, "{value}")).context("cannot print the results")?;
+            values
+                .iter()
+                .try_for_each(|value| writeln!(stdout, "{value}"))
+                .context("cannot print the results")?;
             Ok(0)
         }
         Ended::Failed(error) => {
