@@ -7,6 +7,8 @@ extern crate alloc;
 extern crate std;
 
 mod block_on;
+#[cfg(feature = "std")]
+mod block_on_thread;
 mod error;
 mod guest;
 mod host;
@@ -19,6 +21,8 @@ pub mod engine;
 pub mod wasi;
 
 pub use block_on::block_on_with;
+#[cfg(feature = "std")]
+pub use block_on_thread::block_on;
 pub use error::{Error, LimitExceeded, MissingImport, Trap};
 pub use guest::{CallError, Exit, Guest};
 pub use host::Host;

@@ -19,7 +19,9 @@ pub fn not_started(file: &str, error: &Error) -> String {
         );
         let what = exceeded.limit.replace('_', " ");
         let raise = settings::raise(exceeded.limit);
-        return format!("{file} asks for {asked} of {what}, and {allowed} is the limit: raise it with `{raise}`");
+        return format!(
+            "{file} asks for {asked} of {what}, and {allowed} is the limit: raise it with `{raise}`"
+        );
     }
     if !error.missing_imports().is_empty() {
         return imports(file, error.missing_imports());

@@ -80,7 +80,8 @@ pub fn grant(arguments: &Arguments, settings: &Resolved, args: Vec<String>) -> R
         let listener = net::TcpListener::bind(address);
         let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
         let listener = real::TcpListener::from_std(listener);
-        host = host.tcp_listener(listener.map_err(|code| anyhow::anyhow!("cannot listen on {address}: {code}"))?);
+        host = host
+            .tcp_listener(listener.map_err(|code| anyhow::anyhow!("cannot listen on {address}: {code}"))?);
     }
     host = match settings.clocks {
         Source::Host => host.clocks(real::Clocks),
@@ -129,7 +130,8 @@ fn directory(path: &str) -> Result<real::Directory> {
     if !metadata.is_dir() {
         bail!("`{path}` is no directory: --dir grants directories, so grant the one it is in");
     }
-    real::Directory::open_ambient(path).map_err(|code| anyhow::anyhow!("cannot open the directory `{path}`: {code}"))
+    real::Directory::open_ambient(path)
+        .map_err(|code| anyhow::anyhow!("cannot open the directory `{path}`: {code}"))
 }
 
 /// Standard output and error, as a guest gets them.
@@ -227,7 +229,8 @@ mod tests {
 
     #[test]
     fn variables_may_be_empty_but_not_nameless() {
-        let variable = |name: &str, value: Option<&str>| Variable { name: name.into(), value: value.map(Into::into) };
+        let variable =
+            |name: &str, value: Option<&str>| Variable { name: name.into(), value: value.map(Into::into) };
         assert_eq!(Variable::parse("A=b=c"), Ok(variable("A", Some("b=c"))));
         assert_eq!(Variable::parse("A="), Ok(variable("A", Some(""))));
         assert_eq!(Variable::parse("A"), Ok(variable("A", None)));

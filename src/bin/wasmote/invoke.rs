@@ -37,7 +37,8 @@ impl Call {
         }
         let params = types.iter().zip(args).enumerate();
         let params = params.map(|(index, (ty, text))| {
-            value(*ty, text).map_err(|reason| anyhow::anyhow!("parameter {} of `{name}`: {reason}", index + 1))
+            value(*ty, text)
+                .map_err(|reason| anyhow::anyhow!("parameter {} of `{name}`: {reason}", index + 1))
         });
         Ok(Self::Function { name: name.into(), params: params.collect::<Result<_>>()? })
     }
@@ -53,13 +54,16 @@ impl Call {
 fn no_entry(program: &Program, file: &str) -> String {
     match listing(program) {
         none if none.is_empty() => format!("{file} exports no function at all, so there is nothing to run"),
-        some => format!("{file} is no command, as it exports no `{ENTRY}`: call a function with --invoke NAME{some}"),
+        some => format!(
+            "{file} is no command, as it exports no `{ENTRY}`: call a function with --invoke NAME{some}"
+        ),
     }
 }
 
 /// The functions of `program` for the end of a message; empty where there are none.
 fn listing(program: &Program) -> String {
-    let functions = program.exports().map(|(name, _)| name).filter(|name| program.function_params(name).is_some());
+    let functions =
+        program.exports().map(|(name, _)| name).filter(|name| program.function_params(name).is_some());
     let names: Vec<_> = functions.collect();
     if names.is_empty() {
         return String::new();

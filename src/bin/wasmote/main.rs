@@ -41,9 +41,7 @@ Examples:
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run a program
     Run(run::Arguments),
-    /// Say what a file is, what it needs, and whether it can run here
     Inspect(inspect::Arguments),
 }
 

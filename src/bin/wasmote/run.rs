@@ -82,7 +82,8 @@ pub struct Arguments {
 const EXAMPLES: &str = "\
 Examples:
   wasmote run hello.wasm --name Ada         `--name Ada` is the program's
-  wasmote run --dir . --env HOME=/ app.wasm with the folder you are in, to read and write
+  wasmote run --dir . --env HOME=/ app.wasm
+                                            with the folder you are in, to read and write
   wasmote run -W timeout=5s,max-memory-size=64M app.wasm
   wasmote run -S clocks=virtual,random=seed:1 app.wasm
                                             the same in every run
@@ -198,7 +199,10 @@ fn report(ended: Ended, call: &Call, file: &str, settings: &Resolved, memory_byt
         Ended::Exit(exit) => Ok(status(exit.code())),
         Ended::Returned(values) => {
             let mut stdout = std::io::stdout().lock();
-            values.iter().try_for_each(|value| writeln!(stdout, "{value}")).context("cannot print the results")?;
+            values
+                .iter()
+                .try_for_each(|value| writeln!(stdout, "{value}"))
+                .context("cannot print the results")?;
             Ok(0)
         }
         Ended::Failed(error) => {

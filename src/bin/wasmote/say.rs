@@ -19,11 +19,6 @@ pub fn plain(message: &str) {
     _ = writeln!(stderr, "{}", printable(message));
 }
 
-fn line(style: Style, label: &str, message: &str) {
-    let mut stderr = anstream::stderr().lock();
-    _ = writeln!(stderr, "{style}{label}:{style:#} {}", printable(message));
-}
-
 /// `text` with control characters escaped. Line ends stay.
 pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

@@ -86,13 +86,18 @@ impl Settings {
     fn check(resolved: &Resolved) -> Result<(), &'static str> {
         let bounded = resolved.fuel.is_some() || resolved.timeout.is_some();
         if resolved.metering == Metering::Off && bounded {
-            return Err("`-W metering=n` leaves nothing that `fuel` or `timeout` could count: drop one of them");
+            return Err(
+                "`-W metering=n` leaves nothing that `fuel` or `timeout` could count: drop one of them",
+            );
         }
         Ok(())
     }
 
     /// All `settings`, upon the limits of `profile`.
-    pub fn resolve<'a>(settings: impl IntoIterator<Item = &'a Self>, profile: Profile) -> Result<Resolved, &'static str> {
+    pub fn resolve<'a>(
+        settings: impl IntoIterator<Item = &'a Self>,
+        profile: Profile,
+    ) -> Result<Resolved, &'static str> {
         let mut resolved = Resolved {
             limits: profile.limits(),
             fuel: None,
@@ -319,7 +324,8 @@ const OTHER_KEYS: &[OtherKey] = &[
         alone: None,
         parse: |text| {
             let address = text.parse();
-            let address = address.map_err(|_| format!("`{text}` is no address: write 127.0.0.1:8080 or [::1]:8080"));
+            let address =
+                address.map_err(|_| format!("`{text}` is no address: write 127.0.0.1:8080 or [::1]:8080"));
             address.map(Setting::TcpListen)
         },
     },

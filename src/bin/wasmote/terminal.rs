@@ -174,7 +174,9 @@ mod tests {
         for chunk in bytes.chunks(step) {
             let mut rest = chunk;
             while !rest.is_empty() {
-                let Poll::Ready(Ok(count)) = filter.poll_write(&mut cx, rest) else { panic!("memory never waits") };
+                let Poll::Ready(Ok(count)) = filter.poll_write(&mut cx, rest) else {
+                    panic!("memory never waits")
+                };
                 rest = &rest[count..];
             }
         }
@@ -232,7 +234,10 @@ mod tests {
             for (at, _) in out.match_indices('\x1b') {
                 let rest = &out[at + 1..];
                 let end = rest.find('m').unwrap_or_else(|| panic!("{bytes:?}: {out:?}"));
-                assert!(rest[..end].starts_with('[') && !rest[1..end].contains(|c: char| !"0123456789;:".contains(c)));
+                assert!(
+                    rest[..end].starts_with('[')
+                        && !rest[1..end].contains(|c: char| !"0123456789;:".contains(c))
+                );
             }
             assert!(!out.contains('\u{9b}') && !out.contains('\x07'));
         }

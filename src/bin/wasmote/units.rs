@@ -89,7 +89,9 @@ mod tests {
         assert_eq!(duration("0.000000001s"), Ok(Duration::from_nanos(1)));
         assert_eq!(duration("10us"), duration("10µs"));
         assert_eq!(duration("1h"), Ok(Duration::from_secs(3_600)));
-        for wrong in ["", "s", "-1s", "1.s", ".5s", "1d", "1e3s", "inf", "NaN", "99999999999h", "1.0000000001s"] {
+        for wrong in
+            ["", "s", "-1s", "1.s", ".5s", "1d", "1e3s", "inf", "NaN", "99999999999h", "1.0000000001s"]
+        {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
     }

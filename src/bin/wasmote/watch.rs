@@ -29,7 +29,8 @@ impl Trace {
         let sink = match path {
             "-" => Sink::Stderr,
             _ => {
-                let file = File::create(path).with_context(|| format!("cannot write the trace to `{path}`"))?;
+                let file =
+                    File::create(path).with_context(|| format!("cannot write the trace to `{path}`"))?;
                 Sink::File { path: path.into(), file: BufWriter::new(file), failed: None }
             }
         };
@@ -72,7 +73,13 @@ impl Sink {
 }
 
 /// What a guest used, for a person.
-pub fn stats(guest: &Guest, accounting: &Accounting, metered: bool, loading: Duration, running: Duration) -> String {
+pub fn stats(
+    guest: &Guest,
+    accounting: &Accounting,
+    metered: bool,
+    loading: Duration,
+    running: Duration,
+) -> String {
     let stats = accounting.stats();
     let mut out = String::new();
     let mut line = |name: &str, value: String| _ = writeln!(out, "{name:<14}{value}");

@@ -46,10 +46,15 @@ const FILE_BYTES_MAX: u32 = 256 << 20;
 pub fn inspect(arguments: &Arguments) -> Result<()> {
     let module = file::read(&arguments.module, FILE_BYTES_MAX)?;
     let mut report = Report::new(&module.name, module.bytes.len());
-    module::read(&module.bytes, &mut report).with_context(|| format!("{} is no valid WebAssembly", module.name))?;
+    module::read(&module.bytes, &mut report)
+        .with_context(|| format!("{} is no valid WebAssembly", module.name))?;
     report.verdict = verdict(&module.name, &module.bytes, arguments.limits.limits());
     needs::fill(&mut report);
-    let mut out = if arguments.json { serde_json::to_string_pretty(&report)? } else { say::printable(&text::show(&report)) };
+    let mut out = if arguments.json {
+        serde_json::to_string_pretty(&report)?
+    } else {
+        say::printable(&text::show(&report))
+    };
     out.push('\n');
     let mut stdout = std::io::stdout().lock();
     match stdout.write_all(out.as_bytes()).and_then(|()| stdout.flush()) {

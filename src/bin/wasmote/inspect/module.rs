@@ -6,8 +6,8 @@ use super::{
 };
 use wasmparser::{
     ComponentTypeRef, CompositeInnerType, CustomSectionReader, DataKind, ElementItems, ElementKind, Encoding,
-    ExternalKind, FuncType, KnownCustom, MemoryType, Name, Parser, Payload, ProducersSectionReader, Result, TableInit,
-    TableType, TypeRef,
+    ExternalKind, FuncType, KnownCustom, MemoryType, Name, Parser, Payload, ProducersSectionReader, Result,
+    TableInit, TableType, TypeRef,
 };
 
 /// How long a text from the file is shown. Longer ones are cut: a name may have as many bytes as the file.
@@ -178,8 +178,7 @@ impl Reader<'_> {
 
     fn begin(&mut self, encoding: Encoding) {
         if self.depth == 0 {
-            self.report.kind =
-                if encoding == Encoding::Component { Kind::Component } else { Kind::Module };
+            self.report.kind = if encoding == Encoding::Component { Kind::Component } else { Kind::Module };
         } else if encoding == Encoding::Module {
             self.report.core_modules += 1;
         }
@@ -329,7 +328,8 @@ impl Reader<'_> {
 
 /// How a function's type reads, in the library's way.
 fn function_text(ty: &FuncType) -> String {
-    let list = |types: &[wasmparser::ValType]| types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let list =
+        |types: &[wasmparser::ValType]| types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     format!("func({}) -> ({})", list(ty.params()), list(ty.results()))
 }
 

@@ -72,12 +72,23 @@ pub fn fill(report: &mut Report) {
     report.needs.sort_by(|a, b| a.capability.cmp(&b.capability));
     let needs = |capability: &str| report.needs.iter().any(|need| need.capability == capability);
     let names_paths = report.imports.iter().any(|import| {
-        import.name.starts_with("path_") || import.name == "fd_readdir" || import.module.starts_with("wasi:filesystem/")
+        import.name.starts_with("path_")
+            || import.name == "fd_readdir"
+            || import.module.starts_with("wasi:filesystem/")
     });
     let grants = [
-        (names_paths, Grant { flag: "--dir HOST::GUEST", what: "each directory it is to use (`:ro` behind it: only to read)" }),
+        (
+            names_paths,
+            Grant {
+                flag: "--dir HOST::GUEST",
+                what: "each directory it is to use (`:ro` behind it: only to read)",
+            },
+        ),
         (needs("environment"), Grant { flag: "--env NAME=VALUE", what: "variables it may look for" }),
-        (needs("sockets"), Grant { flag: "-S tcplisten=ADDR:PORT", what: "a socket it may accept connections on" }),
+        (
+            needs("sockets"),
+            Grant { flag: "-S tcplisten=ADDR:PORT", what: "a socket it may accept connections on" },
+        ),
     ];
     report.grants.extend(grants.into_iter().filter(|(wanted, _)| *wanted).map(|(_, grant)| grant));
 }

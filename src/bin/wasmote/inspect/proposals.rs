@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 use wasmparser::{
-    AbstractHeapType, BlockType, CompositeInnerType, ConstExpr, FuncType, GlobalType, HeapType, MemoryType, Operator,
-    OperatorsReader, RecGroup, RefType, Result, StorageType, TableType, ValType,
+    AbstractHeapType, BlockType, CompositeInnerType, ConstExpr, FuncType, GlobalType, HeapType, MemoryType,
+    Operator, OperatorsReader, RecGroup, RefType, Result, StorageType, TableType, ValType,
 };
 
 /// The proposals seen so far, by their names in the WebAssembly organisation.
@@ -76,11 +76,13 @@ impl Proposals {
 
     fn operator(&mut self, operator: &Operator<'_>) {
         match operator {
-            Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => match blockty {
-                BlockType::Empty => {}
-                BlockType::Type(ty) => self.value(*ty),
-                BlockType::FuncType(_) => self.add("multi-value"),
-            },
+            Operator::Block { blockty } | Operator::Loop { blockty } | Operator::If { blockty } => {
+                match blockty {
+                    BlockType::Empty => {}
+                    BlockType::Type(ty) => self.value(*ty),
+                    BlockType::FuncType(_) => self.add("multi-value"),
+                }
+            }
             _ => match proposal_of(operator) {
                 "mvp" => {}
                 proposal => self.add(name(proposal)),
@@ -137,9 +139,15 @@ impl Proposals {
             return self.add("reference-types");
         }
         self.add(match ty.heap_type() {
-            HeapType::Abstract { ty: AbstractHeapType::Exn | AbstractHeapType::NoExn, .. } => "exception-handling",
-            HeapType::Abstract { ty: AbstractHeapType::Cont | AbstractHeapType::NoCont, .. } => "stack-switching",
-            HeapType::Abstract { ty: AbstractHeapType::Func | AbstractHeapType::Extern, .. } => "function-references",
+            HeapType::Abstract { ty: AbstractHeapType::Exn | AbstractHeapType::NoExn, .. } => {
+                "exception-handling"
+            }
+            HeapType::Abstract { ty: AbstractHeapType::Cont | AbstractHeapType::NoCont, .. } => {
+                "stack-switching"
+            }
+            HeapType::Abstract { ty: AbstractHeapType::Func | AbstractHeapType::Extern, .. } => {
+                "function-references"
+            }
             HeapType::Abstract { .. } => "gc",
             _ => "function-references",
         });

@@ -107,7 +107,8 @@ fn runs(report: &Report) -> String {
 
 fn memory_text(memory: &Memory) -> String {
     let bytes = |bytes: u128| show_bytes(u64::try_from(bytes).unwrap_or(u64::MAX));
-    let maximum = memory.maximum_bytes.map_or_else(|| "no maximum".into(), |max| format!("at most {}", bytes(max)));
+    let maximum =
+        memory.maximum_bytes.map_or_else(|| "no maximum".into(), |max| format!("at most {}", bytes(max)));
     let shared = if memory.shared { ", shared between threads" } else { "" };
     let imported = if memory.imported { ", imported" } else { "" };
     format!("{} at least, {maximum}{shared}{imported}", bytes(memory.minimum_bytes))
