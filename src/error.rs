@@ -4,6 +4,7 @@
 //! rule that was broken. What an embedder is told is an [`Error`], whose kind stays private so that it
 //! can grow.
 
+use crate::cap::Code;
 use alloc::{borrow::ToOwned, boxed::Box, format, string::String, vec::Vec};
 use core::fmt;
 
@@ -127,6 +128,14 @@ impl Error {
     /// The embedder called something it may not call now.
     pub(crate) fn misuse(what: &'static str) -> Self {
         Self(Box::new(Kind::Misuse(what)))
+    }
+
+    /// What was granted cannot be: a text with a NUL, or more of something than a limit allows.
+    pub(crate) fn grants(code: Code) -> Self {
+        Self::misuse(match code {
+            Code::TooManyOpen => "more is granted than the limit `handles` allows",
+            _ => "an argument, environment variable or directory name is empty or contains a NUL or a `=`",
+        })
     }
 
     /// The platform under this host failed.

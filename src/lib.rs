@@ -8,7 +8,10 @@ extern crate std;
 
 mod block_on;
 mod error;
+mod guest;
+mod host;
 mod limits;
+mod program;
 
 pub mod backend;
 pub mod cap;
@@ -17,4 +20,8 @@ pub mod wasi;
 
 pub use block_on::block_on_with;
 pub use error::{Error, LimitExceeded, MissingImport, Trap};
+pub use guest::{CallError, Exit, Guest};
+pub use host::Host;
 pub use limits::Limits;
+pub use program::{Loader, Program};
+pub use wasi::filesystem::Access;

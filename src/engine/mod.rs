@@ -16,15 +16,22 @@ mod call;
 mod caller;
 mod describe;
 mod fault;
+mod function;
+#[cfg(feature = "unmetered")]
+mod growth;
+#[cfg(not(feature = "unmetered"))]
+#[path = "growth_absent.rs"]
+mod growth;
 pub mod host_function;
 mod interpose;
 mod memory;
 mod meter;
 mod module;
 mod rewrite;
-mod scan;
+pub(crate) mod scan;
 mod store;
 mod trace;
+mod value;
 
 #[cfg(test)]
 mod tests;
@@ -34,6 +41,7 @@ pub(crate) use call::Call;
 pub use caller::Caller;
 pub use describe::{Kind, Param, Signature};
 pub use fault::Fault;
+pub(crate) use function::Function;
 pub use host_function::{HostFunction, HostParam, HostResult, Resolver};
 pub use interpose::{Accounting, HostCall, Interposer, Stats, Writes};
 pub use memory::{Memory, PointerError};
@@ -42,4 +50,5 @@ pub use module::{Engine, Module};
 pub use scan::Outline;
 pub use store::Store;
 pub use trace::Tracer;
+pub use value::{Value, ValueType};
 pub(crate) use wasmi::{Instance, Val, ValType};

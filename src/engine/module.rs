@@ -6,7 +6,7 @@ use crate::{
         Metering, Outline,
         fault::load_error,
         meter, rewrite,
-        scan::{self, Format, START},
+        scan::{self, Format, RESERVED, START},
         store::type_text,
     },
 };
@@ -78,7 +78,7 @@ impl Module {
             return Err(Error::malformed("it is a component where a core module is expected", Some(4)));
         }
         let outline = Outline::of(bytes, &engine.limits)?;
-        let bytes = rewrite::rewrite(bytes, &outline, &engine.limits)?;
+        let bytes = rewrite::rewrite(bytes, &outline, &engine.limits, engine.metering)?;
         let inner = wasmi::Module::new(&engine.inner, &bytes).map_err(|error| load_error(&error))?;
         let module = Self { inner, outline };
         module.check_start()?;

@@ -12,21 +12,29 @@ const GUESTS: [(&str, &[u8]); 3] = [
     ("grow_denied", include_bytes!("../guests/grow_denied.wasm")),
 ];
 
+/// Bytes of each guest's memory.
+const GUEST_MEMORY_BYTES: usize = 64 << 10;
+
 /// Fuel of a slice, as `Limits::mcu()` has it.
 const SLICE_FUEL: u64 = 5_000;
 
 /// Runs the guests; the exit code is how many failed.
 pub fn main() -> u32 {
     println!("bare wasmi on {}", board::NAME);
+    let before = heap::live();
     let mut failed = 0;
     for (name, bytes) in GUESTS {
         heap::reset_peak();
         stack::paint();
         let outcome = run(bytes);
-        println!("{name}: {outcome:?}, stack {} B, heap {} B", stack::peak(), heap::peak());
+        let (stack, heap) = (stack::peak(), heap::peak() - before);
+        println!("{name}: {outcome:?} slices");
+        println!("# native stack: {stack} B");
+        println!("# heap beyond guest memory: {} B", heap.saturating_sub(GUEST_MEMORY_BYTES));
         failed += u32::from(outcome.is_err());
     }
-    println!("left on the heap: {} B", heap::live());
+    println!("left on the heap: {} B", heap::live() - before);
+    println!("# guests in flash: {} B", GUESTS.iter().map(|(_, bytes)| bytes.len()).sum::<usize>());
     failed
 }
 
