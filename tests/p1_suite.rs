@@ -1,8 +1,9 @@
-//! The wasi-testsuite's WASI 0.1 programs, over the file system in memory and over the platform's.
+//! Other people's WASI 0.1 programs, over the file system in memory and over the platform's.
 //!
-//! `WASMOTE_WASI_TESTSUITE` names a folder; every directory below it with a `manifest.json` for
-//! `wasm32-wasip1` is a suite. `WASMOTE_WASI_TESTSUITE_ONLY` runs only programs whose name contains it. Each
-//! program gets a copy of its fixture of its own.
+//! * `WASMOTE_WASI_TESTSUITE` names a folder of the wasi-testsuite; every directory below it with a
+//!   `manifest.json` for `wasm32-wasip1` is a suite. Each program gets a copy of its fixture of its own.
+//! * `WASMOTE_WASMTIME_P1` names a folder of wasmtime's `p1_*` test programs, built.
+//! * `WASMOTE_WASI_TESTSUITE_ONLY` runs only programs whose name contains it.
 
 #![cfg(all(feature = "std", feature = "p1"))]
 
@@ -190,5 +191,107 @@ fn the_suite_passes_in_memory() {
             }
             None => host,
         }
+    });
+}
+
+/// What wasmtime's programs that change nothing read in their second directory.
+const READ_ONLY: &str = "read only test file\n";
+
+/// Programs of wasmtime's that are not about what is here: one needs a terminal, one a host that counts what
+/// its calls allocate as wasmtime does.
+const NOT_OURS: [&str; 2] = ["p1_stdio_isatty", "p1_cli_hostcall_fuel"];
+
+/// Runs wasmtime's programs, each with an empty directory `.` and, where it wants one, a read-only one.
+fn run_wasmtimes(backend: &str, scratch: impl Fn(&str) -> (Host, Box<dyn FnOnce()>)) {
+    let Some(folder) = std::env::var_os("WASMOTE_WASMTIME_P1") else {
+        println!("skipped: WASMOTE_WASMTIME_P1 names no folder of built programs");
+        return;
+    };
+    let only = std::env::var("WASMOTE_WASI_TESTSUITE_ONLY").unwrap_or_default();
+    let entries = fs::read_dir(folder).expect("a folder that can be read");
+    let mut modules: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    modules.retain(|path| path.extension().is_some_and(|extension| extension == "wasm"));
+    modules.sort();
+    let (mut passed, mut total) = (0, 0);
+    for mut case in modules.into_iter().map(Case::new) {
+        if NOT_OURS.contains(&&*case.name) || !case.name.contains(&only) {
+            continue;
+        }
+        case.args = match &*case.name {
+            "p1_cli_much_stdout" => vec!["text".into(), "1000".into()],
+            _ => vec![".".into()],
+        };
+        case.env = vec![("ERRNO_MODE_UNIX".into(), "1".into())];
+        total += 1;
+        let (host, check) = scratch(&case.name);
+        match case.run(host) {
+            Ok(()) => passed += 1,
+            Err(reason) => println!("{backend}: {}: {reason}", case.name),
+        }
+        check();
+    }
+    println!("{backend}: wasmtime's: {passed} of {total}");
+    assert!(total > 0 && passed == total, "programs failed over {backend}");
+}
+
+/// The program that wants to see a file from long ago.
+const EXTREME: &str = "p1_stat_extreme_host_mtime";
+
+/// The earliest time the platform takes, as one program wants to see that it does no harm.
+fn extreme(directory: &Path) {
+    let file = fs::File::create(directory.join("extreme.dat")).expect("a file");
+    std::io::Write::write_all(&mut &file, b"hello").expect("a write");
+    let early = std::time::UNIX_EPOCH - Duration::from_secs(1 << 31);
+    file.set_times(fs::FileTimes::new().set_modified(early).set_accessed(early)).expect("a time");
+}
+
+#[test]
+fn wasmtimes_programs_pass_over_the_platform() {
+    run_wasmtimes("std", |name| {
+        let (scratch, fixed) = (tempfile::tempdir().expect("one"), tempfile::tempdir().expect("one"));
+        if name == EXTREME {
+            extreme(scratch.path());
+        }
+        let fixed_file = fixed.path().join("test.txt");
+        fs::write(&fixed_file, READ_ONLY).expect("a file");
+        let open = |path: &Path| backend::std::Directory::open_ambient(path).expect("a directory");
+        let host = Host::new()
+            .clocks(backend::std::Clocks)
+            .random(backend::std::Random)
+            .directory(".", open(scratch.path()), Access::ReadWrite)
+            .directory("readonly", open(fixed.path()), Access::ReadOnly);
+        let check = move || {
+            assert_eq!(fs::read(fixed_file).expect("a file"), READ_ONLY.as_bytes());
+            drop((scratch, fixed));
+        };
+        (host, Box::new(check))
+    });
+}
+
+#[test]
+fn wasmtimes_programs_pass_in_memory() {
+    run_wasmtimes("mem", |name| {
+        let clocks = backend::mem::Clocks::new();
+        let tree = |device| {
+            backend::mem::Directory::with(backend::mem::filesystem::Settings {
+                clocks: Some(Arc::new(clocks.clone())),
+                device,
+                ..Default::default()
+            })
+        };
+        let (scratch, fixed) = (tree(1), tree(2));
+        if name == EXTREME {
+            scratch.insert("extreme.dat", "hello").expect("a file");
+        }
+        fixed.insert("test.txt", READ_ONLY).expect("a file");
+        let host = Host::new().clocks(clocks.clone()).directory(".", scratch, Access::ReadWrite).directory(
+            "readonly",
+            fixed.clone(),
+            Access::ReadOnly,
+        );
+        (
+            host,
+            Box::new(move || assert_eq!(fixed.contents("test.txt").expect("a file"), READ_ONLY.as_bytes())),
+        )
     });
 }
