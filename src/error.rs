@@ -5,7 +5,7 @@
 //! can grow.
 
 use crate::cap::Code;
-use alloc::{borrow::ToOwned, boxed::Box, format, string::String, vec::Vec};
+use alloc::{borrow::ToOwned, boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
 /// Why loading, linking, starting or running a program failed.
@@ -22,7 +22,6 @@ enum Kind {
     Export { name: String, reason: String },
     Trap(Trap),
     Misuse(&'static str),
-    Host(String),
 }
 
 /// A bound of [`Limits`](crate::Limits) that a program asked to go past.
@@ -138,11 +137,6 @@ impl Error {
         })
     }
 
-    /// The platform under this host failed.
-    pub(crate) fn host(what: impl fmt::Display) -> Self {
-        Self(Box::new(Kind::Host(format!("{what}"))))
-    }
-
     /// The rule the guest broke, if that is what happened.
     #[must_use]
     pub fn trap(&self) -> Option<Trap> {
@@ -197,7 +191,6 @@ impl fmt::Display for Error {
             Kind::Export { name, reason } => write!(f, "export `{name}`: {reason}"),
             Kind::Trap(trap) => write!(f, "the guest trapped: {trap}"),
             Kind::Misuse(what) => f.write_str(what),
-            Kind::Host(what) => write!(f, "the host failed: {what}"),
         }
     }
 }
@@ -255,6 +248,7 @@ impl core::error::Error for Trap {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
 
     #[test]
     fn an_error_is_one_pointer_wide() {

@@ -68,7 +68,9 @@ impl From<Error> for CallError {
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Exit(exit) => write!(f, "the program ended with status {} instead of returning", exit.code()),
+            Self::Exit(exit) => {
+                write!(f, "the program ended with status {} instead of returning", exit.code())
+            }
             Self::Error(error) => error.fmt(f),
         }
     }
@@ -103,7 +105,10 @@ impl Guest {
     /// When it has no such entry, when it traps, and when its fuel is spent.
     pub async fn run(&mut self) -> Result<Exit, Error> {
         if !self.has_function(COMMAND_ENTRY) {
-            return Err(Error::export(COMMAND_ENTRY, "the program is no command: it does not export this function"));
+            return Err(Error::export(
+                COMMAND_ENTRY,
+                "the program is no command: it does not export this function",
+            ));
         }
         match self.call(COMMAND_ENTRY, &[]).await {
             Ok(_) => Ok(Exit(0)),
@@ -187,7 +192,12 @@ impl Guest {
         Ok(())
     }
 
-    async fn drive(&mut self, name: &str, function: &Function, params: Vec<Val>) -> Result<Vec<Value>, CallError> {
+    async fn drive(
+        &mut self,
+        name: &str,
+        function: &Function,
+        params: Vec<Val>,
+    ) -> Result<Vec<Value>, CallError> {
         let ended = Call::new(&mut self.store, name.into(), function, params).await;
         ended.map_err(|fault| {
             self.state = State::Over;
@@ -203,7 +213,9 @@ impl Guest {
         match core::mem::replace(&mut self.state, State::Called) {
             State::Fresh => Ok(true),
             State::Ready => Ok(false),
-            State::Called => Err(Error::misuse("the guest was dropped in the middle of a call and cannot be called again")),
+            State::Called => {
+                Err(Error::misuse("the guest was dropped in the middle of a call and cannot be called again"))
+            }
             State::Over => {
                 self.state = State::Over;
                 Err(Error::misuse("the guest has ended and cannot be called again"))

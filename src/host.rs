@@ -125,7 +125,12 @@ impl Host {
 
     /// One more directory, which guests find open as `name` and may use as `access` says.
     #[must_use]
-    pub fn directory(mut self, name: impl ToString, directory: impl Directory + 'static, access: Access) -> Self {
+    pub fn directory(
+        mut self,
+        name: impl ToString,
+        directory: impl Directory + 'static,
+        access: Access,
+    ) -> Self {
         self.directories.push(Preopen { name: name.to_string(), directory: Arc::new(directory), access });
         self
     }

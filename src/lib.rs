@@ -1,6 +1,12 @@
 //! A `no_std` host for standard WebAssembly programs, on the wasmi interpreter.
 
 #![no_std]
+#![warn(
+    clippy::alloc_instead_of_core,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    clippy::unwrap_used
+)]
 
 extern crate alloc;
 #[cfg(any(feature = "std", test))]

@@ -22,12 +22,7 @@ pub(crate) struct Call<'a, T: 'static> {
 
 impl<'a, T: Send + 'static> Call<'a, T> {
     /// A call of `function`, which goes by `name` to those who watch.
-    pub(crate) fn new(
-        store: &'a mut Store<T>,
-        name: String,
-        function: &Function,
-        params: Vec<Val>,
-    ) -> Self {
+    pub(crate) fn new(store: &'a mut Store<T>, name: String, function: &Function, params: Vec<Val>) -> Self {
         let activation = Some(Activation::new(&store.caller(), function.inner, params));
         Self { store, name, activation, entered: false }
     }

@@ -212,13 +212,18 @@ fn declared(bytes: &[u8]) -> Result<Declared, Error> {
 }
 
 /// Fills the table of growing functions of a new instance, if it has one.
-pub(super) fn connect<T: 'static>(store: &mut wasmi::Store<Data<T>>, instance: wasmi::Instance) -> Result<(), Error> {
+pub(super) fn connect<T: 'static>(
+    store: &mut wasmi::Store<Data<T>>,
+    instance: wasmi::Instance,
+) -> Result<(), Error> {
     let Some(table) = instance.get_table(&*store, TABLE) else { return Ok(()) };
-    let memory = wasmi::Func::wrap(&mut *store, |mut caller: wasmi::Caller<'_, Data<T>>, delta: u32, index: u32| {
-        let memory = caller.get_export(&format!("wasmote:memory{index}")).and_then(wasmi::Extern::into_memory);
-        let grown = memory.and_then(|memory| memory.grow(&mut caller, u64::from(delta)).ok());
-        grown.and_then(|pages| u32::try_from(pages).ok()).unwrap_or(u32::MAX)
-    });
+    let memory =
+        wasmi::Func::wrap(&mut *store, |mut caller: wasmi::Caller<'_, Data<T>>, delta: u32, index: u32| {
+            let memory =
+                caller.get_export(&format!("wasmote:memory{index}")).and_then(wasmi::Extern::into_memory);
+            let grown = memory.and_then(|memory| memory.grow(&mut caller, u64::from(delta)).ok());
+            grown.and_then(|pages| u32::try_from(pages).ok()).unwrap_or(u32::MAX)
+        });
     let funcs = wasmi::Func::wrap(
         &mut *store,
         |caller: wasmi::Caller<'_, Data<T>>, value: wasmi::Nullable<wasmi::Func>, delta: u32, index: u32| {
@@ -227,13 +232,16 @@ pub(super) fn connect<T: 'static>(store: &mut wasmi::Store<Data<T>>, instance: w
     );
     let externs = wasmi::Func::wrap(
         &mut *store,
-        |caller: wasmi::Caller<'_, Data<T>>, value: wasmi::Nullable<wasmi::ExternRef>, delta: u32, index: u32| {
-            grow_table(caller, value.into(), delta, index)
-        },
+        |caller: wasmi::Caller<'_, Data<T>>,
+         value: wasmi::Nullable<wasmi::ExternRef>,
+         delta: u32,
+         index: u32| { grow_table(caller, value.into(), delta, index) },
     );
     for (slot, function) in [(Slot::Memory, memory), (Slot::FuncTable, funcs), (Slot::ExternTable, externs)] {
         let value = wasmi::Nullable::Val(function);
-        table.set(&mut *store, slot as u64, value.into()).map_err(|_| Error::misuse("the table of growth is too small"))?;
+        table
+            .set(&mut *store, slot as u64, value.into())
+            .map_err(|_| Error::misuse("the table of growth is too small"))?;
     }
     Ok(())
 }

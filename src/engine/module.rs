@@ -104,7 +104,8 @@ impl Module {
 
     /// Each export: name, and how its type reads.
     pub fn exports(&self) -> impl Iterator<Item = (&str, String)> {
-        let is_added = |name: &str| !self.outline.exports_reserved_name && name.as_bytes().starts_with(RESERVED);
+        let is_added =
+            |name: &str| !self.outline.exports_reserved_name && name.as_bytes().starts_with(RESERVED);
         let exports = self.inner.exports().filter(move |export| !is_added(export.name()));
         exports.map(|export| (export.name(), type_text(export.ty())))
     }

@@ -1,8 +1,8 @@
 //! The engine room on its own, with a host of two functions.
 
 use super::{
-    Accounting, Activation, Call, Caller, Engine, Fault, Function, HostFunction, Kind, Metering, Module, Param,
-    Resolver, Signature, Step, Store, Tracer, Val, Value,
+    Accounting, Activation, Call, Caller, Engine, Fault, Function, HostFunction, Kind, Metering, Module,
+    Param, Resolver, Signature, Step, Store, Tracer, Val, Value,
     host_function::{now1, poll1, poll2},
 };
 use crate::{Error, Limits, Trap, block_on_with};
@@ -126,7 +126,8 @@ impl Guest {
 }
 
 fn i32s(values: &[Value]) -> Vec<i32> {
-    let number = |value: &Value| if let Value::I32(value) = value { *value } else { panic!("{value} is no i32") };
+    let number =
+        |value: &Value| if let Value::I32(value) = value { *value } else { panic!("{value} is no i32") };
     values.iter().map(number).collect()
 }
 
@@ -201,8 +202,9 @@ fn a_guest_moves_to_another_thread_between_polls() {
 fn calls_of_one_instance_finish_in_any_order() {
     let mut guest = Guest::new(WAITING);
     let function = guest.function("twice");
-    let mut activations: Vec<_> =
-        (0..64).map(|_| Activation::new(&guest.store.caller(), function.inner, vec![Val::I32(i32::MAX)])).collect();
+    let mut activations: Vec<_> = (0..64)
+        .map(|_| Activation::new(&guest.store.caller(), function.inner, vec![Val::I32(i32::MAX)]))
+        .collect();
     for activation in &mut activations {
         assert_eq!(activation.step(&mut guest.store.caller(), None), Ok(Step::Blocked));
     }
@@ -260,8 +262,8 @@ fn a_spent_budget_ends_the_guest_at_any_size() {
         guest.store.set_fuel(budget).unwrap();
         let result = guest.run("count", &[Val::I32(50)]);
         assert_eq!(result.is_ok(), budget >= needed, "budget {budget} of {needed}");
-        if result.is_err() {
-            assert_eq!(result.unwrap_err(), Fault::Trap(Trap::OutOfFuel));
+        if let Err(fault) = result {
+            assert_eq!(fault, Fault::Trap(Trap::OutOfFuel));
         }
         assert!(guest.store.fuel_left() <= budget);
     }

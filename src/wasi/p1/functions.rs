@@ -145,7 +145,7 @@ static FUNCTIONS: [HostFunction<State>; 46] = functions! {
     poll4 poll_oneoff(in: Pointer, out: Pointer, nsubscriptions: Number, nevents: Pointer)
         |caller, cx, a, b, c, d| poll_oneoff(Edition::Preview1, caller, cx, a, b, c, d).map(answer);
     now1 proc_exit(rval: Number)
-        |caller, a| proc_exit(caller, a);
+        proc_exit;
     now1 proc_raise(sig: Number)
         |caller, a| answer(proc_raise(caller, a));
     now2 random_get(buf: Pointer, buf_len: Number)

@@ -101,7 +101,6 @@ pub(in crate::wasi::p1) fn path_filestat_get(
     write_filestat(edition, caller, stat, &Filestat::new(&metadata))
 }
 
-#[expect(clippy::too_many_arguments, reason = "the specification's parameters")]
 pub(in crate::wasi::p1) fn path_filestat_set_times(
     caller: &mut Caller<'_, State>,
     fd: u32,
@@ -120,7 +119,6 @@ pub(in crate::wasi::p1) fn path_filestat_set_times(
     })
 }
 
-#[expect(clippy::too_many_arguments, reason = "the specification's parameters")]
 pub(in crate::wasi::p1) fn path_link(
     caller: &mut Caller<'_, State>,
     old_fd: u32,
@@ -143,7 +141,6 @@ pub(in crate::wasi::p1) fn path_link(
     })
 }
 
-#[expect(clippy::too_many_arguments, reason = "the specification's parameters")]
 pub(in crate::wasi::p1) fn path_open(
     caller: &mut Caller<'_, State>,
     fd: u32,
@@ -201,7 +198,6 @@ fn open_rights(how: &OpenHow) -> Rights {
 }
 
 /// Writes as much of the link's text as there is room for, and how much that was.
-#[expect(clippy::too_many_arguments, reason = "the specification's parameters")]
 pub(in crate::wasi::p1) fn path_readlink(
     caller: &mut Caller<'_, State>,
     fd: u32,
@@ -235,7 +231,6 @@ pub(in crate::wasi::p1) fn path_remove_directory(
     })
 }
 
-#[expect(clippy::too_many_arguments, reason = "the specification's parameters")]
 pub(in crate::wasi::p1) fn path_rename(
     caller: &mut Caller<'_, State>,
     old_fd: u32,
