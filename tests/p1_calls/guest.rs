@@ -83,7 +83,6 @@ pub const NOTCAPABLE: u32 = 76;
 
 pub const FD_READ: u64 = 1 << 1;
 pub const FD_SEEK: u64 = 1 << 2;
-pub const FD_TELL: u64 = 1 << 5;
 pub const FD_WRITE: u64 = 1 << 6;
 
 /// The first preopened directory.

@@ -61,6 +61,8 @@ fn good(calls: &mut Calls) -> Vec<Good> {
     ]
 }
 
+type Record = (&'static str, Vec<u64>, u32, &'static [(usize, usize)]);
+
 fn setup() -> (Calls, mem::Directory) {
     let tree = tree();
     let host = Host::new().args(["name"]).env("A", "1").directory("/", tree.clone(), Access::ReadWrite);
@@ -195,19 +197,21 @@ fn a_read_over_its_own_list_of_buffers_stays_inside() {
 fn padding_of_records_is_zero() {
     let (mut calls, _) = setup();
     good(&mut calls);
-    let records: [(&str, Vec<u64>, u32, &[std::ops::Range<usize>]); 5] = [
-        ("fd_fdstat_get", vec![ROOT, 0x800], 24, &[1..2, 4..8]),
-        ("fd_filestat_get", vec![ROOT, 0x800], 64, &[17..24]),
-        ("fd_prestat_get", vec![ROOT, 0x800], 8, &[0..4]),
-        ("fd_readdir", vec![ROOT, 0x800, 24, 0, OUT], 24, &[21..24]),
-        ("poll_oneoff", vec![0x400, 0x800, 1, OUT], 32, &[8..10, 11..16, 24..32]),
+    // Name, arguments, length of the record, and where its padding starts and ends.
+    let records: [Record; 5] = [
+        ("fd_fdstat_get", vec![ROOT, 0x800], 24, &[(1, 2), (4, 8)]),
+        ("fd_filestat_get", vec![ROOT, 0x800], 64, &[(17, 24)]),
+        ("fd_prestat_get", vec![ROOT, 0x800], 8, &[(0, 4)]),
+        ("fd_readdir", vec![ROOT, 0x800, 24, 0, OUT], 24, &[(21, 24)]),
+        ("poll_oneoff", vec![0x400, 0x800, 1, OUT], 32, &[(8, 10), (11, 16), (24, 32)]),
     ];
     for (name, params, bytes, padding) in records {
         calls.poke(0x800, &[0xa5; 96]);
         calls.expect(SUCCESS, name, &params);
         let record = calls.peek(0x800, 96);
-        for range in padding {
-            assert!(record[range.clone()].iter().all(|byte| *byte == 0), "{name} {range:?}: {record:?}");
+        for (start, end) in padding {
+            let zero = record[*start..*end].iter().all(|byte| *byte == 0);
+            assert!(zero, "{name} {start}..{end}: {record:?}");
         }
         assert!(record[bytes as usize..].iter().all(|byte| *byte == 0xa5), "{name} wrote beyond its record");
     }

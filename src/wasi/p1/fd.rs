@@ -181,8 +181,7 @@ impl Entry {
     pub(super) fn as_file(&self, rights: Rights) -> Result<&File, Code> {
         match &self.object {
             Object::File { file, .. } => self.base.require(rights).map(|()| file),
-            Object::Directory { .. } => Err(Code::IsDirectory),
-            Object::Input { .. } | Object::Output { .. } | Object::Socket { .. } => Err(Code::BadDescriptor),
+            _ => Err(Code::BadDescriptor),
         }
     }
 
@@ -227,7 +226,7 @@ impl Entry {
         let streaming = FileFlags { nonblocking: flags.nonblocking, ..FileFlags::default() };
         match &mut self.object {
             Object::File { file, .. } => file.set_flags(flags),
-            Object::Directory { .. } => return Err(Code::IsDirectory),
+            Object::Directory { .. } => return Err(Code::BadDescriptor),
             Object::Input { .. } | Object::Output { .. } | Object::Socket { .. } if flags != streaming => {
                 return Err(Code::Invalid);
             }

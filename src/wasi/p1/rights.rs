@@ -88,8 +88,7 @@ impl Rights {
     );
 
     /// What only a file that is open for writing can do.
-    pub(super) const FILE_WRITING: Self =
-        Self(Self::FD_WRITE.0 | Self::FD_ALLOCATE.0 | Self::FD_FILESTAT_SET_SIZE.0);
+    pub(super) const FILE_WRITING: Self = Self(Self::FD_WRITE.0 | Self::FD_ALLOCATE.0);
 
     /// What standard input can do. No seeking: by that, and by its type, a C library knows a terminal.
     pub(super) const INPUT: Self = Self(

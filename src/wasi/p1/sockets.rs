@@ -43,7 +43,6 @@ pub(super) fn sock_accept(
 }
 
 /// `riflags`: peek, waitall. No flag is ever answered: a stream loses nothing of a message.
-#[expect(clippy::too_many_arguments, reason = "the specification's parameters")]
 pub(super) fn sock_recv(
     caller: &mut Caller<'_, State>,
     cx: &mut Context<'_>,

@@ -163,10 +163,10 @@ pub(in crate::wasi::p1) fn fd_filestat_set_times(
 ) -> Result<(), Failure> {
     let times = abi::times(accessed, modified, flags)?;
     let entry = caller.data().fds.get(fd)?;
-    entry.base.require(Rights::FD_FILESTAT_SET_TIMES)?;
+    let rights = Rights::FD_FILESTAT_SET_TIMES;
     match &entry.object {
-        Object::Directory { directory, .. } => directory.set_times(times)?,
-        Object::File { file, .. } => file.set_times(times)?,
+        Object::Directory { .. } => entry.as_directory(rights)?.set_times(times)?,
+        Object::File { .. } => entry.as_file(rights)?.set_times(times)?,
         Object::Input { .. } | Object::Output { .. } | Object::Socket { .. } => {
             return Err(Code::BadDescriptor.into());
         }

@@ -49,8 +49,9 @@ pub(in crate::wasi::p1) fn fd_read(
             };
             iovec::poll_fill(memory, buffers, Until::Short, bytes_max, read)
         }
-        Object::Output { .. } => return Poll::Ready(Err(Code::BadDescriptor.into())),
-        Object::Directory { .. } => return Poll::Ready(Err(Code::IsDirectory.into())),
+        Object::Output { .. } | Object::Directory { .. } => {
+            return Poll::Ready(Err(Code::BadDescriptor.into()));
+        }
     };
     let read = ready!(or_again(read, nonblocking))?;
     memory.write_u32(size_at, read)?;
@@ -84,8 +85,9 @@ pub(in crate::wasi::p1) fn fd_write(
             *position = after;
             Poll::Ready(Ok(count))
         }),
-        Object::Input { .. } => return Poll::Ready(Err(Code::BadDescriptor.into())),
-        Object::Directory { .. } => return Poll::Ready(Err(Code::IsDirectory.into())),
+        Object::Input { .. } | Object::Directory { .. } => {
+            return Poll::Ready(Err(Code::BadDescriptor.into()));
+        }
     };
     let written = ready!(or_again(written, nonblocking))?;
     memory.write_u32(size_at, written)?;
