@@ -12,9 +12,11 @@ mod limits;
 
 pub mod backend;
 pub mod cap;
+#[cfg(feature = "component")]
+pub mod component;
 pub mod engine;
 pub mod wasi;
 
 pub use block_on::block_on_with;
-pub use error::{Error, LimitExceeded, MissingImport, Trap};
+pub use error::{Error, LimitExceeded, MissingImport, Rule, Trap};
 pub use limits::Limits;

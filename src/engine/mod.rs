@@ -18,6 +18,7 @@ mod describe;
 mod fault;
 pub mod host_function;
 mod interpose;
+mod linkage;
 mod memory;
 mod meter;
 mod module;
@@ -42,4 +43,7 @@ pub use module::{Engine, Module};
 pub use scan::Outline;
 pub use store::Store;
 pub use trace::Tracer;
-pub(crate) use wasmi::{Instance, Val, ValType};
+pub(crate) use linkage::{Answer, bits, value_of};
+pub(crate) use wasmi::{
+    Extern, ExternType, Func as CoreFunc, Global as CoreGlobal, Instance, Memory as CoreMemory, RefType, Table as CoreTable, Val, ValType,
+};
