@@ -16,6 +16,8 @@ pub mod cap;
 pub mod component;
 pub mod engine;
 pub mod wasi;
+#[cfg(feature = "wast")]
+pub mod wast;
 
 pub use block_on::block_on_with;
 pub use error::{Error, LimitExceeded, MissingImport, Rule, Trap};

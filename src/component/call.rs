@@ -249,7 +249,9 @@ pub(crate) fn task_return<T: Send + 'static>(
     }
     let same_memory = match (options.memory, func.options.memory) {
         (Some(a), Some(b)) => cx.same_memory(a, b),
-        (a, b) => a.is_none() == b.is_none(),
+        // Without a memory it lifts a result that needs none, as the validator has seen to.
+        (None, _) => true,
+        (Some(_), None) => false,
     };
     if options.encoding != func.options.encoding || !same_memory {
         return Err(Rule::TaskReturnInvalid.into());
@@ -381,12 +383,15 @@ pub(crate) fn call_lowered<T: Send + 'static>(cx: &mut Cx<'_, T>, lowered: &Arc<
     };
     let callee = func.options.instance;
     let state = cx.state_mut();
+    let is_async = state.instance(caller).program.types().func(lowered.ty).is_async;
+    if is_async && !lowered.options.is_async && state.is_instantiating() {
+        return Err(Rule::CannotBlock.into());
+    }
     if !state.may_enter(callee, Some(caller)) {
         return Err(Rule::CannotEnter.into());
     }
     state.set_entered(callee, Some(caller), true);
     let subtask = new_subtask(state, caller);
-    let is_async = state.instance(caller).program.types().func(lowered.ty).is_async;
     let from = Caller::Guest { lowered: lowered.clone(), flat: FlatArguments::new(flat), subtask };
     let (task, thread) = state.new_task(func, is_async, from)?;
     state.waitables.get_mut(subtask)?.subtask_mut()?.callee = Callee::Task(task);

@@ -418,7 +418,14 @@ pub(crate) fn cancel<T: Send + 'static>(
     if in_set && !is_async {
         return Err(Rule::SyncAndAsync.into());
     }
-    state.end_mut(id)?.state = CopyState::Cancelling;
+    let end = state.end_mut(id)?;
+    end.state = CopyState::Cancelling;
+    // What met the other end before, and could have gone on, tells how far it got as a cancelled copy.
+    if let (Some((result @ CopyResult::Completed, true)), Some(buffer)) = (&mut end.outcome, &end.buffer)
+        && buffer.remain() > 0
+    {
+        *result = CopyResult::Cancelled;
+    }
     if !state.has_event(id) {
         state.notify_pending(shared, CopyResult::Cancelled)?;
     }
@@ -438,9 +445,10 @@ pub(crate) fn drop_end<T: Send + 'static>(
     let program = cx.state().instance(instance).program.clone();
     cx.state().check_payload(shared, Payload { view: instance, ty }, program.types())?;
     let state = cx.state_mut();
+    let what = if channel == Channel::Stream { "stream" } else { "future" };
     match (state.end_mut(id)?.state, channel, end) {
-        (CopyState::Copying | CopyState::Cancelling, Channel::Stream, _) => return Err(Rule::DropBusy("stream").into()),
-        (CopyState::Copying | CopyState::Cancelling, Channel::Future, _) => return Err(Rule::DropBusy("future").into()),
+        (CopyState::Copying | CopyState::Cancelling, _, End::Readable) => return Err(Rule::RemoveBusy(what).into()),
+        (CopyState::Copying | CopyState::Cancelling, _, End::Writable) => return Err(Rule::DropBusy(what).into()),
         (CopyState::Idle, Channel::Future, End::Writable) => return Err(Rule::FutureUnwritten.into()),
         _ => {}
     }

@@ -89,6 +89,22 @@ impl<T: Send + 'static> Linker<T> {
         LinkerInstance { engine, names: root }.into_instance(name)
     }
 
+    /// Offers the modules and resource types among another store's exports.
+    pub(crate) fn reflect(&mut self, name: &str, exports: &[(Arc<str>, Item)], seed: u32) {
+        let mut names = Names::default();
+        for (name, item) in exports {
+            match item {
+                Item::Module(module) => names.insert(name, Offer::Module(module.clone())),
+                Item::Resource(ty) => {
+                    let dtor: HostDestructor<T> = Arc::new(|_, _| Ok(()));
+                    names.insert(name, Offer::Resource(ResourceType::host_dynamic(seed + ty.0), dtor));
+                }
+                _ => {}
+            }
+        }
+        self.root.insert(name, Offer::Instance(names));
+    }
+
     /// Makes an instance of a component.
     ///
     /// # Errors

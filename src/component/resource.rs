@@ -22,13 +22,26 @@ use core::{
 
 /// A resource type that the host implements, named by a Rust type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ResourceType(pub(crate) TypeId);
+pub struct ResourceType(pub(crate) HostType);
+
+/// Which of the host's resource types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HostType {
+    Rust(TypeId),
+    Dynamic(u32),
+}
 
 impl ResourceType {
+    /// A resource type that a number names, for hosts that do not know theirs when they are compiled.
+    #[must_use]
+    pub fn host_dynamic(number: u32) -> Self {
+        Self(HostType::Dynamic(number))
+    }
+
     /// The resource type that `R` names.
     #[must_use]
     pub fn host<R: 'static>() -> Self {
-        Self(TypeId::of::<R>())
+        Self(HostType::Rust(TypeId::of::<R>()))
     }
 }
 
@@ -78,7 +91,7 @@ impl<R: 'static> ComponentType for Resource<R> {
             _ => return Err(check.mismatch("resource", ty)),
         };
         match (check.implementor)(resource) {
-            Some(Implementor::Host(found)) if found == TypeId::of::<R>() => Ok(()),
+            Some(Implementor::Host(HostType::Rust(found))) if found == TypeId::of::<R>() => Ok(()),
             _ => Err(check.mismatch(core::any::type_name::<R>(), ty)),
         }
     }

@@ -11,6 +11,7 @@ use crate::{
         channel::SharedChannel,
         host::HostFunction,
         load::Loaded,
+        resource::HostType,
         table::{Id, Slab, Table},
         task::{Task, Thread},
         types::{FuncTypeId, ResourceIx},
@@ -19,7 +20,6 @@ use crate::{
     engine::{self, Caller, CoreFunc, Fault},
 };
 use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
-use core::any::TypeId;
 
 /// A guest, as what runs in it and for it sees it.
 pub(crate) type Cx<'a, T> = Caller<'a, Inner<T>>;
@@ -105,7 +105,7 @@ pub(crate) enum FuncInst<T: 'static> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Implementor {
     Guest(InstanceId),
-    Host(TypeId),
+    Host(HostType),
 }
 
 /// A destructor that the host runs.

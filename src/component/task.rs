@@ -140,6 +140,12 @@ impl<T: Send + 'static> State<T> {
         self.current.ok_or_else(|| Fault::Trap(crate::bug!("no thread runs")))
     }
 
+    /// Whether the running thread runs a start function.
+    pub(crate) fn is_instantiating(&self) -> bool {
+        let task = self.current.and_then(|thread| self.threads.find(thread)).and_then(|thread| self.tasks.find(thread.task));
+        task.is_some_and(|task| matches!(task.caller, Caller::Instantiation))
+    }
+
     /// The task of the running thread.
     pub(crate) fn current_task(&self) -> Result<TaskId, Fault> {
         Ok(self.threads.get(self.current()?)?.task)
@@ -369,7 +375,7 @@ fn run<T: Send + 'static>(cx: &mut Cx<'_, T>, id: ThreadId, cancelled: bool) -> 
 fn finish_wait<T: Send + 'static>(cx: &mut Cx<'_, T>, wait: Wait) -> Result<Answer, Fault> {
     match wait {
         Wait::Fuel => Ok(Answer::Return(None)),
-        Wait::Ready => Ok(Answer::Return(Some(0))),
+        Wait::Ready | Wait::Suspended => Ok(Answer::Return(Some(0))),
         Wait::Subtask(subtask) => call::deliver(cx, subtask).map(Answer::Return),
         Wait::Event(id) | Wait::CancelledSubtask(id) => {
             let state = cx.state_mut();
@@ -386,7 +392,7 @@ fn finish_wait<T: Send + 'static>(cx: &mut Cx<'_, T>, wait: Wait) -> Result<Answ
         Wait::AfterCall { lowered, subtask, task } => call::go_on_after_call(cx, &lowered, subtask, task),
         Wait::AfterDestructor { task, callee } => call::go_on_after_destructor(cx, task, callee),
         Wait::AfterCancel { subtask, is_async } => call::after_cancel(cx, subtask, is_async),
-        Wait::Nothing | Wait::Start | Wait::Suspended | Wait::Entry | Wait::CallbackYield | Wait::CallbackSet(_) => {
+        Wait::Nothing | Wait::Start | Wait::Entry | Wait::CallbackYield | Wait::CallbackSet(_) => {
             Err(Fault::Trap(crate::bug!("core code waits for what only tasks wait for")))
         }
     }

@@ -43,6 +43,13 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
     }
 }
 
+impl<T: Send + 'static> StoreContextMut<'_, T> {
+    /// Changes how many handles the store may have, all instances together.
+    pub fn set_handles_max(&mut self, handles: u32) {
+        self.0.state_mut().handles_max = handles;
+    }
+}
+
 /// Something that gives access to a store.
 pub trait AsContextMut {
     /// What the store's embedder keeps in it.
