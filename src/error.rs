@@ -8,6 +8,10 @@ use crate::cap::Code;
 use alloc::{borrow::ToOwned, boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
+mod rule;
+
+pub use rule::Rule;
+
 /// Why loading, linking, starting or running a program failed.
 ///
 /// One pointer wide. Its text reads as a sentence; what a caller may want to branch on has an accessor.
@@ -82,6 +86,8 @@ pub enum Trap {
     HostCallBytes,
     /// The guest holds as many handles as it may.
     Handles,
+    /// A rule of the Component Model was broken.
+    Component(Rule),
     /// The host function this guest called ended it on purpose.
     Host(&'static str),
     /// An invariant of this library does not hold. Please report it.
@@ -219,6 +225,12 @@ impl fmt::Debug for Error {
 
 impl core::error::Error for Error {}
 
+impl From<Rule> for Trap {
+    fn from(rule: Rule) -> Self {
+        Self::Component(rule)
+    }
+}
+
 impl fmt::Display for Trap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -237,6 +249,7 @@ impl fmt::Display for Trap {
             Self::ReentryDepth => "guest and host call each other too deeply",
             Self::HostCallBytes => "a host call moves too many bytes",
             Self::Handles => "too many handles are open",
+            Self::Component(rule) => return rule.fmt(f),
             Self::Host(what) => what,
             Self::Bug(what) => return write!(f, "bug in wasmote, please report it: {what}"),
         })

@@ -23,13 +23,17 @@ mod program;
 
 pub mod backend;
 pub mod cap;
+#[cfg(feature = "component")]
+pub mod component;
 pub mod engine;
 pub mod wasi;
+#[cfg(feature = "wast")]
+pub mod wast;
 
 pub use block_on::block_on_with;
 #[cfg(feature = "std")]
 pub use block_on_thread::block_on;
-pub use error::{Error, LimitExceeded, MissingImport, Trap};
+pub use error::{Error, LimitExceeded, MissingImport, Rule, Trap};
 pub use guest::{CallError, Exit, Guest};
 pub use host::Host;
 pub use limits::Limits;

@@ -53,6 +53,20 @@ pub struct Limits {
     pub call_depth: u32,
     /// Calls from guest to host to guest. Each uses native stack: the bound is what makes that finite.
     pub reentry_depth: u32,
+    /// Core modules in one component.
+    pub modules: u32,
+    /// Components nested in one component, at any depth.
+    pub components: u32,
+    /// How deep components nest.
+    pub component_depth: u32,
+    /// Definitions (types, aliases, instances, functions, imports, exports) of one component and all nested in it.
+    pub definitions: u32,
+    /// How deep value types nest. Lifting and lowering recurse as deep.
+    pub type_depth: u32,
+    /// Instances of components.
+    pub component_instances: u32,
+    /// Tasks, threads and calls under way, of each.
+    pub tasks: u32,
     /// Open descriptors and other handles, store-wide.
     pub handles: u32,
     /// Bytes that one host call may read from or write to guest memory.
@@ -89,6 +103,13 @@ impl Limits {
             stack_bytes: 16 << 10,
             call_depth: 200,
             reentry_depth: 8,
+            modules: 8,
+            components: 16,
+            component_depth: 8,
+            definitions: 2_000,
+            type_depth: 16,
+            component_instances: 16,
+            tasks: 16,
             handles: 64,
             host_call_bytes: 16 << 10,
             poll_subscriptions: 16,
@@ -119,6 +140,13 @@ impl Limits {
             stack_bytes: 1 << 20,
             call_depth: 10_000,
             reentry_depth: 64,
+            modules: 1_000,
+            components: 1_000,
+            component_depth: 100,
+            definitions: 200_000,
+            type_depth: 100,
+            component_instances: 4_096,
+            tasks: 4_096,
             handles: 4_096,
             host_call_bytes: 8 << 20,
             poll_subscriptions: 1_024,

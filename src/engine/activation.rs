@@ -62,6 +62,14 @@ impl<T: Send + 'static> Activation<T> {
         self.results
     }
 
+    /// The type of what the host function it waits in returns, if it waits in one that returns anything.
+    pub(crate) fn answer_type(&self, caller: &Caller<'_, T>) -> Option<wasmi::ValType> {
+        match &self.progress {
+            Progress::InHost(call) => call.host_func().ty(&caller.context).results().first().copied(),
+            _ => None,
+        }
+    }
+
     /// Goes on until the call stops again. `answer` is what the host function it waits in returns,
     /// and is needed exactly there.
     pub(crate) fn step(&mut self, caller: &mut Caller<'_, T>, answer: Option<Val>) -> Result<Step, Fault> {

@@ -1,6 +1,6 @@
 //! How a host function ends the guest that called it, and how wasmi's errors become ours.
 
-use crate::{Error, Trap, bug};
+use crate::{Error, Rule, Trap, bug};
 use core::fmt;
 
 /// Ends the guest that called a host function.
@@ -15,6 +15,12 @@ pub enum Fault {
 impl From<Trap> for Fault {
     fn from(trap: Trap) -> Self {
         Self::Trap(trap)
+    }
+}
+
+impl From<Rule> for Fault {
+    fn from(rule: Rule) -> Self {
+        Self::Trap(Trap::Component(rule))
     }
 }
 

@@ -24,6 +24,8 @@ mod growth;
 mod growth;
 pub mod host_function;
 mod interpose;
+#[cfg(feature = "component")]
+mod linkage;
 mod memory;
 mod meter;
 mod module;
@@ -36,8 +38,8 @@ mod value;
 #[cfg(test)]
 mod tests;
 
-#[cfg(test)]
-use activation::{Activation, Step};
+#[cfg(any(test, feature = "component"))]
+pub(crate) use activation::{Activation, Step};
 pub(crate) use call::Call;
 pub use caller::Caller;
 pub use describe::{Kind, Param, Signature};
@@ -45,6 +47,8 @@ pub use fault::Fault;
 pub(crate) use function::Function;
 pub use host_function::{HostFunction, HostParam, HostResult, Resolver};
 pub use interpose::{Accounting, HostCall, Interposer, Stats, Writes};
+#[cfg(feature = "component")]
+pub(crate) use linkage::{Answer, bits, value_of};
 pub use memory::{Memory, PointerError};
 pub use meter::Metering;
 pub use module::{Engine, Module};
@@ -52,4 +56,9 @@ pub use scan::Outline;
 pub use store::Store;
 pub use trace::Tracer;
 pub use value::{Value, ValueType};
+#[cfg(feature = "component")]
+pub(crate) use wasmi::{
+    Extern, ExternType, Func as CoreFunc, Global as CoreGlobal, Memory as CoreMemory, RefType,
+    Table as CoreTable, ValType,
+};
 pub(crate) use wasmi::{Instance, Val};

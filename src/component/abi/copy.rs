@@ -1,0 +1,260 @@
+//! From guest to guest: one walk over a type, from place to place.
+//!
+//! No value is ever built in between. Strings and lists of plain types move in bulk; what must be checked or
+//! translated (booleans, characters, discriminants, handles) is met on the way.
+
+use crate::{
+    Rule,
+    component::{
+        abi::{
+            GuestOptions, Place, bytes, bytes_mut, check_list, normalise, read_number, reallocate, slice,
+            slice_mut,
+            string::{Span, store_text},
+            write_number,
+        },
+        handles::{self, Lender},
+        store::{Cx, InstanceId},
+        types::{TypeDef, TypeId, Types, ValType},
+    },
+    engine::Fault,
+};
+use alloc::vec::Vec;
+
+/// A copy from one guest to another.
+pub(crate) struct Copier<'c, 'a, T: 'static> {
+    pub(crate) cx: &'c mut Cx<'a, T>,
+    /// The types, as `view` sees them: that instance knows which resource each stands for.
+    pub(crate) types: &'c Types,
+    pub(crate) view: InstanceId,
+    pub(crate) from: &'c GuestOptions,
+    pub(crate) to: &'c GuestOptions,
+    /// The flat values that are read.
+    pub(crate) flat_from: &'c [u64],
+    /// The flat values that are written: zeroes, as many as there will be.
+    pub(crate) flat_to: &'c mut [u64],
+    pub(crate) lender: Lender,
+}
+
+impl<T: Send + 'static> Copier<'_, '_, T> {
+    /// Copies one value. The recursion is as deep as its type.
+    pub(crate) fn value(&mut self, ty: ValType, from: Place, to: Place) -> Result<(), Fault> {
+        match ty {
+            ValType::String => self.string(from, to),
+            ValType::Def(id) => self.composite(id, from, to),
+            ValType::ErrorContext => {
+                let index = self.read(from, 4)? as u32;
+                let index =
+                    handles::move_error_context(self.cx, self.from.instance, self.to.instance, index)?;
+                self.write(to, 4, u64::from(index))
+            }
+            scalar => {
+                let size = self.types.size(scalar);
+                let bits = normalise(scalar, self.read(from, size)?)?;
+                self.write(to, size, bits)
+            }
+        }
+    }
+
+    fn read(&self, from: Place, size: u32) -> Result<u64, Fault> {
+        match from {
+            Place::Flat(at) => {
+                let bits = self.flat_from.get(at).copied();
+                bits.ok_or_else(|| Fault::Trap(crate::bug!("a flat value is missing")))
+            }
+            Place::Memory(at) => read_number(bytes(self.cx, self.from), at, size),
+        }
+    }
+
+    fn write(&mut self, to: Place, size: u32, bits: u64) -> Result<(), Fault> {
+        match to {
+            Place::Flat(at) => match self.flat_to.get_mut(at) {
+                Some(place) => {
+                    *place = bits;
+                    Ok(())
+                }
+                None => Err(Fault::Trap(crate::bug!("a flat value has no place"))),
+            },
+            Place::Memory(at) => write_number(bytes_mut(self.cx, self.to), at, size, bits),
+        }
+    }
+
+    fn string(&mut self, from: Place, to: Place) -> Result<(), Fault> {
+        let at = self.read(from, 4)? as u32;
+        let units = self.read(from.field(1, 4), 4)? as u32;
+        let span = Span::check(self.from.encoding, bytes(self.cx, self.from), at, units, false)?;
+        let mut scratch = core::mem::take(&mut self.cx.state_mut().scratch);
+        scratch.clear();
+        scratch.extend_from_slice(slice(
+            bytes(self.cx, self.from),
+            at,
+            span.length,
+            Rule::StringOutOfBounds,
+        )?);
+        let (at, units) = store_text(self.cx, self.to, span.text(&scratch)?)?;
+        self.cx.state_mut().keep_scratch(scratch);
+        self.write(to, 4, u64::from(at))?;
+        self.write(to.field(1, 4), 4, u64::from(units))
+    }
+
+    fn composite(&mut self, id: TypeId, from: Place, to: Place) -> Result<(), Fault> {
+        let types = self.types;
+        match types.def(id) {
+            TypeDef::Record(fields) => self.fields(id, fields.iter().map(|(_, ty)| *ty), from, to),
+            TypeDef::Tuple(fields) => self.fields(id, fields.iter().copied(), from, to),
+            TypeDef::Variant(cases) => self.case(id, cases.len(), |case| cases[case].1, from, to),
+            TypeDef::Enum(labels) => self.case(id, labels.len(), |_| None, from, to),
+            TypeDef::Option(some) => self.case(id, 2, |case| (case == 1).then_some(*some), from, to),
+            TypeDef::Result(ok, err) => self.case(id, 2, |case| if case == 0 { *ok } else { *err }, from, to),
+            TypeDef::Flags(labels) => {
+                let size = types.layout(id).tag;
+                let bits = self.read(from, size)? & flags_mask(labels.len());
+                self.write(to, size, bits)
+            }
+            TypeDef::List(element) => self.list(*element, from, to),
+            TypeDef::Map(key, value) => {
+                let pair = handles::pair(types, *key, *value)?;
+                self.list(pair, from, to)
+            }
+            TypeDef::FixedList(element, length) => {
+                let (flat, size) = (types.flat_count(*element), types.size(*element));
+                (0..*length).try_for_each(|n| {
+                    self.value(*element, from.field(n * flat, n * size), to.field(n * flat, n * size))
+                })
+            }
+            TypeDef::Own(resource) => {
+                let ty = self.cx.state().resource_of(self.view, *resource)?;
+                let index = self.read(from, 4)? as u32;
+                let rep = handles::lift_own(self.cx, self.from.instance, index, ty)?;
+                let index = handles::lower_own(self.cx, self.to.instance, rep, ty)?;
+                self.write(to, 4, u64::from(index))
+            }
+            TypeDef::Borrow(resource) => {
+                let ty = self.cx.state().resource_of(self.view, *resource)?;
+                let index = self.read(from, 4)? as u32;
+                let rep = handles::lift_borrow(self.cx, self.from.instance, index, ty, self.lender)?;
+                let index = handles::lower_borrow(self.cx, self.to.instance, rep, ty, self.lender)?;
+                self.write(to, 4, u64::from(index))
+            }
+            TypeDef::Stream(payload) => self.channel(handles::Channel::Stream, *payload, from, to),
+            TypeDef::Future(payload) => self.channel(handles::Channel::Future, *payload, from, to),
+        }
+    }
+
+    fn channel(
+        &mut self,
+        channel: handles::Channel,
+        payload: Option<ValType>,
+        from: Place,
+        to: Place,
+    ) -> Result<(), Fault> {
+        let index = self.read(from, 4)? as u32;
+        let shared = handles::lift_channel(
+            self.cx,
+            self.from.instance,
+            self.view,
+            self.types,
+            channel,
+            payload,
+            index,
+        )?;
+        let index = handles::lower_channel(self.cx, self.to.instance, shared)?;
+        self.write(to, 4, u64::from(index))
+    }
+
+    fn fields(
+        &mut self,
+        id: TypeId,
+        fields: impl Iterator<Item = ValType>,
+        from: Place,
+        to: Place,
+    ) -> Result<(), Fault> {
+        let types = self.types;
+        if let (true, Place::Memory(source), Place::Memory(target)) = (types.layout(id).plain, from, to) {
+            return self.bulk(source, target, types.layout(id).size);
+        }
+        let mut flat = 0;
+        for (field, ty) in fields.enumerate() {
+            let offset = types.layout(id).offsets[field];
+            self.value(ty, from.field(flat, offset), to.field(flat, offset))?;
+            flat += types.flat_count(ty);
+        }
+        Ok(())
+    }
+
+    fn case(
+        &mut self,
+        id: TypeId,
+        count: usize,
+        payload: impl Fn(usize) -> Option<ValType>,
+        from: Place,
+        to: Place,
+    ) -> Result<(), Fault> {
+        let layout = self.types.layout(id);
+        let (tag, offset) = (layout.tag, layout.offsets[0]);
+        let case = self.read(from, tag)?;
+        let case = if let Place::Flat(_) = from { case & 0xffff_ffff } else { case };
+        if case >= count as u64 {
+            return Err(Rule::InvalidDiscriminant.into());
+        }
+        self.write(to, tag, case)?;
+        match payload(case as usize) {
+            Some(ty) => self.value(ty, from.field(1, offset), to.field(1, offset)),
+            None => Ok(()),
+        }
+    }
+
+    fn list(&mut self, element: ValType, from: Place, to: Place) -> Result<(), Fault> {
+        let at = self.read(from, 4)? as u32;
+        let length = self.read(from.field(1, 4), 4)? as u32;
+        let rule = Rule::ListOutOfBounds;
+        let size = check_list(self.types, element, bytes(self.cx, self.from), at, length, rule)?;
+        let target = reallocate(self.cx, self.to, (0, 0), self.types.align(element), u64::from(size))?;
+        self.elements(element, at, target, length)?;
+        self.write(to, 4, u64::from(target))?;
+        self.write(to.field(1, 4), 4, u64::from(length))
+    }
+
+    /// Copies `length` elements between ranges that were checked.
+    fn elements(&mut self, element: ValType, from: u32, to: u32, length: u32) -> Result<(), Fault> {
+        let size = self.types.size(element);
+        if self.types.is_plain(element) {
+            return self.bulk(from, to, size.saturating_mul(length));
+        }
+        self.cx.charge_elements(length)?;
+        (0..length).try_for_each(|n| {
+            self.value(element, Place::Memory(from + n * size), Place::Memory(to + n * size))
+        })
+    }
+
+    fn bulk(&mut self, from: u32, to: u32, size: u32) -> Result<(), Fault> {
+        self.cx.charge_moved(size as usize)?;
+        let rule = Rule::ListOutOfBounds;
+        let mut scratch: Vec<u8> = core::mem::take(&mut self.cx.state_mut().scratch);
+        scratch.clear();
+        scratch.extend_from_slice(slice(bytes(self.cx, self.from), from, size as usize, rule)?);
+        slice_mut(bytes_mut(self.cx, self.to), to, size as usize, rule)?.copy_from_slice(&scratch);
+        self.cx.state_mut().keep_scratch(scratch);
+        Ok(())
+    }
+}
+
+/// Copies elements of a stream or future from a written buffer to a read one; both were checked.
+#[expect(clippy::too_many_arguments, reason = "two ends of three parts each")]
+pub(crate) fn copy_elements<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    types: &Types,
+    view: InstanceId,
+    element: ValType,
+    (from, at): (&GuestOptions, u32),
+    (to, target): (&GuestOptions, u32),
+    length: u32,
+) -> Result<(), Fault> {
+    let lender = Lender::default();
+    Copier { cx, types, view, from, to, flat_from: &[], flat_to: &mut [], lender }
+        .elements(element, at, target, length)
+}
+
+/// The bits of flags that have a label.
+pub(crate) fn flags_mask(labels: usize) -> u64 {
+    (1_u64 << labels.min(32)) - 1
+}

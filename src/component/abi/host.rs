@@ -1,0 +1,282 @@
+//! The host's end: Rust values lifted from a guest and lowered into one.
+
+use crate::{
+    Rule, Trap,
+    component::{
+        abi::{
+            GuestOptions, Place, bytes, bytes_mut, check_list, lift_string, normalise, read_number,
+            reallocate, store_text, string::Text, write_number,
+        },
+        handles::{self, Channel, Lender},
+        store::{ChannelId, Cx, InstanceId, ResourceTypeId},
+        types::{ResourceIx, TypeDef, TypeId, Types, ValType},
+    },
+    engine::Fault,
+};
+use alloc::{string::String, vec::Vec};
+
+/// Values on their way from a guest to its host.
+pub struct LiftContext<'c, 'a, T: 'static> {
+    pub(crate) cx: &'c mut Cx<'a, T>,
+    pub(crate) types: &'c Types,
+    pub(crate) view: InstanceId,
+    pub(crate) options: &'c GuestOptions,
+    pub(crate) flat: &'c [u64],
+    pub(crate) lender: Lender,
+}
+
+/// Values on their way from a host to a guest.
+pub struct LowerContext<'c, 'a, T: 'static> {
+    pub(crate) cx: &'c mut Cx<'a, T>,
+    pub(crate) types: &'c Types,
+    pub(crate) view: InstanceId,
+    pub(crate) options: &'c GuestOptions,
+    pub(crate) flat: &'c mut [u64],
+    pub(crate) lender: Lender,
+}
+
+/// A list's or string's whereabouts.
+pub(crate) type Span = (u32, u32);
+
+impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
+    fn read(&self, from: Place, size: u32) -> Result<u64, Fault> {
+        match from {
+            Place::Flat(at) => {
+                self.flat.get(at).copied().ok_or_else(|| Fault::Trap(crate::bug!("a flat value is missing")))
+            }
+            Place::Memory(at) => read_number(bytes(self.cx, self.options), at, size),
+        }
+    }
+
+    /// A scalar's bits, normalised.
+    pub(crate) fn scalar(&self, ty: ValType, from: Place) -> Result<u64, Fault> {
+        normalise(ty, self.read(from, self.types.size(ty))?)
+    }
+
+    /// A composite type's definition.
+    pub(crate) fn def(&self, ty: ValType) -> Result<(&'c TypeDef, TypeId), Fault> {
+        match ty {
+            ValType::Def(id) => Ok((self.types.def(id), id)),
+            _ => Err(Rule::ValueType.into()),
+        }
+    }
+
+    /// Which case of a type with this many a value is, and where its payload would be.
+    pub(crate) fn case(&self, id: TypeId, count: usize, from: Place) -> Result<(usize, Place), Fault> {
+        let layout = self.types.layout(id);
+        let case = (self.read(from, layout.tag)? & 0xffff_ffff) as usize;
+        if case >= count {
+            return Err(Rule::InvalidDiscriminant.into());
+        }
+        Ok((case, from.field(1, layout.offsets[0])))
+    }
+
+    /// The bits of flags.
+    pub(crate) fn flags(&self, id: TypeId, labels: usize, from: Place) -> Result<u64, Fault> {
+        Ok(self.read(from, self.types.layout(id).tag)? & super::copy::flags_mask(labels))
+    }
+
+    pub(crate) fn span(&self, from: Place) -> Result<Span, Fault> {
+        Ok((self.read(from, 4)? as u32, self.read(from.field(1, 4), 4)? as u32))
+    }
+
+    pub(crate) fn string(&mut self, from: Place) -> Result<String, Fault> {
+        let (at, units) = self.span(from)?;
+        let text = lift_string(self.cx, self.options, at, units)?;
+        self.charge(text.len())?;
+        Ok(text)
+    }
+
+    /// Where a list's elements lie, checked and paid for at `host_size` bytes each.
+    pub(crate) fn list(&mut self, element: ValType, from: Place, host_size: usize) -> Result<Span, Fault> {
+        let (at, length) = self.span(from)?;
+        check_list(self.types, element, bytes(self.cx, self.options), at, length, Rule::ListPointer)?;
+        self.charge((length as usize).saturating_mul(host_size))?;
+        Ok((at, length))
+    }
+
+    /// Pays for bytes that become host memory.
+    pub(crate) fn charge(&mut self, count: usize) -> Result<(), Fault> {
+        self.cx.check_host_bytes(count)?;
+        self.cx.state_mut().host_bytes += count as u64;
+        self.cx.charge_moved(count)
+    }
+
+    /// The bytes of a checked range.
+    pub(crate) fn bytes(&self, at: u32, size: usize) -> Result<&[u8], Fault> {
+        super::slice(bytes(self.cx, self.options), at, size, Rule::ListPointer)
+    }
+
+    pub(crate) fn resource(&self, resource: ResourceIx) -> Result<ResourceTypeId, Trap> {
+        self.cx.state().resource_of(self.view, resource)
+    }
+
+    pub(crate) fn own(&mut self, ty: ResourceTypeId, from: Place) -> Result<u32, Fault> {
+        let index = self.read(from, 4)? as u32;
+        handles::lift_own(self.cx, self.options.instance, index, ty)
+    }
+
+    pub(crate) fn borrow(&mut self, ty: ResourceTypeId, from: Place) -> Result<u32, Fault> {
+        let index = self.read(from, 4)? as u32;
+        handles::lift_borrow(self.cx, self.options.instance, index, ty, self.lender)
+    }
+
+    pub(crate) fn channel(
+        &mut self,
+        channel: Channel,
+        payload: Option<ValType>,
+        from: Place,
+    ) -> Result<ChannelId, Fault> {
+        let index = self.read(from, 4)? as u32;
+        handles::lift_channel(self.cx, self.options.instance, self.view, self.types, channel, payload, index)
+    }
+
+    pub(crate) fn error_context(&mut self, from: Place) -> Result<alloc::sync::Arc<str>, Fault> {
+        let index = self.read(from, 4)? as u32;
+        match self.cx.state().instance(self.options.instance).handles.get(index)? {
+            crate::component::store::Handle::ErrorContext(text) => Ok(text.clone()),
+            _ => Err(Rule::HandleSort("an error-context").into()),
+        }
+    }
+}
+
+impl<'c, T: Send + 'static> LowerContext<'c, '_, T> {
+    pub(crate) fn write(&mut self, to: Place, size: u32, bits: u64) -> Result<(), Fault> {
+        match to {
+            Place::Flat(at) => match self.flat.get_mut(at) {
+                Some(place) => {
+                    *place = bits;
+                    Ok(())
+                }
+                None => Err(Fault::Trap(crate::bug!("a flat value has no place"))),
+            },
+            Place::Memory(at) => write_number(bytes_mut(self.cx, self.options), at, size, bits),
+        }
+    }
+
+    /// Writes a scalar's bits.
+    pub(crate) fn scalar(&mut self, ty: ValType, to: Place, bits: u64) -> Result<(), Fault> {
+        self.write(to, self.types.size(ty), bits)
+    }
+
+    /// A composite type's definition.
+    pub(crate) fn def(&self, ty: ValType) -> Result<(&'c TypeDef, TypeId), Fault> {
+        match ty {
+            ValType::Def(id) => Ok((self.types.def(id), id)),
+            _ => Err(Rule::ValueType.into()),
+        }
+    }
+
+    /// Writes which case a value is; where its payload goes.
+    pub(crate) fn case(&mut self, id: TypeId, case: usize, to: Place) -> Result<Place, Fault> {
+        let (tag, offset) = (self.types.layout(id).tag, self.types.layout(id).offsets[0]);
+        self.write(to, tag, case as u64)?;
+        Ok(to.field(1, offset))
+    }
+
+    /// Writes the bits of flags.
+    pub(crate) fn flags(&mut self, id: TypeId, bits: u64, to: Place) -> Result<(), Fault> {
+        self.write(to, self.types.layout(id).tag, bits)
+    }
+
+    pub(crate) fn span(&mut self, to: Place, (at, length): Span) -> Result<(), Fault> {
+        self.write(to, 4, u64::from(at))?;
+        self.write(to.field(1, 4), 4, u64::from(length))
+    }
+
+    pub(crate) fn string(&mut self, text: &str, to: Place) -> Result<(), Fault> {
+        let span = store_text(self.cx, self.options, Text::Utf8(text))?;
+        self.span(to, span)
+    }
+
+    /// Has the guest make room for a list: its address.
+    pub(crate) fn list(&mut self, element: ValType, length: usize, to: Place) -> Result<u32, Fault> {
+        let size = length as u64 * u64::from(self.types.size(element));
+        self.cx.charge_moved(usize::try_from(size).unwrap_or(usize::MAX))?;
+        let at = reallocate(self.cx, self.options, (0, 0), self.types.align(element), size)?;
+        self.span(to, (at, length as u32))?;
+        Ok(at)
+    }
+
+    /// The bytes of a range that was allocated.
+    pub(crate) fn bytes(&mut self, at: u32, size: usize) -> Result<&mut [u8], Fault> {
+        super::slice_mut(bytes_mut(self.cx, self.options), at, size, Rule::ListPointer)
+    }
+
+    pub(crate) fn resource(&self, resource: ResourceIx) -> Result<ResourceTypeId, Trap> {
+        self.cx.state().resource_of(self.view, resource)
+    }
+
+    pub(crate) fn own(&mut self, ty: ResourceTypeId, rep: u32, to: Place) -> Result<(), Fault> {
+        let index = handles::lower_own(self.cx, self.options.instance, rep, ty)?;
+        self.write(to, 4, u64::from(index))
+    }
+
+    pub(crate) fn borrow(&mut self, ty: ResourceTypeId, rep: u32, to: Place) -> Result<(), Fault> {
+        let index = handles::lower_borrow(self.cx, self.options.instance, rep, ty, self.lender)?;
+        self.write(to, 4, u64::from(index))
+    }
+
+    pub(crate) fn channel(&mut self, shared: ChannelId, to: Place) -> Result<(), Fault> {
+        let index = handles::lower_channel(self.cx, self.options.instance, shared)?;
+        self.write(to, 4, u64::from(index))
+    }
+
+    pub(crate) fn error_context(&mut self, text: alloc::sync::Arc<str>, to: Place) -> Result<(), Fault> {
+        let handle = crate::component::store::Handle::ErrorContext(text);
+        let index = self.cx.state_mut().add_handle(self.options.instance, handle)?;
+        self.write(to, 4, u64::from(index))
+    }
+}
+
+/// Numbers as they stand in memory, for lists in bulk.
+pub(crate) trait Number: Copy {
+    const SIZE: usize;
+    fn from_bytes(bytes: &[u8]) -> Self;
+    fn write(self, to: &mut [u8]);
+}
+
+macro_rules! number {
+    ($($ty:ty),*) => {
+        $(impl Number for $ty {
+            const SIZE: usize = size_of::<$ty>();
+
+            fn from_bytes(bytes: &[u8]) -> Self {
+                let mut array = [0; size_of::<$ty>()];
+                array.copy_from_slice(bytes);
+                <$ty>::from_le_bytes(array)
+            }
+
+            fn write(self, to: &mut [u8]) {
+                to.copy_from_slice(&self.to_le_bytes());
+            }
+        })*
+    };
+}
+number!(u8, i8, u16, i16, u32, i32, u64, i64, f32, f64);
+
+/// A list of numbers, in bulk.
+pub(crate) fn lift_numbers<T: Send + 'static, N: Number>(
+    cx: &mut LiftContext<'_, '_, T>,
+    element: ValType,
+    from: Place,
+) -> Result<Vec<N>, Fault> {
+    let (at, length) = cx.list(element, from, N::SIZE)?;
+    let bytes = cx.bytes(at, length as usize * N::SIZE)?;
+    Ok(bytes.chunks_exact(N::SIZE).map(N::from_bytes).collect())
+}
+
+/// A list of numbers, in bulk.
+pub(crate) fn lower_numbers<T: Send + 'static, N: Number>(
+    cx: &mut LowerContext<'_, '_, T>,
+    element: ValType,
+    numbers: &[N],
+    to: Place,
+) -> Result<(), Fault> {
+    let at = cx.list(element, numbers.len(), to)?;
+    let bytes = cx.bytes(at, numbers.len() * N::SIZE)?;
+    for (place, number) in bytes.chunks_exact_mut(N::SIZE).zip(numbers) {
+        number.write(place);
+    }
+    Ok(())
+}

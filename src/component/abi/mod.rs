@@ -1,0 +1,192 @@
+//! The Canonical ABI: how component values stand in core values and linear memory.
+//!
+//! Three ends meet here: flat core values, linear memory, and Rust values. Where a value stands is a
+//! [`Place`]; core values travel as 64-bit patterns, an `i32` zero-extended and a float by its bits, which makes
+//! every coercion of `CanonicalABI.md` ("Flat Lifting") the identity or a truncation. Between two guests `copy`
+//! walks a type once, from place to place; between a guest and its host a Rust type does so through
+//! [`LiftContext`] or [`LowerContext`]. Nothing here knows what a task is.
+
+mod copy;
+mod host;
+mod string;
+
+pub(crate) use copy::{Copier, copy_elements};
+pub use host::{LiftContext, LowerContext};
+pub(crate) use host::{Number, lift_numbers, lower_numbers};
+pub(crate) use string::{Text, lift_string, store_text};
+
+use crate::{
+    Rule,
+    component::{
+        definition::Encoding,
+        store::{Cx, InstanceId},
+        types::{Types, ValType},
+    },
+    engine::{CoreFunc, CoreMemory, Fault},
+};
+
+/// The longest string or list, in bytes, that may be lifted (`MAX_STRING_BYTE_LENGTH`).
+pub(crate) const BYTES_MAX: u64 = (1 << 28) - 1;
+/// The bit that marks UTF-16 in the length of a `latin1+utf16` string.
+pub(crate) const UTF16_TAG: u32 = 1 << 31;
+
+/// Where a value stands.
+#[derive(Clone, Copy, Debug)]
+pub enum Place {
+    /// From this flat value on.
+    Flat(usize),
+    /// At this address.
+    Memory(u32),
+}
+
+impl Place {
+    /// The place of a field: so many flat values, or so many bytes, further on.
+    pub(crate) fn field(self, flat: u32, offset: u32) -> Self {
+        match self {
+            Self::Flat(at) => Self::Flat(at + flat as usize),
+            Self::Memory(at) => Self::Memory(at.wrapping_add(offset)),
+        }
+    }
+}
+
+/// One guest's end of a call: canonical options, resolved in a store.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct GuestOptions {
+    pub(crate) instance: InstanceId,
+    pub(crate) encoding: Encoding,
+    pub(crate) memory: Option<CoreMemory>,
+    pub(crate) realloc: Option<CoreFunc>,
+    pub(crate) post_return: Option<CoreFunc>,
+    pub(crate) callback: Option<CoreFunc>,
+    pub(crate) is_async: bool,
+}
+
+impl GuestOptions {
+    /// The options of a function that has none.
+    pub(crate) fn bare(instance: InstanceId) -> Self {
+        Self {
+            instance,
+            encoding: Encoding::Utf8,
+            memory: None,
+            realloc: None,
+            post_return: None,
+            callback: None,
+            is_async: false,
+        }
+    }
+}
+
+/// The bytes of a guest's memory; none where it named none.
+pub(crate) fn bytes<'m, T: Send>(cx: &'m Cx<'_, T>, options: &GuestOptions) -> &'m [u8] {
+    options.memory.map_or(&[], |memory| cx.memory_bytes(memory))
+}
+
+/// The bytes of a guest's memory, to write.
+pub(crate) fn bytes_mut<'m, T: Send>(cx: &'m mut Cx<'_, T>, options: &GuestOptions) -> &'m mut [u8] {
+    match options.memory {
+        Some(memory) => cx.memory_bytes_mut(memory),
+        None => &mut [],
+    }
+}
+
+/// `length` bytes at `at`, or `rule`.
+pub(crate) fn slice(bytes: &[u8], at: u32, length: usize, rule: Rule) -> Result<&[u8], Fault> {
+    let start = at as usize;
+    start.checked_add(length).and_then(|end| bytes.get(start..end)).ok_or(rule.into())
+}
+
+/// `length` bytes at `at`, or `rule`.
+pub(crate) fn slice_mut(bytes: &mut [u8], at: u32, length: usize, rule: Rule) -> Result<&mut [u8], Fault> {
+    let start = at as usize;
+    start.checked_add(length).and_then(|end| bytes.get_mut(start..end)).ok_or(rule.into())
+}
+
+/// The little-endian number of 1, 2, 4 or 8 bytes at `at`.
+pub(crate) fn read_number(bytes: &[u8], at: u32, size: u32) -> Result<u64, Fault> {
+    let rule = Rule::PointerOutOfBounds;
+    let from = slice(bytes, at, size as usize, rule)?;
+    Ok(match *from {
+        [a] => u64::from(a),
+        [a, b] => u64::from(u16::from_le_bytes([a, b])),
+        [a, b, c, d] => u64::from(u32::from_le_bytes([a, b, c, d])),
+        [a, b, c, d, e, f, g, h] => u64::from_le_bytes([a, b, c, d, e, f, g, h]),
+        _ => return Err(rule.into()),
+    })
+}
+
+/// Writes the low `size` bytes of a number at `at`.
+pub(crate) fn write_number(bytes: &mut [u8], at: u32, size: u32, value: u64) -> Result<(), Fault> {
+    let to = slice_mut(bytes, at, size as usize, Rule::PointerOutOfBounds)?;
+    to.copy_from_slice(&value.to_le_bytes()[..size as usize]);
+    Ok(())
+}
+
+/// A scalar as it is lifted: truncated to its width, checked, and in the one form that is lowered again.
+pub(crate) fn normalise(ty: ValType, bits: u64) -> Result<u64, Fault> {
+    Ok(match ty {
+        ValType::Bool => u64::from(bits as u32 != 0),
+        ValType::U8 => bits & 0xff,
+        ValType::U16 => bits & 0xffff,
+        // Signed numbers are sign-extended to 32 bits in their flat form.
+        ValType::S8 => u64::from((bits as i8 as i32).cast_unsigned()),
+        ValType::S16 => u64::from((bits as i16 as i32).cast_unsigned()),
+        ValType::U32 | ValType::S32 | ValType::F32 | ValType::ErrorContext => bits & 0xffff_ffff,
+        ValType::U64 | ValType::S64 | ValType::F64 => bits,
+        ValType::Char => match char::from_u32(bits as u32) {
+            Some(_) => bits & 0xffff_ffff,
+            None => return Err(Rule::InvalidChar.into()),
+        },
+        ValType::String | ValType::Def(_) => {
+            return Err(Fault::Trap(crate::bug!("a composite is no scalar")));
+        }
+    })
+}
+
+/// Checks that `length` elements at `at` are aligned and lie inside (`load_list_from_range`).
+pub(crate) fn check_list(
+    types: &Types,
+    element: ValType,
+    bytes: &[u8],
+    at: u32,
+    length: u32,
+    out_of_bounds: Rule,
+) -> Result<u32, Fault> {
+    let size = u64::from(length) * u64::from(types.size(element));
+    if size > BYTES_MAX {
+        return Err(out_of_bounds.into());
+    }
+    if at % types.align(element) != 0 {
+        return Err(Rule::UnalignedPointer.into());
+    }
+    if u64::from(at) + size > bytes.len() as u64 {
+        return Err(out_of_bounds.into());
+    }
+    Ok(size as u32)
+}
+
+/// Has the guest allocate, or grow what it allocated before, and checks what it answers
+/// (`LiftLowerContext.reallocate`).
+pub(crate) fn reallocate<T: Send>(
+    cx: &mut Cx<'_, T>,
+    options: &GuestOptions,
+    old: (u32, u32),
+    align: u32,
+    size: u64,
+) -> Result<u32, Fault> {
+    let Some(realloc) = options.realloc else {
+        return Err(Fault::Trap(crate::bug!("a value that needs memory is lowered without realloc")));
+    };
+    let size = u32::try_from(size).map_err(|_| Rule::ReallocOutOfBounds)?;
+    let instance = options.instance;
+    let may_leave = core::mem::replace(&mut cx.state_mut().instance_mut(instance).may_leave, false);
+    let arguments = [old.0, old.1, align, size].map(|n| crate::engine::Val::I32(n.cast_signed()));
+    let address = cx.call_to_end(realloc, &arguments)?.map_or(0, |address| address as u32);
+    cx.state_mut().instance_mut(instance).may_leave = may_leave;
+    if address % align != 0 {
+        return Err(Rule::ReallocUnaligned.into());
+    }
+    if u64::from(address) + u64::from(size) > bytes(cx, options).len() as u64 {
+        return Err(Rule::ReallocOutOfBounds.into());
+    }
+    Ok(address)
+}

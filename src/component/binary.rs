@@ -1,0 +1,673 @@
+//! Reading a component: one walk over its bytes, beside the validator.
+//!
+//! The validator sees each section first; what it accepts is turned into [`Op`]s (`Binary.md`). It never sees a
+//! function body: bodies belong to core modules, and those the engine validates when it loads them. Before any
+//! of that a [`census`] counts what the file declares, so that a file that is too large for its limits is
+//! refused before anything is allocated for it.
+
+use crate::{
+    Error, Limits,
+    component::{
+        definition::{
+            Canon, Capture, Channel, CoreSort, Definition, Encoding, End, Named, Op, Options, Sort, Switch,
+        },
+        features::Features,
+        resolve::{Resolver, invalid},
+        types::{ItemType, ResourceIx, TypeDef, Types, ValType},
+    },
+};
+use alloc::{sync::Arc, vec::Vec};
+use core::ops::Range;
+use wasmparser::{
+    CanonicalFunction, CanonicalOption, ComponentAlias, ComponentExternalKind, ComponentInstance,
+    ComponentOuterAliasKind, ComponentType, ExternalKind, Instance, Parser, Payload, ValidPayload, Validator,
+    component_types::ComponentAnyTypeId,
+};
+
+/// What reading a component gives.
+pub(crate) struct Parsed {
+    pub(crate) types: Types,
+    /// All components; the outermost is the last.
+    pub(crate) definitions: Vec<Definition>,
+    /// Where the core modules' bytes stand in the file.
+    pub(crate) modules: Vec<Range<usize>>,
+}
+
+/// Reads and validates a component, all but the bodies of its core functions.
+///
+/// # Errors
+///
+/// When the bytes are no valid component, need a feature that is off, or pass a limit.
+pub(crate) fn parse(bytes: &[u8], features: Features, limits: &Limits) -> Result<Parsed, Error> {
+    census(bytes, limits)?;
+    let mut walk = Walk {
+        validator: Validator::new_with_features(features.validator()),
+        resolver: Resolver::default(),
+        definitions: Vec::new(),
+        modules: Vec::new(),
+        frames: Vec::new(),
+        depth_max: limits.type_depth,
+    };
+    walk.run(bytes, features)?;
+    Ok(Parsed { types: walk.resolver.types, definitions: walk.definitions, modules: walk.modules })
+}
+
+/// Counts sections' items without reading them, and how deep components nest.
+fn census(bytes: &[u8], limits: &Limits) -> Result<(), Error> {
+    let total = bytes.len() as u64;
+    if total > u64::from(limits.module_bytes) {
+        return Err(Error::limit("module_bytes", total, u64::from(limits.module_bytes)));
+    }
+    let (mut depth, mut modules, mut components, mut items) = (0_u32, 0_u32, 0_u32, 0_u64);
+    let mut in_module = 0_u32;
+    for payload in Parser::new(0).parse_all(bytes) {
+        match payload.map_err(|error| invalid(&error))? {
+            Payload::ModuleSection { .. } => {
+                modules += 1;
+                in_module += 1;
+            }
+            Payload::ComponentSection { .. } => {
+                components += 1;
+                depth += 1;
+            }
+            Payload::End(_) if in_module > 0 => in_module -= 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::ComponentTypeSection(s) => items += u64::from(s.count()),
+            Payload::CoreTypeSection(s) => items += u64::from(s.count()),
+            Payload::InstanceSection(s) => items += u64::from(s.count()),
+            Payload::ComponentInstanceSection(s) => items += u64::from(s.count()),
+            Payload::ComponentAliasSection(s) => items += u64::from(s.count()),
+            Payload::ComponentCanonicalSection(s) => items += u64::from(s.count()),
+            Payload::ComponentImportSection(s) => items += u64::from(s.count()),
+            Payload::ComponentExportSection(s) => items += u64::from(s.count()),
+            _ => {}
+        }
+        for (name, asked, allowed) in [
+            ("component_depth", u64::from(depth), u64::from(limits.component_depth)),
+            ("modules", u64::from(modules), u64::from(limits.modules)),
+            ("components", u64::from(components), u64::from(limits.components)),
+            ("definitions", items, u64::from(limits.definitions)),
+        ] {
+            if asked > allowed {
+                return Err(Error::limit(name, asked, allowed));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The component being read now, and those around it.
+struct Frame {
+    parser: Parser,
+    definition: Definition,
+    captures: Vec<Capture>,
+    /// How many items each index space that the validator does not count for us has.
+    types: u32,
+    instances: u32,
+    bound: Vec<ResourceIx>,
+}
+
+impl Frame {
+    fn new(parser: Parser) -> Self {
+        Self {
+            parser,
+            definition: Definition::default(),
+            captures: Vec::new(),
+            types: 0,
+            instances: 0,
+            bound: Vec::new(),
+        }
+    }
+
+    /// The number under which this component captures an item of its parent.
+    fn capture(&mut self, what: Capture) -> u32 {
+        let at = self.captures.iter().position(|known| *known == what).unwrap_or_else(|| {
+            self.captures.push(what);
+            self.captures.len() - 1
+        });
+        at as u32
+    }
+}
+
+struct Walk {
+    validator: Validator,
+    resolver: Resolver,
+    definitions: Vec<Definition>,
+    modules: Vec<Range<usize>>,
+    frames: Vec<Frame>,
+    depth_max: u32,
+}
+
+impl Walk {
+    fn run(&mut self, bytes: &[u8], features: Features) -> Result<(), Error> {
+        let mut parser = Parser::new(0);
+        parser.set_features(features.validator());
+        self.frames.push(Frame::new(parser));
+        let mut rest = bytes;
+        // The parser of a core module, while one is being read; its payloads only go to the validator.
+        let mut module: Option<Parser> = None;
+        loop {
+            let parser = match (&mut module, self.frames.last_mut()) {
+                (Some(parser), _) => parser,
+                (None, Some(frame)) => &mut frame.parser,
+                (None, None) => return Ok(()),
+            };
+            let (consumed, payload) = match parser.parse(rest, true).map_err(|error| invalid(&error))? {
+                wasmparser::Chunk::Parsed { consumed, payload } => (consumed, payload),
+                wasmparser::Chunk::NeedMoreData(_) => {
+                    return Err(Error::malformed("unexpected end of file", Some(bytes.len())));
+                }
+            };
+            rest = &rest[consumed..];
+            if let Payload::Version { encoding, .. } = &payload
+                && self.frames.len() == 1
+                && module.is_none()
+                && *encoding != wasmparser::Encoding::Component
+            {
+                return Err(Error::malformed("a core module where a component is expected", Some(0)));
+            }
+            let valid = self.validator.payload(&payload).map_err(|error| invalid(&error))?;
+            if module.is_some() {
+                if let ValidPayload::End(_) = valid {
+                    module = None;
+                }
+                continue;
+            }
+            match valid {
+                ValidPayload::Parser(inner) => match &payload {
+                    Payload::ModuleSection { unchecked_range, .. } => {
+                        self.module(unchecked_range, bytes.len())?;
+                        module = Some(inner);
+                    }
+                    _ => self.frames.push(Frame::new(inner)),
+                },
+                ValidPayload::End(_) => {
+                    if self.end() && !rest.is_empty() {
+                        return Err(Error::malformed("bytes after the end", Some(bytes.len() - rest.len())));
+                    }
+                }
+                _ => self.section(payload)?,
+            }
+        }
+    }
+
+    fn frame(&mut self) -> &mut Frame {
+        self.frames.last_mut().expect("invariant: sections are read inside a component")
+    }
+
+    fn op(&mut self, op: Op) {
+        self.frame().definition.ops.push(op);
+    }
+
+    fn module(&mut self, range: &Range<u64>, total: usize) -> Result<(), Error> {
+        let range = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
+        let Some((start, end)) = range.filter(|(start, end)| start <= end && *end <= total) else {
+            return Err(Error::malformed("a module section past the end of the file", Some(total)));
+        };
+        self.modules.push(start..end);
+        let module = self.modules.len() as u32 - 1;
+        self.op(Op::Module(module));
+        Ok(())
+    }
+
+    /// Ends the innermost component; whether it was the outermost.
+    fn end(&mut self) -> bool {
+        let frame = self.frames.pop().expect("invariant: a component ends inside itself");
+        self.definitions.push(frame.definition);
+        let definition = self.definitions.len() as u32 - 1;
+        if self.frames.is_empty() {
+            return true;
+        }
+        self.op(Op::Component { definition, captures: frame.captures.into() });
+        false
+    }
+
+    fn section(&mut self, payload: Payload<'_>) -> Result<(), Error> {
+        match payload {
+            Payload::ComponentTypeSection(section) => each(section, |ty| self.ty(&ty)),
+            Payload::ComponentImportSection(section) => each(section, |import| self.import(import.name.name)),
+            Payload::ComponentExportSection(section) => each(section, |export| self.export(&export)),
+            Payload::ComponentAliasSection(section) => each(section, |alias| self.alias(&alias)),
+            Payload::ComponentCanonicalSection(section) => each(section, |canon| self.canon(&canon)),
+            Payload::InstanceSection(section) => each(section, |instance| {
+                self.core_instance(&instance);
+                Ok(())
+            }),
+            Payload::ComponentInstanceSection(section) => each(section, |instance| self.instance(&instance)),
+            Payload::ComponentStartSection { .. } => {
+                Err(Error::unsupported("values", "component-level start functions are not standard yet"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn ty(&mut self, ty: &ComponentType<'_>) -> Result<(), Error> {
+        let index = self.frame().types;
+        let id = {
+            let Self { validator, resolver, .. } = self;
+            let types = types_of(validator)?;
+            match (ty, types.component_any_type_at(index)) {
+                (ComponentType::Resource { .. }, ComponentAnyTypeId::Resource(id)) => {
+                    Some(resolver.resource(id.resource()))
+                }
+                (_, ComponentAnyTypeId::Defined(id)) => {
+                    let ty = resolver.defined_type(types, id);
+                    check_depth(&resolver.types, ty, self.depth_max)?;
+                    None
+                }
+                _ => None,
+            }
+        };
+        self.frame().types += 1;
+        match (ty, id) {
+            (ComponentType::Resource { dtor, .. }, Some(id)) => {
+                self.frame().bound.push(id);
+                self.op(Op::Resource { id, dtor: *dtor });
+            }
+            _ => self.op(Op::Type),
+        }
+        Ok(())
+    }
+
+    fn import(&mut self, name: &str) -> Result<(), Error> {
+        let Self { validator, resolver, .. } = self;
+        let types = types_of(validator)?;
+        let Some(item) = types.component_item_for_import(name) else {
+            return Err(Error::malformed("an import the validator does not know", None));
+        };
+        let ty = resolver.item_type(types, name, item.ty);
+        let frame = self.frame();
+        frame.definition.imports.push((name.into(), ty));
+        let import = frame.definition.imports.len() as u32 - 1;
+        self.op(Op::Import(import));
+        self.added(ty)
+    }
+
+    fn export(&mut self, export: &wasmparser::ComponentExport<'_>) -> Result<(), Error> {
+        let name = export.name.name;
+        let Self { validator, resolver, .. } = self;
+        let types = types_of(validator)?;
+        let Some(item) = types.component_item_for_export(name) else {
+            return Err(Error::malformed("an export the validator does not know", None));
+        };
+        let ty = resolver.item_type(types, name, item.ty);
+        let sort = sort(export.kind)?;
+        let named = Named { name: name.into(), sort, index: export.index };
+        self.frame().definition.exports.push((named, ty));
+        self.op(Op::Again { sort, index: export.index });
+        self.added(ty)
+    }
+
+    /// Counts an item just added, and notes which resources it brings.
+    fn added(&mut self, ty: ItemType) -> Result<(), Error> {
+        match ty {
+            ItemType::Resource(id) => {
+                let index = self.frame().types;
+                self.frame().types += 1;
+                self.bind_type(index, id);
+            }
+            ItemType::Type(_) => self.frame().types += 1,
+            ItemType::Instance(ty) => {
+                let index = self.frame().instances;
+                self.frame().instances += 1;
+                self.bind_exports(index, ty, &mut Vec::new());
+            }
+            ItemType::Value => return Err(Error::unsupported("values", "they are not standard yet")),
+            ItemType::Func(_) | ItemType::Component(_) | ItemType::Module(_) => {}
+        }
+        Ok(())
+    }
+
+    fn bind_type(&mut self, index: u32, id: ResourceIx) {
+        if !self.frame().bound.contains(&id) {
+            self.frame().bound.push(id);
+            self.op(Op::BindType { index, id });
+        }
+    }
+
+    // As deep as instance types nest, which the validator bounds.
+    fn bind_exports(&mut self, instance: u32, ty: u32, path: &mut Vec<Arc<str>>) {
+        for at in 0..self.resolver.types.instances[ty as usize].len() {
+            let (name, item) = self.resolver.types.instances[ty as usize][at].clone();
+            path.push(name);
+            match item {
+                ItemType::Resource(id) if !self.frame().bound.contains(&id) => {
+                    self.frame().bound.push(id);
+                    self.op(Op::BindExport { instance, path: path.as_slice().into(), id });
+                }
+                ItemType::Instance(inner) => self.bind_exports(instance, inner, path),
+                _ => {}
+            }
+            path.pop();
+        }
+    }
+
+    fn alias(&mut self, alias: &ComponentAlias<'_>) -> Result<(), Error> {
+        match alias {
+            ComponentAlias::InstanceExport { kind, instance_index, name } => {
+                let sort = sort(*kind)?;
+                self.op(Op::AliasExport { instance: *instance_index, name: (*name).into(), sort });
+                self.added_by_alias(sort, *instance_index, name)
+            }
+            ComponentAlias::CoreInstanceExport { kind, instance_index, name } => {
+                let sort = core_sort(*kind)?;
+                self.op(Op::AliasCore { instance: *instance_index, name: (*name).into(), sort });
+                Ok(())
+            }
+            ComponentAlias::Outer { kind, count, index } => {
+                self.outer_alias(*kind, *count as usize, *index);
+                Ok(())
+            }
+        }
+    }
+
+    fn added_by_alias(&mut self, sort: Sort, instance: u32, name: &str) -> Result<(), Error> {
+        let Self { validator, resolver, .. } = self;
+        let types = types_of(validator)?;
+        if matches!(sort, Sort::Func | Sort::Module | Sort::Component) {
+            return Ok(());
+        }
+        let Some(item) = types[types.component_instance_at(instance)].exports.get(name) else {
+            return Err(Error::malformed("an alias of an export the validator does not know", None));
+        };
+        let ty = resolver.item_type(types, name, item.ty);
+        self.added(ty)
+    }
+
+    fn outer_alias(&mut self, kind: ComponentOuterAliasKind, count: usize, index: u32) {
+        let module = match kind {
+            ComponentOuterAliasKind::CoreType => return,
+            ComponentOuterAliasKind::Type => {
+                // No resource type may be reached this way, so it has no identity at run time.
+                self.frame().types += 1;
+                return self.op(Op::Type);
+            }
+            ComponentOuterAliasKind::CoreModule => true,
+            ComponentOuterAliasKind::Component => false,
+        };
+        if count == 0 {
+            let sort = if module { Sort::Module } else { Sort::Component };
+            return self.op(Op::Again { sort, index });
+        }
+        // Every component between here and there captures it in its turn, the outermost first.
+        let innermost = self.frames.len() - 1;
+        let mut what = if module { Capture::Module(index) } else { Capture::Component(index) };
+        for frame in &mut self.frames[innermost + 1 - count..=innermost] {
+            let at = frame.capture(what);
+            what = if module { Capture::OuterModule(at) } else { Capture::OuterComponent(at) };
+        }
+        match what {
+            Capture::OuterModule(at) => self.op(Op::CapturedModule(at)),
+            Capture::OuterComponent(at) => self.op(Op::CapturedComponent(at)),
+            Capture::Module(_) | Capture::Component(_) => {}
+        }
+    }
+
+    fn core_instance(&mut self, instance: &Instance<'_>) {
+        let op = match instance {
+            Instance::Instantiate { module_index, args } => Op::CoreInstantiate {
+                module: *module_index,
+                args: args.iter().map(|arg| (arg.name.into(), arg.index)).collect(),
+            },
+            Instance::FromExports(exports) => Op::CoreBundle(
+                exports
+                    .iter()
+                    .filter_map(|export| {
+                        let sort = core_sort(export.kind).ok()?;
+                        Some(Named { name: export.name.into(), sort, index: export.index })
+                    })
+                    .collect(),
+            ),
+        };
+        self.op(op);
+    }
+
+    fn instance(&mut self, instance: &ComponentInstance<'_>) -> Result<(), Error> {
+        let op = match instance {
+            ComponentInstance::Instantiate { component_index, args } => Op::Instantiate {
+                component: *component_index,
+                args: args
+                    .iter()
+                    .map(|arg| Ok(Named { name: arg.name.into(), sort: sort(arg.kind)?, index: arg.index }))
+                    .collect::<Result<_, Error>>()?,
+            },
+            ComponentInstance::FromExports(exports) => Op::Bundle(
+                exports
+                    .iter()
+                    .map(|item| {
+                        Ok(Named { name: item.name.name.into(), sort: sort(item.kind)?, index: item.index })
+                    })
+                    .collect::<Result<_, Error>>()?,
+            ),
+        };
+        self.op(op);
+        let index = self.frame().instances;
+        let Self { validator, resolver, .. } = self;
+        let types = types_of(validator)?;
+        let ty = resolver.instance_type(types, types.component_instance_at(index));
+        self.added(ItemType::Instance(ty))
+    }
+
+    fn canon(&mut self, canon: &CanonicalFunction) -> Result<(), Error> {
+        if let CanonicalFunction::Lift { core_func_index, type_index, options } = canon {
+            let Self { validator, resolver, .. } = self;
+            let types = types_of(validator)?;
+            let ComponentAnyTypeId::Func(id) = types.component_any_type_at(*type_index) else {
+                return Err(Error::malformed("lifted to no function type", None));
+            };
+            let ty = resolver.func_type(types, id);
+            self.op(Op::Lift { core: *core_func_index, ty, options: read_options(options)? });
+            return Ok(());
+        }
+        let canon = self.core_canon(canon)?;
+        self.op(Op::Canon(canon));
+        Ok(())
+    }
+
+    fn core_canon(&mut self, canon: &CanonicalFunction) -> Result<Canon, Error> {
+        use CanonicalFunction as F;
+        let Self { validator, resolver, .. } = self;
+        let types = types_of(validator)?;
+        let mut resource = |index: u32| match types.component_any_type_at(index) {
+            ComponentAnyTypeId::Resource(id) => Ok(resolver.resource(id.resource())),
+            _ => Err(Error::malformed("no resource type", None)),
+        };
+        Ok(match canon {
+            F::ResourceNew { resource: index } => Canon::ResourceNew(resource(*index)?),
+            F::ResourceDrop { resource: index } => Canon::ResourceDrop(resource(*index)?),
+            F::ResourceRep { resource: index } => Canon::ResourceRep(resource(*index)?),
+            F::Lower { func_index, options } => Canon::Lower {
+                func: *func_index,
+                ty: resolver.func_type(types, types.component_function_at(*func_index)),
+                options: read_options(options)?,
+            },
+            F::BackpressureInc => Canon::BackpressureInc,
+            F::BackpressureDec => Canon::BackpressureDec,
+            F::TaskReturn { result, options } => Canon::TaskReturn {
+                result: match result {
+                    Some(wasmparser::ComponentValType::Primitive(primitive)) => {
+                        Some(crate::component::resolve::primitive_type(*primitive))
+                    }
+                    Some(wasmparser::ComponentValType::Type(index)) => {
+                        Some(resolver.defined_type(types, types.component_defined_type_at(*index)))
+                    }
+                    None => None,
+                },
+                options: read_options(options)?,
+            },
+            F::TaskCancel => Canon::TaskCancel,
+            F::ContextGet { ty, slot } => {
+                Canon::ContextGet { slot: *slot, wide: *ty == wasmparser::ValType::I64 }
+            }
+            F::ContextSet { ty, slot } => {
+                Canon::ContextSet { slot: *slot, wide: *ty == wasmparser::ValType::I64 }
+            }
+            F::SubtaskDrop => Canon::SubtaskDrop,
+            F::SubtaskCancel { async_ } => Canon::SubtaskCancel { is_async: *async_ },
+            F::ErrorContextNew { options } => Canon::ErrorContextNew { options: read_options(options)? },
+            F::ErrorContextDebugMessage { options } => {
+                Canon::ErrorContextDebugMessage { options: read_options(options)? }
+            }
+            F::ErrorContextDrop => Canon::ErrorContextDrop,
+            F::WaitableSetNew => Canon::WaitableSetNew,
+            F::WaitableSetWait { memory } => Canon::WaitableSetWait { memory: *memory },
+            F::WaitableSetPoll { memory } => Canon::WaitableSetPoll { memory: *memory },
+            F::WaitableSetDrop => Canon::WaitableSetDrop,
+            F::WaitableJoin => Canon::WaitableJoin,
+            F::ThreadIndex => Canon::ThreadIndex,
+            F::ThreadNewIndirect { table_index, .. } => Canon::ThreadNewIndirect { table: *table_index },
+            F::ThreadResumeLater => Canon::ThreadResumeLater,
+            F::ThreadSuspend => Canon::ThreadSwitch(Switch::Suspend),
+            F::ThreadYield => Canon::ThreadSwitch(Switch::Yield),
+            F::ThreadSuspendThenResume => Canon::ThreadSwitch(Switch::SuspendThenResume),
+            F::ThreadYieldThenResume => Canon::ThreadSwitch(Switch::YieldThenResume),
+            F::ThreadSuspendThenPromote => Canon::ThreadSwitch(Switch::SuspendThenPromote),
+            F::ThreadYieldThenPromote => Canon::ThreadSwitch(Switch::YieldThenPromote),
+            F::StreamNew { .. }
+            | F::StreamRead { .. }
+            | F::StreamWrite { .. }
+            | F::StreamCancelRead { .. }
+            | F::StreamCancelWrite { .. }
+            | F::StreamDropReadable { .. }
+            | F::StreamDropWritable { .. } => return self.stream_canon(canon),
+            F::FutureNew { .. }
+            | F::FutureRead { .. }
+            | F::FutureWrite { .. }
+            | F::FutureCancelRead { .. }
+            | F::FutureCancelWrite { .. }
+            | F::FutureDropReadable { .. }
+            | F::FutureDropWritable { .. } => return self.future_canon(canon),
+            _ => return Err(Error::unsupported("a built-in", alloc::format!("{canon:?}"))),
+        })
+    }
+
+    /// What the stream or future type at `index` carries.
+    fn payload(&mut self, index: u32) -> Result<Option<ValType>, Error> {
+        let Self { validator, resolver, .. } = self;
+        let types = types_of(validator)?;
+        match resolver.defined_type(types, types.component_defined_type_at(index)) {
+            ValType::Def(id) => match resolver.types.def(id) {
+                TypeDef::Stream(payload) | TypeDef::Future(payload) => Ok(*payload),
+                _ => Err(Error::malformed("neither stream nor future", None)),
+            },
+            _ => Err(Error::malformed("neither stream nor future", None)),
+        }
+    }
+
+    fn stream_canon(&mut self, canon: &CanonicalFunction) -> Result<Canon, Error> {
+        use CanonicalFunction as F;
+        let channel = Channel::Stream;
+        Ok(match canon {
+            F::StreamNew { ty } => Canon::ChannelNew { channel, payload: self.payload(*ty)? },
+            F::StreamRead { ty, options } => self.copy(channel, End::Readable, *ty, options)?,
+            F::StreamWrite { ty, options } => self.copy(channel, End::Writable, *ty, options)?,
+            F::StreamCancelRead { ty, async_ } => self.cancel_copy(channel, End::Readable, *ty, *async_)?,
+            F::StreamCancelWrite { ty, async_ } => self.cancel_copy(channel, End::Writable, *ty, *async_)?,
+            F::StreamDropReadable { ty } => self.drop_end(channel, End::Readable, *ty)?,
+            F::StreamDropWritable { ty } => self.drop_end(channel, End::Writable, *ty)?,
+            _ => return Err(Error::malformed("no stream built-in", None)),
+        })
+    }
+
+    fn future_canon(&mut self, canon: &CanonicalFunction) -> Result<Canon, Error> {
+        use CanonicalFunction as F;
+        let channel = Channel::Future;
+        Ok(match canon {
+            F::FutureNew { ty } => Canon::ChannelNew { channel, payload: self.payload(*ty)? },
+            F::FutureRead { ty, options } => self.copy(channel, End::Readable, *ty, options)?,
+            F::FutureWrite { ty, options } => self.copy(channel, End::Writable, *ty, options)?,
+            F::FutureCancelRead { ty, async_ } => self.cancel_copy(channel, End::Readable, *ty, *async_)?,
+            F::FutureCancelWrite { ty, async_ } => self.cancel_copy(channel, End::Writable, *ty, *async_)?,
+            F::FutureDropReadable { ty } => self.drop_end(channel, End::Readable, *ty)?,
+            F::FutureDropWritable { ty } => self.drop_end(channel, End::Writable, *ty)?,
+            _ => return Err(Error::malformed("no future built-in", None)),
+        })
+    }
+
+    fn copy(
+        &mut self,
+        channel: Channel,
+        end: End,
+        ty: u32,
+        options: &[CanonicalOption],
+    ) -> Result<Canon, Error> {
+        Ok(Canon::Copy { channel, end, payload: self.payload(ty)?, options: read_options(options)? })
+    }
+
+    fn cancel_copy(&mut self, channel: Channel, end: End, ty: u32, is_async: bool) -> Result<Canon, Error> {
+        Ok(Canon::CancelCopy { channel, end, payload: self.payload(ty)?, is_async })
+    }
+
+    fn drop_end(&mut self, channel: Channel, end: End, ty: u32) -> Result<Canon, Error> {
+        Ok(Canon::DropEnd { channel, end, payload: self.payload(ty)? })
+    }
+}
+
+/// The types of the component being read.
+fn types_of(validator: &Validator) -> Result<wasmparser::types::TypesRef<'_>, Error> {
+    validator.types(0).ok_or_else(|| Error::malformed("a section outside a component", None))
+}
+
+fn each<'a, T: wasmparser::FromReader<'a>>(
+    section: wasmparser::SectionLimited<'a, T>,
+    mut item: impl FnMut(T) -> Result<(), Error>,
+) -> Result<(), Error> {
+    section.into_iter().try_for_each(|read| item(read.map_err(|error| invalid(&error))?))
+}
+
+fn check_depth(types: &Types, ty: ValType, depth_max: u32) -> Result<(), Error> {
+    let ValType::Def(id) = ty else { return Ok(()) };
+    let depth = types.layout(id).depth;
+    if depth > depth_max {
+        return Err(Error::limit("type_depth", u64::from(depth), u64::from(depth_max)));
+    }
+    Ok(())
+}
+
+fn sort(kind: ComponentExternalKind) -> Result<Sort, Error> {
+    Ok(match kind {
+        ComponentExternalKind::Module => Sort::Module,
+        ComponentExternalKind::Func => Sort::Func,
+        ComponentExternalKind::Type => Sort::Type,
+        ComponentExternalKind::Instance => Sort::Instance,
+        ComponentExternalKind::Component => Sort::Component,
+        ComponentExternalKind::Value => {
+            return Err(Error::unsupported("values", "they are not standard yet"));
+        }
+    })
+}
+
+fn core_sort(kind: ExternalKind) -> Result<CoreSort, Error> {
+    Ok(match kind {
+        ExternalKind::Func | ExternalKind::FuncExact => CoreSort::Func,
+        ExternalKind::Table => CoreSort::Table,
+        ExternalKind::Memory => CoreSort::Memory,
+        ExternalKind::Global => CoreSort::Global,
+        ExternalKind::Tag => {
+            return Err(Error::unsupported("exception handling", "the interpreter does not implement it"));
+        }
+    })
+}
+
+fn read_options(options: &[CanonicalOption]) -> Result<Options, Error> {
+    let mut read = Options::default();
+    for option in options {
+        match option {
+            CanonicalOption::UTF8 => read.encoding = Encoding::Utf8,
+            CanonicalOption::UTF16 => read.encoding = Encoding::Utf16,
+            CanonicalOption::CompactUTF16 => read.encoding = Encoding::Latin1OrUtf16,
+            CanonicalOption::Memory(index) => read.memory = Some(*index),
+            CanonicalOption::Realloc(index) => read.realloc = Some(*index),
+            CanonicalOption::PostReturn(index) => read.post_return = Some(*index),
+            CanonicalOption::Callback(index) => read.callback = Some(*index),
+            CanonicalOption::Async => read.is_async = true,
+            CanonicalOption::CoreType(_) | CanonicalOption::Gc => {
+                return Err(Error::unsupported(
+                    "garbage collection",
+                    "the interpreter does not implement it",
+                ));
+            }
+        }
+    }
+    Ok(read)
+}

@@ -1,0 +1,695 @@
+//! Calls: what `canon lift` does with arguments and results, what `canon lower` does around a call
+//! (`CanonicalABI.md`, "Canonical Definitions"), destructors and cancellation.
+
+use crate::{
+    Rule,
+    component::{
+        abi::{Copier, GuestOptions, LiftContext, LowerContext, Place, bytes, reallocate},
+        channel::BLOCKED,
+        handles::Lender,
+        host,
+        store::{
+            Cx, FuncId, FuncInst, Implementor, InstanceId, Lifted, ResourceTypeId, State, TaskId, WaitableId,
+        },
+        task::{self, Caller, Progress, TaskState, Wait},
+        types::{
+            FuncTypeId, MAX_FLAT_ASYNC_PARAMS, MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, TypeId, Types, ValType,
+        },
+        waitable::{Callee, Subtask, SubtaskState, Waitable, WaitableKind},
+    },
+    engine::{Answer, Fault, Val, value_of},
+};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use core::any::Any;
+
+/// A component function as core code may call it.
+#[derive(Debug)]
+pub(crate) struct Lowered {
+    pub(crate) callee: FuncId,
+    /// Its type, as the caller sees it.
+    pub(crate) ty: FuncTypeId,
+    pub(crate) options: GuestOptions,
+}
+
+/// Core arguments kept until they are lifted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FlatArguments {
+    values: [u64; MAX_FLAT_PARAMS + 1],
+    count: usize,
+}
+
+impl FlatArguments {
+    pub(crate) fn new(flat: &[u64]) -> Self {
+        let mut values = [0; MAX_FLAT_PARAMS + 1];
+        let count = flat.len().min(values.len());
+        values[..count].copy_from_slice(&flat[..count]);
+        Self { values, count }
+    }
+
+    pub(crate) fn as_slice(&self) -> &[u64] {
+        &self.values[..self.count]
+    }
+}
+
+/// Lowers the arguments of a call that the host makes, once it can start.
+pub(crate) type Arguments<T> =
+    Box<dyn FnOnce(&mut LowerContext<'_, '_, T>, ValType, Place) -> Result<(), Fault> + Send>;
+
+/// Lifts the result of a call that the host made.
+pub(crate) type HostLift<T> =
+    fn(&mut LiftContext<'_, '_, T>, Option<ValType>, Place) -> Result<Box<dyn Any + Send>, Fault>;
+
+/// Where values stand that may have been too many to be flat: so many flat values at the front, or a pointer.
+fn lifted_place<T: Send + 'static>(
+    cx: &Cx<'_, T>,
+    types: &Types,
+    options: &GuestOptions,
+    ty: ValType,
+    flat: &[u64],
+    flat_max: usize,
+) -> Result<Place, Fault> {
+    if types.flat_count(ty) as usize <= flat_max {
+        return Ok(Place::Flat(0));
+    }
+    let at = flat.first().copied().unwrap_or(0) as u32;
+    check_pointer(cx, types, options, ty, at)?;
+    Ok(Place::Memory(at))
+}
+
+fn check_pointer<T: Send + 'static>(
+    cx: &Cx<'_, T>,
+    types: &Types,
+    options: &GuestOptions,
+    ty: ValType,
+    at: u32,
+) -> Result<(), Fault> {
+    if at % types.align(ty) != 0 {
+        return Err(Rule::UnalignedPointer.into());
+    }
+    if u64::from(at) + u64::from(types.size(ty)) > bytes(cx, options).len() as u64 {
+        return Err(Rule::PointerOutOfBounds.into());
+    }
+    Ok(())
+}
+
+impl Lowered {
+    /// How many flat parameters it may have.
+    fn flat_max(&self) -> usize {
+        if self.options.is_async { MAX_FLAT_ASYNC_PARAMS } else { MAX_FLAT_PARAMS }
+    }
+
+    /// Where its arguments stand.
+    pub(crate) fn arguments<T: Send + 'static>(
+        &self,
+        cx: &Cx<'_, T>,
+        types: &Types,
+        flat: &[u64],
+    ) -> Result<Place, Fault> {
+        let tuple = ValType::Def(types.func(self.ty).params_tuple);
+        lifted_place(cx, types, &self.options, tuple, flat, self.flat_max())
+    }
+
+    /// Where its result goes: to the pointer that was passed last, or back as a core value.
+    pub(crate) fn result<T: Send + 'static>(
+        &self,
+        cx: &Cx<'_, T>,
+        types: &Types,
+        flat: &[u64],
+        ty: ValType,
+    ) -> Result<Place, Fault> {
+        let flat_max = if self.options.is_async { 0 } else { MAX_FLAT_RESULTS };
+        if types.flat_count(ty) as usize <= flat_max {
+            return Ok(Place::Flat(0));
+        }
+        let at = flat.last().copied().unwrap_or(0) as u32;
+        check_pointer(cx, types, &self.options, ty, at)?;
+        Ok(Place::Memory(at))
+    }
+}
+
+/// Hears a task's arguments and lowers them: what its core function is called with.
+pub(crate) fn start<T: Send + 'static>(cx: &mut Cx<'_, T>, id: TaskId) -> Result<Vec<Val>, Fault> {
+    let task = cx.state_mut().tasks.get_mut(id)?;
+    let func = task.func;
+    match &mut task.caller {
+        Caller::Instantiation => Ok(Vec::new()),
+        Caller::Destructor { rep, .. } => Ok([Val::I32(rep.cast_signed())].into()),
+        Caller::Guest { lowered, flat, subtask } => {
+            let (lowered, flat, subtask) = (lowered.clone(), *flat, *subtask);
+            progress(cx.state_mut(), subtask, SubtaskState::Started)?;
+            let program = cx.state().instance(lowered.options.instance).program.clone();
+            let types = program.types();
+            let tuple = types.func(lowered.ty).params_tuple;
+            let from = lowered.arguments(cx, types, flat.as_slice())?;
+            lower_arguments(cx, &func, types, tuple, |cx, to, flat_to| {
+                let lender = Lender { subtask: Some(subtask), task: Some(id) };
+                let mut copier = Copier {
+                    cx,
+                    types,
+                    view: lowered.options.instance,
+                    from: &lowered.options,
+                    to: &func.options,
+                    flat_from: flat.as_slice(),
+                    flat_to,
+                    lender,
+                };
+                copier.value(ValType::Def(tuple), from, to)
+            })
+        }
+        Caller::Host { arguments, .. } => {
+            let Some(arguments) = arguments.take() else {
+                return Err(Fault::Trap(crate::bug!("a call of the host started twice")));
+            };
+            let program = cx.state().instance(func.options.instance).program.clone();
+            let types = program.types();
+            let tuple = types.func(func.ty).params_tuple;
+            lower_arguments(cx, &func, types, tuple, |cx, to, flat| {
+                let lender = Lender { subtask: None, task: Some(id) };
+                let view = func.options.instance;
+                let mut context = LowerContext { cx, types, view, options: &func.options, flat, lender };
+                arguments(&mut context, ValType::Def(tuple), to)
+            })
+        }
+    }
+}
+
+/// Lowers arguments where they go: flat, or into memory the guest allocates for them.
+fn lower_arguments<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    func: &Lifted,
+    types: &Types,
+    tuple: TypeId,
+    lower: impl FnOnce(&mut Cx<'_, T>, Place, &mut [u64]) -> Result<(), Fault>,
+) -> Result<Vec<Val>, Fault> {
+    let layout = types.layout(tuple);
+    if layout.flat_count as usize > MAX_FLAT_PARAMS {
+        let at = reallocate(cx, &func.options, (0, 0), layout.align, u64::from(layout.size))?;
+        lower(cx, Place::Memory(at), &mut [])?;
+        return Ok([Val::I32(at.cast_signed())].into());
+    }
+    let mut flat = [0; MAX_FLAT_PARAMS];
+    let flat = &mut flat[..layout.flat.len()];
+    lower(cx, Place::Flat(0), flat)?;
+    Ok(layout.flat.iter().zip(flat).map(|(ty, bits)| value_of(core_type(*ty), *bits)).collect())
+}
+
+/// The interpreter's type for a flat one.
+pub(crate) fn core_type(ty: crate::component::types::Flat) -> crate::engine::ValType {
+    use crate::{component::types::Flat, engine::ValType};
+    match ty {
+        Flat::I32 => ValType::I32,
+        Flat::I64 => ValType::I64,
+        Flat::F32 => ValType::F32,
+        Flat::F64 => ValType::F64,
+    }
+}
+
+/// Notes how far a call has come, and lets its caller hear of it.
+pub(crate) fn progress<T: Send + 'static>(
+    state: &mut State<T>,
+    id: WaitableId,
+    to: SubtaskState,
+) -> Result<(), Fault> {
+    let waitable = state.waitables.get_mut(id)?;
+    waitable.subtask_mut()?.state = to;
+    if waitable.index != 0 {
+        waitable.has_event = true;
+    }
+    Ok(())
+}
+
+/// A synchronously lifted function returned: its result is told, then it may clean up.
+pub(crate) fn return_sync<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    id: TaskId,
+    results: &[Val],
+) -> Result<(), Fault> {
+    let func = cx.state().tasks.get(id)?.func;
+    let flat: Vec<u64> = results.iter().map(crate::engine::bits).collect();
+    let ty = result_type(cx, id)?;
+    let place = match ty {
+        Some(ty) => {
+            let program = cx.state().instance(func.options.instance).program.clone();
+            lifted_place(cx, program.types(), &func.options, ty, &flat, MAX_FLAT_RESULTS)?
+        }
+        None => Place::Flat(0),
+    };
+    resolve(cx, id, &flat, place)?;
+    if let Some(post_return) = func.options.post_return {
+        cx.state_mut().instance_mut(func.options.instance).may_leave = false;
+        cx.call_to_end(post_return, results)?;
+        cx.state_mut().instance_mut(func.options.instance).may_leave = true;
+    }
+    Ok(())
+}
+
+/// The result type of a task's function, as its own instance sees it.
+fn result_type<T: Send + 'static>(cx: &Cx<'_, T>, id: TaskId) -> Result<Option<ValType>, Fault> {
+    let task = cx.state().tasks.get(id)?;
+    if matches!(task.caller, Caller::Destructor { .. } | Caller::Instantiation) {
+        return Ok(None);
+    }
+    Ok(cx.state().instance(task.func.options.instance).program.types().func(task.func.ty).result)
+}
+
+/// `task.return`.
+pub(crate) fn task_return<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    ty: Option<ValType>,
+    options: &GuestOptions,
+    flat: &[u64],
+) -> Result<(), Fault> {
+    let id = cx.state().current_task()?;
+    let func = cx.state().tasks.get(id)?.func;
+    if !func.options.is_async || result_type(cx, id)? != ty {
+        return Err(Rule::TaskReturnInvalid.into());
+    }
+    let same_memory = match (options.memory, func.options.memory) {
+        (Some(a), Some(b)) => cx.same_memory(a, b),
+        // Without a memory it lifts a result that needs none, as the validator has seen to.
+        (None, _) => true,
+        (Some(_), None) => false,
+    };
+    if options.encoding != func.options.encoding || !same_memory {
+        return Err(Rule::TaskReturnInvalid.into());
+    }
+    let place = match ty {
+        Some(ty) => {
+            let program = cx.state().instance(options.instance).program.clone();
+            lifted_place(cx, program.types(), options, ty, flat, MAX_FLAT_PARAMS)?
+        }
+        None => Place::Flat(0),
+    };
+    resolve(cx, id, flat, place)
+}
+
+/// Tells a task's result to its caller (`Task.return_`).
+fn resolve<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    id: TaskId,
+    flat: &[u64],
+    from: Place,
+) -> Result<(), Fault> {
+    cx.state().check_resolve(id)?;
+    let task = cx.state().tasks.get(id)?;
+    let func = task.func;
+    match &task.caller {
+        Caller::Instantiation => {}
+        Caller::Destructor { .. } => {}
+        Caller::Guest { lowered, flat: arguments, subtask } => {
+            let (lowered, arguments, subtask) = (lowered.clone(), *arguments, *subtask);
+            let result = copy_result(cx, &func, &lowered, arguments.as_slice(), flat, from)?;
+            cx.state_mut().waitables.get_mut(subtask)?.subtask_mut()?.result = result;
+            progress(cx.state_mut(), subtask, SubtaskState::Returned)?;
+        }
+        Caller::Host { lift, .. } => {
+            let lift = *lift;
+            let program = cx.state().instance(func.options.instance).program.clone();
+            let types = program.types();
+            let (view, lender) = (func.options.instance, Lender::default());
+            cx.state_mut().host_bytes = 0;
+            let mut context = LiftContext { cx, types, view, options: &func.options, flat, lender };
+            let lifted = lift(&mut context, types.func(func.ty).result, from)?;
+            if let Caller::Host { result, .. } = &mut cx.state_mut().tasks.get_mut(id)?.caller {
+                *result = Some(lifted);
+            }
+        }
+    }
+    cx.state_mut().tasks.get_mut(id)?.state = TaskState::Resolved;
+    Ok(())
+}
+
+fn copy_result<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    func: &Lifted,
+    lowered: &Lowered,
+    arguments: &[u64],
+    flat: &[u64],
+    from: Place,
+) -> Result<Option<u64>, Fault> {
+    let program = cx.state().instance(lowered.options.instance).program.clone();
+    let types = program.types();
+    let Some(ty) = types.func(lowered.ty).result else { return Ok(None) };
+    let to = lowered.result(cx, types, arguments, ty)?;
+    let mut result = [0];
+    let mut copier = Copier {
+        cx,
+        types,
+        view: lowered.options.instance,
+        from: &func.options,
+        to: &lowered.options,
+        flat_from: flat,
+        flat_to: &mut result,
+        lender: Lender::default(),
+    };
+    copier.value(ty, from, to)?;
+    Ok(matches!(to, Place::Flat(_)).then_some(result[0]))
+}
+
+/// `task.cancel`.
+pub(crate) fn task_cancel<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<(), Fault> {
+    let id = cx.state().current_task()?;
+    let task = cx.state().tasks.get(id)?;
+    match task.state {
+        TaskState::Resolved => return Err(Rule::ResolvedTwice.into()),
+        TaskState::CancelDelivered if task.func.options.is_async => {}
+        _ => return Err(Rule::NotCancelled.into()),
+    }
+    resolve_cancelled(cx, id)
+}
+
+/// Ends a task without a result.
+pub(crate) fn resolve_cancelled<T: Send + 'static>(cx: &mut Cx<'_, T>, id: TaskId) -> Result<(), Fault> {
+    cx.state().check_resolve(id)?;
+    let state = cx.state_mut();
+    if let Caller::Guest { subtask, .. } = state.tasks.get(id)?.caller {
+        cancelled_subtask(state, subtask)?;
+    }
+    state.tasks.get_mut(id)?.state = TaskState::Resolved;
+    Ok(())
+}
+
+fn cancelled_subtask<T: Send + 'static>(state: &mut State<T>, subtask: WaitableId) -> Result<(), Fault> {
+    let to = match state.waitables.get(subtask)?.subtask()?.state {
+        SubtaskState::Starting => SubtaskState::CancelledBeforeStarted,
+        _ => SubtaskState::CancelledBeforeReturned,
+    };
+    progress(state, subtask, to)
+}
+
+/// Makes the caller's side of a call.
+pub(crate) fn new_subtask<T: Send + 'static>(state: &mut State<T>, caller: InstanceId) -> WaitableId {
+    let subtask = Subtask {
+        state: SubtaskState::Starting,
+        lenders: Vec::new(),
+        delivered: false,
+        cancel_requested: false,
+        result: None,
+        callee: Callee::Gone,
+    };
+    state.waitables.add(Waitable::new(caller, WaitableKind::Subtask(subtask)))
+}
+
+/// What a lowered function does (`canon_lower`).
+pub(crate) fn call_lowered<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    lowered: &Arc<Lowered>,
+    flat: &[u64],
+) -> Result<Answer, Fault> {
+    let caller = lowered.options.instance;
+    if !cx.state().instance(caller).may_leave {
+        return Err(Rule::CannotLeave.into());
+    }
+    let func = match &cx.state().funcs[lowered.callee.0 as usize] {
+        FuncInst::Host(function) => {
+            let function = function.clone();
+            return host::call(cx, lowered, flat, &*function);
+        }
+        FuncInst::Lifted(func) => *func,
+    };
+    let callee = func.options.instance;
+    let state = cx.state_mut();
+    let is_async = state.instance(caller).program.types().func(lowered.ty).is_async;
+    if is_async && !lowered.options.is_async && state.is_instantiating() {
+        return Err(Rule::CannotBlock.into());
+    }
+    if !state.may_enter(callee, Some(caller)) {
+        return Err(Rule::CannotEnter.into());
+    }
+    state.set_entered(callee, Some(caller), true);
+    let subtask = new_subtask(state, caller);
+    let from = Caller::Guest { lowered: lowered.clone(), flat: FlatArguments::new(flat), subtask };
+    let (task, thread) = state.new_task(func, is_async, from)?;
+    state.waitables.get_mut(subtask)?.subtask_mut()?.callee = Callee::Task(task);
+    task::resume(cx, thread, false)?;
+    after_call(cx, lowered, subtask, task, callee)
+}
+
+/// Goes on with a caller that was stopped together with what it called.
+pub(crate) fn go_on_after_call<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    lowered: &Arc<Lowered>,
+    subtask: WaitableId,
+    task: TaskId,
+) -> Result<Answer, Fault> {
+    let FuncInst::Lifted(func) = &cx.state().funcs[lowered.callee.0 as usize] else {
+        return Err(Fault::Trap(crate::bug!("a host function was resumed as a guest's")));
+    };
+    let callee = func.options.instance;
+    cx.state_mut().set_entered(callee, Some(lowered.options.instance), true);
+    after_call(cx, lowered, subtask, task, callee)
+}
+
+/// After a callee ran: it is over, or waits, or was stopped.
+fn after_call<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    lowered: &Arc<Lowered>,
+    subtask: WaitableId,
+    task: TaskId,
+    callee: InstanceId,
+) -> Result<Answer, Fault> {
+    let finished = run_if_sync(cx, task, callee)?;
+    let state = cx.state_mut();
+    state.set_entered(callee, Some(lowered.options.instance), false);
+    if !finished {
+        return state.freeze(Wait::AfterCall { lowered: lowered.clone(), subtask, task });
+    }
+    finish_lowered(cx, lowered, subtask)
+}
+
+/// Runs what a synchronous task waits for until it is resolved; whether nothing stopped in between.
+fn run_if_sync<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    task: TaskId,
+    callee: InstanceId,
+) -> Result<bool, Fault> {
+    loop {
+        let state = cx.state();
+        if !state.frozen.is_empty() {
+            return Ok(false);
+        }
+        if state.tasks.find(task).is_none_or(|task| task.is_async) || state.is_resolved(task) {
+            return Ok(true);
+        }
+        let Some(thread) = state.ready_in(callee) else { return Err(Rule::CannotBlock.into()) };
+        task::resume(cx, thread, false)?;
+    }
+}
+
+/// The end of a lowered call: its result, or a subtask to wait for.
+pub(crate) fn finish_lowered<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    lowered: &Arc<Lowered>,
+    subtask: WaitableId,
+) -> Result<Answer, Fault> {
+    let state = cx.state_mut();
+    let resolved = state.waitables.get(subtask)?.subtask()?.resolved();
+    match (lowered.options.is_async, resolved) {
+        (false, true) => deliver(cx, subtask).map(Answer::Return),
+        (false, false) => state.block(Wait::Subtask(subtask)),
+        (true, true) => {
+            deliver(cx, subtask)?;
+            Ok(Answer::Return(Some(SubtaskState::Returned as u64)))
+        }
+        (true, false) => {
+            let index = state
+                .add_handle(lowered.options.instance, crate::component::store::Handle::Waitable(subtask))?;
+            let waitable = state.waitables.get_mut(subtask)?;
+            waitable.index = index;
+            let status = waitable.subtask()?.state as u64;
+            Ok(Answer::Return(Some(status | u64::from(index) << 4)))
+        }
+    }
+}
+
+/// Ends a subtask that has no handle: its result, if that is a core value.
+pub(crate) fn deliver<T: Send + 'static>(cx: &mut Cx<'_, T>, id: WaitableId) -> Result<Option<u64>, Fault> {
+    let state = cx.state_mut();
+    let Some(waitable) = state.waitables.remove(id) else {
+        return Err(Fault::Trap(crate::bug!("a subtask ended twice")));
+    };
+    let subtask = waitable.subtask()?;
+    state.return_lent(waitable.instance, &subtask.lenders)?;
+    Ok(subtask.result)
+}
+
+/// `resource.drop`: the handle goes, and with an owned one the resource.
+pub(crate) fn drop_resource<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    instance: InstanceId,
+    ty: ResourceTypeId,
+    index: u32,
+) -> Result<Answer, Fault> {
+    let state = cx.state_mut();
+    let handle = state.resource_handle(instance, index, ty)?;
+    if handle.lends != 0 {
+        return Err(Rule::OwnedWhileBorrowed.into());
+    }
+    let (rep, own, scope) = (handle.rep, handle.own, handle.scope);
+    state.remove_handle(instance, index)?;
+    if own {
+        return destroy(cx, Some(instance), ty, rep);
+    }
+    if let Some(task) = scope {
+        state.tasks.get_mut(task)?.borrows -= 1;
+    }
+    Ok(Answer::Return(None))
+}
+
+/// Destroys a resource: a call into its implementor, like any other.
+pub(crate) fn destroy<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    caller: Option<InstanceId>,
+    ty: ResourceTypeId,
+    rep: u32,
+) -> Result<Answer, Fault> {
+    let state = cx.state_mut();
+    let resource = state.resource_type(ty);
+    let (callee, dtor) = match resource.implementor {
+        Implementor::Host(_) => {
+            if let Some(dtor) = resource.host_dtor.clone() {
+                dtor(cx, rep)?;
+            }
+            return Ok(Answer::Return(None));
+        }
+        Implementor::Guest(instance) => (instance, resource.dtor),
+    };
+    if !state.may_enter(callee, caller) {
+        return Err(Rule::CannotEnter.into());
+    }
+    let Some(core) = dtor else { return Ok(Answer::Return(None)) };
+    let func = Lifted { core, ty: FuncTypeId(u32::MAX), options: GuestOptions::bare(callee) };
+    state.set_entered(callee, caller, true);
+    let (task, thread) = state.new_task(func, false, Caller::Destructor { rep })?;
+    task::resume(cx, thread, false)?;
+    after_destructor(cx, caller, task, callee)
+}
+
+fn after_destructor<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    caller: Option<InstanceId>,
+    task: TaskId,
+    callee: InstanceId,
+) -> Result<Answer, Fault> {
+    let finished = run_if_sync(cx, task, callee)?;
+    let state = cx.state_mut();
+    state.set_entered(callee, caller, false);
+    if finished || caller.is_none() {
+        Ok(Answer::Return(None))
+    } else {
+        state.freeze(Wait::AfterDestructor { task, callee })
+    }
+}
+
+/// Goes on with a caller that was stopped together with a destructor.
+pub(crate) fn go_on_after_destructor<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    task: TaskId,
+    callee: InstanceId,
+) -> Result<Answer, Fault> {
+    let state = cx.state_mut();
+    let caller = state.tasks.get(state.current_task()?)?.func.options.instance;
+    state.set_entered(callee, Some(caller), true);
+    after_destructor(cx, Some(caller), task, callee)
+}
+
+/// `subtask.cancel`.
+pub(crate) fn subtask_cancel<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    instance: InstanceId,
+    is_async: bool,
+    index: u32,
+) -> Result<Answer, Fault> {
+    let state = cx.state_mut();
+    let id = state.waitable_at(instance, index, "a subtask")?;
+    let waitable = state.waitables.get_mut(id)?;
+    let in_set = waitable.set.is_some();
+    let subtask = waitable.subtask_mut()?;
+    if subtask.delivered {
+        return Err(Rule::CancelAfterTerminal.into());
+    }
+    if subtask.cancel_requested {
+        return Err(Rule::CancelTwice.into());
+    }
+    if in_set && !is_async {
+        return Err(Rule::SyncAndAsync.into());
+    }
+    if !subtask.resolved() {
+        subtask.cancel_requested = true;
+        match subtask.callee {
+            Callee::Task(task) => request_cancellation(cx, task, instance)?,
+            Callee::Host(call) => {
+                state.host_calls.retain(|under_way| under_way.id != call);
+                cancelled_subtask(state, id)?;
+            }
+            Callee::Gone => return Err(Fault::Trap(crate::bug!("a subtask under way has no callee"))),
+        }
+        if !cx.state().frozen.is_empty() {
+            return cx.state_mut().freeze(Wait::AfterCancel { subtask: id, is_async });
+        }
+    }
+    after_cancel(cx, id, is_async)
+}
+
+/// After a cancellation was asked for: how the subtask ended, if it has.
+pub(crate) fn after_cancel<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    id: WaitableId,
+    is_async: bool,
+) -> Result<Answer, Fault> {
+    let state = cx.state_mut();
+    let waitable = state.waitables.get_mut(id)?;
+    if waitable.subtask()?.resolved() {
+        let event = state.take_event(id)?;
+        return Ok(Answer::Return(Some(u64::from(event.payload))));
+    }
+    if is_async {
+        return Ok(Answer::Return(Some(BLOCKED)));
+    }
+    waitable.sync_waiter = true;
+    state.block(Wait::CancelledSubtask(id))
+}
+
+/// Asks a task to end early (`Task.request_cancellation`): where it has not started it ends at once, where it waits in
+/// its event loop it is told at once, and else when it next gets there.
+fn request_cancellation<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    id: TaskId,
+    caller: InstanceId,
+) -> Result<(), Fault> {
+    let state = cx.state_mut();
+    let task = state.tasks.get_mut(id)?;
+    let Some(thread) = task.implicit else { return Err(Fault::Trap(crate::bug!("a task has no thread"))) };
+    if task.state == TaskState::Initial {
+        task.state = TaskState::CancelDelivered;
+        return task::resume(cx, thread, true);
+    }
+    task.state = TaskState::PendingCancel;
+    let instance = task.func.options.instance;
+    let in_event_loop =
+        state.threads.find(thread).is_some_and(|thread| matches!(thread.progress, Progress::EventLoop));
+    let exclusive = state.instance(instance).exclusive;
+    if in_event_loop && exclusive.is_none() && state.may_enter(instance, Some(caller)) {
+        state.tasks.get_mut(id)?.state = TaskState::CancelDelivered;
+        state.set_entered(instance, Some(caller), true);
+        task::resume(cx, thread, true)?;
+        cx.state_mut().set_entered(instance, Some(caller), false);
+    }
+    Ok(())
+}
+
+/// `subtask.drop`.
+pub(crate) fn subtask_drop<T: Send + 'static>(
+    state: &mut State<T>,
+    instance: InstanceId,
+    index: u32,
+) -> Result<(), Fault> {
+    let id = state.waitable_at(instance, index, "a subtask")?;
+    if !state.waitables.get(id)?.subtask()?.delivered {
+        return Err(Rule::SubtaskNotResolved.into());
+    }
+    state.join(id, None)?;
+    state.remove_handle(instance, index)?;
+    state.waitables.remove(id);
+    Ok(())
+}

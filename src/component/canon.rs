@@ -1,0 +1,362 @@
+//! Core functions that canonical definitions make: which core type each has, and what each does
+//! (`CanonicalABI.md`, "Canonical Definitions").
+
+use crate::{
+    Rule,
+    component::{
+        abi::{GuestOptions, Text, bytes, lift_string, store_text, write_number},
+        call::{self, Lowered, core_type},
+        channel::{self, BLOCKED},
+        definition::{Canon, Channel, End, Switch},
+        store::{Cx, Handle, InstanceId, ResourceTypeId},
+        task::{self, Progress, Wait},
+        types::{Flat, MAX_FLAT_ASYNC_PARAMS, MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, Types, ValType},
+        waitable::{self, WaitableSet},
+    },
+    engine::{Answer, CoreMemory, CoreTable, Fault, ValType as CoreVal},
+};
+use alloc::{sync::Arc, vec, vec::Vec};
+
+/// A canonical definition with everything it refers to resolved in a store.
+pub(crate) enum Builtin {
+    Lower(Arc<Lowered>),
+    ResourceNew(ResourceTypeId),
+    ResourceDrop(ResourceTypeId),
+    ResourceRep(ResourceTypeId),
+    WaitableSetWait(CoreMemory),
+    WaitableSetPoll(CoreMemory),
+    TaskReturn {
+        result: Option<ValType>,
+        options: GuestOptions,
+    },
+    Copy {
+        channel: Channel,
+        end: End,
+        payload: Option<ValType>,
+        options: GuestOptions,
+    },
+    ErrorContextNew(GuestOptions),
+    ErrorContextDebugMessage(GuestOptions),
+    ThreadNewIndirect(CoreTable),
+    /// One that refers to nothing.
+    Plain(Canon),
+}
+
+/// The core type of a canonical definition's function.
+pub(crate) fn signature(canon: &Canon, types: &Types) -> (Vec<CoreVal>, Vec<CoreVal>) {
+    use CoreVal::{I32, I64};
+    match canon {
+        Canon::Lower { ty, options, .. } => lowered_signature(types, *ty, options.is_async),
+        Canon::TaskReturn { result, .. } => {
+            let flat = result.map_or(&[][..], |ty| types.flat(ty));
+            let spilled = result.is_some_and(|ty| types.flat_count(ty) as usize > MAX_FLAT_PARAMS);
+            (if spilled { vec![I32] } else { flat.iter().map(|ty| core_type(*ty)).collect() }, vec![])
+        }
+        Canon::ResourceNew(_)
+        | Canon::ResourceRep(_)
+        | Canon::SubtaskCancel { .. }
+        | Canon::CancelCopy { .. } => (vec![I32], vec![I32]),
+        Canon::ResourceDrop(_)
+        | Canon::WaitableSetDrop
+        | Canon::SubtaskDrop
+        | Canon::DropEnd { .. }
+        | Canon::ErrorContextDrop
+        | Canon::ThreadResumeLater => (vec![I32], vec![]),
+        Canon::ContextGet { wide, .. } => (vec![], vec![if *wide { I64 } else { I32 }]),
+        Canon::ContextSet { wide, .. } => (vec![if *wide { I64 } else { I32 }], vec![]),
+        Canon::BackpressureInc | Canon::BackpressureDec | Canon::TaskCancel => (vec![], vec![]),
+        Canon::WaitableSetNew | Canon::ThreadIndex => (vec![], vec![I32]),
+        Canon::WaitableSetWait { .. } | Canon::WaitableSetPoll { .. } => (vec![I32, I32], vec![I32]),
+        Canon::WaitableJoin | Canon::ErrorContextDebugMessage { .. } => (vec![I32, I32], vec![]),
+        Canon::ChannelNew { .. } => (vec![], vec![I64]),
+        Canon::Copy { channel: Channel::Stream, .. } => (vec![I32, I32, I32], vec![I32]),
+        Canon::Copy { channel: Channel::Future, .. } => (vec![I32, I32], vec![I32]),
+        Canon::ErrorContextNew { .. } | Canon::ThreadNewIndirect { .. } => (vec![I32, I32], vec![I32]),
+        Canon::ThreadSwitch(Switch::Suspend | Switch::Yield) => (vec![], vec![I32]),
+        Canon::ThreadSwitch(_) => (vec![I32], vec![I32]),
+    }
+}
+
+/// `flatten_functype` for `lower`.
+fn lowered_signature(
+    types: &Types,
+    ty: super::types::FuncTypeId,
+    is_async: bool,
+) -> (Vec<CoreVal>, Vec<CoreVal>) {
+    let func = types.func(ty);
+    let params = types.layout(func.params_tuple);
+    let max = if is_async { MAX_FLAT_ASYNC_PARAMS } else { MAX_FLAT_PARAMS };
+    let mut flat: Vec<CoreVal> = if params.flat_count as usize > max {
+        vec![CoreVal::I32]
+    } else {
+        params.flat.iter().map(|ty| core_type(*ty)).collect()
+    };
+    let result: &[Flat] = func.result.map_or(&[], |ty| types.flat(ty));
+    if is_async {
+        if !result.is_empty() {
+            flat.push(CoreVal::I32);
+        }
+        return (flat, vec![CoreVal::I32]);
+    }
+    if result.len() > MAX_FLAT_RESULTS {
+        flat.push(CoreVal::I32);
+        return (flat, vec![]);
+    }
+    (flat, result.iter().map(|ty| core_type(*ty)).collect())
+}
+
+/// Calls a canonical definition's function.
+pub(crate) fn call<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    instance: InstanceId,
+    builtin: &Builtin,
+    flat: &[u64],
+) -> Result<Answer, Fault> {
+    let argument = |at: usize| flat.get(at).copied().unwrap_or(0) as u32;
+    match builtin {
+        Builtin::Lower(lowered) => call::call_lowered(cx, lowered, flat),
+        Builtin::ResourceRep(ty) => {
+            let rep = cx.state_mut().resource_handle(instance, argument(0), *ty)?.rep;
+            answer(rep)
+        }
+        Builtin::Plain(Canon::ContextGet { slot, .. }) => {
+            let state = cx.state();
+            let thread = state.current.and_then(|current| state.threads.find(current));
+            Ok(Answer::Return(Some(thread.map_or(0, |thread| thread.storage[*slot as usize & 1]))))
+        }
+        Builtin::Plain(Canon::ContextSet { slot, .. }) => {
+            let state = cx.state_mut();
+            if let Some(current) = state.current {
+                state.threads.get_mut(current)?.storage[*slot as usize & 1] = flat[0];
+            }
+            Ok(Answer::Return(None))
+        }
+        Builtin::Plain(Canon::BackpressureInc) => backpressure(cx, instance, 1),
+        Builtin::Plain(Canon::BackpressureDec) => backpressure(cx, instance, -1),
+        _ if !cx.state().instance(instance).may_leave => Err(Rule::CannotLeave.into()),
+        Builtin::ResourceNew(ty) => {
+            let index = super::handles::lower_own(cx, instance, argument(0), *ty)?;
+            answer(index)
+        }
+        Builtin::ResourceDrop(ty) => call::drop_resource(cx, instance, *ty, argument(0)),
+        Builtin::TaskReturn { result, options } => {
+            call::task_return(cx, *result, options, flat)?;
+            Ok(Answer::Return(None))
+        }
+        Builtin::WaitableSetWait(memory) => set_wait(cx, instance, *memory, argument(0), argument(1)),
+        Builtin::WaitableSetPoll(memory) => {
+            let state = cx.state_mut();
+            let set = state.set_at(instance, argument(0))?;
+            let event =
+                if state.set_has_event(set) { state.take_set_event(set)? } else { waitable::Event::NONE };
+            task::write_event(cx, *memory, argument(1), event).map(Answer::Return)
+        }
+        Builtin::Copy { channel, end, payload, options } => {
+            let length = if *channel == Channel::Stream { argument(2) } else { 1 };
+            let id = channel::copy(cx, options, *channel, *end, *payload, argument(0), argument(1), length)?;
+            finish_operation(cx, id, options.is_async)
+        }
+        Builtin::ErrorContextNew(options) => {
+            let rule = Rule::DebugMessage;
+            let text = lift_string(cx, options, argument(0), argument(1)).map_err(|_| rule)?;
+            answer(cx.state_mut().add_handle(instance, Handle::ErrorContext(text.into()))?)
+        }
+        Builtin::ErrorContextDebugMessage(options) => debug_message(cx, options, argument(0), argument(1)),
+        Builtin::ThreadNewIndirect(table) => thread_new(cx, *table, argument(0), flat[1]),
+        Builtin::Plain(canon) => plain(cx, instance, canon, flat),
+    }
+}
+
+fn answer(value: u32) -> Result<Answer, Fault> {
+    Ok(Answer::Return(Some(u64::from(value))))
+}
+
+fn plain<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    instance: InstanceId,
+    canon: &Canon,
+    flat: &[u64],
+) -> Result<Answer, Fault> {
+    let argument = |at: usize| flat.get(at).copied().unwrap_or(0) as u32;
+    match canon {
+        Canon::TaskCancel => call::task_cancel(cx)?,
+        Canon::WaitableSetNew => {
+            let state = cx.state_mut();
+            let set = state.sets.add(WaitableSet::default());
+            return answer(state.add_handle(instance, Handle::Set(set))?);
+        }
+        Canon::WaitableSetDrop => waitable::drop_set(cx, instance, argument(0))?,
+        Canon::WaitableJoin => {
+            let state = cx.state_mut();
+            let id = state.waitable_at(instance, argument(0), "a waitable")?;
+            if state.waitables.get(id)?.sync_waiter {
+                return Err(Rule::SyncWaiter.into());
+            }
+            let set = if argument(1) == 0 { None } else { Some(state.set_at(instance, argument(1))?) };
+            state.join(id, set)?;
+        }
+        Canon::SubtaskCancel { is_async } => {
+            return call::subtask_cancel(cx, instance, *is_async, argument(0));
+        }
+        Canon::SubtaskDrop => call::subtask_drop(cx.state_mut(), instance, argument(0))?,
+        Canon::ChannelNew { channel, payload } => {
+            return channel::new(cx, instance, *channel, *payload).map(|ends| Answer::Return(Some(ends)));
+        }
+        Canon::CancelCopy { channel, end, payload, is_async } => {
+            let id = channel::cancel(cx, instance, *channel, *end, *payload, *is_async, argument(0))?;
+            return finish_operation(cx, id, *is_async);
+        }
+        Canon::DropEnd { channel, end, payload } => {
+            channel::drop_end(cx, instance, *channel, *end, *payload, argument(0))?;
+        }
+        Canon::ErrorContextDrop => {
+            let state = cx.state_mut();
+            match state.instance(instance).handles.get(argument(0))? {
+                Handle::ErrorContext(_) => state.remove_handle(instance, argument(0))?,
+                _ => return Err(Rule::HandleSort("an error-context").into()),
+            };
+        }
+        Canon::ThreadIndex => {
+            let state = cx.state();
+            return answer(state.threads.get(state.current()?)?.index);
+        }
+        Canon::ThreadResumeLater => {
+            let state = cx.state_mut();
+            let other = *state.instance(instance).threads.get(argument(0))?;
+            if !is_suspended(cx, other)? {
+                return Err(Rule::ThreadNotSuspended.into());
+            }
+            cx.state_mut().wait(other, Wait::Ready)?;
+        }
+        Canon::ThreadSwitch(switch) => return thread_switch(cx, instance, *switch, argument(0)),
+        _ => return Err(Fault::Trap(crate::bug!("a built-in was not resolved"))),
+    }
+    Ok(Answer::Return(None))
+}
+
+fn backpressure<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    instance: InstanceId,
+    by: i32,
+) -> Result<Answer, Fault> {
+    let counter = &mut cx.state_mut().instance_mut(instance).backpressure;
+    *counter = counter.checked_add_signed(by).filter(|count| *count < 1 << 16).ok_or(Rule::Backpressure)?;
+    Ok(Answer::Return(None))
+}
+
+/// The end of an operation on a channel: how it went, or that it goes on.
+fn finish_operation<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    id: super::store::WaitableId,
+    is_async: bool,
+) -> Result<Answer, Fault> {
+    let state = cx.state_mut();
+    if state.has_event(id) {
+        let event = state.take_event(id)?;
+        return answer(event.payload);
+    }
+    if is_async {
+        return Ok(Answer::Return(Some(BLOCKED)));
+    }
+    state.waitables.get_mut(id)?.sync_waiter = true;
+    state.block(Wait::Event(id))
+}
+
+fn set_wait<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    instance: InstanceId,
+    memory: CoreMemory,
+    index: u32,
+    at: u32,
+) -> Result<Answer, Fault> {
+    let state = cx.state_mut();
+    let set = state.set_at(instance, index)?;
+    if state.set_has_event(set) {
+        let event = state.take_set_event(set)?;
+        return task::write_event(cx, memory, at, event).map(Answer::Return);
+    }
+    state.sets.get_mut(set)?.waiters += 1;
+    state.block(Wait::Set { set, memory, at })
+}
+
+fn debug_message<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    options: &GuestOptions,
+    index: u32,
+    at: u32,
+) -> Result<Answer, Fault> {
+    let text = match cx.state().instance(options.instance).handles.get(index)? {
+        Handle::ErrorContext(text) => text.clone(),
+        _ => return Err(Rule::HandleSort("an error-context").into()),
+    };
+    if at % 4 != 0 || u64::from(at) + 8 > bytes(cx, options).len() as u64 {
+        return Err(Rule::DebugMessage.into());
+    }
+    let (start, length) = store_text(cx, options, Text::Utf8(&text))?;
+    let memory = super::abi::bytes_mut(cx, options);
+    write_number(memory, at, 4, u64::from(start))?;
+    write_number(memory, at + 4, 4, u64::from(length))?;
+    Ok(Answer::Return(None))
+}
+
+/// `thread.new-indirect`.
+fn thread_new<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    table: CoreTable,
+    index: u32,
+    argument: u64,
+) -> Result<Answer, Fault> {
+    let function = match cx.table_function(table, index) {
+        None => return Err(crate::Trap::TableOutOfBounds.into()),
+        Some(None) => return Err(Rule::ThreadUninitialized.into()),
+        Some(Some(function)) => function,
+    };
+    let (params, results) = cx.function_type(function);
+    if !matches!(params.as_slice(), [CoreVal::I32]) || !results.is_empty() {
+        return Err(Rule::ThreadType.into());
+    }
+    let state = cx.state_mut();
+    let task = state.current_task()?;
+    let thread = state.new_thread(task, Progress::New(function, argument))?;
+    state.threads.get_mut(thread)?.wait = Wait::Suspended;
+    answer(state.register_thread(thread)?)
+}
+
+fn is_suspended<T: Send + 'static>(cx: &Cx<'_, T>, thread: super::store::ThreadId) -> Result<bool, Fault> {
+    Ok(matches!(cx.state().threads.get(thread)?.wait, Wait::Suspended))
+}
+
+/// `thread.{suspend,yield}` and their forms that name who runs next.
+fn thread_switch<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    instance: InstanceId,
+    switch: Switch,
+    index: u32,
+) -> Result<Answer, Fault> {
+    let current = cx.state().current()?;
+    let next = match switch {
+        Switch::Suspend | Switch::Yield => None,
+        Switch::SuspendThenResume | Switch::YieldThenResume => {
+            let other = *cx.state().instance(instance).threads.get(index)?;
+            if !is_suspended(cx, other)? {
+                return Err(Rule::ThreadNotSuspended.into());
+            }
+            Some(other)
+        }
+        Switch::SuspendThenPromote | Switch::YieldThenPromote => {
+            let other = *cx.state().instance(instance).threads.get(index)?;
+            if other == current {
+                return Err(Rule::ThreadNotSuspended.into());
+            }
+            Some(other).filter(|other| cx.state().is_ready(*other))
+        }
+    };
+    let state = cx.state_mut();
+    state.switch_to = next;
+    match switch {
+        Switch::Suspend | Switch::SuspendThenResume | Switch::SuspendThenPromote => {
+            state.block(Wait::Suspended)
+        }
+        Switch::Yield | Switch::YieldThenResume | Switch::YieldThenPromote => state.block(Wait::Ready),
+    }
+}

@@ -1,0 +1,80 @@
+//! Which proposals of the Component Model a program may use. Runtime configuration, not Cargo features:
+//! the code for all of them is always there.
+
+use wasmparser::WasmFeatures;
+
+/// Gates of the Component Model: what has shipped is on, the rest is off until asked for.
+///
+/// ```
+/// use wasmote::component::Features;
+/// let features = Features { threading: true, ..Features::default() };
+/// assert!(features.concurrency && !features.error_context);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is one proposal, and none depends on another")]
+pub struct Features {
+    /// 🔀 Asynchronous functions, streams and futures. Shipped with WASI 0.3.0.
+    pub concurrency: bool,
+    /// 🗺️ `map<k, v>`. Shipped with WASI 0.3.1.
+    pub map: bool,
+    /// 🏷️ `implements` on imports and exports. Shipped with WASI 0.3.1.
+    pub implements: bool,
+    /// 🚟 Asynchronous exports without a callback.
+    pub stackful: bool,
+    /// 🚝 Synchronous forms of the asynchronous built-ins, and the other way round.
+    pub more_async_builtins: bool,
+    /// 🧵 Cooperative threads.
+    pub threading: bool,
+    /// 📝 `error-context`.
+    pub error_context: bool,
+    /// 🔧 Lists of a fixed length.
+    pub fixed_length_lists: bool,
+}
+
+impl Default for Features {
+    /// What has shipped.
+    fn default() -> Self {
+        Self {
+            concurrency: true,
+            map: true,
+            implements: true,
+            stackful: false,
+            more_async_builtins: false,
+            threading: false,
+            error_context: false,
+            fixed_length_lists: false,
+        }
+    }
+}
+
+impl Features {
+    /// Everything this runtime implements.
+    #[must_use]
+    pub const fn all() -> Self {
+        Self {
+            concurrency: true,
+            map: true,
+            implements: true,
+            stackful: true,
+            more_async_builtins: true,
+            threading: true,
+            error_context: true,
+            fixed_length_lists: true,
+        }
+    }
+
+    /// The validator's flags. Its core flags are as wide as component types can need (a component type may
+    /// name core types of any proposal); what a core module may use, the interpreter decides when it gets it.
+    pub(crate) fn validator(self) -> WasmFeatures {
+        let mut flags = WasmFeatures::WASM3 | WasmFeatures::COMPONENT_MODEL;
+        flags.set(WasmFeatures::CM_ASYNC, self.concurrency);
+        flags.set(WasmFeatures::CM_MAP, self.map);
+        flags.set(WasmFeatures::CM_IMPLEMENTS, self.implements);
+        flags.set(WasmFeatures::CM_ASYNC_STACKFUL, self.stackful);
+        flags.set(WasmFeatures::CM_MORE_ASYNC_BUILTINS, self.more_async_builtins);
+        flags.set(WasmFeatures::CM_THREADING, self.threading);
+        flags.set(WasmFeatures::CM_ERROR_CONTEXT, self.error_context);
+        flags.set(WasmFeatures::CM_FIXED_LENGTH_LISTS, self.fixed_length_lists);
+        flags
+    }
+}

@@ -1,0 +1,347 @@
+//! Instances and their functions, as an embedder calls them.
+
+use crate::{
+    Error, Rule, Trap,
+    component::{
+        Val,
+        call::{Arguments, HostLift},
+        describe,
+        host::{self, Check},
+        load::Component,
+        store::{ExportsId, FuncId, FuncInst, InstanceId, Item, Store, TaskId},
+        task::{self, Caller, Turn},
+        typed::{ComponentNamedList, LiftResult, Lower},
+        types::{FuncTypeId, ItemType, ResourceIx},
+        wrapped::{check_signature, lower_values},
+    },
+    engine::Fault,
+};
+use alloc::{boxed::Box, format, string::String, vec::Vec};
+use core::{
+    any::Any,
+    future::Future,
+    marker::PhantomData,
+    pin::Pin,
+    task::{Context, Poll, Waker},
+};
+
+/// A component that was instantiated in a store.
+#[derive(Clone, Debug)]
+pub struct Instance {
+    pub(crate) exports: ExportsId,
+    pub(crate) component: Component,
+    pub(crate) instance: InstanceId,
+}
+
+impl Instance {
+    /// The exported function `name`; of an exported instance, as `instance#name`.
+    ///
+    /// # Errors
+    ///
+    /// When there is no function of this name.
+    pub fn get_func<T: Send + 'static>(&self, store: &Store<T>, name: &str) -> Result<Func, Error> {
+        let missing = || Error::export(name, "there is no function of this name");
+        let (path, function) = match name.rsplit_once('#') {
+            Some((instance, function)) => (Some(instance), function),
+            None => (None, name),
+        };
+        let state = store.state();
+        let mut exports = self.exports;
+        let types = self.component.loaded.types();
+        let mut ty = match path {
+            None => self.component.export_type(function),
+            Some(instance) => self.component.export_type(instance),
+        };
+        if let Some(instance) = path {
+            match state.export(exports, instance) {
+                Some(Item::Instance(inner)) => exports = *inner,
+                _ => return Err(missing()),
+            }
+            let Some(ItemType::Instance(items)) = ty else { return Err(missing()) };
+            let items = &types.instances[items as usize];
+            ty = items.iter().find(|(known, _)| &**known == function).map(|(_, ty)| *ty);
+        }
+        match (state.export(exports, function), ty) {
+            (Some(Item::Func(func)), Some(ItemType::Func(ty))) => {
+                Ok(Func { func: *func, ty, component: self.component.clone(), instance: self.instance })
+            }
+            _ => Err(missing()),
+        }
+    }
+
+    /// Offers what can be told of this instance in another store, as an instance of this name: its modules, and
+    /// resource types of the same identities.
+    #[cfg(feature = "wast")]
+    pub(crate) fn reflect<T: Send + 'static, U: Send + 'static>(
+        &self,
+        store: &Store<T>,
+        linker: &mut super::Linker<U>,
+        name: &str,
+        seed: u32,
+    ) {
+        linker.reflect(name, &store.state().exports[self.exports.0 as usize], seed);
+    }
+
+    /// The exported function `name`, with Rust types for its parameters and its result.
+    ///
+    /// # Errors
+    ///
+    /// When there is no function of this name, or of another type.
+    pub fn get_typed_func<P, R>(
+        &self,
+        store: &Store<impl Send + 'static>,
+        name: &str,
+    ) -> Result<TypedFunc<P, R>, Error>
+    where
+        P: ComponentNamedList + Lower,
+        R: LiftResult,
+    {
+        self.get_func(store, name)?.typed(store)
+    }
+}
+
+/// A component function in a store.
+#[derive(Clone, Debug)]
+pub struct Func {
+    func: FuncId,
+    /// Its type, as the component exports it.
+    ty: FuncTypeId,
+    component: Component,
+    instance: InstanceId,
+}
+
+/// A component function with Rust types.
+pub struct TypedFunc<P, R> {
+    func: Func,
+    types: PhantomData<fn(P) -> R>,
+}
+
+impl<P, R> Clone for TypedFunc<P, R> {
+    fn clone(&self) -> Self {
+        Self { func: self.func.clone(), types: PhantomData }
+    }
+}
+
+impl Func {
+    /// How its type reads.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        describe::func(self.component.loaded.types(), self.ty)
+    }
+
+    /// How many results it has: one or none.
+    #[must_use]
+    pub fn result_count(&self) -> usize {
+        usize::from(self.component.loaded.types().func(self.ty).result.is_some())
+    }
+
+    /// This function with Rust types for its parameters and its result.
+    ///
+    /// # Errors
+    ///
+    /// When those are not its types.
+    pub fn typed<P, R>(&self, store: &Store<impl Send + 'static>) -> Result<TypedFunc<P, R>, Error>
+    where
+        P: ComponentNamedList + Lower,
+        R: LiftResult,
+    {
+        let state = store.state();
+        let implementor = |ix: ResourceIx| {
+            let ty = state.resource_of(self.instance, ix).ok()?;
+            Some(state.resource_type(ty).implementor)
+        };
+        let check = Check { types: self.component.loaded.types(), implementor: &implementor };
+        match check_signature::<P, R>(&check, self.ty) {
+            Ok(()) => Ok(TypedFunc { func: self.clone(), types: PhantomData }),
+            Err(reason) => Err(Error::export(&self.describe(), format!("type mismatch: {reason}"))),
+        }
+    }
+
+    /// Calls it, and stays with it until it returns. `results` is as long as it has results: one or none.
+    ///
+    /// # Errors
+    ///
+    /// When the values are not of its types, it traps, or nothing can ever make it return.
+    pub fn call<T: Send + 'static>(
+        &self,
+        store: &mut Store<T>,
+        params: &[Val],
+        results: &mut [Val],
+    ) -> Result<(), Error> {
+        crate::block_on_with(self.call_async(store, params, results), core::hint::spin_loop)
+    }
+
+    /// Calls it as a future, which makes progress while it is polled and gives way where the guest waits and after
+    /// each slice of fuel. Dropping it leaves the call in the store, where the next call takes it along.
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    pub async fn call_async<T: Send + 'static>(
+        &self,
+        store: &mut Store<T>,
+        params: &[Val],
+        results: &mut [Val],
+    ) -> Result<(), Error> {
+        let ty = self.component.loaded.types().func(self.ty);
+        if params.len() != ty.params.len() {
+            return Err(Error::export(
+                &self.describe(),
+                format!("expected {} argument(s), got {}", ty.params.len(), params.len()),
+            ));
+        }
+        if results.len() != usize::from(ty.result.is_some()) {
+            return Err(Error::misuse("the results of a call are as many as its function has"));
+        }
+        let params: Vec<Val> = params.to_vec();
+        let arguments: Arguments<T> = Box::new(move |cx, ty, to| lower_values(&params, cx, ty, to));
+        let lift: HostLift<T> = |cx, ty, from| {
+            let value = ty.map(|ty| crate::component::typed::Lift::lift(cx, ty, from)).transpose()?;
+            Ok(Box::new(value as Option<Val>))
+        };
+        let result = Calling::start(store, self.func, arguments, lift)?.await?;
+        match (result.downcast::<Option<Val>>().ok().and_then(|value| *value), results.first_mut()) {
+            (Some(value), Some(place)) => *place = value,
+            (None, None) => {}
+            _ => return Err(crate::bug!("a call has another result than its type").into()),
+        }
+        Ok(())
+    }
+}
+
+impl<P, R> TypedFunc<P, R>
+where
+    P: ComponentNamedList + Lower,
+    R: LiftResult,
+{
+    /// Calls it, and stays with it until it returns.
+    ///
+    /// # Errors
+    ///
+    /// When it traps, or nothing can ever make it return.
+    pub fn call<T: Send + 'static>(&self, store: &mut Store<T>, params: P) -> Result<R, Error> {
+        crate::block_on_with(self.call_async(store, params), core::hint::spin_loop)
+    }
+
+    /// Calls it as a future: see [`Func::call_async`].
+    ///
+    /// # Errors
+    ///
+    /// As [`call`](Self::call).
+    pub async fn call_async<T: Send + 'static>(&self, store: &mut Store<T>, params: P) -> Result<R, Error> {
+        let arguments: Arguments<T> = Box::new(move |cx, ty, to| match P::COUNT {
+            0 => Ok(()),
+            _ => params.lower(cx, ty, to),
+        });
+        let lift: HostLift<T> = |cx, ty, from| Ok(Box::new(R::lift_result(cx, ty, from)?));
+        let result = Calling::start(store, self.func.func, arguments, lift)?.await?;
+        result
+            .downcast::<R>()
+            .map(|value| *value)
+            .map_err(|_| crate::bug!("a call has another result than its type").into())
+    }
+
+    /// The function itself.
+    #[must_use]
+    pub fn func(&self) -> &Func {
+        &self.func
+    }
+}
+
+/// A call of the host, on its way.
+struct Calling<'s, T: 'static> {
+    store: &'s mut Store<T>,
+    task: TaskId,
+}
+
+impl<'s, T: Send + 'static> Calling<'s, T> {
+    fn start(
+        store: &'s mut Store<T>,
+        func: FuncId,
+        arguments: Arguments<T>,
+        lift: HostLift<T>,
+    ) -> Result<Self, Error> {
+        store.check_alive()?;
+        let FuncInst::Lifted(lifted) = &store.state().funcs[func.0 as usize] else {
+            return Err(Error::misuse("a function that the host gave is called by the host"));
+        };
+        let lifted = *lifted;
+        let callee = lifted.options.instance;
+        let is_async = store.state().instance(callee).program.types().func(lifted.ty).is_async;
+        if !store.state().may_enter(callee, None) {
+            return Err(Trap::from(Rule::CannotEnter).into());
+        }
+        let caller = Caller::Host { arguments: Some(arguments), lift, result: None };
+        let state = store.state_mut();
+        let (task, thread) = state.new_task(lifted, is_async, caller).map_err(Fault::into_error)?;
+        state.wait(thread, task::Wait::Start).map_err(Fault::into_error)?;
+        Ok(Self { store, task })
+    }
+
+    /// Runs guests until the task is resolved or nothing can go on.
+    fn run(&mut self, waker: &Waker) -> Poll<Result<Box<dyn Any + Send>, Fault>> {
+        loop {
+            if let Some(result) = self.take_result() {
+                return Poll::Ready(Ok(result));
+            }
+            let mut cx = self.store.cx();
+            if !cx.state().host_calls.is_empty() {
+                host::poll_all(&mut cx, waker)?;
+            }
+            match task::turn(&mut cx)? {
+                Turn::Ran => {}
+                Turn::Preempted => {
+                    waker.wake_by_ref();
+                    return Poll::Pending;
+                }
+                Turn::Idle if self.store.state().host_calls.is_empty() => {
+                    return Poll::Ready(Err(self.stuck().into()));
+                }
+                Turn::Idle => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Which rule a task that can never go on breaks.
+    fn stuck(&self) -> Rule {
+        match self.store.state().tasks.find(self.task) {
+            Some(task) if !task.is_async => Rule::CannotBlock,
+            _ => Rule::Deadlock,
+        }
+    }
+
+    fn take_result(&mut self) -> Option<Box<dyn Any + Send>> {
+        let state = self.store.state_mut();
+        let task = state.tasks.get_mut(self.task).ok()?;
+        let Caller::Host { result, .. } = &mut task.caller else { return None };
+        if task.state != task::TaskState::Resolved {
+            return None;
+        }
+        let taken = result.take()?;
+        if task.threads == 0 {
+            state.tasks.remove(self.task);
+        }
+        Some(taken)
+    }
+}
+
+impl<T: Send + 'static> Future for Calling<'_, T> {
+    type Output = Result<Box<dyn Any + Send>, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        if this.store.state().poisoned {
+            return Poll::Ready(Err(Trap::from(Rule::CannotEnter).into()));
+        }
+        let waker = cx.waker().clone();
+        let before = this.store.inner.swap_waker(waker.clone());
+        let polled = this.run(&waker);
+        this.store.inner.swap_waker(before);
+        polled.map(|result| {
+            result.map_err(|fault| {
+                this.store.state_mut().poisoned = true;
+                fault.into_error()
+            })
+        })
+    }
+}

@@ -1,0 +1,184 @@
+//! Functions that the host gives to components, and calls of them that wait.
+
+use crate::{
+    component::{
+        abi::{LiftContext, LowerContext, Place},
+        call::{self, FlatArguments, Lowered},
+        handles::Lender,
+        store::{Cx, Implementor, WaitableId},
+        task::Wait,
+        types::{FuncTypeId, ResourceIx, Types, ValType},
+        waitable::{Callee, SubtaskState},
+    },
+    engine::{Answer, Fault},
+};
+use alloc::{boxed::Box, string::String, sync::Arc};
+use core::task::{Context, Poll, Waker};
+
+/// A host function, as guests call it.
+pub(crate) trait HostFunction<T: 'static>: Send + Sync {
+    /// Lifts the arguments and answers: at once by lowering the result, or with what is polled until it does.
+    fn call(&self, call: &mut HostCall<'_, '_, T>) -> Result<Option<Box<dyn HostPending<T>>>, Fault>;
+
+    /// Refuses to be imported as a function of this type.
+    fn check(&self, check: &Check<'_>, ty: FuncTypeId) -> Result<(), String>;
+}
+
+/// A call of a host function that waits.
+pub(crate) trait HostPending<T: 'static>: Send {
+    /// Goes on; lowers the result when there is one.
+    fn poll(&mut self, call: &mut HostCall<'_, '_, T>, cx: &mut Context<'_>) -> Poll<Result<(), Fault>>;
+}
+
+/// What Rust types are checked against when they meet a component's types.
+pub struct Check<'c> {
+    pub(crate) types: &'c Types,
+    pub(crate) implementor: &'c dyn Fn(ResourceIx) -> Option<Implementor>,
+}
+
+/// One call of a host function.
+pub(crate) struct HostCall<'c, 'a, T: 'static> {
+    pub(crate) cx: &'c mut Cx<'a, T>,
+    pub(crate) types: &'c Types,
+    pub(crate) lowered: &'c Lowered,
+    pub(crate) flat: &'c [u64],
+    pub(crate) subtask: WaitableId,
+    pub(crate) result: Option<u64>,
+}
+
+impl<T: Send + 'static> HostCall<'_, '_, T> {
+    /// Lifts the arguments, as one tuple.
+    pub(crate) fn lift<R>(
+        &mut self,
+        lift: impl FnOnce(&mut LiftContext<'_, '_, T>, ValType, Place) -> Result<R, Fault>,
+    ) -> Result<R, Fault> {
+        let from = self.lowered.arguments(self.cx, self.types, self.flat)?;
+        let tuple = ValType::Def(self.types.func(self.lowered.ty).params_tuple);
+        let options = &self.lowered.options;
+        let lender = Lender { subtask: Some(self.subtask), task: None };
+        let mut context = LiftContext {
+            cx: self.cx,
+            types: self.types,
+            view: options.instance,
+            options,
+            flat: self.flat,
+            lender,
+        };
+        lift(&mut context, tuple, from)
+    }
+
+    /// Lowers the result.
+    pub(crate) fn lower(
+        &mut self,
+        lower: impl FnOnce(&mut LowerContext<'_, '_, T>, Option<ValType>, Place) -> Result<(), Fault>,
+    ) -> Result<(), Fault> {
+        let ty = self.types.func(self.lowered.ty).result;
+        let to = match ty {
+            Some(ty) => self.lowered.result(self.cx, self.types, self.flat, ty)?,
+            None => Place::Flat(0),
+        };
+        let options = &self.lowered.options;
+        let mut flat = [0];
+        let mut context = LowerContext {
+            cx: self.cx,
+            types: self.types,
+            view: options.instance,
+            options,
+            flat: &mut flat,
+            lender: Lender::default(),
+        };
+        lower(&mut context, ty, to)?;
+        self.result = (ty.is_some() && matches!(to, Place::Flat(_))).then_some(flat[0]);
+        Ok(())
+    }
+}
+
+/// A call that waits, in the store.
+pub(crate) struct HostCallUnderWay<T: 'static> {
+    pub(crate) id: u64,
+    subtask: WaitableId,
+    lowered: Arc<Lowered>,
+    flat: FlatArguments,
+    pending: Option<Box<dyn HostPending<T>>>,
+}
+
+/// Calls a host function for a guest.
+pub(crate) fn call<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    lowered: &Arc<Lowered>,
+    flat: &[u64],
+    function: &dyn HostFunction<T>,
+) -> Result<Answer, Fault> {
+    let program = cx.state().instance(lowered.options.instance).program.clone();
+    let types = program.types();
+    let state = cx.state_mut();
+    let subtask = call::new_subtask(state, lowered.options.instance);
+    state.waitables.get_mut(subtask)?.subtask_mut()?.state = SubtaskState::Started;
+    state.host_bytes = 0;
+    let mut call = HostCall { cx, types, lowered, flat, subtask, result: None };
+    let Some(pending) = function.call(&mut call)? else {
+        let result = call.result;
+        let subtask_ = cx.state_mut().waitables.get_mut(subtask)?.subtask_mut()?;
+        subtask_.state = SubtaskState::Returned;
+        subtask_.result = result;
+        return call::finish_lowered(cx, lowered, subtask);
+    };
+    let state = cx.state_mut();
+    let id = state.next_host_call;
+    state.next_host_call += 1;
+    let flat = FlatArguments::new(flat);
+    let under_way = HostCallUnderWay { id, subtask, lowered: lowered.clone(), flat, pending: Some(pending) };
+    state.host_calls.push(under_way);
+    state.waitables.get_mut(subtask)?.subtask_mut()?.callee = Callee::Host(id);
+    // It may have its answer by now; and if not, it has to know whom to wake.
+    let waker = cx.waker();
+    poll_one(cx, id, &mut Context::from_waker(&waker))?;
+    if !types.func(lowered.ty).is_async && !cx.state().waitables.get(subtask)?.subtask()?.resolved() {
+        // A function of a synchronous type that waits stops everything: nothing else may run in between.
+        return cx.state_mut().freeze(Wait::Subtask(subtask));
+    }
+    call::finish_lowered(cx, lowered, subtask)
+}
+
+/// Polls every call that waits; whether one has its answer now.
+pub(crate) fn poll_all<T: Send + 'static>(cx: &mut Cx<'_, T>, waker: &Waker) -> Result<bool, Fault> {
+    let ids: alloc::vec::Vec<u64> = cx.state().host_calls.iter().map(|call| call.id).collect();
+    let mut ready = false;
+    for id in ids {
+        ready |= poll_one(cx, id, &mut Context::from_waker(waker))?;
+    }
+    Ok(ready)
+}
+
+fn poll_one<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    id: u64,
+    context: &mut Context<'_>,
+) -> Result<bool, Fault> {
+    let find = |calls: &[HostCallUnderWay<T>]| calls.iter().position(|call| call.id == id);
+    let Some(at) = find(&cx.state().host_calls) else { return Ok(false) };
+    let under_way = &mut cx.state_mut().host_calls[at];
+    let Some(mut pending) = under_way.pending.take() else { return Ok(false) };
+    let (lowered, flat, subtask) = (under_way.lowered.clone(), under_way.flat, under_way.subtask);
+    let program = cx.state().instance(lowered.options.instance).program.clone();
+    let types = program.types();
+    cx.state_mut().host_bytes = 0;
+    let mut call = HostCall { cx, types, lowered: &lowered, flat: flat.as_slice(), subtask, result: None };
+    let polled = pending.poll(&mut call, context);
+    let result = call.result;
+    let state = cx.state_mut();
+    let Some(at) = find(&state.host_calls) else { return Ok(false) };
+    match polled {
+        Poll::Pending => {
+            state.host_calls[at].pending = Some(pending);
+            Ok(false)
+        }
+        Poll::Ready(ended) => {
+            ended?;
+            state.host_calls.remove(at);
+            state.waitables.get_mut(subtask)?.subtask_mut()?.result = result;
+            call::progress(state, subtask, SubtaskState::Returned)?;
+            Ok(true)
+        }
+    }
+}

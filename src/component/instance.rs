@@ -1,0 +1,429 @@
+//! Instantiation: carrying out a component's definitions, one by one, in an environment of their own.
+
+use crate::{
+    Error,
+    component::{
+        abi::GuestOptions,
+        call::Lowered,
+        canon::{self, Builtin},
+        definition::{Canon, Capture, CoreSort, Named, Op, Options, Sort},
+        load::Loaded,
+        store::{
+            Captured, ComponentValue, ExportsId, FuncId, FuncInst, Implementor, Instance, InstanceId, Item,
+            Lifted, ModuleRef, ResourceType, ResourceTypeId, Store,
+        },
+        table::Table,
+        task::Caller,
+        types::{FuncTypeId, ResourceIx},
+    },
+    engine::{self, CoreFunc, CoreGlobal, CoreMemory, CoreTable, Extern, Fault, ValType},
+};
+use alloc::{boxed::Box, format, sync::Arc, vec::Vec};
+
+/// A core instance: of a module, or a bundle of items.
+enum CoreInstance {
+    Module(engine::Instance),
+    Bundle(Vec<(Arc<str>, Extern)>),
+}
+
+/// The index spaces of a component while it is instantiated.
+struct Frame<'f> {
+    instance: InstanceId,
+    program: Arc<Loaded>,
+    definition: u32,
+    captured: &'f [Captured],
+    arguments: Vec<(Arc<str>, Item)>,
+    core_funcs: Vec<CoreFunc>,
+    core_tables: Vec<CoreTable>,
+    core_memories: Vec<CoreMemory>,
+    core_globals: Vec<CoreGlobal>,
+    core_instances: Vec<CoreInstance>,
+    modules: Vec<ModuleRef>,
+    funcs: Vec<FuncId>,
+    components: Vec<Arc<ComponentValue>>,
+    instances: Vec<ExportsId>,
+    types: Vec<Option<ResourceTypeId>>,
+    depth: u32,
+}
+
+/// What the validator has checked and yet is not so: an invariant of this library is broken.
+fn broken(what: &'static str) -> Error {
+    crate::Trap::Bug(what).into()
+}
+
+/// Makes an instance of a component and of all that nests in it.
+///
+/// `instance` is its place in the store, made by [`reserve`]; `arguments` are its imports.
+pub(crate) fn instantiate<T: Send + 'static>(
+    store: &mut Store<T>,
+    component: &ComponentValue,
+    instance: InstanceId,
+    arguments: Vec<(Arc<str>, Item)>,
+    depth: u32,
+) -> Result<ExportsId, Error> {
+    let allowed = store.inner.limits().component_depth;
+    if depth > allowed {
+        return Err(Error::limit("component_depth", u64::from(depth), u64::from(allowed)));
+    }
+    let mut frame = Frame {
+        instance,
+        program: component.program.clone(),
+        definition: component.definition,
+        captured: &component.captured,
+        arguments,
+        core_funcs: Vec::new(),
+        core_tables: Vec::new(),
+        core_memories: Vec::new(),
+        core_globals: Vec::new(),
+        core_instances: Vec::new(),
+        modules: Vec::new(),
+        funcs: Vec::new(),
+        components: Vec::new(),
+        instances: Vec::new(),
+        types: Vec::new(),
+        depth,
+    };
+    let program = component.program.clone();
+    let definition = program.definition(component.definition);
+    for op in &definition.ops {
+        frame.carry_out(store, op)?;
+    }
+    let exports = definition
+        .exports
+        .iter()
+        .map(|(named, _)| Ok((named.name.clone(), frame.item(named.sort, named.index)?)));
+    let exports = exports.collect::<Result<Vec<_>, Error>>()?;
+    Ok(store.state_mut().add_exports(exports))
+}
+
+/// Makes a place for an instance, charged before anything of it is made.
+pub(crate) fn reserve<T: Send + 'static>(
+    store: &mut Store<T>,
+    program: &Arc<Loaded>,
+    parent: Option<InstanceId>,
+) -> Result<InstanceId, Error> {
+    let state = store.state_mut();
+    let count = state.instances.len() as u64;
+    if count >= u64::from(state.instances_max) {
+        return Err(Error::limit("component_instances", count + 1, u64::from(state.instances_max)));
+    }
+    state.instances.push(Instance {
+        program: program.clone(),
+        parent,
+        resources: Vec::new(),
+        handles: Table::default(),
+        threads: Table::default(),
+        may_enter: true,
+        may_leave: true,
+        backpressure: 0,
+        waiting_to_enter: 0,
+        exclusive: None,
+    });
+    Ok(InstanceId(count as u32))
+}
+
+impl Frame<'_> {
+    fn carry_out<T: Send + 'static>(&mut self, store: &mut Store<T>, op: &Op) -> Result<(), Error> {
+        match op {
+            Op::Import(import) => {
+                let program = self.program.clone();
+                let (name, _) = &program.definition(self.definition).imports[*import as usize];
+                let item =
+                    self.arguments.iter().find(|(known, _)| known == name).map(|(_, item)| item.clone());
+                self.push(item.ok_or(broken("an argument is missing"))?);
+            }
+            Op::Module(index) => {
+                self.modules.push(ModuleRef { program: self.program.clone(), index: *index })
+            }
+            Op::Component { definition, captures } => {
+                let captured =
+                    captures.iter().map(|capture| self.capture(*capture)).collect::<Result<_, _>>()?;
+                let component =
+                    ComponentValue { program: self.program.clone(), definition: *definition, captured };
+                self.components.push(Arc::new(component));
+            }
+            Op::CapturedModule(at) => match &self.captured[*at as usize] {
+                Captured::Module(module) => self.modules.push(module.clone()),
+                Captured::Component(_) => return Err(broken("a captured module is none")),
+            },
+            Op::CapturedComponent(at) => match &self.captured[*at as usize] {
+                Captured::Component(component) => self.components.push(component.clone()),
+                Captured::Module(_) => return Err(broken("a captured component is none")),
+            },
+            Op::Type => self.types.push(None),
+            Op::Resource { id, dtor } => self.resource(store, *id, *dtor),
+            Op::CoreInstantiate { module, args } => self.core_instantiate(store, *module, args)?,
+            Op::CoreBundle(items) => self.core_bundle(items),
+            Op::Instantiate { component, args } => self.instantiate(store, *component, args)?,
+            Op::Bundle(items) => {
+                let items = self.items(items)?;
+                let exports = store.state_mut().add_exports(items);
+                self.instances.push(exports);
+            }
+            Op::AliasExport { instance, name, sort: _ } => {
+                let item = store.state().export(self.instances[*instance as usize], name).cloned();
+                self.push(item.ok_or(broken("an aliased export is missing"))?);
+            }
+            Op::AliasCore { instance, name, sort } => self.alias_core(store, *instance, name, *sort)?,
+            Op::Lift { core, ty, options } => {
+                let lifted =
+                    Lifted { core: self.core_funcs[*core as usize], ty: *ty, options: self.options(options) };
+                let func = store.state_mut().add_func(FuncInst::Lifted(lifted));
+                self.funcs.push(func);
+            }
+            Op::Canon(canon) => self.canon(store, canon)?,
+            Op::Again { sort, index } => {
+                let item = self.item(*sort, *index)?;
+                self.push(item);
+            }
+            Op::BindType { index, id } => {
+                let ty = self.types[*index as usize].ok_or(broken("a resource type is missing"))?;
+                store.state_mut().bind(self.instance, *id, ty);
+            }
+            Op::BindExport { instance, path, id } => self.bind_export(store, *instance, path, *id)?,
+        }
+        Ok(())
+    }
+
+    fn push(&mut self, item: Item) {
+        match item {
+            Item::Func(func) => self.funcs.push(func),
+            Item::Instance(exports) => self.instances.push(exports),
+            Item::Module(module) => self.modules.push(module),
+            Item::Component(component) => self.components.push(component),
+            Item::Resource(ty) => self.types.push(Some(ty)),
+            Item::Type => self.types.push(None),
+        }
+    }
+
+    fn item(&self, sort: Sort, index: u32) -> Result<Item, Error> {
+        let index = index as usize;
+        let item = match sort {
+            Sort::Module => self.modules.get(index).cloned().map(Item::Module),
+            Sort::Func => self.funcs.get(index).copied().map(Item::Func),
+            Sort::Component => self.components.get(index).cloned().map(Item::Component),
+            Sort::Instance => self.instances.get(index).copied().map(Item::Instance),
+            Sort::Type => self.types.get(index).map(|ty| ty.map_or(Item::Type, Item::Resource)),
+        };
+        item.ok_or(broken("an item is missing"))
+    }
+
+    fn items(&self, named: &[Named<Sort>]) -> Result<Vec<(Arc<str>, Item)>, Error> {
+        named.iter().map(|named| Ok((named.name.clone(), self.item(named.sort, named.index)?))).collect()
+    }
+
+    fn capture(&self, capture: Capture) -> Result<Captured, Error> {
+        let outer =
+            |at: u32| self.captured.get(at as usize).cloned().ok_or(broken("a captured item is missing"));
+        match capture {
+            Capture::Module(index) => match self.item(Sort::Module, index)? {
+                Item::Module(module) => Ok(Captured::Module(module)),
+                _ => Err(broken("a captured module is none")),
+            },
+            Capture::Component(index) => match self.item(Sort::Component, index)? {
+                Item::Component(component) => Ok(Captured::Component(component)),
+                _ => Err(broken("a captured component is none")),
+            },
+            Capture::OuterModule(at) | Capture::OuterComponent(at) => outer(at),
+        }
+    }
+
+    fn resource<T: Send + 'static>(&mut self, store: &mut Store<T>, id: ResourceIx, dtor: Option<u32>) {
+        let state = store.state_mut();
+        let dtor = dtor.map(|dtor| self.core_funcs[dtor as usize]);
+        state.resource_types.push(ResourceType {
+            implementor: Implementor::Guest(self.instance),
+            dtor,
+            host_dtor: None,
+        });
+        let ty = ResourceTypeId(state.resource_types.len() as u32 - 1);
+        state.bind(self.instance, id, ty);
+        self.types.push(Some(ty));
+    }
+
+    fn bind_export<T: Send + 'static>(
+        &self,
+        store: &mut Store<T>,
+        instance: u32,
+        path: &[Arc<str>],
+        id: ResourceIx,
+    ) -> Result<(), Error> {
+        let mut exports = self.instances[instance as usize];
+        for name in path {
+            match store.state().export(exports, name) {
+                Some(Item::Instance(inner)) => exports = *inner,
+                Some(Item::Resource(ty)) => {
+                    let ty = *ty;
+                    store.state_mut().bind(self.instance, id, ty);
+                    return Ok(());
+                }
+                _ => return Err(broken("an exported resource type is missing")),
+            }
+        }
+        Err(broken("an exported resource type is an instance"))
+    }
+
+    fn core_instantiate<T: Send + 'static>(
+        &mut self,
+        store: &mut Store<T>,
+        module: u32,
+        args: &[(Arc<str>, u32)],
+    ) -> Result<(), Error> {
+        let ModuleRef { program, index } = self.modules[module as usize].clone();
+        let module = program.module(index);
+        let mut imports = Vec::new();
+        for (from, name) in module.import_names() {
+            let instance = args.iter().find(|(arg, _)| &**arg == from).map(|(_, instance)| *instance);
+            let item = instance.and_then(|instance| self.core_export(store, instance, name));
+            imports.push(
+                item.ok_or_else(|| Error::malformed(format!("core import {from}::{name} is missing"), None))?,
+            );
+        }
+        let instance = self.instantiate_core(store, module, &imports)?;
+        self.core_instances.push(CoreInstance::Module(instance));
+        Ok(())
+    }
+
+    /// Runs a core module's start function as a task of this instance, which must not wait.
+    fn instantiate_core<T: Send + 'static>(
+        &self,
+        store: &mut Store<T>,
+        module: &engine::Module,
+        imports: &[Extern],
+    ) -> Result<engine::Instance, Error> {
+        if module.start().is_none() {
+            return store.inner.instantiate_and_start(module, imports);
+        }
+        let state = store.state_mut();
+        let Some(any) =
+            self.core_funcs.first().copied().or_else(|| imports.iter().find_map(|item| item.into_func()))
+        else {
+            return store.inner.instantiate_and_start(module, imports);
+        };
+        let func = Lifted { core: any, ty: FuncTypeId(u32::MAX), options: GuestOptions::bare(self.instance) };
+        let (task, thread) = state.new_task(func, false, Caller::Instantiation).map_err(Fault::into_error)?;
+        state.register_thread(thread).map_err(Fault::into_error)?;
+        state.tasks.get_mut(task)?.state = crate::component::task::TaskState::Started;
+        let before = state.current.replace(thread);
+        state.set_entered(self.instance, None, true);
+        let result = store.inner.instantiate_and_start(module, imports);
+        let state = store.state_mut();
+        state.current = before;
+        state.set_entered(self.instance, None, false);
+        if result.is_ok() {
+            let index = state.threads.get(thread)?.index;
+            state.instance_mut(self.instance).threads.remove(index)?;
+            state.threads.remove(thread);
+            state.tasks.remove(task);
+        }
+        result
+    }
+
+    fn core_export<T: Send + 'static>(&self, store: &Store<T>, instance: u32, name: &str) -> Option<Extern> {
+        match &self.core_instances[instance as usize] {
+            CoreInstance::Module(instance) => store.inner.core_export(*instance, name),
+            CoreInstance::Bundle(items) => {
+                items.iter().find(|(known, _)| &**known == name).map(|(_, item)| *item)
+            }
+        }
+    }
+
+    fn core_bundle(&mut self, items: &[Named<CoreSort>]) {
+        let item = |named: &Named<CoreSort>| {
+            let index = named.index as usize;
+            match named.sort {
+                CoreSort::Func => Extern::Func(self.core_funcs[index]),
+                CoreSort::Table => Extern::Table(self.core_tables[index]),
+                CoreSort::Memory => Extern::Memory(self.core_memories[index]),
+                CoreSort::Global => Extern::Global(self.core_globals[index]),
+            }
+        };
+        let items = items.iter().map(|named| (named.name.clone(), item(named))).collect();
+        self.core_instances.push(CoreInstance::Bundle(items));
+    }
+
+    fn alias_core<T: Send + 'static>(
+        &mut self,
+        store: &Store<T>,
+        instance: u32,
+        name: &str,
+        sort: CoreSort,
+    ) -> Result<(), Error> {
+        match (sort, self.core_export(store, instance, name)) {
+            (CoreSort::Func, Some(Extern::Func(func))) => self.core_funcs.push(func),
+            (CoreSort::Table, Some(Extern::Table(table))) => self.core_tables.push(table),
+            (CoreSort::Memory, Some(Extern::Memory(memory))) => self.core_memories.push(memory),
+            (CoreSort::Global, Some(Extern::Global(global))) => self.core_globals.push(global),
+            _ => return Err(broken("an aliased core export is missing")),
+        }
+        Ok(())
+    }
+
+    // As deep as components are instantiated in components, which is counted.
+    fn instantiate<T: Send + 'static>(
+        &mut self,
+        store: &mut Store<T>,
+        component: u32,
+        args: &[Named<Sort>],
+    ) -> Result<(), Error> {
+        let component = self.components[component as usize].clone();
+        let arguments = self.items(args)?;
+        let child = reserve(store, &component.program, Some(self.instance))?;
+        let exports = instantiate(store, &component, child, arguments, self.depth + 1)?;
+        self.instances.push(exports);
+        Ok(())
+    }
+
+    fn options(&self, options: &Options) -> GuestOptions {
+        let func = |index: Option<u32>| index.map(|index| self.core_funcs[index as usize]);
+        GuestOptions {
+            instance: self.instance,
+            encoding: options.encoding,
+            memory: options.memory.map(|index| self.core_memories[index as usize]),
+            realloc: func(options.realloc),
+            post_return: func(options.post_return),
+            callback: func(options.callback),
+            is_async: options.is_async,
+        }
+    }
+
+    fn canon<T: Send + 'static>(&mut self, store: &mut Store<T>, canon: &Canon) -> Result<(), Error> {
+        let (params, results): (Vec<ValType>, Vec<ValType>) = canon::signature(canon, self.program.types());
+        let resource = |id: ResourceIx| store.state().resource_of(self.instance, id);
+        let memory = |index: u32| self.core_memories[index as usize];
+        let builtin = match canon {
+            Canon::Lower { func, ty, options } => {
+                let callee = self.funcs[*func as usize];
+                Builtin::Lower(Arc::new(Lowered { callee, ty: *ty, options: self.options(options) }))
+            }
+            Canon::ResourceNew(id) => Builtin::ResourceNew(resource(*id)?),
+            Canon::ResourceDrop(id) => Builtin::ResourceDrop(resource(*id)?),
+            Canon::ResourceRep(id) => Builtin::ResourceRep(resource(*id)?),
+            Canon::WaitableSetWait { memory: index } => Builtin::WaitableSetWait(memory(*index)),
+            Canon::WaitableSetPoll { memory: index } => Builtin::WaitableSetPoll(memory(*index)),
+            Canon::TaskReturn { result, options } => {
+                Builtin::TaskReturn { result: *result, options: self.options(options) }
+            }
+            Canon::Copy { channel, end, payload, options } => Builtin::Copy {
+                channel: *channel,
+                end: *end,
+                payload: *payload,
+                options: self.options(options),
+            },
+            Canon::ErrorContextNew { options } => Builtin::ErrorContextNew(self.options(options)),
+            Canon::ErrorContextDebugMessage { options } => {
+                Builtin::ErrorContextDebugMessage(self.options(options))
+            }
+            Canon::ThreadNewIndirect { table } => {
+                Builtin::ThreadNewIndirect(self.core_tables[*table as usize])
+            }
+            plain => Builtin::Plain(plain.clone()),
+        };
+        let instance = self.instance;
+        let builtin: Box<Builtin> = Box::new(builtin);
+        let function =
+            store.cx().define(&params, &results, move |cx, flat| canon::call(cx, instance, &builtin, flat));
+        self.core_funcs.push(function);
+        Ok(())
+    }
+}

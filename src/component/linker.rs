@@ -1,0 +1,319 @@
+//! What components import, by name.
+
+use crate::{
+    Error,
+    component::{
+        host::HostFunction,
+        instance,
+        load::{Component, Engine, Loaded},
+        matching::Matcher,
+        names::Names,
+        resource::ResourceType,
+        store::{ComponentValue, HostDestructor, InstanceId, Item, ModuleRef, Store},
+        typed::{ComponentNamedList, Lift, LowerResult},
+        wrapped::{Dynamic, DynamicPoll, StoreContextMut, Wrapped, WrappedPoll},
+    },
+    engine::{Fault, Module},
+};
+use alloc::{sync::Arc, vec::Vec};
+use core::task::{Context, Poll};
+
+/// What something offers under a name.
+pub(crate) enum Offer<T: 'static> {
+    Instance(Names<Offer<T>>),
+    Func(Arc<dyn HostFunction<T>>),
+    Resource(ResourceType, HostDestructor<T>),
+    Module(ModuleRef),
+    Component(Component),
+    /// An item of another instance in the same store.
+    Item(Item),
+}
+
+impl<T: 'static> Clone for Offer<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Instance(names) => Self::Instance(names.clone()),
+            Self::Func(function) => Self::Func(function.clone()),
+            Self::Resource(ty, dtor) => Self::Resource(*ty, dtor.clone()),
+            Self::Module(module) => Self::Module(module.clone()),
+            Self::Component(component) => Self::Component(component.clone()),
+            Self::Item(item) => Self::Item(item.clone()),
+        }
+    }
+}
+
+/// Offers for a component's imports, by name. Interfaces are found by names of compatible versions too:
+/// `wasi:io/streams@0.2.3` by what is offered as `wasi:io/streams@0.2.12`.
+pub struct Linker<T: 'static> {
+    engine: Engine,
+    root: Names<Offer<T>>,
+}
+
+impl<T: 'static> Clone for Linker<T> {
+    fn clone(&self) -> Self {
+        Self { engine: self.engine.clone(), root: self.root.clone() }
+    }
+}
+
+/// One interface of a [`Linker`], or its root.
+pub struct LinkerInstance<'l, T: 'static> {
+    engine: &'l Engine,
+    names: &'l mut Names<Offer<T>>,
+}
+
+impl<T: Send + 'static> Linker<T> {
+    /// A linker that offers nothing.
+    #[must_use]
+    pub fn new(engine: &Engine) -> Self {
+        Self { engine: engine.clone(), root: Names::default() }
+    }
+
+    /// The engine its components are loaded into.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// What is imported without an interface.
+    pub fn root(&mut self) -> LinkerInstance<'_, T> {
+        LinkerInstance { engine: &self.engine, names: &mut self.root }
+    }
+
+    /// The interface `name`, to offer more in.
+    ///
+    /// # Errors
+    ///
+    /// When something else was offered as `name`.
+    pub fn instance(&mut self, name: &str) -> Result<LinkerInstance<'_, T>, Error> {
+        let Self { engine, root } = self;
+        LinkerInstance { engine, names: root }.into_instance(name)
+    }
+
+    /// Offers the modules and resource types among another store's exports.
+    pub(crate) fn reflect(&mut self, name: &str, exports: &[(Arc<str>, Item)], seed: u32) {
+        let mut names = Names::default();
+        for (name, item) in exports {
+            match item {
+                Item::Module(module) => names.insert(name, Offer::Module(module.clone())),
+                Item::Resource(ty) => {
+                    let dtor: HostDestructor<T> = Arc::new(|_, _| Ok(()));
+                    names.insert(name, Offer::Resource(ResourceType::host_dynamic(seed + ty.0), dtor));
+                }
+                _ => {}
+            }
+        }
+        self.root.insert(name, Offer::Instance(names));
+    }
+
+    /// Makes an instance of a component.
+    ///
+    /// # Errors
+    ///
+    /// When imports are missing or of another type (all of them are listed), when the instance does not fit its limits,
+    /// and when a start function traps.
+    pub fn instantiate(&self, store: &mut Store<T>, component: &Component) -> Result<super::Instance, Error> {
+        store.check_alive()?;
+        let instance = instance::reserve(store, &component.loaded, None)?;
+        let result = self.arguments(store, component, instance).and_then(|arguments| {
+            let value = ComponentValue {
+                program: component.loaded.clone(),
+                definition: component.root_index(),
+                captured: Vec::new(),
+            };
+            let made = instance::instantiate(store, &value, instance, arguments, 0);
+            // What ran and trapped may have left anything half done.
+            store.state_mut().poisoned |= made.is_err();
+            made
+        });
+        result.map(|exports| super::Instance { exports, component: component.clone(), instance })
+    }
+
+    /// The offers for a component's imports.
+    fn arguments(
+        &self,
+        store: &mut Store<T>,
+        component: &Component,
+        instance: InstanceId,
+    ) -> Result<Vec<(Arc<str>, Item)>, Error> {
+        let mut matcher = Matcher::new(store, &component.loaded, instance);
+        let mut arguments = Vec::new();
+        for (name, ty) in &component.root().imports {
+            if let Some(item) = matcher.import("", name, *ty, self.root.find(name)) {
+                arguments.push((name.clone(), item));
+            }
+        }
+        match matcher.into_missing() {
+            missing if missing.is_empty() => Ok(arguments),
+            missing => {
+                store.state_mut().instances.pop();
+                Err(Error::imports(missing))
+            }
+        }
+    }
+}
+
+impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
+    /// The instance `name` within this one.
+    ///
+    /// # Errors
+    ///
+    /// When something else was offered as `name`.
+    pub fn instance(&mut self, name: &str) -> Result<LinkerInstance<'_, T>, Error> {
+        LinkerInstance { engine: self.engine, names: self.names }.into_instance(name)
+    }
+
+    fn into_instance(self, name: &str) -> Result<Self, Error> {
+        if self.names.get_mut(name).is_none() {
+            self.names.insert(name, Offer::Instance(Names::default()));
+        }
+        match self.names.get_mut(name) {
+            Some(Offer::Instance(names)) => Ok(Self { engine: self.engine, names }),
+            _ => Err(Error::misuse("something that is no instance was offered under this name before")),
+        }
+    }
+
+    /// Offers a function that answers at once.
+    ///
+    /// # Errors
+    ///
+    /// None now; the signature is `wasmtime`'s.
+    pub fn func_wrap<P, R>(
+        &mut self,
+        name: &str,
+        function: impl Fn(StoreContextMut<'_, T>, P) -> Result<R, Fault> + Send + Sync + 'static,
+    ) -> Result<(), Error>
+    where
+        P: ComponentNamedList + Lift,
+        R: LowerResult,
+    {
+        self.names.insert(name, Offer::Func(Arc::new(Wrapped::new(function))));
+        Ok(())
+    }
+
+    /// Offers a function that may wait: it is called again with the same arguments until it is ready. It has to see
+    /// to it that the context's waker is woken when there is a point in that.
+    ///
+    /// # Errors
+    ///
+    /// None now; as [`func_wrap`](Self::func_wrap).
+    pub fn func_wrap_poll<P, R>(
+        &mut self,
+        name: &str,
+        function: impl Fn(StoreContextMut<'_, T>, &mut Context<'_>, &mut P) -> Poll<Result<R, Fault>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Result<(), Error>
+    where
+        P: ComponentNamedList + Lift,
+        R: LowerResult,
+    {
+        self.names.insert(name, Offer::Func(Arc::new(WrappedPoll::new(Arc::new(function)))));
+        Ok(())
+    }
+
+    /// Offers a function whose type is only known when it is imported.
+    ///
+    /// # Errors
+    ///
+    /// None now; as [`func_wrap`](Self::func_wrap).
+    pub fn func_new(
+        &mut self,
+        name: &str,
+        function: impl Fn(StoreContextMut<'_, T>, &[super::Val], &mut [super::Val]) -> Result<(), Fault>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Result<(), Error> {
+        self.names.insert(name, Offer::Func(Arc::new(Dynamic(function))));
+        Ok(())
+    }
+
+    /// Offers a function that may wait, whose type is only known when it is imported.
+    ///
+    /// # Errors
+    ///
+    /// None now; as [`func_wrap`](Self::func_wrap).
+    pub fn func_new_poll(
+        &mut self,
+        name: &str,
+        function: impl Fn(
+            StoreContextMut<'_, T>,
+            &mut Context<'_>,
+            &[super::Val],
+        ) -> Poll<Result<Vec<super::Val>, Fault>>
+        + Send
+        + Sync
+        + 'static,
+    ) -> Result<(), Error> {
+        self.names.insert(name, Offer::Func(Arc::new(DynamicPoll(Arc::new(function)))));
+        Ok(())
+    }
+
+    /// Offers a resource type, and what is done when an owned resource of it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// None now; as [`func_wrap`](Self::func_wrap).
+    pub fn resource(
+        &mut self,
+        name: &str,
+        ty: ResourceType,
+        dtor: impl Fn(StoreContextMut<'_, T>, u32) -> Result<(), Fault> + Send + Sync + 'static,
+    ) -> Result<(), Error> {
+        let dtor: HostDestructor<T> = Arc::new(move |cx, rep| dtor(StoreContextMut(cx.reborrow()), rep));
+        self.names.insert(name, Offer::Resource(ty, dtor));
+        Ok(())
+    }
+
+    /// Offers a core module.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are no core module that this engine can run.
+    pub fn module(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        let module = Module::load(self.engine.core(), bytes)?;
+        let program = Arc::new(Loaded::of_module(module));
+        self.names.insert(name, Offer::Module(ModuleRef { program, index: 0 }));
+        Ok(())
+    }
+
+    /// Offers a component.
+    ///
+    /// # Errors
+    ///
+    /// None now; as [`func_wrap`](Self::func_wrap).
+    pub fn component(&mut self, name: &str, component: &Component) -> Result<(), Error> {
+        self.names.insert(name, Offer::Component(component.clone()));
+        Ok(())
+    }
+
+    /// Offers what an instance in the same store exports, as an instance of this name: the way to link components
+    /// with components.
+    ///
+    /// # Errors
+    ///
+    /// None now; as [`func_wrap`](Self::func_wrap).
+    pub fn exports(&mut self, name: &str, instance: &super::Instance) -> Result<(), Error> {
+        self.names.insert(name, Offer::Item(Item::Instance(instance.exports)));
+        Ok(())
+    }
+
+    /// Offers one item that an instance in the same store exports.
+    ///
+    /// # Errors
+    ///
+    /// When it exports nothing of this name.
+    pub fn export(
+        &mut self,
+        name: &str,
+        store: &Store<T>,
+        instance: &super::Instance,
+        export: &str,
+    ) -> Result<(), Error> {
+        let item = store.state().export(instance.exports, export).cloned();
+        let item = item.ok_or_else(|| Error::export(export, "there is none of this name"))?;
+        self.names.insert(name, Offer::Item(item));
+        Ok(())
+    }
+}

@@ -1,0 +1,145 @@
+//! Loaded components.
+
+use crate::{
+    Error, Limits,
+    component::{
+        Features, binary,
+        definition::Definition,
+        types::{ItemType, Types},
+    },
+    engine::{self, Metering, Module},
+};
+use alloc::{string::String, sync::Arc, vec::Vec};
+
+/// Configuration that components are loaded under, and the interpreter they are loaded into.
+///
+/// The interpreter keeps every module it compiled until the engine and all that was loaded into it are dropped: give
+/// each program an engine of its own. Components that are linked with each other need the same one.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    core: engine::Engine,
+    features: Features,
+    limits: Limits,
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self::new(Features::default(), &Limits::default())
+    }
+}
+
+impl Engine {
+    /// An engine for components that use `features` and stay within `limits`, with metering on.
+    #[must_use]
+    pub fn new(features: Features, limits: &Limits) -> Self {
+        Self::with_metering(features, limits, Metering::On)
+    }
+
+    /// An engine for components that use `features` and stay within `limits`.
+    #[must_use]
+    pub fn with_metering(features: Features, limits: &Limits, metering: Metering) -> Self {
+        Self { core: engine::Engine::new(metering, limits), features, limits: *limits }
+    }
+
+    /// The bounds components are loaded and run under.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    pub(crate) fn core(&self) -> &engine::Engine {
+        &self.core
+    }
+}
+
+/// A component and all that nests in it, as it was loaded.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    types: Types,
+    definitions: Vec<Definition>,
+    modules: Vec<Module>,
+}
+
+impl Loaded {
+    /// A core module by itself.
+    pub(crate) fn of_module(module: Module) -> Self {
+        Self { types: Types::default(), definitions: Vec::new(), modules: [module].into() }
+    }
+
+    pub(crate) fn types(&self) -> &Types {
+        &self.types
+    }
+
+    pub(crate) fn definition(&self, index: u32) -> &Definition {
+        &self.definitions[index as usize]
+    }
+
+    pub(crate) fn module(&self, index: u32) -> &Module {
+        &self.modules[index as usize]
+    }
+}
+
+/// A loaded and validated component. Cheap to clone, and good for any number of instances.
+#[derive(Clone, Debug)]
+pub struct Component {
+    pub(crate) loaded: Arc<Loaded>,
+    pub(crate) engine: Engine,
+}
+
+impl Component {
+    /// Loads a component from its binary form.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are no valid component, need a feature that is off or that the interpreter does not have, or pass
+    /// a limit of the engine.
+    ///
+    /// ```
+    /// use wasmote::component::{Component, Engine};
+    /// let empty = b"\0asm\x0d\0\x01\0";
+    /// Component::new(&Engine::default(), empty)?;
+    /// # Ok::<(), wasmote::Error>(())
+    /// ```
+    pub fn new(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<Self, Error> {
+        let bytes = bytes.as_ref();
+        let parsed = binary::parse(bytes, engine.features, &engine.limits)?;
+        let modules = parsed
+            .modules
+            .into_iter()
+            .map(|range| Module::load(&engine.core, &bytes[range]))
+            .collect::<Result<_, _>>()?;
+        let loaded = Loaded { types: parsed.types, definitions: parsed.definitions, modules };
+        Ok(Self { loaded: Arc::new(loaded), engine: engine.clone() })
+    }
+
+    /// The engine it was loaded into.
+    #[must_use]
+    pub fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// What it imports: each name, and how its type reads.
+    pub fn imports(&self) -> impl Iterator<Item = (&str, String)> {
+        let types = self.loaded.types();
+        self.root().imports.iter().map(|(name, ty)| (&**name, super::describe::item(types, *ty)))
+    }
+
+    /// What it exports: each name, and how its type reads.
+    pub fn exports(&self) -> impl Iterator<Item = (&str, String)> {
+        let types = self.loaded.types();
+        self.root().exports.iter().map(|(item, ty)| (&*item.name, super::describe::item(types, *ty)))
+    }
+
+    pub(crate) fn root(&self) -> &Definition {
+        &self.loaded.definitions[self.root_index() as usize]
+    }
+
+    /// The outermost component is read to its end last.
+    pub(crate) fn root_index(&self) -> u32 {
+        self.loaded.definitions.len() as u32 - 1
+    }
+
+    pub(crate) fn export_type(&self, name: &str) -> Option<ItemType> {
+        self.root().exports.iter().find(|(item, _)| &*item.name == name).map(|(_, ty)| *ty)
+    }
+}

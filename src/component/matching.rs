@@ -1,0 +1,339 @@
+//! Whether what is offered is what is imported; what is not is told all at once.
+
+use crate::{
+    MissingImport,
+    component::{
+        describe,
+        host::Check,
+        linker::Offer,
+        load::{Component, Loaded},
+        resource::ResourceType as HostResource,
+        store::{
+            ComponentValue, FuncId, FuncInst, HostDestructor, Implementor, InstanceId, Item, ModuleRef,
+            ResourceType, ResourceTypeId, Store,
+        },
+        types::{CoreType, CoreVal, FuncTypeId, ItemType, ResourceIx, Types},
+    },
+    engine::{ExternType, ValType},
+};
+use alloc::{
+    borrow::ToOwned,
+    format,
+    string::{String, ToString},
+    sync::Arc,
+    vec::Vec,
+};
+
+/// Meets a component's imports with what is offered.
+pub(crate) struct Matcher<'m, T: 'static> {
+    store: &'m mut Store<T>,
+    program: Arc<Loaded>,
+    instance: InstanceId,
+    missing: Vec<MissingImport>,
+}
+
+/// How many mismatches are kept: a component may declare any number of imports.
+const MISSING_MAX: usize = 1_000;
+
+impl<'m, T: Send + 'static> Matcher<'m, T> {
+    pub(crate) fn new(store: &'m mut Store<T>, program: &Arc<Loaded>, instance: InstanceId) -> Self {
+        Self { store, program: program.clone(), instance, missing: Vec::new() }
+    }
+
+    pub(crate) fn into_missing(self) -> Vec<MissingImport> {
+        self.missing
+    }
+
+    fn miss(&mut self, module: &str, name: &str, expected: String, found: Option<String>) -> Option<Item> {
+        if self.missing.len() < MISSING_MAX {
+            let (module, name) = if module.is_empty() { (name, "") } else { (module, name) };
+            self.missing.push(MissingImport {
+                module: module.to_owned(),
+                name: name.to_owned(),
+                expected,
+                found,
+            });
+        }
+        None
+    }
+
+    /// What is imported as `name`, if the offer does. As deep as instance types nest, which the validator bounds.
+    pub(crate) fn import(
+        &mut self,
+        module: &str,
+        name: &str,
+        ty: ItemType,
+        offer: Option<&Offer<T>>,
+    ) -> Option<Item> {
+        let expected = describe::item(self.program.types(), ty);
+        match (ty, offer) {
+            (ItemType::Type(_), _) => Some(Item::Type),
+            (ItemType::Instance(ty), None) => self.instance(module, name, ty, &|_, _| None),
+            (_, None) => self.miss(module, name, expected, None),
+            (ItemType::Func(ty), Some(Offer::Func(function))) => {
+                let function = function.clone();
+                match self.check(|check| function.check(check, ty)) {
+                    Ok(()) => {
+                        let func = self.store.state_mut().add_func(FuncInst::Host(function));
+                        Some(Item::Func(func))
+                    }
+                    Err(found) => self.miss(module, name, expected, Some(format!("type mismatch: {found}"))),
+                }
+            }
+            (ItemType::Func(ty), Some(Offer::Item(Item::Func(func)))) => match self.check_func(*func, ty) {
+                Ok(()) => Some(Item::Func(*func)),
+                Err(found) => self.miss(module, name, expected, Some(found)),
+            },
+            (ItemType::Resource(ix), Some(Offer::Resource(resource, dtor))) => {
+                let ty = self.host_resource(*resource, dtor);
+                self.resource(module, name, ix, ty)
+            }
+            (ItemType::Resource(ix), Some(Offer::Item(Item::Resource(ty)))) => {
+                self.resource(module, name, ix, *ty)
+            }
+            (ItemType::Instance(ty), Some(Offer::Instance(names))) => {
+                self.instance(module, name, ty, &|_, name| names.find(name).cloned())
+            }
+            (ItemType::Instance(ty), Some(Offer::Item(Item::Instance(exports)))) => {
+                self.instance(module, name, ty, &|store, name| {
+                    store.state().export(*exports, name).cloned().map(Offer::Item)
+                })
+            }
+            (ItemType::Module(ty), Some(Offer::Module(found) | Offer::Item(Item::Module(found)))) => {
+                match self.check_module(ty, found) {
+                    Ok(()) => Some(Item::Module(found.clone())),
+                    Err(found) => self.miss(module, name, expected, Some(found)),
+                }
+            }
+            (ItemType::Component(ty), Some(Offer::Component(found))) => match self.check_component(ty, found)
+            {
+                Ok(()) => {
+                    let (program, definition) = (found.loaded.clone(), found.root_index());
+                    Some(Item::Component(Arc::new(ComponentValue {
+                        program,
+                        definition,
+                        captured: Vec::new(),
+                    })))
+                }
+                Err(found) => self.miss(module, name, expected, Some(found)),
+            },
+            (ItemType::Component(_), Some(Offer::Item(Item::Component(found)))) => {
+                Some(Item::Component(found.clone()))
+            }
+            (_, Some(offer)) => self.miss(module, name, expected, Some(sort_of(offer).to_owned())),
+        }
+    }
+
+    fn check<R>(&self, check: impl FnOnce(&Check<'_>) -> R) -> R {
+        let state = self.store.state();
+        let implementor = |ix: ResourceIx| {
+            let ty = state.resource_of(self.instance, ix).ok()?;
+            Some(state.resource_type(ty).implementor)
+        };
+        check(&Check { types: self.program.types(), implementor: &implementor })
+    }
+
+    fn instance(
+        &mut self,
+        module: &str,
+        name: &str,
+        ty: u32,
+        offer: &dyn Fn(&Store<T>, &str) -> Option<Offer<T>>,
+    ) -> Option<Item> {
+        let program = self.program.clone();
+        let path = if module.is_empty() { name.to_owned() } else { format!("{module}/{name}") };
+        let mut exports = Vec::new();
+        let before = self.missing.len();
+        for (name, ty) in &program.types().instances[ty as usize] {
+            let offer = offer(self.store, name);
+            if let Some(item) = self.import(&path, name, *ty, offer.as_ref()) {
+                exports.push((name.clone(), item));
+            }
+        }
+        if self.missing.len() > before {
+            return None;
+        }
+        Some(Item::Instance(self.store.state_mut().add_exports(exports)))
+    }
+
+    /// The store's resource type for one of the host's, the same each time.
+    fn host_resource(&mut self, resource: HostResource, dtor: &HostDestructor<T>) -> ResourceTypeId {
+        let implementor = Implementor::Host(resource.0);
+        let state = self.store.state_mut();
+        let known = state.resource_types.iter().position(|ty| ty.implementor == implementor);
+        let at = known.unwrap_or_else(|| {
+            state.resource_types.push(ResourceType {
+                implementor,
+                dtor: None,
+                host_dtor: Some(dtor.clone()),
+            });
+            state.resource_types.len() - 1
+        });
+        ResourceTypeId(at as u32)
+    }
+
+    fn resource(&mut self, module: &str, name: &str, ix: ResourceIx, ty: ResourceTypeId) -> Option<Item> {
+        let state = self.store.state_mut();
+        match state.find_resource(self.instance, ix) {
+            // The import says it is one that was imported before.
+            Some(known) if known != ty => self.miss(
+                module,
+                name,
+                "resource".into(),
+                Some("another resource: mismatched resource types".into()),
+            ),
+            Some(_) => Some(Item::Resource(ty)),
+            None => {
+                state.bind(self.instance, ix, ty);
+                Some(Item::Resource(ty))
+            }
+        }
+    }
+
+    /// Compares the type of a function in the store with the imported one.
+    fn check_func(&self, func: FuncId, ty: FuncTypeId) -> Result<(), String> {
+        let state = self.store.state();
+        let lifted = match &state.funcs[func.0 as usize] {
+            FuncInst::Host(function) => return self.check(|check| function.check(check, ty)),
+            FuncInst::Lifted(lifted) => lifted,
+        };
+        let view = lifted.options.instance;
+        let (left_types, right_types) = (state.instance(view).program.types(), self.program.types());
+        let (left, right) = (left_types.func(lifted.ty), right_types.func(ty));
+        let same = |a, b| state.same_type((view, left_types, a), (self.instance, right_types, b));
+        let params = left.params.len() == right.params.len()
+            && left.params.iter().zip(&*right.params).all(|(a, b)| a.0 == b.0 && same(a.1, b.1));
+        let result = match (left.result, right.result) {
+            (None, None) => true,
+            (Some(a), Some(b)) => same(a, b),
+            _ => false,
+        };
+        if params && result && left.is_async == right.is_async {
+            return Ok(());
+        }
+        Err(describe::func(left_types, lifted.ty))
+    }
+
+    /// Whether a module needs no more than its type says and gives no less.
+    fn check_module(&self, ty: u32, found: &ModuleRef) -> Result<(), String> {
+        let expected = &self.program.types().modules[ty as usize];
+        let module = found.program.module(found.index);
+        for (name, ty) in &expected.exports {
+            let Some(export) = module.export_type(name) else {
+                return Err(format!("a module: module export `{name}` not defined"));
+            };
+            fits(ty, &core_type(&export))?;
+        }
+        for (from, name, ty) in module.import_types() {
+            let given =
+                expected.imports.iter().find(|(module, field, _)| **module == *from && **field == *name);
+            let Some((_, _, given)) = given else {
+                return Err(format!("a module: module import `{from}::{name}` not defined"));
+            };
+            fits(&core_type(&ty), given)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a component needs no more than its type says and gives no less: by name and sort, and functions by
+    /// their types as far as they name no resource.
+    fn check_component(&self, ty: u32, found: &Component) -> Result<(), String> {
+        let expected = &self.program.types().components[ty as usize];
+        let root = found.root();
+        let types = found.loaded.types();
+        for (name, ty) in &root.imports {
+            let Some((_, given)) = expected.imports.iter().find(|(known, _)| known == name) else {
+                return Err(format!("a component that imports `{name}`"));
+            };
+            same_item(types, *ty, self.program.types(), *given)?;
+        }
+        for (name, ty) in &expected.exports {
+            let Some((_, given)) = root.exports.iter().find(|(item, _)| item.name == *name) else {
+                return Err(format!("a component that does not export `{name}`"));
+            };
+            same_item(self.program.types(), *ty, types, *given)?;
+        }
+        Ok(())
+    }
+}
+
+fn same_item(left: &Types, expected: ItemType, right: &Types, found: ItemType) -> Result<(), String> {
+    let (expected, found) = (describe::item(left, expected), describe::item(right, found));
+    if expected == found { Ok(()) } else { Err(format!("`{found}` where `{expected}` is expected")) }
+}
+
+fn sort_of<T>(offer: &Offer<T>) -> &'static str {
+    match offer {
+        Offer::Instance(_) | Offer::Item(Item::Instance(_)) => "instance",
+        Offer::Func(_) | Offer::Item(Item::Func(_)) => "function",
+        Offer::Resource(..) | Offer::Item(Item::Resource(_)) => "resource",
+        Offer::Module(_) | Offer::Item(Item::Module(_)) => "module",
+        Offer::Component(_) | Offer::Item(Item::Component(_)) => "component",
+        Offer::Item(Item::Type) => "type",
+    }
+}
+
+/// The interpreter's type of a core item as ours.
+fn core_type(ty: &ExternType) -> CoreType {
+    match ty {
+        ExternType::Func(ty) => {
+            let list = |types: &[ValType]| types.iter().map(|ty| core_val(*ty)).collect();
+            CoreType::Func(list(ty.params()), list(ty.results()))
+        }
+        ExternType::Memory(ty) => {
+            CoreType::Memory { min: ty.minimum(), max: ty.maximum(), is_64: ty.is_64(), shared: false }
+        }
+        ExternType::Table(ty) => CoreType::Table {
+            min: ty.minimum(),
+            max: ty.maximum(),
+            element: if ty.element() == crate::engine::RefType::Func {
+                CoreVal::FuncRef
+            } else {
+                CoreVal::ExternRef
+            },
+        },
+        ExternType::Global(ty) => CoreType::Global {
+            ty: core_val(ty.content()),
+            mutable: format!("{:?}", ty.mutability()) == "Var",
+        },
+    }
+}
+
+fn core_val(ty: ValType) -> CoreVal {
+    match ty {
+        ValType::I32 => CoreVal::I32,
+        ValType::I64 => CoreVal::I64,
+        ValType::F32 => CoreVal::F32,
+        ValType::F64 => CoreVal::F64,
+        ValType::V128 => CoreVal::V128,
+        ValType::FuncRef => CoreVal::FuncRef,
+        ValType::ExternRef => CoreVal::ExternRef,
+    }
+}
+
+/// Whether a core item can stand where another type is expected (core specification, "Import Matching").
+fn fits(expected: &CoreType, found: &CoreType) -> Result<(), String> {
+    let limits = |(min, max): (u64, Option<u64>), (found_min, found_max): (u64, Option<u64>)| {
+        found_min >= min && max.is_none_or(|max| found_max.is_some_and(|found| found <= max))
+    };
+    let fits = match (expected, found) {
+        (
+            CoreType::Memory { min, max, is_64, shared },
+            CoreType::Memory { min: found_min, max: found_max, is_64: found_64, shared: found_shared },
+        ) => is_64 == found_64 && shared == found_shared && limits((*min, *max), (*found_min, *found_max)),
+        (
+            CoreType::Table { min, max, element },
+            CoreType::Table { min: found_min, max: found_max, element: found_element },
+        ) => element == found_element && limits((*min, *max), (*found_min, *found_max)),
+        (expected, found) => expected == found,
+    };
+    if fits {
+        return Ok(());
+    }
+    let (expected_text, found_text) = (describe::core(expected), describe::core(found));
+    if matches!((expected, found), (CoreType::Func(..), CoreType::Func(..))) {
+        return Err(format!("a module: expected type `{expected_text}`, found type `{found_text}`"));
+    }
+    let sort = |text: &str| text.trim_start_matches('(').split([' ', ')']).next().unwrap_or("").to_string();
+    Err(format!("a module: expected {} found {}", sort(&expected_text), sort(&found_text)))
+}

@@ -1,0 +1,67 @@
+//! The Component Model: typed components on top of core modules. It knows no WASI.
+//!
+//! Names and shapes are those of `wasmtime::component`: an [`Engine`] loads a [`Component`], a [`Linker`] meets its
+//! imports, an [`Instance`] in a [`Store`] has [`Func`]s to call.
+//!
+//! ```
+//! use wasmote::component::{Component, Engine, Features, Linker, Store};
+//!
+//! let text = r#"(component
+//!     (core module $m (func (export "add") (param i32 i32) (result i32)
+//!         (i32.add (local.get 0) (local.get 1))))
+//!     (core instance $i (instantiate $m))
+//!     (func (export "add") (param "a" u32) (param "b" u32) (result u32)
+//!         (canon lift (core func $i "add"))))"#;
+//! let engine = Engine::default();
+//! let component = Component::new(&engine, wat::parse_str(text)?)?;
+//! let mut store = Store::new(&engine, ());
+//! let instance = Linker::new(&engine).instantiate(&mut store, &component)?;
+//! let add = instance.get_typed_func::<(u32, u32), (u32,)>(&store, "add")?;
+//! assert_eq!(add.call(&mut store, (40, 2))?, (42,));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Read it in the order of the specification: `types` and `binary` make a program out of bytes, a list of
+//! `definition`s; `instance` carries them out in a `store`; `abi` moves values; `call` is `canon lift` and `canon lower`,
+//! `canon` the built-ins; `task` runs what waits, `waitable` and `channel` are what is waited for.
+
+#[doc(hidden)]
+pub mod abi;
+mod binary;
+mod call;
+mod canon;
+mod channel;
+mod definition;
+mod describe;
+mod features;
+mod func;
+mod handles;
+#[doc(hidden)]
+pub mod host;
+mod instance;
+mod linker;
+mod load;
+mod matching;
+mod names;
+mod resolve;
+mod resource;
+mod store;
+mod table;
+mod task;
+#[doc(hidden)]
+pub mod typed;
+#[doc(hidden)]
+pub mod types;
+mod val;
+mod waitable;
+mod wrapped;
+
+pub use features::Features;
+pub use func::{Func, Instance, TypedFunc};
+pub use linker::{Linker, LinkerInstance};
+pub use load::{Component, Engine};
+pub use resource::{ChannelAny, Resource, ResourceAny, ResourceTable, ResourceTableError, ResourceType};
+pub use store::Store;
+pub use typed::{ComponentNamedList, ComponentType, Lift, LiftResult, Lower, LowerResult};
+pub use val::{List, Val};
+pub use wrapped::{AsContextMut, StoreContextMut};

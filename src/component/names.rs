@@ -1,0 +1,96 @@
+//! Which import an offered interface answers.
+//!
+//! `wasi:io/streams@0.2.3` is answered by `wasi:io/streams@0.2.12`, as versions that only differ in what
+//! semantic versioning calls compatible are the same interface (`Explainer.md`, "Import and Export
+//! Definitions").
+
+use alloc::{string::String, vec::Vec};
+
+/// A name with its version cut down to what compatible versions share: `a:b/c@0.2`, `a:b/c@1`. A version that
+/// is compatible with no other (0.0.x, pre-releases) stays whole, and so does a name without one.
+pub(crate) fn compatible(name: &str) -> &str {
+    let Some((base, version)) = name.split_once('@') else { return name };
+    if version.contains('-') {
+        return name;
+    }
+    let mut numbers = version.split('.');
+    let (Some(major), Some(minor)) = (numbers.next(), numbers.next()) else { return name };
+    let kept = match (major, minor) {
+        ("0", "0") => return name,
+        ("0", minor) => 2 + minor.len(),
+        (major, _) => major.len(),
+    };
+    &name[..base.len() + 1 + kept]
+}
+
+/// The version of a name as numbers, for choosing the newest among compatible ones.
+fn version(name: &str) -> [u64; 3] {
+    let text = name.split_once('@').map_or("", |(_, version)| version);
+    let text = text.split(['+', '-']).next().unwrap_or("");
+    let mut numbers = text.split('.').map(|number| number.parse().unwrap_or(0));
+    core::array::from_fn(|_| numbers.next().unwrap_or(0))
+}
+
+/// A list of named things where a name also finds what it is compatible with.
+#[derive(Clone, Debug)]
+pub(crate) struct Names<E>(Vec<(String, E)>);
+
+impl<E> Default for Names<E> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<E> Names<E> {
+    /// What was put under exactly this name.
+    pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut E> {
+        self.0.iter_mut().find(|(known, _)| known == name).map(|(_, entry)| entry)
+    }
+
+    /// Puts `entry` under `name`, in place of what stood there.
+    pub(crate) fn insert(&mut self, name: &str, entry: E) {
+        match self.get_mut(name) {
+            Some(place) => *place = entry,
+            None => self.0.push((name.into(), entry)),
+        }
+    }
+
+    /// What answers `name`: what has exactly this name, or else the newest of what is compatible.
+    pub(crate) fn find(&self, name: &str) -> Option<&E> {
+        if let Some((_, entry)) = self.0.iter().find(|(known, _)| known == name) {
+            return Some(entry);
+        }
+        let wanted = compatible(name);
+        if wanted.len() == name.len() && !name.contains('@') {
+            return None;
+        }
+        let candidates = self.0.iter().filter(|(known, _)| compatible(known) == wanted);
+        candidates.max_by_key(|(known, _)| version(known)).map(|(_, entry)| entry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_compatible_versions_answer_each_other() {
+        let mut names = Names::default();
+        names.insert("wasi:io/streams@0.2.3", 3);
+        names.insert("wasi:io/streams@0.2.12", 12);
+        names.insert("wasi:io/streams@0.3.0", 30);
+        names.insert("a:b/c@1.2.0", 120);
+        names.insert("a:b/c@0.0.1", 1);
+        names.insert("plain", 0);
+        assert_eq!(names.find("wasi:io/streams@0.2.3"), Some(&3));
+        assert_eq!(names.find("wasi:io/streams@0.2.0"), Some(&12));
+        assert_eq!(names.find("wasi:io/streams@0.3.1"), Some(&30));
+        assert_eq!(names.find("wasi:io/streams@0.4.0"), None);
+        assert_eq!(names.find("wasi:io/streams@0.2.0-rc"), None);
+        assert_eq!(names.find("a:b/c@1.9.9"), Some(&120));
+        assert_eq!(names.find("a:b/c@2.0.0"), None);
+        assert_eq!(names.find("a:b/c@0.0.2"), None);
+        assert_eq!(names.find("plain"), Some(&0));
+        assert_eq!(names.find("plainer"), None);
+    }
+}

@@ -1,0 +1,409 @@
+//! Everything a component runtime remembers of one guest.
+//!
+//! The whole state of the Component Model lies in [`State`]: plain data in slabs, named by ids, with nothing shared
+//! and nothing borrowed across a call into a guest. The names follow `CanonicalABI.md`, "Runtime State".
+
+use crate::{
+    Error, Limits, Rule, Trap,
+    component::{
+        Engine,
+        abi::GuestOptions,
+        channel::SharedChannel,
+        host::HostFunction,
+        load::Loaded,
+        resource::HostType,
+        table::{Id, Slab, Table},
+        task::{Task, Thread},
+        types::{FuncTypeId, ResourceIx},
+        waitable::{Waitable, WaitableSet},
+    },
+    engine::{self, Caller, CoreFunc, Fault},
+};
+use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
+
+/// A guest, as what runs in it and for it sees it.
+pub(crate) type Cx<'a, T> = Caller<'a, Inner<T>>;
+
+/// A component instance in a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct InstanceId(pub(crate) u32);
+
+/// A component function in a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FuncId(pub(crate) u32);
+
+/// A list of exports in a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ExportsId(pub(crate) u32);
+
+/// A resource type in a store: one for each time a component that defines it is instantiated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ResourceTypeId(pub(crate) u32);
+
+pub(crate) type TaskId = Id<TaskTag>;
+pub(crate) type ThreadId = Id<ThreadTag>;
+/// Names tasks.
+#[derive(Debug)]
+pub(crate) enum TaskTag {}
+
+/// Names threads.
+#[derive(Debug)]
+pub(crate) enum ThreadTag {}
+
+pub(crate) type WaitableId = Id<Waitable>;
+pub(crate) type SetId = Id<WaitableSet>;
+pub(crate) type ChannelId = Id<SharedChannel>;
+
+/// What a component's items are at run time.
+#[derive(Clone, Debug)]
+pub(crate) enum Item {
+    Func(FuncId),
+    Instance(ExportsId),
+    Module(ModuleRef),
+    Component(Arc<ComponentValue>),
+    Resource(ResourceTypeId),
+    Type,
+}
+
+/// A core module of a loaded program.
+#[derive(Clone, Debug)]
+pub(crate) struct ModuleRef {
+    pub(crate) program: Arc<Loaded>,
+    pub(crate) index: u32,
+}
+
+/// A component with what it captured of its parents.
+#[derive(Debug)]
+pub(crate) struct ComponentValue {
+    pub(crate) program: Arc<Loaded>,
+    pub(crate) definition: u32,
+    pub(crate) captured: Vec<Captured>,
+}
+
+/// What a component captured of its parents.
+#[derive(Clone, Debug)]
+pub(crate) enum Captured {
+    Module(ModuleRef),
+    Component(Arc<ComponentValue>),
+}
+
+/// A function with its type, as the instance that lifts it sees it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lifted {
+    pub(crate) core: CoreFunc,
+    pub(crate) ty: FuncTypeId,
+    pub(crate) options: GuestOptions,
+}
+
+/// A component function.
+pub(crate) enum FuncInst<T: 'static> {
+    Lifted(Lifted),
+    Host(Arc<dyn HostFunction<T>>),
+}
+
+/// Who implements a resource type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Implementor {
+    Guest(InstanceId),
+    Host(HostType),
+}
+
+/// A destructor that the host runs.
+pub(crate) type HostDestructor<T> = Arc<dyn Fn(&mut Cx<'_, T>, u32) -> Result<(), Fault> + Send + Sync>;
+
+/// A resource type.
+pub(crate) struct ResourceType<T: 'static> {
+    pub(crate) implementor: Implementor,
+    pub(crate) dtor: Option<CoreFunc>,
+    pub(crate) host_dtor: Option<HostDestructor<T>>,
+}
+
+/// What a handle stands for.
+#[derive(Debug)]
+pub(crate) enum Handle {
+    Resource(ResourceHandle),
+    /// A subtask, or an end of a stream or future.
+    Waitable(WaitableId),
+    Set(SetId),
+    ErrorContext(Arc<str>),
+}
+
+/// A handle to a resource.
+#[derive(Debug)]
+pub(crate) struct ResourceHandle {
+    pub(crate) ty: ResourceTypeId,
+    pub(crate) rep: u32,
+    pub(crate) own: bool,
+    /// For a borrowed handle, the task that must drop it.
+    pub(crate) scope: Option<TaskId>,
+    /// How many calls under way borrow it.
+    pub(crate) lends: u32,
+}
+
+/// A component instance.
+pub(crate) struct Instance {
+    pub(crate) program: Arc<Loaded>,
+    pub(crate) parent: Option<InstanceId>,
+    pub(crate) resources: Vec<(ResourceIx, ResourceTypeId)>,
+    pub(crate) handles: Table<Handle>,
+    pub(crate) threads: Table<ThreadId>,
+    pub(crate) may_enter: bool,
+    pub(crate) may_leave: bool,
+    pub(crate) backpressure: u32,
+    pub(crate) waiting_to_enter: u32,
+    pub(crate) exclusive: Option<ThreadId>,
+}
+
+/// What a store keeps for its embedder and for the runtime.
+pub(crate) struct Inner<T: 'static> {
+    pub(crate) user: T,
+    pub(crate) state: State<T>,
+}
+
+/// The state of the Component Model in one store.
+pub(crate) struct State<T: 'static> {
+    pub(crate) instances: Vec<Instance>,
+    pub(crate) funcs: Vec<FuncInst<T>>,
+    pub(crate) exports: Vec<Vec<(Arc<str>, Item)>>,
+    pub(crate) resource_types: Vec<ResourceType<T>>,
+    pub(crate) tasks: Slab<Task<T>, TaskTag>,
+    pub(crate) threads: Slab<Thread<T>, ThreadTag>,
+    pub(crate) waitables: Slab<Waitable>,
+    pub(crate) sets: Slab<WaitableSet>,
+    pub(crate) channels: Slab<SharedChannel>,
+    /// Threads that wait for something, in the order they began to.
+    pub(crate) waiting: VecDeque<ThreadId>,
+    /// Threads stopped where the Component Model knows no stop (the end of a slice of fuel, a host function of a
+    /// synchronous type that waits), the innermost first. Nothing else may run before they have gone on.
+    pub(crate) frozen: VecDeque<ThreadId>,
+    pub(crate) current: Option<ThreadId>,
+    /// The thread that the one which just stopped wants resumed at once.
+    pub(crate) switch_to: Option<ThreadId>,
+    /// Calls of host functions that wait, in the order they were made.
+    pub(crate) host_calls: Vec<crate::component::host::HostCallUnderWay<T>>,
+    pub(crate) next_host_call: u64,
+    /// Handles of all instances together.
+    pub(crate) handles: u32,
+    pub(crate) handles_max: u32,
+    pub(crate) tasks_max: u32,
+    pub(crate) instances_max: u32,
+    /// A trap has ended everything in this store.
+    pub(crate) poisoned: bool,
+    /// Bytes on their way from one guest to another.
+    pub(crate) scratch: Vec<u8>,
+    /// Bytes lifted for the current call of the host.
+    pub(crate) host_bytes: u64,
+}
+
+/// Scratch space that is kept from one copy to the next.
+const SCRATCH_KEPT_MAX: usize = 64 << 10;
+
+/// The world of one guest, and of the components linked with it. Everything in it is freed when it is dropped.
+pub struct Store<T: 'static> {
+    pub(crate) inner: engine::Store<Inner<T>>,
+}
+
+impl<T: Send + 'static> Store<T> {
+    /// An empty world, under the engine's limits.
+    pub fn new(engine: &Engine, data: T) -> Self {
+        let limits = *engine.limits();
+        let inner = Inner { user: data, state: State::new(&limits) };
+        Self { inner: engine::Store::new(engine.core(), inner, &limits) }
+    }
+
+    /// What the embedder keeps for this guest.
+    #[must_use]
+    pub fn data(&self) -> &T {
+        &self.inner.data().user
+    }
+
+    /// What the embedder keeps for this guest, to change.
+    pub fn data_mut(&mut self) -> &mut T {
+        &mut self.inner.data_mut().user
+    }
+
+    /// Grants `fuel` and no more from here on.
+    ///
+    /// # Errors
+    ///
+    /// When the engine does not count fuel.
+    pub fn set_fuel(&mut self, fuel: u64) -> Result<(), Error> {
+        self.inner.set_fuel(fuel)
+    }
+
+    /// Fuel left of the budget; [`u64::MAX`] where none was set.
+    #[must_use]
+    pub fn fuel_left(&self) -> u64 {
+        self.inner.fuel_left()
+    }
+
+    /// Fuel spent so far.
+    #[must_use]
+    pub fn fuel_spent(&self) -> u64 {
+        self.inner.fuel_spent()
+    }
+
+    pub(crate) fn state(&self) -> &State<T> {
+        &self.inner.data().state
+    }
+
+    pub(crate) fn state_mut(&mut self) -> &mut State<T> {
+        &mut self.inner.data_mut().state
+    }
+
+    pub(crate) fn cx(&mut self) -> Cx<'_, T> {
+        self.inner.caller()
+    }
+
+    /// Refuses to go on after a trap.
+    pub(crate) fn check_alive(&self) -> Result<(), Error> {
+        if self.state().poisoned { Err(Trap::from(Rule::CannotEnter).into()) } else { Ok(()) }
+    }
+}
+
+impl<T: 'static> State<T> {
+    fn new(limits: &Limits) -> Self {
+        Self {
+            instances: Vec::new(),
+            funcs: Vec::new(),
+            exports: Vec::new(),
+            resource_types: Vec::new(),
+            tasks: Slab::default(),
+            threads: Slab::default(),
+            waitables: Slab::default(),
+            sets: Slab::default(),
+            channels: Slab::default(),
+            waiting: VecDeque::new(),
+            frozen: VecDeque::new(),
+            current: None,
+            switch_to: None,
+            next_host_call: 0,
+            host_calls: Vec::new(),
+            handles: 0,
+            handles_max: limits.handles,
+            tasks_max: limits.tasks,
+            instances_max: limits.component_instances,
+            poisoned: false,
+            scratch: Vec::new(),
+            host_bytes: 0,
+        }
+    }
+
+    pub(crate) fn instance(&self, id: InstanceId) -> &Instance {
+        &self.instances[id.0 as usize]
+    }
+
+    pub(crate) fn instance_mut(&mut self, id: InstanceId) -> &mut Instance {
+        &mut self.instances[id.0 as usize]
+    }
+
+    pub(crate) fn resource_type(&self, id: ResourceTypeId) -> &ResourceType<T> {
+        &self.resource_types[id.0 as usize]
+    }
+
+    /// Which resource type `view` means by a resource of its program's types.
+    pub(crate) fn resource_of(&self, view: InstanceId, resource: ResourceIx) -> Result<ResourceTypeId, Trap> {
+        let resources = &self.instance(view).resources;
+        match resources.binary_search_by_key(&resource, |(ix, _)| *ix) {
+            Ok(at) => Ok(resources[at].1),
+            Err(_) => Err(crate::bug!("a resource type that was never bound")),
+        }
+    }
+
+    /// The same, if it is bound yet.
+    pub(crate) fn find_resource(&self, view: InstanceId, resource: ResourceIx) -> Option<ResourceTypeId> {
+        let resources = &self.instance(view).resources;
+        let at = resources.binary_search_by_key(&resource, |(ix, _)| *ix).ok()?;
+        Some(resources[at].1)
+    }
+
+    /// From here on `view` means this type by that resource.
+    pub(crate) fn bind(&mut self, view: InstanceId, resource: ResourceIx, ty: ResourceTypeId) {
+        let resources = &mut self.instance_mut(view).resources;
+        match resources.binary_search_by_key(&resource, |(ix, _)| *ix) {
+            Ok(at) => resources[at].1 = ty,
+            Err(at) => resources.insert(at, (resource, ty)),
+        }
+    }
+
+    /// Adds a handle to an instance's table, within what the store may have.
+    pub(crate) fn add_handle(&mut self, instance: InstanceId, handle: Handle) -> Result<u32, Trap> {
+        if self.handles >= self.handles_max {
+            return Err(Trap::Handles);
+        }
+        self.handles += 1;
+        self.instance_mut(instance).handles.add(handle)
+    }
+
+    /// Takes a handle out of an instance's table.
+    pub(crate) fn remove_handle(&mut self, instance: InstanceId, index: u32) -> Result<Handle, Trap> {
+        let handle = self.instance_mut(instance).handles.remove(index)?;
+        self.handles = self.handles.saturating_sub(1);
+        Ok(handle)
+    }
+
+    /// Keeps scratch space for the next copy, unless it grew out of proportion.
+    pub(crate) fn keep_scratch(&mut self, scratch: Vec<u8>) {
+        if scratch.capacity() <= SCRATCH_KEPT_MAX && scratch.capacity() > self.scratch.capacity() {
+            self.scratch = scratch;
+        }
+    }
+
+    /// The instance itself and those it nests in, unless the caller is in them too
+    /// (`ComponentInstance.entering_set`).
+    fn entering(
+        &self,
+        callee: InstanceId,
+        caller: Option<InstanceId>,
+    ) -> impl Iterator<Item = InstanceId> + '_ {
+        let ancestors =
+            move |from: Option<InstanceId>| core::iter::successors(from, move |id| self.instance(*id).parent);
+        ancestors(Some(callee)).filter(move |id| !ancestors(caller).any(|known| known == *id))
+    }
+
+    pub(crate) fn may_enter(&self, callee: InstanceId, caller: Option<InstanceId>) -> bool {
+        self.entering(callee, caller).all(|id| self.instance(id).may_enter)
+    }
+
+    /// Marks what a call enters as entered, or left again.
+    pub(crate) fn set_entered(&mut self, callee: InstanceId, caller: Option<InstanceId>, entered: bool) {
+        let ids: Vec<_> = self.entering(callee, caller).collect();
+        for id in ids {
+            self.instance_mut(id).may_enter = !entered;
+        }
+    }
+
+    pub(crate) fn add_func(&mut self, func: FuncInst<T>) -> FuncId {
+        self.funcs.push(func);
+        FuncId(self.funcs.len() as u32 - 1)
+    }
+
+    pub(crate) fn add_exports(&mut self, exports: Vec<(Arc<str>, Item)>) -> ExportsId {
+        self.exports.push(exports);
+        ExportsId(self.exports.len() as u32 - 1)
+    }
+
+    /// What is exported under a name.
+    pub(crate) fn export(&self, exports: ExportsId, name: &str) -> Option<&Item> {
+        let items = &self.exports[exports.0 as usize];
+        items.iter().find(|(known, _)| &**known == name).map(|(_, item)| item)
+    }
+}
+
+impl<T: Send + 'static> Caller<'_, Inner<T>> {
+    pub(crate) fn state(&self) -> &State<T> {
+        &self.data().state
+    }
+
+    pub(crate) fn state_mut(&mut self) -> &mut State<T> {
+        &mut self.data_mut().state
+    }
+
+    /// Counts bytes that become host memory against what one call may move.
+    pub(crate) fn check_host_bytes(&self, count: usize) -> Result<(), Fault> {
+        if self.state().host_bytes.saturating_add(count as u64) > u64::from(self.limits().host_call_bytes) {
+            return Err(Trap::HostCallBytes.into());
+        }
+        Ok(())
+    }
+}

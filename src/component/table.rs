@@ -1,0 +1,185 @@
+//! Tables of handles, and slabs of state.
+//!
+//! A [`Table`] is what a guest sees: small numbers, 0 never among them, reused last-in-first-out
+//! (`CanonicalABI.md`, "Table State"). A [`Slab`] is what the store keeps tasks, threads and waitables in:
+//! its ids are never reused, so a stale one finds nothing.
+
+use crate::{Rule, Trap};
+use alloc::vec::Vec;
+use core::marker::PhantomData;
+
+/// The largest index a table may reach (`Table.MAX_LENGTH`).
+const INDEX_MAX: usize = (1 << 28) - 1;
+
+/// A table of what guests name by number.
+#[derive(Debug)]
+pub(crate) struct Table<E> {
+    entries: Vec<Option<E>>,
+    free: Vec<u32>,
+}
+
+impl<E> Default for Table<E> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), free: Vec::new() }
+    }
+}
+
+impl<E> Table<E> {
+    /// Puts an entry at the index freed last, or at a new one.
+    pub(crate) fn add(&mut self, entry: E) -> Result<u32, Trap> {
+        if let Some(index) = self.free.pop() {
+            self.entries[index as usize] = Some(entry);
+            return Ok(index);
+        }
+        if self.entries.is_empty() {
+            self.entries.push(None);
+        }
+        let index = self.entries.len();
+        if index > INDEX_MAX {
+            return Err(Rule::HandleOverflow.into());
+        }
+        self.entries.push(Some(entry));
+        Ok(index as u32)
+    }
+
+    /// The entry at `index`.
+    pub(crate) fn get(&self, index: u32) -> Result<&E, Trap> {
+        self.entries.get(index as usize).and_then(Option::as_ref).ok_or(Rule::UnknownHandle(index).into())
+    }
+
+    /// The entry at `index`, to change.
+    pub(crate) fn get_mut(&mut self, index: u32) -> Result<&mut E, Trap> {
+        self.entries.get_mut(index as usize).and_then(Option::as_mut).ok_or(Rule::UnknownHandle(index).into())
+    }
+
+    /// Takes the entry at `index` out.
+    pub(crate) fn remove(&mut self, index: u32) -> Result<E, Trap> {
+        let entry = self.entries.get_mut(index as usize).and_then(Option::take);
+        let entry = entry.ok_or(Rule::UnknownHandle(index))?;
+        self.free.push(index);
+        Ok(entry)
+    }
+
+    /// All entries, by rising index.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &E> {
+        self.entries.iter().flatten()
+    }
+}
+
+/// Names an entry of a [`Slab`]; never another one after it was removed.
+pub(crate) struct Id<E> {
+    index: u32,
+    generation: u32,
+    entry: PhantomData<fn() -> E>,
+}
+
+impl<E> Clone for Id<E> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<E> Copy for Id<E> {}
+
+impl<E> PartialEq for Id<E> {
+    fn eq(&self, other: &Self) -> bool {
+        (self.index, self.generation) == (other.index, other.generation)
+    }
+}
+
+impl<E> Eq for Id<E> {}
+
+impl<E> core::fmt::Debug for Id<E> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{}.{}", self.index, self.generation)
+    }
+}
+
+/// State named by ids.
+#[derive(Debug)]
+pub(crate) struct Slab<E, K = E> {
+    entries: Vec<(u32, Option<E>)>,
+    free: Vec<u32>,
+    names: PhantomData<fn() -> K>,
+}
+
+impl<E, K> Default for Slab<E, K> {
+    fn default() -> Self {
+        Self { entries: Vec::new(), free: Vec::new(), names: PhantomData }
+    }
+}
+
+impl<E, K> Slab<E, K> {
+    /// How many entries there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.len() - self.free.len()
+    }
+
+    pub(crate) fn add(&mut self, entry: E) -> Id<K> {
+        if let Some(index) = self.free.pop() {
+            let slot = &mut self.entries[index as usize];
+            slot.1 = Some(entry);
+            return Id { index, generation: slot.0, entry: PhantomData };
+        }
+        self.entries.push((0, Some(entry)));
+        Id { index: self.entries.len() as u32 - 1, generation: 0, entry: PhantomData }
+    }
+
+    /// The entry of this name, unless it is gone.
+    pub(crate) fn find(&self, id: Id<K>) -> Option<&E> {
+        let (generation, entry) = self.entries.get(id.index as usize)?;
+        if *generation == id.generation { entry.as_ref() } else { None }
+    }
+
+    /// The entry of this name, which the caller knows to be there.
+    pub(crate) fn get(&self, id: Id<K>) -> Result<&E, Trap> {
+        self.find(id).ok_or_else(|| crate::bug!("a task, thread or waitable that is gone was used"))
+    }
+
+    /// The entry of this name, which the caller knows to be there, to change.
+    pub(crate) fn get_mut(&mut self, id: Id<K>) -> Result<&mut E, Trap> {
+        match self.entries.get_mut(id.index as usize) {
+            Some((generation, Some(entry))) if *generation == id.generation => Ok(entry),
+            _ => Err(crate::bug!("a task, thread or waitable that is gone was used")),
+        }
+    }
+
+    /// Takes the entry of this name out; its name means nothing from here on.
+    pub(crate) fn remove(&mut self, id: Id<K>) -> Option<E> {
+        let (generation, entry) = self.entries.get_mut(id.index as usize)?;
+        if *generation != id.generation {
+            return None;
+        }
+        let entry = entry.take()?;
+        *generation = generation.wrapping_add(1);
+        self.free.push(id.index);
+        Some(entry)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_is_no_handle_and_the_last_freed_index_comes_first() {
+        let mut table = Table::default();
+        let indices: Vec<_> = (0..3).map(|n| table.add(n).unwrap()).collect();
+        assert_eq!(indices, [1, 2, 3]);
+        assert_eq!(table.get(0).unwrap_err(), Rule::UnknownHandle(0).into());
+        table.remove(1).unwrap();
+        table.remove(3).unwrap();
+        assert_eq!((table.add(7).unwrap(), table.add(8).unwrap(), table.add(9).unwrap()), (3, 1, 4));
+        assert_eq!(table.remove(5).unwrap_err(), Rule::UnknownHandle(5).into());
+    }
+
+    #[test]
+    fn a_stale_id_finds_nothing() {
+        let mut slab = Slab::<char>::default();
+        let old = slab.add('a');
+        assert_eq!(slab.remove(old), Some('a'));
+        let new = slab.add('b');
+        assert_eq!((slab.find(old), slab.find(new), slab.remove(old)), (None, Some(&'b'), None));
+        assert_eq!(slab.len(), 1);
+    }
+}

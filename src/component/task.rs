@@ -1,0 +1,596 @@
+//! Tasks and threads (`CanonicalABI.md`, "Threads" and "Tasks"), and the one who runs them.
+//!
+//! A thread is one core call that can stop: while it runs, it is a native frame; while it waits, it is an
+//! [`Activation`] in a slab, with the reason in its [`Wait`]. Calls between guests nest natively as long as nothing
+//! waits. Where one waits, all frames around it return, each leaving its own reason behind; the scheduler at the root
+//! resumes them, in the order they began to wait.
+
+use crate::{
+    Rule,
+    component::{
+        abi::GuestOptions,
+        call::{self, Arguments, HostLift, Lowered},
+        store::{Cx, InstanceId, Lifted, SetId, State, TaskId, ThreadId, WaitableId},
+        waitable::Event,
+    },
+    engine::{Activation, Answer, CoreFunc, CoreMemory, Fault, Step, Val, value_of},
+};
+use alloc::{sync::Arc, vec, vec::Vec};
+use core::{any::Any, mem};
+
+/// Where a task is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TaskState {
+    Initial,
+    Started,
+    PendingCancel,
+    CancelDelivered,
+    Resolved,
+}
+
+/// A call of a lifted function.
+pub(crate) struct Task<T: 'static> {
+    pub(crate) func: Lifted,
+    /// Whether its function's type is asynchronous.
+    pub(crate) is_async: bool,
+    pub(crate) state: TaskState,
+    pub(crate) borrows: u32,
+    pub(crate) implicit: Option<ThreadId>,
+    pub(crate) threads: u32,
+    pub(crate) caller: Caller<T>,
+}
+
+/// Who called, and what is needed to hear its arguments and to tell it the result.
+pub(crate) enum Caller<T: 'static> {
+    Guest {
+        lowered: Arc<Lowered>,
+        flat: call::FlatArguments,
+        subtask: WaitableId,
+    },
+    /// `resource.drop` of a resource that its component destroys.
+    Destructor {
+        rep: u32,
+    },
+    Host {
+        arguments: Option<Arguments<T>>,
+        lift: HostLift<T>,
+        result: Option<alloc::boxed::Box<dyn Any + Send>>,
+    },
+    /// Code that runs while its instance is made.
+    Instantiation,
+}
+
+impl<T> Task<T> {
+    /// Whether no other task of the instance may run core code while this one does (`Task.needs_exclusive`).
+    fn needs_exclusive(&self) -> bool {
+        self.is_async && (!self.func.options.is_async || self.func.options.callback.is_some())
+    }
+}
+
+/// A thread of a task.
+pub(crate) struct Thread<T: 'static> {
+    pub(crate) task: TaskId,
+    pub(crate) index: u32,
+    pub(crate) storage: [u64; 2],
+    pub(crate) progress: Progress<T>,
+    pub(crate) wait: Wait,
+}
+
+/// How a thread goes on.
+pub(crate) enum Progress<T: 'static> {
+    /// It runs now, or is gone.
+    Running,
+    /// The implicit thread of a task, before it entered the instance.
+    Entering,
+    /// A thread that was made and not resumed yet.
+    New(CoreFunc, u64),
+    /// In the middle of core code.
+    Core(Activation<crate::component::store::Inner<T>>, Stage),
+    /// Between two calls of the callback.
+    EventLoop,
+}
+
+/// Which core function a thread is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Main,
+    Callback,
+    Explicit,
+}
+
+/// Why a thread does not run.
+#[derive(Clone, Debug)]
+pub(crate) enum Wait {
+    /// It runs.
+    Nothing,
+    /// Until another thread resumes it.
+    Suspended,
+    /// It is a call of the host that has not begun.
+    Start,
+    /// It gave way, and is ready.
+    Ready,
+    /// Until the instance lets its task in.
+    Entry,
+    /// A callback gave way: until no other task has the instance.
+    CallbackYield,
+    /// A callback waits for a set: until it has an event and no other task has the instance.
+    CallbackSet(SetId),
+    /// A synchronous call: until it is resolved.
+    Subtask(WaitableId),
+    /// A synchronous operation: until it has an event.
+    Event(WaitableId),
+    /// A subtask being cancelled: until it is resolved.
+    CancelledSubtask(WaitableId),
+    /// `waitable-set.wait`.
+    Set { set: SetId, memory: CoreMemory, at: u32 },
+    /// Its slice of fuel is over.
+    Fuel,
+    /// What it called was stopped where the Component Model knows no stop.
+    AfterCall { lowered: Arc<Lowered>, subtask: WaitableId, task: TaskId },
+    /// The destructor it called was.
+    AfterDestructor { task: TaskId, callee: InstanceId },
+    /// The cancellation it asked for was.
+    AfterCancel { subtask: WaitableId, is_async: bool },
+}
+
+/// What one turn of the scheduler came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// A thread ran.
+    Ran,
+    /// A thread ran to the end of its slice of fuel.
+    Preempted,
+    /// Nothing is ready.
+    Idle,
+}
+
+impl<T: Send + 'static> State<T> {
+    /// The running thread.
+    pub(crate) fn current(&self) -> Result<ThreadId, Fault> {
+        self.current.ok_or_else(|| Fault::Trap(crate::bug!("no thread runs")))
+    }
+
+    /// Whether the running thread runs a start function.
+    pub(crate) fn is_instantiating(&self) -> bool {
+        let task = self
+            .current
+            .and_then(|thread| self.threads.find(thread))
+            .and_then(|thread| self.tasks.find(thread.task));
+        task.is_some_and(|task| matches!(task.caller, Caller::Instantiation))
+    }
+
+    /// The task of the running thread.
+    pub(crate) fn current_task(&self) -> Result<TaskId, Fault> {
+        Ok(self.threads.get(self.current()?)?.task)
+    }
+
+    /// Makes a task, with its first thread. It has not begun.
+    pub(crate) fn new_task(
+        &mut self,
+        func: Lifted,
+        is_async: bool,
+        caller: Caller<T>,
+    ) -> Result<(TaskId, ThreadId), Fault> {
+        if self.tasks.len() >= self.tasks_max as usize {
+            return Err(Rule::Tasks.into());
+        }
+        let task = self.tasks.add(Task {
+            func,
+            is_async,
+            state: TaskState::Initial,
+            borrows: 0,
+            implicit: None,
+            threads: 0,
+            caller,
+        });
+        let thread = self.new_thread(task, Progress::Entering)?;
+        self.tasks.get_mut(task)?.implicit = Some(thread);
+        Ok((task, thread))
+    }
+
+    pub(crate) fn new_thread(&mut self, task: TaskId, progress: Progress<T>) -> Result<ThreadId, Fault> {
+        if self.threads.len() >= self.tasks_max as usize {
+            return Err(Rule::Tasks.into());
+        }
+        Ok(self.threads.add(Thread { task, index: 0, storage: [0; 2], progress, wait: Wait::Nothing }))
+    }
+
+    /// Gives a thread its index in the instance (`Task.register_thread`).
+    pub(crate) fn register_thread(&mut self, thread: ThreadId) -> Result<u32, Fault> {
+        let task = self.threads.get(thread)?.task;
+        self.tasks.get_mut(task)?.threads += 1;
+        let instance = self.tasks.get(task)?.func.options.instance;
+        let index = self.instance_mut(instance).threads.add(thread)?;
+        self.threads.get_mut(thread)?.index = index;
+        Ok(index)
+    }
+
+    /// Ends a thread, and with the last one its task (`Task.unregister_thread`).
+    fn unregister_thread(&mut self, thread: ThreadId) -> Result<(), Fault> {
+        let Some(ended) = self.threads.remove(thread) else {
+            return Err(Fault::Trap(crate::bug!("a thread ended twice")));
+        };
+        let task = self.tasks.get_mut(ended.task)?;
+        task.threads -= 1;
+        let instance = task.func.options.instance;
+        if task.threads == 0 {
+            if task.state != TaskState::Resolved {
+                return Err(Rule::NoResult.into());
+            }
+            self.end_task(ended.task);
+        }
+        self.instance_mut(instance).threads.remove(ended.index)?;
+        Ok(())
+    }
+
+    /// Forgets a task that is over, unless its host still has to fetch the result.
+    fn end_task(&mut self, task: TaskId) {
+        if let Some(Task { caller: Caller::Host { result: Some(_), .. }, .. }) = self.tasks.find(task) {
+            return;
+        }
+        self.tasks.remove(task);
+    }
+
+    /// Whether a task has told its caller how it ended. One that is gone has.
+    pub(crate) fn is_resolved(&self, task: TaskId) -> bool {
+        self.tasks.find(task).is_none_or(|task| task.state == TaskState::Resolved)
+    }
+
+    fn has_backpressure(&self, task: TaskId) -> bool {
+        let Some(task) = self.tasks.find(task) else { return false };
+        let instance = self.instance(task.func.options.instance);
+        instance.backpressure > 0 || task.needs_exclusive() && instance.exclusive.is_some()
+    }
+
+    /// Whether a thread can go on (`Thread.ready`).
+    pub(crate) fn is_ready(&self, id: ThreadId) -> bool {
+        let Some(thread) = self.threads.find(id) else { return false };
+        let exclusive = || {
+            let task = self.tasks.find(thread.task);
+            task.is_some_and(|task| self.instance(task.func.options.instance).exclusive.is_some())
+        };
+        match &thread.wait {
+            Wait::Nothing | Wait::Suspended => false,
+            Wait::Start | Wait::Ready | Wait::Fuel => true,
+            Wait::AfterCall { .. } | Wait::AfterDestructor { .. } | Wait::AfterCancel { .. } => true,
+            Wait::Entry => !self.has_backpressure(thread.task),
+            Wait::CallbackYield => !exclusive(),
+            Wait::CallbackSet(set) => !exclusive() && self.set_has_event(*set),
+            Wait::Subtask(id) | Wait::CancelledSubtask(id) => {
+                self.waitables.find(*id).is_some_and(|waitable| match waitable.subtask() {
+                    Ok(subtask) => subtask.resolved(),
+                    Err(_) => false,
+                })
+            }
+            Wait::Event(id) => self.has_event(*id),
+            Wait::Set { set, .. } => self.set_has_event(*set),
+        }
+    }
+
+    /// Lets a thread wait.
+    pub(crate) fn wait(&mut self, id: ThreadId, wait: Wait) -> Result<(), Fault> {
+        let waits = !matches!(wait, Wait::Suspended);
+        self.threads.get_mut(id)?.wait = wait;
+        if waits {
+            self.waiting.push_back(id);
+        }
+        Ok(())
+    }
+
+    /// Lets the running thread wait, from inside a host function.
+    pub(crate) fn block(&mut self, wait: Wait) -> Result<Answer, Fault> {
+        let current = self.current()?;
+        self.wait(current, wait)?;
+        Ok(Answer::Suspend)
+    }
+
+    /// Stops the running thread because what it called was stopped.
+    pub(crate) fn freeze(&mut self, wait: Wait) -> Result<Answer, Fault> {
+        let current = self.current()?;
+        self.threads.get_mut(current)?.wait = wait;
+        self.frozen.push_back(current);
+        Ok(Answer::Suspend)
+    }
+
+    /// A ready thread of an instance that does not have it for itself; what a synchronous task may wait for.
+    pub(crate) fn ready_in(&self, instance: InstanceId) -> Option<ThreadId> {
+        let exclusive = self.instance(instance).exclusive;
+        let mine = |id: &ThreadId| {
+            let task = self.threads.find(*id).and_then(|thread| self.tasks.find(thread.task));
+            task.is_some_and(|task| task.func.options.instance == instance)
+        };
+        self.waiting.iter().copied().find(|id| Some(*id) != exclusive && mine(id) && self.is_ready(*id))
+    }
+
+    /// Notes that a task has told its result, after [`call::resolve`] did.
+    pub(crate) fn check_resolve(&self, task: TaskId) -> Result<(), Fault> {
+        let task = self.tasks.get(task)?;
+        if task.state == TaskState::Resolved {
+            return Err(Rule::ResolvedTwice.into());
+        }
+        if task.borrows > 0 {
+            return Err(Rule::BorrowsRemain.into());
+        }
+        Ok(())
+    }
+}
+
+/// One turn of the scheduler: what was stopped goes on first, then what waited longest.
+pub(crate) fn turn<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<Turn, Fault> {
+    let state = cx.state_mut();
+    if let Some(front) = state.frozen.front().copied() {
+        if !state.is_ready(front) {
+            return Ok(Turn::Idle);
+        }
+        let mut outer = mem::take(&mut state.frozen);
+        outer.pop_front();
+        let result = run_at_root(cx, front);
+        cx.state_mut().frozen.append(&mut outer);
+        result?;
+    } else {
+        let Some(ready) = state.waiting.iter().copied().find(|id| state.is_ready(*id)) else {
+            return Ok(Turn::Idle);
+        };
+        run_at_root(cx, ready)?;
+    }
+    let state = cx.state();
+    let preempted = state
+        .frozen
+        .front()
+        .is_some_and(|id| state.threads.find(*id).is_some_and(|thread| matches!(thread.wait, Wait::Fuel)));
+    Ok(if preempted { Turn::Preempted } else { Turn::Ran })
+}
+
+fn run_at_root<T: Send + 'static>(cx: &mut Cx<'_, T>, thread: ThreadId) -> Result<(), Fault> {
+    let state = cx.state_mut();
+    let task = state.threads.get(thread)?.task;
+    let instance = state.tasks.get(task)?.func.options.instance;
+    state.set_entered(instance, None, true);
+    resume(cx, thread, false)?;
+    cx.state_mut().set_entered(instance, None, false);
+    Ok(())
+}
+
+/// Resumes a thread, and each that one switches to (`Thread.resume`).
+pub(crate) fn resume<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    thread: ThreadId,
+    cancelled: bool,
+) -> Result<(), Fault> {
+    let (mut next, mut cancelled) = (Some(thread), cancelled);
+    while let Some(thread) = next {
+        let state = cx.state_mut();
+        state.waiting.retain(|waiting| *waiting != thread);
+        let before = state.current.replace(thread);
+        run(cx, thread, cancelled)?;
+        let state = cx.state_mut();
+        state.current = before;
+        next = state.switch_to.take();
+        cancelled = false;
+    }
+    Ok(())
+}
+
+fn run<T: Send + 'static>(cx: &mut Cx<'_, T>, id: ThreadId, cancelled: bool) -> Result<(), Fault> {
+    let thread = cx.state_mut().threads.get_mut(id)?;
+    let wait = mem::replace(&mut thread.wait, Wait::Nothing);
+    match mem::replace(&mut thread.progress, Progress::Running) {
+        Progress::Running => Err(Fault::Trap(crate::bug!("a running thread was resumed"))),
+        Progress::Entering => enter(cx, id, &wait, cancelled),
+        Progress::New(function, argument) => {
+            let (params, _) = cx.function_type(function);
+            let params = params.first().map(|ty| value_of(*ty, argument)).into_iter().collect();
+            step(cx, id, Activation::new(cx, function, params), Stage::Explicit, None)
+        }
+        Progress::EventLoop => {
+            let event = callback_event(cx, id, &wait, cancelled)?;
+            call_back(cx, id, event)
+        }
+        Progress::Core(activation, stage) => match finish_wait(cx, wait)? {
+            Answer::Return(value) => step(cx, id, activation, stage, value),
+            Answer::Suspend => {
+                cx.state_mut().threads.get_mut(id)?.progress = Progress::Core(activation, stage);
+                Ok(())
+            }
+        },
+    }
+}
+
+/// What the call a thread waits in answers, now that the wait is over.
+fn finish_wait<T: Send + 'static>(cx: &mut Cx<'_, T>, wait: Wait) -> Result<Answer, Fault> {
+    match wait {
+        Wait::Fuel => Ok(Answer::Return(None)),
+        Wait::Ready | Wait::Suspended => Ok(Answer::Return(Some(0))),
+        Wait::Subtask(subtask) => call::deliver(cx, subtask).map(Answer::Return),
+        Wait::Event(id) | Wait::CancelledSubtask(id) => {
+            let state = cx.state_mut();
+            state.waitables.get_mut(id)?.sync_waiter = false;
+            let event = state.take_event(id)?;
+            Ok(Answer::Return(Some(u64::from(event.payload))))
+        }
+        Wait::Set { set, memory, at } => {
+            let state = cx.state_mut();
+            state.sets.get_mut(set)?.waiters -= 1;
+            let event = state.take_set_event(set)?;
+            write_event(cx, memory, at, event).map(Answer::Return)
+        }
+        Wait::AfterCall { lowered, subtask, task } => call::go_on_after_call(cx, &lowered, subtask, task),
+        Wait::AfterDestructor { task, callee } => call::go_on_after_destructor(cx, task, callee),
+        Wait::AfterCancel { subtask, is_async } => call::after_cancel(cx, subtask, is_async),
+        Wait::Nothing | Wait::Start | Wait::Entry | Wait::CallbackYield | Wait::CallbackSet(_) => {
+            Err(Fault::Trap(crate::bug!("core code waits for what only tasks wait for")))
+        }
+    }
+}
+
+/// Writes an event's two numbers; its code is the answer (`unpack_event`).
+pub(crate) fn write_event<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    memory: CoreMemory,
+    at: u32,
+    event: Event,
+) -> Result<Option<u64>, Fault> {
+    let bytes = cx.memory_bytes_mut(memory);
+    if at % 4 != 0 {
+        return Err(Rule::UnalignedPointer.into());
+    }
+    let pair = super::abi::slice_mut(bytes, at, 8, Rule::PointerOutOfBounds)?;
+    pair[..4].copy_from_slice(&event.index.to_le_bytes());
+    pair[4..].copy_from_slice(&event.payload.to_le_bytes());
+    Ok(Some(event.code as u64))
+}
+
+/// Lets a task into its instance, once there is room, and begins it (`Task.enter_implicit_thread`).
+fn enter<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    id: ThreadId,
+    wait: &Wait,
+    cancelled: bool,
+) -> Result<(), Fault> {
+    let state = cx.state_mut();
+    let task_id = state.threads.get(id)?.task;
+    let task = state.tasks.get(task_id)?;
+    let (is_async, exclusive, instance) = (task.is_async, task.needs_exclusive(), task.func.options.instance);
+    if matches!(wait, Wait::Entry) {
+        state.instance_mut(instance).waiting_to_enter -= 1;
+        if cancelled {
+            state.threads.remove(id);
+            call::resolve_cancelled(cx, task_id)?;
+            cx.state_mut().end_task(task_id);
+            return Ok(());
+        }
+    } else if is_async && (state.has_backpressure(task_id) || state.instance(instance).waiting_to_enter > 0) {
+        state.instance_mut(instance).waiting_to_enter += 1;
+        state.threads.get_mut(id)?.progress = Progress::Entering;
+        return state.wait(id, Wait::Entry);
+    }
+    if exclusive {
+        state.instance_mut(instance).exclusive = Some(id);
+    }
+    state.register_thread(id)?;
+    state.tasks.get_mut(task_id)?.state = TaskState::Started;
+    let core = state.tasks.get(task_id)?.func.core;
+    let arguments = call::start(cx, task_id)?;
+    step(cx, id, Activation::new(cx, core, arguments), Stage::Main, None)
+}
+
+/// Runs core code until it stops, and notes where.
+fn step<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    id: ThreadId,
+    mut activation: Activation<crate::component::store::Inner<T>>,
+    stage: Stage,
+    answer: Option<u64>,
+) -> Result<(), Fault> {
+    let answer = match answer {
+        Some(bits) => activation.answer_type(cx).map(|ty| value_of(ty, bits)),
+        None => None,
+    };
+    match activation.step(cx, answer)? {
+        Step::Finished => return finished(cx, id, stage, &activation.into_results()),
+        Step::Blocked => {}
+        Step::Preempted => {
+            let state = cx.state_mut();
+            state.threads.get_mut(id)?.wait = Wait::Fuel;
+            state.frozen.push_back(id);
+        }
+    }
+    cx.state_mut().threads.get_mut(id)?.progress = Progress::Core(activation, stage);
+    Ok(())
+}
+
+/// What comes after core code has returned (`canon_lift`).
+fn finished<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    id: ThreadId,
+    stage: Stage,
+    results: &[Val],
+) -> Result<(), Fault> {
+    if stage == Stage::Explicit {
+        return cx.state_mut().unregister_thread(id);
+    }
+    let task = cx.state().threads.get(id)?.task;
+    let options = cx.state().tasks.get(task)?.func.options;
+    if !options.is_async {
+        call::return_sync(cx, task, results)?;
+        return exit(cx, id);
+    }
+    if options.callback.is_none() {
+        return exit(cx, id);
+    }
+    let packed = results.first().map_or(0, crate::engine::bits) as u32;
+    callback_returned(cx, id, packed & 0xf, packed >> 4)
+}
+
+/// What a callback asks for (`unpack_callback_result` and what follows it).
+fn callback_returned<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    id: ThreadId,
+    code: u32,
+    set: u32,
+) -> Result<(), Fault> {
+    let state = cx.state_mut();
+    let task = state.threads.get(id)?.task;
+    let instance = state.tasks.get(task)?.func.options.instance;
+    let wait = match code {
+        0 => return exit(cx, id),
+        1 => Wait::CallbackYield,
+        2 => {
+            let set = state.set_at(instance, set)?;
+            Wait::CallbackSet(set)
+        }
+        _ => return Err(Rule::CallbackCode.into()),
+    };
+    state.instance_mut(instance).exclusive = None;
+    let task = state.tasks.get_mut(task)?;
+    if task.state == TaskState::PendingCancel {
+        task.state = TaskState::CancelDelivered;
+        return call_back(cx, id, Event::CANCELLED);
+    }
+    if let Wait::CallbackSet(set) = &wait {
+        state.sets.get_mut(*set)?.waiters += 1;
+    }
+    state.threads.get_mut(id)?.progress = Progress::EventLoop;
+    state.wait(id, wait)
+}
+
+fn callback_event<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    _: ThreadId,
+    wait: &Wait,
+    cancelled: bool,
+) -> Result<Event, Fault> {
+    let state = cx.state_mut();
+    if let Wait::CallbackSet(set) = wait {
+        state.sets.get_mut(*set)?.waiters -= 1;
+        if !cancelled {
+            return state.take_set_event(*set);
+        }
+    }
+    Ok(if cancelled { Event::CANCELLED } else { Event::NONE })
+}
+
+fn call_back<T: Send + 'static>(cx: &mut Cx<'_, T>, id: ThreadId, event: Event) -> Result<(), Fault> {
+    let state = cx.state_mut();
+    let task = state.threads.get(id)?.task;
+    let GuestOptions { instance, callback: Some(callback), .. } = state.tasks.get(task)?.func.options else {
+        return Err(Fault::Trap(crate::bug!("a task without a callback is called back")));
+    };
+    state.instance_mut(instance).exclusive = Some(id);
+    let arguments: Vec<Val> = vec![event.code as u32, event.index, event.payload]
+        .into_iter()
+        .map(|n| Val::I32(n.cast_signed()))
+        .collect();
+    step(cx, id, Activation::new(cx, callback, arguments), Stage::Callback, None)
+}
+
+/// Ends the implicit thread (`Task.exit_implicit_thread`).
+fn exit<T: Send + 'static>(cx: &mut Cx<'_, T>, id: ThreadId) -> Result<(), Fault> {
+    let state = cx.state_mut();
+    let task = state.tasks.get(state.threads.get(id)?.task)?;
+    if task.needs_exclusive() {
+        let instance = task.func.options.instance;
+        state.instance_mut(instance).exclusive = None;
+    }
+    state.unregister_thread(id)
+}

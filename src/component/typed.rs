@@ -1,0 +1,578 @@
+//! Rust types as component types.
+//!
+//! A Rust type says which component type it is ([`ComponentType`]), how it comes out of a guest ([`Lift`]) and how it
+//! goes into one ([`Lower`]). Numbers, `bool`, `char`, strings, vectors, options, results and tuples are implemented
+//! here; [`record!`](crate::record), [`variant!`](crate::variant), [`enumeration!`](crate::enumeration) and
+//! [`flags!`](crate::flags) implement them for types of yours.
+
+use crate::{
+    Rule,
+    component::{
+        abi::{LiftContext, LowerContext, Place, lift_numbers, lower_numbers},
+        describe,
+        host::Check,
+        types::{TypeDef, ValType},
+    },
+    engine::Fault,
+};
+use alloc::{boxed::Box, format, string::String, vec::Vec};
+
+/// A Rust type that stands for a component type.
+pub trait ComponentType: Send + 'static {
+    /// Refuses to stand for another type than it does.
+    #[doc(hidden)]
+    fn check(check: &Check<'_>, ty: ValType) -> Result<(), String>;
+}
+
+/// A Rust type whose values come out of guests.
+pub trait Lift: ComponentType + Sized {
+    #[doc(hidden)]
+    fn lift<T: Send + 'static>(
+        cx: &mut LiftContext<'_, '_, T>,
+        ty: ValType,
+        from: Place,
+    ) -> Result<Self, Fault>;
+
+    #[doc(hidden)]
+    fn lift_list<T: Send + 'static>(
+        cx: &mut LiftContext<'_, '_, T>,
+        element: ValType,
+        from: Place,
+    ) -> Result<Vec<Self>, Fault> {
+        let (at, length) = cx.list(element, from, size_of::<Self>())?;
+        let size = cx.types.size(element);
+        cx.cx.charge_elements(length)?;
+        (0..length).map(|n| Self::lift(cx, element, Place::Memory(at + n * size))).collect()
+    }
+}
+
+/// A Rust type whose values go into guests.
+pub trait Lower: ComponentType {
+    #[doc(hidden)]
+    fn lower<T: Send + 'static>(
+        &self,
+        cx: &mut LowerContext<'_, '_, T>,
+        ty: ValType,
+        to: Place,
+    ) -> Result<(), Fault>;
+
+    #[doc(hidden)]
+    fn lower_list<T: Send + 'static>(
+        items: &[Self],
+        cx: &mut LowerContext<'_, '_, T>,
+        element: ValType,
+        to: Place,
+    ) -> Result<(), Fault>
+    where
+        Self: Sized,
+    {
+        let at = cx.list(element, items.len(), to)?;
+        let size = cx.types.size(element);
+        let mut place = at;
+        items.iter().try_for_each(|item| {
+            item.lower(cx, element, Place::Memory(place))?;
+            place = place.wrapping_add(size);
+            Ok(())
+        })
+    }
+}
+
+impl Check<'_> {
+    /// What is said of a type that is not the one expected.
+    pub(crate) fn mismatch(&self, expected: &str, found: ValType) -> String {
+        format!("expected `{expected}` found `{}`", describe::value(self.types, found))
+    }
+
+    /// A composite type's definition.
+    pub(crate) fn def(&self, ty: ValType) -> Option<&TypeDef> {
+        match ty {
+            ValType::Def(id) => Some(self.types.def(id)),
+            _ => None,
+        }
+    }
+}
+
+macro_rules! scalar {
+    ($($rust:ty, $ty:ident, $wit:literal, $from:expr, $to:expr, $($list:ident)?;)*) => {
+        $(impl ComponentType for $rust {
+            fn check(check: &Check<'_>, ty: ValType) -> Result<(), String> {
+                if ty == ValType::$ty { Ok(()) } else { Err(check.mismatch($wit, ty)) }
+            }
+        }
+
+        impl Lift for $rust {
+            fn lift<T: Send + 'static>(cx: &mut LiftContext<'_, '_, T>, ty: ValType, from: Place) -> Result<Self, Fault> {
+                let from_bits: fn(u64) -> Self = $from;
+                Ok(from_bits(cx.scalar(ty, from)?))
+            }
+
+            $(fn lift_list<T: Send + 'static>(
+                cx: &mut LiftContext<'_, '_, T>,
+                element: ValType,
+                from: Place,
+            ) -> Result<Vec<Self>, Fault> {
+                $list::lift(cx, element, from)
+            })?
+        }
+
+        impl Lower for $rust {
+            fn lower<T: Send + 'static>(&self, cx: &mut LowerContext<'_, '_, T>, ty: ValType, to: Place) -> Result<(), Fault> {
+                let to_bits: fn(Self) -> u64 = $to;
+                cx.scalar(ty, to, to_bits(*self))
+            }
+
+            $(fn lower_list<T: Send + 'static>(
+                items: &[Self],
+                cx: &mut LowerContext<'_, '_, T>,
+                element: ValType,
+                to: Place,
+            ) -> Result<(), Fault> {
+                $list::lower(items, cx, element, to)
+            })?
+        })*
+    };
+}
+
+/// Lists of numbers move in bulk.
+mod bulk {
+    pub(super) use super::{lift_numbers as lift, lower_bulk as lower};
+}
+
+fn lower_bulk<T: Send + 'static, N: crate::component::abi::Number>(
+    items: &[N],
+    cx: &mut LowerContext<'_, '_, T>,
+    element: ValType,
+    to: Place,
+) -> Result<(), Fault> {
+    lower_numbers(cx, element, items, to)
+}
+
+scalar! {
+    bool, Bool, "bool", |bits| bits != 0, u64::from,;
+    u8, U8, "u8", |bits| bits as u8, u64::from, bulk;
+    i8, S8, "s8", |bits| bits as i8, |n| u64::from(i32::from(n).cast_unsigned()), bulk;
+    u16, U16, "u16", |bits| bits as u16, u64::from, bulk;
+    i16, S16, "s16", |bits| bits as i16, |n| u64::from(i32::from(n).cast_unsigned()), bulk;
+    u32, U32, "u32", |bits| bits as u32, u64::from, bulk;
+    i32, S32, "s32", |bits| bits as i32, |n| u64::from(n.cast_unsigned()), bulk;
+    u64, U64, "u64", |bits| bits, |n| n, bulk;
+    i64, S64, "s64", |bits| bits.cast_signed(), |n| n.cast_unsigned(), bulk;
+    f32, F32, "f32", |bits| f32::from_bits(bits as u32), |n| u64::from(n.to_bits()), bulk;
+    f64, F64, "f64", f64::from_bits, f64::to_bits, bulk;
+    char, Char, "char", |bits| char::from_u32(bits as u32).unwrap_or(char::REPLACEMENT_CHARACTER), |c| u64::from(u32::from(c)),;
+}
+
+impl ComponentType for String {
+    fn check(check: &Check<'_>, ty: ValType) -> Result<(), String> {
+        if ty == ValType::String { Ok(()) } else { Err(check.mismatch("string", ty)) }
+    }
+}
+
+impl Lift for String {
+    fn lift<T: Send + 'static>(
+        cx: &mut LiftContext<'_, '_, T>,
+        _: ValType,
+        from: Place,
+    ) -> Result<Self, Fault> {
+        cx.string(from)
+    }
+}
+
+impl Lower for String {
+    fn lower<T: Send + 'static>(
+        &self,
+        cx: &mut LowerContext<'_, '_, T>,
+        _: ValType,
+        to: Place,
+    ) -> Result<(), Fault> {
+        cx.string(self, to)
+    }
+}
+
+impl ComponentType for &'static str {
+    fn check(check: &Check<'_>, ty: ValType) -> Result<(), String> {
+        String::check(check, ty)
+    }
+}
+
+impl Lower for &'static str {
+    fn lower<T: Send + 'static>(
+        &self,
+        cx: &mut LowerContext<'_, '_, T>,
+        _: ValType,
+        to: Place,
+    ) -> Result<(), Fault> {
+        cx.string(self, to)
+    }
+}
+
+impl<E: ComponentType> ComponentType for Vec<E> {
+    fn check(check: &Check<'_>, ty: ValType) -> Result<(), String> {
+        match check.def(ty) {
+            Some(TypeDef::List(element)) => E::check(check, *element),
+            _ => Err(check.mismatch("list", ty)),
+        }
+    }
+}
+
+impl<E: Lift> Lift for Vec<E> {
+    fn lift<T: Send + 'static>(
+        cx: &mut LiftContext<'_, '_, T>,
+        ty: ValType,
+        from: Place,
+    ) -> Result<Self, Fault> {
+        match cx.def(ty)?.0 {
+            TypeDef::List(element) => E::lift_list(cx, *element, from),
+            _ => Err(Rule::ValueType.into()),
+        }
+    }
+}
+
+impl<E: Lower> Lower for Vec<E> {
+    fn lower<T: Send + 'static>(
+        &self,
+        cx: &mut LowerContext<'_, '_, T>,
+        ty: ValType,
+        to: Place,
+    ) -> Result<(), Fault> {
+        match cx.def(ty)?.0 {
+            TypeDef::List(element) => E::lower_list(self, cx, *element, to),
+            _ => Err(Rule::ValueType.into()),
+        }
+    }
+}
+
+impl<E: ComponentType> ComponentType for Box<E> {
+    fn check(check: &Check<'_>, ty: ValType) -> Result<(), String> {
+        E::check(check, ty)
+    }
+}
+
+impl<E: Lift> Lift for Box<E> {
+    fn lift<T: Send + 'static>(
+        cx: &mut LiftContext<'_, '_, T>,
+        ty: ValType,
+        from: Place,
+    ) -> Result<Self, Fault> {
+        E::lift(cx, ty, from).map(Self::new)
+    }
+}
+
+impl<E: Lower> Lower for Box<E> {
+    fn lower<T: Send + 'static>(
+        &self,
+        cx: &mut LowerContext<'_, '_, T>,
+        ty: ValType,
+        to: Place,
+    ) -> Result<(), Fault> {
+        E::lower(self, cx, ty, to)
+    }
+}
+
+impl<E: ComponentType> ComponentType for Option<E> {
+    fn check(check: &Check<'_>, ty: ValType) -> Result<(), String> {
+        match check.def(ty) {
+            Some(TypeDef::Option(some)) => E::check(check, *some),
+            _ => Err(check.mismatch("option", ty)),
+        }
+    }
+}
+
+impl<E: Lift> Lift for Option<E> {
+    fn lift<T: Send + 'static>(
+        cx: &mut LiftContext<'_, '_, T>,
+        ty: ValType,
+        from: Place,
+    ) -> Result<Self, Fault> {
+        let (TypeDef::Option(some), id) = cx.def(ty)? else { return Err(Rule::ValueType.into()) };
+        let some = *some;
+        match cx.case(id, 2, from)? {
+            (0, _) => Ok(None),
+            (_, payload) => E::lift(cx, some, payload).map(Some),
+        }
+    }
+}
+
+impl<E: Lower> Lower for Option<E> {
+    fn lower<T: Send + 'static>(
+        &self,
+        cx: &mut LowerContext<'_, '_, T>,
+        ty: ValType,
+        to: Place,
+    ) -> Result<(), Fault> {
+        let (TypeDef::Option(some), id) = cx.def(ty)? else { return Err(Rule::ValueType.into()) };
+        let some = *some;
+        let payload = cx.case(id, usize::from(self.is_some()), to)?;
+        self.as_ref().map_or(Ok(()), |value| value.lower(cx, some, payload))
+    }
+}
+
+/// What stands for a case without a payload, or with one.
+fn check_case<E: ComponentType>(check: &Check<'_>, ty: Option<ValType>) -> Result<(), String> {
+    match ty {
+        Some(ty) => E::check(check, ty),
+        None if size_of::<E>() == 0 => Ok(()),
+        None => Err("expected a payload, found none".into()),
+    }
+}
+
+impl<A: ComponentType, B: ComponentType> ComponentType for Result<A, B> {
+    fn check(check: &Check<'_>, ty: ValType) -> Result<(), String> {
+        match check.def(ty) {
+            Some(TypeDef::Result(ok, err)) => {
+                check_case::<A>(check, *ok)?;
+                check_case::<B>(check, *err)
+            }
+            _ => Err(check.mismatch("result", ty)),
+        }
+    }
+}
+
+/// An empty tuple's type, for payloads that are none.
+const NONE: ValType = ValType::Bool;
+
+impl<A: Lift, B: Lift> Lift for Result<A, B> {
+    fn lift<T: Send + 'static>(
+        cx: &mut LiftContext<'_, '_, T>,
+        ty: ValType,
+        from: Place,
+    ) -> Result<Self, Fault> {
+        let (TypeDef::Result(ok, err), id) = cx.def(ty)? else { return Err(Rule::ValueType.into()) };
+        let (ok, err) = (ok.unwrap_or(NONE), err.unwrap_or(NONE));
+        match cx.case(id, 2, from)? {
+            (0, payload) => A::lift(cx, ok, payload).map(Ok),
+            (_, payload) => B::lift(cx, err, payload).map(Err),
+        }
+    }
+}
+
+impl<A: Lower, B: Lower> Lower for Result<A, B> {
+    fn lower<T: Send + 'static>(
+        &self,
+        cx: &mut LowerContext<'_, '_, T>,
+        ty: ValType,
+        to: Place,
+    ) -> Result<(), Fault> {
+        let (TypeDef::Result(ok, err), id) = cx.def(ty)? else { return Err(Rule::ValueType.into()) };
+        let (ok, err) = (ok.unwrap_or(NONE), err.unwrap_or(NONE));
+        let payload = cx.case(id, usize::from(self.is_err()), to)?;
+        match self {
+            Ok(value) => value.lower(cx, ok, payload),
+            Err(value) => value.lower(cx, err, payload),
+        }
+    }
+}
+
+impl ComponentType for () {
+    fn check(check: &Check<'_>, ty: ValType) -> Result<(), String> {
+        match check.def(ty) {
+            Some(TypeDef::Tuple(types)) if types.is_empty() => Ok(()),
+            _ => Err(check.mismatch("nothing", ty)),
+        }
+    }
+}
+
+impl Lift for () {
+    fn lift<T: Send + 'static>(_: &mut LiftContext<'_, '_, T>, _: ValType, _: Place) -> Result<Self, Fault> {
+        Ok(())
+    }
+}
+
+impl Lower for () {
+    fn lower<T: Send + 'static>(
+        &self,
+        _: &mut LowerContext<'_, '_, T>,
+        _: ValType,
+        _: Place,
+    ) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+/// What a function takes or returns: a tuple of as many values as it has parameters; `()` or `(R,)` for its result.
+pub trait ComponentNamedList: ComponentType {
+    #[doc(hidden)]
+    const COUNT: usize;
+
+    #[doc(hidden)]
+    fn check_list(check: &Check<'_>, types: &[ValType]) -> Result<(), String>;
+}
+
+/// What a function returns, going into a guest: `()` or `(R,)`.
+pub trait LowerResult: ComponentNamedList {
+    #[doc(hidden)]
+    fn lower_result<T: Send + 'static>(
+        &self,
+        cx: &mut LowerContext<'_, '_, T>,
+        ty: Option<ValType>,
+        to: Place,
+    ) -> Result<(), Fault>;
+}
+
+/// What a function returns, coming out of a guest: `()` or `(R,)`.
+pub trait LiftResult: ComponentNamedList + Sized {
+    #[doc(hidden)]
+    fn lift_result<T: Send + 'static>(
+        cx: &mut LiftContext<'_, '_, T>,
+        ty: Option<ValType>,
+        from: Place,
+    ) -> Result<Self, Fault>;
+}
+
+impl LowerResult for () {
+    fn lower_result<T: Send + 'static>(
+        &self,
+        _: &mut LowerContext<'_, '_, T>,
+        _: Option<ValType>,
+        _: Place,
+    ) -> Result<(), Fault> {
+        Ok(())
+    }
+}
+
+impl LiftResult for () {
+    fn lift_result<T: Send + 'static>(
+        _: &mut LiftContext<'_, '_, T>,
+        _: Option<ValType>,
+        _: Place,
+    ) -> Result<Self, Fault> {
+        Ok(())
+    }
+}
+
+impl<A: Lower> LowerResult for (A,) {
+    fn lower_result<T: Send + 'static>(
+        &self,
+        cx: &mut LowerContext<'_, '_, T>,
+        ty: Option<ValType>,
+        to: Place,
+    ) -> Result<(), Fault> {
+        self.0.lower(cx, ty.ok_or(Rule::ValueType)?, to)
+    }
+}
+
+impl<A: Lift> LiftResult for (A,) {
+    fn lift_result<T: Send + 'static>(
+        cx: &mut LiftContext<'_, '_, T>,
+        ty: Option<ValType>,
+        from: Place,
+    ) -> Result<Self, Fault> {
+        A::lift(cx, ty.ok_or(Rule::ValueType)?, from).map(|value| (value,))
+    }
+}
+
+impl ComponentNamedList for () {
+    const COUNT: usize = 0;
+
+    fn check_list(_: &Check<'_>, types: &[ValType]) -> Result<(), String> {
+        check_count(0, types.len())
+    }
+}
+
+fn check_count(expected: usize, found: usize) -> Result<(), String> {
+    if expected == found { Ok(()) } else { Err(format!("expected {expected} values, found {found}")) }
+}
+
+macro_rules! tuple {
+    ($($name:ident $at:tt),*) => {
+        impl<$($name: ComponentType),*> ComponentType for ($($name,)*) {
+            fn check(check: &Check<'_>, ty: ValType) -> Result<(), String> {
+                match check.def(ty) {
+                    Some(TypeDef::Tuple(types)) => Self::check_list(check, types),
+                    _ => Err(check.mismatch("tuple", ty)),
+                }
+            }
+        }
+
+        impl<$($name: ComponentType),*> ComponentNamedList for ($($name,)*) {
+            const COUNT: usize = [$($at),*].len();
+
+            fn check_list(check: &Check<'_>, types: &[ValType]) -> Result<(), String> {
+                check_count(Self::COUNT, types.len())?;
+                $($name::check(check, types[$at])?;)*
+                Ok(())
+            }
+        }
+
+        impl<$($name: Lift),*> Lift for ($($name,)*) {
+            fn lift<T: Send + 'static>(cx: &mut LiftContext<'_, '_, T>, ty: ValType, from: Place) -> Result<Self, Fault> {
+                let mut fields = cx.fields(ty, from)?;
+                Ok(($({
+                    let (ty, from) = fields.next(cx.types)?;
+                    $name::lift(cx, ty, from)?
+                },)*))
+            }
+        }
+
+        impl<$($name: Lower),*> Lower for ($($name,)*) {
+            fn lower<T: Send + 'static>(&self, cx: &mut LowerContext<'_, '_, T>, ty: ValType, to: Place) -> Result<(), Fault> {
+                let mut fields = cx.fields(ty, to)?;
+                $({
+                    let (ty, to) = fields.next(cx.types)?;
+                    self.$at.lower(cx, ty, to)?;
+                })*
+                Ok(())
+            }
+        }
+    };
+}
+
+tuple!(A 0);
+tuple!(A 0, B 1);
+tuple!(A 0, B 1, C 2);
+tuple!(A 0, B 1, C 2, D 3);
+tuple!(A 0, B 1, C 2, D 3, E 4);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10);
+tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11);
+
+/// The fields of a record or tuple, one after the other, with where each stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Fields {
+    id: crate::component::types::TypeId,
+    place: Place,
+    index: usize,
+    flat: u32,
+}
+
+impl Fields {
+    pub(crate) fn new(ty: ValType, place: Place) -> Result<Self, Fault> {
+        match ty {
+            ValType::Def(id) => Ok(Self { id, place, index: 0, flat: 0 }),
+            _ => Err(Rule::ValueType.into()),
+        }
+    }
+
+    /// The next field's type and place.
+    #[doc(hidden)]
+    pub fn next(&mut self, types: &crate::component::types::Types) -> Result<(ValType, Place), Fault> {
+        let ty = match types.def(self.id) {
+            TypeDef::Record(fields) => fields.get(self.index).map(|(_, ty)| *ty),
+            TypeDef::Tuple(fields) => fields.get(self.index).copied(),
+            _ => None,
+        };
+        let ty = ty.ok_or(Rule::ValueType)?;
+        let place = self.place.field(self.flat, types.layout(self.id).offsets[self.index]);
+        self.index += 1;
+        self.flat += types.flat_count(ty);
+        Ok((ty, place))
+    }
+}
+
+impl<T: Send + 'static> LiftContext<'_, '_, T> {
+    #[doc(hidden)]
+    pub fn fields(&self, ty: ValType, from: Place) -> Result<Fields, Fault> {
+        Fields::new(ty, from)
+    }
+}
+
+impl<T: Send + 'static> LowerContext<'_, '_, T> {
+    #[doc(hidden)]
+    pub fn fields(&self, ty: ValType, to: Place) -> Result<Fields, Fault> {
+        Fields::new(ty, to)
+    }
+}

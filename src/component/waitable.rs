@@ -1,0 +1,245 @@
+//! What can be waited for, and sets of it (`CanonicalABI.md`, "Waitable State" and "Subtask State").
+
+use crate::{
+    Rule,
+    component::{
+        channel::CopyEnd,
+        store::{Cx, Handle, InstanceId, SetId, State, TaskId, WaitableId},
+    },
+    engine::Fault,
+};
+use alloc::{collections::VecDeque, vec::Vec};
+
+/// An event's code, as guests see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum EventCode {
+    None = 0,
+    Subtask = 1,
+    StreamRead = 2,
+    StreamWrite = 3,
+    FutureRead = 4,
+    FutureWrite = 5,
+    TaskCancelled = 6,
+}
+
+/// An event: its code and two numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Event {
+    pub(crate) code: EventCode,
+    pub(crate) index: u32,
+    pub(crate) payload: u32,
+}
+
+impl Event {
+    pub(crate) const NONE: Self = Self { code: EventCode::None, index: 0, payload: 0 };
+    pub(crate) const CANCELLED: Self = Self { code: EventCode::TaskCancelled, index: 0, payload: 0 };
+}
+
+/// A subtask, or an end of a stream or future.
+#[derive(Debug)]
+pub(crate) struct Waitable {
+    pub(crate) instance: InstanceId,
+    /// Its handle; 0 while it has none.
+    pub(crate) index: u32,
+    /// Something happened that was not told yet. What exactly, is computed when it is told.
+    pub(crate) has_event: bool,
+    pub(crate) set: Option<SetId>,
+    pub(crate) sync_waiter: bool,
+    pub(crate) kind: WaitableKind,
+}
+
+/// What is waited for.
+#[derive(Debug)]
+pub(crate) enum WaitableKind {
+    Subtask(Subtask),
+    End(CopyEnd),
+}
+
+/// Where a subtask is in its life, as guests see it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SubtaskState {
+    Starting = 0,
+    Started = 1,
+    Returned = 2,
+    CancelledBeforeStarted = 3,
+    CancelledBeforeReturned = 4,
+}
+
+/// A call, as its caller sees it.
+#[derive(Debug)]
+pub(crate) struct Subtask {
+    pub(crate) state: SubtaskState,
+    /// Handles lent for the call, until its end has been told.
+    pub(crate) lenders: Vec<u32>,
+    pub(crate) delivered: bool,
+    pub(crate) cancel_requested: bool,
+    /// The result, where it is passed as a core value.
+    pub(crate) result: Option<u64>,
+    pub(crate) callee: Callee,
+}
+
+/// What a subtask stands for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Callee {
+    Task(TaskId),
+    /// A call of a host function, by number.
+    Host(u64),
+    /// Nothing any more.
+    Gone,
+}
+
+impl Subtask {
+    pub(crate) fn resolved(&self) -> bool {
+        !matches!(self.state, SubtaskState::Starting | SubtaskState::Started)
+    }
+}
+
+impl Waitable {
+    pub(crate) fn new(instance: InstanceId, kind: WaitableKind) -> Self {
+        Self { instance, index: 0, has_event: false, set: None, sync_waiter: false, kind }
+    }
+
+    pub(crate) fn subtask(&self) -> Result<&Subtask, Fault> {
+        match &self.kind {
+            WaitableKind::Subtask(subtask) => Ok(subtask),
+            WaitableKind::End(_) => Err(Rule::HandleSort("a subtask").into()),
+        }
+    }
+
+    pub(crate) fn subtask_mut(&mut self) -> Result<&mut Subtask, Fault> {
+        match &mut self.kind {
+            WaitableKind::Subtask(subtask) => Ok(subtask),
+            WaitableKind::End(_) => Err(Rule::HandleSort("a subtask").into()),
+        }
+    }
+}
+
+/// A set of waitables that is waited for as one.
+#[derive(Debug, Default)]
+pub(crate) struct WaitableSet {
+    /// Its members, the one that waits longest for its turn first.
+    pub(crate) members: VecDeque<WaitableId>,
+    pub(crate) waiters: u32,
+}
+
+impl<T: Send + 'static> State<T> {
+    /// The waitable behind a handle.
+    pub(crate) fn waitable_at(
+        &self,
+        instance: InstanceId,
+        index: u32,
+        sort: &'static str,
+    ) -> Result<WaitableId, Fault> {
+        match self.instance(instance).handles.get(index)? {
+            Handle::Waitable(id) => Ok(*id),
+            _ => Err(Rule::HandleSort(sort).into()),
+        }
+    }
+
+    /// The waitable set behind a handle.
+    pub(crate) fn set_at(&self, instance: InstanceId, index: u32) -> Result<SetId, Fault> {
+        match self.instance(instance).handles.get(index)? {
+            Handle::Set(id) => Ok(*id),
+            _ => Err(Rule::HandleSort("a waitable-set").into()),
+        }
+    }
+
+    /// Gives a waitable a handle.
+    pub(crate) fn add_waitable(&mut self, waitable: Waitable) -> Result<(WaitableId, u32), Fault> {
+        let instance = waitable.instance;
+        let id = self.waitables.add(waitable);
+        let index = self.add_handle(instance, Handle::Waitable(id))?;
+        self.waitables.get_mut(id)?.index = index;
+        Ok((id, index))
+    }
+
+    pub(crate) fn set_event(&mut self, id: WaitableId) -> Result<(), Fault> {
+        self.waitables.get_mut(id)?.has_event = true;
+        Ok(())
+    }
+
+    pub(crate) fn has_event(&self, id: WaitableId) -> bool {
+        self.waitables.find(id).is_some_and(|waitable| waitable.has_event)
+    }
+
+    /// Moves a waitable into a set, or out of any (`Waitable.join`).
+    pub(crate) fn join(&mut self, id: WaitableId, set: Option<SetId>) -> Result<(), Fault> {
+        let before = core::mem::replace(&mut self.waitables.get_mut(id)?.set, set);
+        if let Some(before) = before {
+            self.sets.get_mut(before)?.members.retain(|member| *member != id);
+        }
+        if let Some(set) = set {
+            self.sets.get_mut(set)?.members.push_back(id);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn set_has_event(&self, set: SetId) -> bool {
+        self.sets.find(set).is_some_and(|set| set.members.iter().any(|id| self.has_event(*id)))
+    }
+
+    /// Tells the event of the first member that has one. That member goes to the end of the line, so that none
+    /// starves the others.
+    pub(crate) fn take_set_event(&mut self, set: SetId) -> Result<Event, Fault> {
+        let members = &self.sets.get(set)?.members;
+        let Some(at) = members.iter().position(|id| self.has_event(*id)) else {
+            return Err(Fault::Trap(crate::bug!("a waitable set has no event to tell")));
+        };
+        let members = &mut self.sets.get_mut(set)?.members;
+        let Some(id) = members.remove(at) else {
+            return Err(Fault::Trap(crate::bug!("a waitable set lost a member")));
+        };
+        members.push_back(id);
+        self.take_event(id)
+    }
+
+    /// Tells what happened to a waitable, and does what telling entails.
+    pub(crate) fn take_event(&mut self, id: WaitableId) -> Result<Event, Fault> {
+        let waitable = self.waitables.get_mut(id)?;
+        waitable.has_event = false;
+        let (instance, index) = (waitable.instance, waitable.index);
+        match &mut waitable.kind {
+            WaitableKind::Subtask(subtask) => {
+                let payload = subtask.state as u32;
+                if subtask.resolved() {
+                    let lenders = core::mem::take(&mut subtask.lenders);
+                    subtask.delivered = true;
+                    self.return_lent(instance, &lenders)?;
+                }
+                Ok(Event { code: EventCode::Subtask, index, payload })
+            }
+            WaitableKind::End(_) => self.take_copy_event(id, index),
+        }
+    }
+
+    /// Ends the loans of a call (`Subtask.deliver_resolve`).
+    pub(crate) fn return_lent(&mut self, instance: InstanceId, lenders: &[u32]) -> Result<(), Fault> {
+        for index in lenders {
+            match self.instance_mut(instance).handles.get_mut(*index)? {
+                Handle::Resource(handle) if handle.lends > 0 => handle.lends -= 1,
+                _ => return Err(Fault::Trap(crate::bug!("a lent handle is gone"))),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Drops the waitable set behind a handle.
+pub(crate) fn drop_set<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    instance: InstanceId,
+    index: u32,
+) -> Result<(), Fault> {
+    let state = cx.state_mut();
+    let id = state.set_at(instance, index)?;
+    let set = state.sets.get(id)?;
+    if !set.members.is_empty() {
+        return Err(Rule::SetNotEmpty.into());
+    }
+    if set.waiters > 0 {
+        return Err(Rule::SetHasWaiters.into());
+    }
+    state.remove_handle(instance, index)?;
+    state.sets.remove(id);
+    Ok(())
+}

@@ -1,0 +1,292 @@
+//! Rust functions as host functions, typed and dynamic, answering at once or waiting.
+
+use crate::{
+    Rule,
+    component::{
+        Val,
+        abi::{LiftContext, LowerContext, Place},
+        host::{Check, HostCall, HostFunction, HostPending},
+        store::{Cx, Inner, Store},
+        typed::{ComponentNamedList, Lift, Lower, LowerResult},
+        types::{FuncTypeId, TypeDef, ValType},
+    },
+    engine::{Caller, Fault},
+};
+use alloc::{boxed::Box, string::String, sync::Arc, vec, vec::Vec};
+use core::{
+    marker::PhantomData,
+    task::{Context, Poll},
+};
+
+/// A store, as a host function sees it.
+pub struct StoreContextMut<'a, T: 'static>(pub(crate) Cx<'a, T>);
+
+impl<T: Send + 'static> StoreContextMut<'_, T> {
+    /// What the embedder keeps for this guest.
+    #[must_use]
+    pub fn data(&self) -> &T {
+        &self.0.data().user
+    }
+
+    /// What the embedder keeps for this guest, to change.
+    pub fn data_mut(&mut self) -> &mut T {
+        &mut self.0.data_mut().user
+    }
+
+    /// Charges `fuel` for work the host is about to do.
+    ///
+    /// # Errors
+    ///
+    /// When the budget does not cover it.
+    pub fn charge(&mut self, fuel: u64) -> Result<(), Fault> {
+        self.0.charge(fuel)
+    }
+}
+
+impl<T: Send + 'static> StoreContextMut<'_, T> {
+    /// Changes how many handles the store may have, all instances together.
+    pub fn set_handles_max(&mut self, handles: u32) {
+        self.0.state_mut().handles_max = handles;
+    }
+}
+
+/// Something that gives access to a store.
+pub trait AsContextMut {
+    /// What the store's embedder keeps in it.
+    type Data: Send + 'static;
+
+    /// The store, to change.
+    fn as_context_mut(&mut self) -> StoreContextMut<'_, Self::Data>;
+}
+
+impl<T: Send + 'static> AsContextMut for Store<T> {
+    type Data = T;
+
+    fn as_context_mut(&mut self) -> StoreContextMut<'_, T> {
+        StoreContextMut(self.cx())
+    }
+}
+
+impl<S: AsContextMut> AsContextMut for &mut S {
+    type Data = S::Data;
+
+    fn as_context_mut(&mut self) -> StoreContextMut<'_, S::Data> {
+        (**self).as_context_mut()
+    }
+}
+
+impl<T: Send + 'static> AsContextMut for StoreContextMut<'_, T> {
+    type Data = T;
+
+    fn as_context_mut(&mut self) -> StoreContextMut<'_, T> {
+        StoreContextMut(Caller::<'_, Inner<T>>::reborrow(&mut self.0))
+    }
+}
+
+/// A typed function that answers at once.
+pub(crate) struct Wrapped<F, P, R>(F, PhantomData<fn(P) -> R>);
+
+impl<F, P, R> Wrapped<F, P, R> {
+    pub(crate) fn new(function: F) -> Self {
+        Self(function, PhantomData)
+    }
+}
+
+/// Checks a Rust function's types against a component function's.
+pub(crate) fn check_signature<P: ComponentNamedList, R: ComponentNamedList>(
+    check: &Check<'_>,
+    ty: FuncTypeId,
+) -> Result<(), String> {
+    let func = check.types.func(ty);
+    let params: Vec<ValType> = func.params.iter().map(|(_, ty)| *ty).collect();
+    P::check_list(check, &params)?;
+    R::check_list(check, func.result.as_slice())
+}
+
+impl<T, F, P, R> HostFunction<T> for Wrapped<F, P, R>
+where
+    T: Send + 'static,
+    F: Fn(StoreContextMut<'_, T>, P) -> Result<R, Fault> + Send + Sync + 'static,
+    P: ComponentNamedList + Lift,
+    R: LowerResult,
+{
+    fn call(&self, call: &mut HostCall<'_, '_, T>) -> Result<Option<Box<dyn HostPending<T>>>, Fault> {
+        let params = call.lift(|cx, ty, from| P::lift(cx, ty, from))?;
+        let result = (self.0)(StoreContextMut(call.cx.reborrow()), params)?;
+        call.lower(|cx, ty, to| result.lower_result(cx, ty, to))?;
+        Ok(None)
+    }
+
+    fn check(&self, check: &Check<'_>, ty: FuncTypeId) -> Result<(), String> {
+        check_signature::<P, R>(check, ty)
+    }
+}
+
+/// A typed function that may wait.
+pub(crate) struct WrappedPoll<F, P, R>(Arc<F>, PhantomData<fn(P) -> R>);
+
+impl<F, P, R> WrappedPoll<F, P, R> {
+    pub(crate) fn new(function: Arc<F>) -> Self {
+        Self(function, PhantomData)
+    }
+}
+
+struct WaitingWrapped<F, P, R> {
+    function: Arc<F>,
+    params: P,
+    result: PhantomData<fn() -> R>,
+}
+
+impl<T, F, P, R> HostFunction<T> for WrappedPoll<F, P, R>
+where
+    T: Send + 'static,
+    F: Fn(StoreContextMut<'_, T>, &mut Context<'_>, &mut P) -> Poll<Result<R, Fault>> + Send + Sync + 'static,
+    P: ComponentNamedList + Lift,
+    R: LowerResult,
+{
+    fn call(&self, call: &mut HostCall<'_, '_, T>) -> Result<Option<Box<dyn HostPending<T>>>, Fault> {
+        let mut params = call.lift(|cx, ty, from| P::lift(cx, ty, from))?;
+        let waker = call.cx.waker();
+        match (self.0)(StoreContextMut(call.cx.reborrow()), &mut Context::from_waker(&waker), &mut params) {
+            Poll::Ready(result) => {
+                let result = result?;
+                call.lower(|cx, ty, to| result.lower_result(cx, ty, to))?;
+                Ok(None)
+            }
+            Poll::Pending => Ok(Some(Box::new(WaitingWrapped {
+                function: self.0.clone(),
+                params,
+                result: PhantomData::<fn() -> R>,
+            }))),
+        }
+    }
+
+    fn check(&self, check: &Check<'_>, ty: FuncTypeId) -> Result<(), String> {
+        check_signature::<P, R>(check, ty)
+    }
+}
+
+impl<T, F, P, R> HostPending<T> for WaitingWrapped<F, P, R>
+where
+    T: Send + 'static,
+    F: Fn(StoreContextMut<'_, T>, &mut Context<'_>, &mut P) -> Poll<Result<R, Fault>> + Send + Sync + 'static,
+    P: Send,
+    R: LowerResult,
+{
+    fn poll(&mut self, call: &mut HostCall<'_, '_, T>, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        let polled = (self.function)(StoreContextMut(call.cx.reborrow()), cx, &mut self.params);
+        polled.map(|result| {
+            let result = result?;
+            call.lower(|cx, ty, to| result.lower_result(cx, ty, to))
+        })
+    }
+}
+
+/// A dynamic function that answers at once.
+pub(crate) struct Dynamic<F>(pub(crate) F);
+
+/// Lifts a tuple of parameters as values.
+pub(crate) fn lift_values<T: Send + 'static>(
+    cx: &mut LiftContext<'_, '_, T>,
+    tuple: ValType,
+    from: Place,
+) -> Result<Vec<Val>, Fault> {
+    let (TypeDef::Tuple(types), _) = cx.def(tuple)? else { return Err(Rule::ValueType.into()) };
+    let mut fields = cx.fields(tuple, from)?;
+    types
+        .iter()
+        .map(|_| {
+            let (ty, from) = fields.next(cx.types)?;
+            Val::lift(cx, ty, from)
+        })
+        .collect()
+}
+
+/// Lowers values as a tuple of parameters.
+pub(crate) fn lower_values<T: Send + 'static>(
+    values: &[Val],
+    cx: &mut LowerContext<'_, '_, T>,
+    tuple: ValType,
+    to: Place,
+) -> Result<(), Fault> {
+    let mut fields = cx.fields(tuple, to)?;
+    values.iter().try_for_each(|value| {
+        let (ty, to) = fields.next(cx.types)?;
+        value.lower(cx, ty, to)
+    })
+}
+
+fn lower_first<T: Send + 'static>(
+    values: &[Val],
+    cx: &mut LowerContext<'_, '_, T>,
+    ty: Option<ValType>,
+    to: Place,
+) -> Result<(), Fault> {
+    match (ty, values) {
+        (None, []) => Ok(()),
+        (Some(ty), [value]) => value.lower(cx, ty, to),
+        _ => Err(Rule::ValueType.into()),
+    }
+}
+
+impl<T, F> HostFunction<T> for Dynamic<F>
+where
+    T: Send + 'static,
+    F: Fn(StoreContextMut<'_, T>, &[Val], &mut [Val]) -> Result<(), Fault> + Send + Sync + 'static,
+{
+    fn call(&self, call: &mut HostCall<'_, '_, T>) -> Result<Option<Box<dyn HostPending<T>>>, Fault> {
+        let params = call.lift(lift_values)?;
+        let count = usize::from(call.types.func(call.lowered.ty).result.is_some());
+        let mut results = vec![Val::Bool(false); count];
+        (self.0)(StoreContextMut(call.cx.reborrow()), &params, &mut results)?;
+        call.lower(|cx, ty, to| lower_first(&results, cx, ty, to))?;
+        Ok(None)
+    }
+
+    fn check(&self, _: &Check<'_>, _: FuncTypeId) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// A dynamic function that may wait.
+pub(crate) struct DynamicPoll<F>(pub(crate) Arc<F>);
+
+struct WaitingDynamic<F> {
+    function: Arc<F>,
+    params: Vec<Val>,
+}
+
+impl<T, F> HostFunction<T> for DynamicPoll<F>
+where
+    T: Send + 'static,
+    F: Fn(StoreContextMut<'_, T>, &mut Context<'_>, &[Val]) -> Poll<Result<Vec<Val>, Fault>>
+        + Send
+        + Sync
+        + 'static,
+{
+    fn call(&self, call: &mut HostCall<'_, '_, T>) -> Result<Option<Box<dyn HostPending<T>>>, Fault> {
+        let params = call.lift(lift_values)?;
+        Ok(Some(Box::new(WaitingDynamic { function: self.0.clone(), params })))
+    }
+
+    fn check(&self, _: &Check<'_>, _: FuncTypeId) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+impl<T, F> HostPending<T> for WaitingDynamic<F>
+where
+    T: Send + 'static,
+    F: Fn(StoreContextMut<'_, T>, &mut Context<'_>, &[Val]) -> Poll<Result<Vec<Val>, Fault>>
+        + Send
+        + Sync
+        + 'static,
+{
+    fn poll(&mut self, call: &mut HostCall<'_, '_, T>, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
+        let polled = (self.function)(StoreContextMut(call.cx.reborrow()), cx, &self.params);
+        polled.map(|results| {
+            let results = results?;
+            call.lower(|cx, ty, to| lower_first(&results, cx, ty, to))
+        })
+    }
+}

@@ -1,0 +1,214 @@
+//! What a component runtime needs of the interpreter: core items as handles, functions made of closures,
+//! calls that run to their end.
+
+use crate::{
+    Error, Trap,
+    engine::{
+        Activation, Caller, Fault, Module, Step, Store,
+        fault::Suspended,
+        meter::{BYTES_PER_FUEL, HOST_CALL_FUEL},
+        store::Data,
+    },
+};
+use alloc::{format, vec::Vec};
+use core::{mem, task::Waker};
+use wasmi::{AsContextMut, Func, Instance, Memory, Table, Val, ValType};
+
+/// What a function made of a closure answers: values, or that its guest waits.
+pub(crate) enum Answer {
+    /// The result, of a function that has one.
+    Return(Option<u64>),
+    /// The guest is suspended in the call, until an activation is stepped with the answer.
+    Suspend,
+}
+
+impl<T: Send + 'static> Caller<'_, T> {
+    /// The same guest, for a shorter time.
+    pub(crate) fn reborrow(&mut self) -> Caller<'_, T> {
+        Caller { context: self.context.as_context_mut() }
+    }
+
+    /// The bytes of `memory`.
+    pub(crate) fn memory_bytes(&self, memory: Memory) -> &[u8] {
+        memory.data(&self.context)
+    }
+
+    /// The bytes of `memory`, to write.
+    pub(crate) fn memory_bytes_mut(&mut self, memory: Memory) -> &mut [u8] {
+        memory.data_mut(&mut self.context)
+    }
+
+    /// Whether two handles are of one memory. The interpreter does not say; where the bytes lie does, and of
+    /// memories without bytes their names.
+    pub(crate) fn same_memory(&self, a: Memory, b: Memory) -> bool {
+        let (left, right) = (self.memory_bytes(a), self.memory_bytes(b));
+        if left.is_empty() || right.is_empty() {
+            return left.len() == right.len() && format!("{a:?}") == format!("{b:?}");
+        }
+        core::ptr::eq(left, right)
+    }
+
+    /// Calls a function and stays with it until it returns. It may not wait; slices of fuel pass unnoticed.
+    ///
+    /// # Errors
+    ///
+    /// When it traps, runs out of fuel, or waits.
+    pub(crate) fn call_to_end(&mut self, function: Func, params: &[Val]) -> Result<Option<u64>, Fault> {
+        let mut activation = Activation::new(self, function, params.to_vec());
+        loop {
+            match activation.step(self, None)? {
+                Step::Finished => return Ok(activation.into_results().first().map(bits)),
+                Step::Preempted => {}
+                Step::Blocked => return Err(Trap::Component(crate::Rule::CannotBlock).into()),
+            }
+        }
+    }
+
+    /// Charges for moving `count` bytes between guests.
+    ///
+    /// # Errors
+    ///
+    /// As [`charge`](Self::charge).
+    pub(crate) fn charge_moved(&mut self, count: usize) -> Result<(), Fault> {
+        self.charge(count as u64 / BYTES_PER_FUEL)
+    }
+
+    /// Runs `body` with the waker of the task that drives this guest.
+    pub(crate) fn waker(&self) -> Waker {
+        self.context.data().waker.clone()
+    }
+
+    /// The function at `index` of `table`: none where the index is past its end, an inner none where there is no
+    /// function.
+    pub(crate) fn table_function(&self, table: Table, index: u32) -> Option<Option<Func>> {
+        match table.get(&self.context, u64::from(index))? {
+            wasmi::Ref::Func(wasmi::Nullable::Val(function)) => Some(Some(function)),
+            _ => Some(None),
+        }
+    }
+
+    /// The parameter and result types of a function.
+    pub(crate) fn function_type(&self, function: Func) -> (Vec<ValType>, Vec<ValType>) {
+        let ty = function.ty(&self.context);
+        (ty.params().to_vec(), ty.results().to_vec())
+    }
+
+    /// Makes a core function of a closure.
+    pub(crate) fn define(
+        &mut self,
+        params: &[ValType],
+        results: &[ValType],
+        function: impl Fn(&mut Caller<'_, T>, &[u64]) -> Result<Answer, Fault> + Send + Sync + 'static,
+    ) -> Func {
+        let ty = wasmi::FuncType::new(params.iter().copied(), results.iter().copied());
+        let result = results.first().copied();
+        Func::new(
+            &mut self.context,
+            ty,
+            move |mut caller: wasmi::Caller<'_, Data<T>>, params: &[Val], results| {
+                let mut flat = [0; FLAT_MAX];
+                for (to, from) in flat.iter_mut().zip(params) {
+                    *to = bits(from);
+                }
+                let mut caller = Caller { context: caller.as_context_mut() };
+                caller.charge(HOST_CALL_FUEL).map_err(Fault::into_wasmi)?;
+                match function(&mut caller, &flat[..params.len().min(FLAT_MAX)]).map_err(Fault::into_wasmi)? {
+                    Answer::Suspend => Err(wasmi::Error::host(Suspended)),
+                    Answer::Return(value) => {
+                        if let (Some(ty), Some(place)) = (result, results.first_mut()) {
+                            *place = value_of(ty, value.unwrap_or(0));
+                        }
+                        Ok(())
+                    }
+                }
+            },
+        )
+    }
+}
+
+/// Core functions that canonical definitions make take no more parameters than this: 16 flat ones and a pointer
+/// for results.
+const FLAT_MAX: usize = 17;
+
+impl<T: Send + 'static> Store<T> {
+    /// Makes an instance of `module` from `imports` in the order it declares them, and runs its start function.
+    ///
+    /// # Errors
+    ///
+    /// When the instance does not fit the budget, an import is of another type, a segment does not fit, or the start
+    /// function traps.
+    pub(crate) fn instantiate_and_start(
+        &mut self,
+        module: &Module,
+        imports: &[wasmi::Extern],
+    ) -> Result<Instance, Error> {
+        let instance = self.instantiate_with(module, imports)?;
+        if let Some(start) = module.start().and_then(|name| instance.get_func(&self.inner, name)) {
+            self.caller().call_to_end(start, &[]).map_err(Fault::into_error)?;
+        }
+        Ok(instance)
+    }
+
+    /// What `instance` exports as `name`.
+    pub(crate) fn core_export(&self, instance: Instance, name: &str) -> Option<wasmi::Extern> {
+        instance.get_export(&self.inner, name)
+    }
+
+    /// Changes the waker that host functions see; the one before.
+    pub(crate) fn swap_waker(&mut self, waker: Waker) -> Waker {
+        mem::replace(&mut self.inner.data_mut().waker, waker)
+    }
+
+    /// The bounds this guest runs under.
+    pub(crate) fn limits(&self) -> &crate::Limits {
+        &self.inner.data().limits
+    }
+}
+
+impl Module {
+    /// Each import: module and name.
+    pub(crate) fn import_names(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.inner.imports().map(|import| (import.module(), import.name()))
+    }
+
+    /// Each import: module, name and type.
+    pub(crate) fn import_types(&self) -> impl Iterator<Item = (&str, &str, wasmi::ExternType)> {
+        self.inner.imports().map(|import| (import.module(), import.name(), import.ty().clone()))
+    }
+
+    /// An export's type, if there is one of this name.
+    pub(crate) fn export_type(&self, name: &str) -> Option<wasmi::ExternType> {
+        self.inner.get_export(name)
+    }
+}
+
+impl Fault {
+    /// The fault as an embedder is told of it.
+    pub(crate) fn into_error(self) -> Error {
+        match self {
+            Self::Trap(trap) => trap.into(),
+            Self::Exit(_) => Error::misuse("a guest asked to exit where nothing can"),
+        }
+    }
+}
+
+/// A core value as a pattern of bits: an `i32` zero-extended, a float by its bits.
+pub(crate) fn bits(value: &Val) -> u64 {
+    match value {
+        Val::I32(value) => u64::from(value.cast_unsigned()),
+        Val::I64(value) => value.cast_unsigned(),
+        Val::F32(value) => u64::from(value.to_bits()),
+        Val::F64(value) => value.to_bits(),
+        _ => 0,
+    }
+}
+
+/// The core value of a type that has these bits.
+pub(crate) fn value_of(ty: ValType, bits: u64) -> Val {
+    match ty {
+        ValType::I64 => Val::I64(bits.cast_signed()),
+        ValType::F32 => Val::F32(wasmi::F32::from_bits(bits as u32)),
+        ValType::F64 => Val::F64(wasmi::F64::from_bits(bits)),
+        _ => Val::I32((bits as u32).cast_signed()),
+    }
+}

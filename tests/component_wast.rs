@@ -1,0 +1,87 @@
+//! Scripts about components: a corpus of our own, and suites in folders that environment variables name.
+
+#![cfg(feature = "wast")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+use wasmote::{component::Features, wast};
+
+fn scripts(folder: &Path, into: &mut Vec<PathBuf>) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        if path.is_dir() {
+            scripts(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "wast") {
+            into.push(path);
+        }
+    }
+}
+
+/// Runs every script below a folder: how many assertions passed, failed, were skipped.
+fn run(folder: &Path) -> (usize, usize, usize) {
+    let mut files = Vec::new();
+    scripts(folder, &mut files);
+    files.sort();
+    let mut total = (0, 0, 0);
+    let filter = std::env::var("WASMOTE_WAST_FILTER").unwrap_or_default();
+    for file in files {
+        let name = file.strip_prefix(folder).unwrap_or(&file).display().to_string();
+        if !name.contains(&filter) {
+            continue;
+        }
+        let text = fs::read_to_string(&file).expect("a script that can be read");
+        match wast::run(&text, Features::all()) {
+            Ok(report) => {
+                println!(
+                    "{name}: {} passed, {} failed, {} skipped",
+                    report.passed,
+                    report.failed.len(),
+                    report.skipped.len()
+                );
+                for (line, why) in &report.failed {
+                    println!("  {name}:{line}: {why}");
+                }
+                for (line, why) in &report.skipped {
+                    println!("  {name}:{line}: skipped: {why}");
+                }
+                total.0 += report.passed;
+                total.1 += report.failed.len();
+                total.2 += report.skipped.len();
+            }
+            Err(error) => {
+                println!("{name}: not a script: {}", error.lines().next().unwrap_or_default());
+                total.2 += 1;
+            }
+        }
+    }
+    println!("total: {} passed, {} failed, {} skipped", total.0, total.1, total.2);
+    total
+}
+
+#[test]
+fn own_scripts_pass() {
+    let (passed, failed, skipped) = run(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/wast")));
+    assert!(passed > 0 && failed == 0 && skipped == 0);
+}
+
+/// Failures that are known, and why, stand in the manual; more of them fail this test.
+fn run_suite(variable: &str, failures_known: usize) {
+    let Ok(folder) = std::env::var(variable) else {
+        println!("{variable} names no folder: nothing is run");
+        return;
+    };
+    let (_, failed, _) = run(Path::new(&folder));
+    assert!(failed <= failures_known, "{failed} failures, {failures_known} known");
+}
+
+#[test]
+fn component_suite() {
+    run_suite("WASMOTE_COMPONENT_SUITE", 0);
+}
+
+#[test]
+fn wasmtime_suite() {
+    run_suite("WASMOTE_WASMTIME_MISC", 0);
+}
