@@ -174,7 +174,7 @@ fn a_function_is_called_with_values_of_its_types() {
         (&["add", "1"][..], &["`add` takes 2 parameters (i32, i32)", "1 was given"][..]),
         (&["add", "1", "x"], &["parameter 2 of `add`", "`x` is no i32"]),
         (&["add", "4294967296", "0"], &["parameter 1 of `add`"]),
-        (&["ad"], &["exports no function `ad`", "`add`, `swap`"]),
+        (&["ad"], &["exports no function `ad`", "`add`, `deep`"]),
         (&["memory"], &["exports no function `memory`"]),
     ] {
         let ran = call(args);

@@ -75,7 +75,7 @@ pub struct Arguments {
     pub ignored: Vec<String>,
 
     /// The program: a .wasm or .wat file, `-` for standard input; and its arguments
-    #[arg(value_names = ["MODULE", "ARGS"], required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(value_names = ["MODULE", "ARGS"], required = true, trailing_var_arg = true)]
     pub module_and_args: Vec<String>,
 }
 
