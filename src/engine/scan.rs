@@ -196,6 +196,7 @@ impl Outline {
             match cursor.u8()? {
                 0x60 => {}
                 0x4e | 0x4f | 0x50 | 0x5e | 0x5f => return Err(unsupported("garbage collection")),
+                0x5d => return Err(unsupported("stack switching")),
                 _ => return Err(cursor.malformed("a type of unknown form")),
             }
             for _ in 0..2 {
