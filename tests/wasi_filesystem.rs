@@ -1,11 +1,16 @@
 //! What operations on paths answer: slashes at the end, flags of opening, grants.
 
-use std::sync::Arc;
+use std::{
+    any::Any,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
 use wasmote::{
     backend::mem,
     cap::{
         Code,
-        filesystem::{self, Kind, Name, NewTime, Times},
+        clocks::Datetime,
+        filesystem::{self, Kind, Name, NewTime, Open, Times},
     },
     wasi::{
         filesystem::{Access, Descriptor, Directory, OpenHow},
@@ -19,18 +24,76 @@ fn name(name: &str) -> Name<'_> {
 
 /// A world with a secret, and a grant of one directory in it that has one of everything.
 struct World {
-    root: mem::Directory,
+    root: Arc<dyn filesystem::Directory>,
+    inside: Arc<dyn filesystem::Directory>,
     grant: Directory,
     walks: Walks,
+    /// Keeps a directory of the platform until the world is dropped.
+    _disk: Option<Box<dyn Any>>,
+}
+
+/// Makes an empty root.
+type Backend = fn() -> (Arc<dyn filesystem::Directory>, Option<Box<dyn Any>>);
+
+fn in_memory() -> (Arc<dyn filesystem::Directory>, Option<Box<dyn Any>>) {
+    (Arc::new(mem::Directory::new()), None)
+}
+
+#[cfg(feature = "std")]
+fn on_disk() -> (Arc<dyn filesystem::Directory>, Option<Box<dyn Any>>) {
+    let disk = tempfile::tempdir().unwrap();
+    let root = wasmote::backend::std::Directory::open_ambient(disk.path()).unwrap();
+    (Arc::new(root), Some(Box::new(disk)))
+}
+
+#[cfg(feature = "std")]
+const BACKENDS: &[Backend] = &[in_memory, on_disk];
+#[cfg(not(feature = "std"))]
+const BACKENDS: &[Backend] = &[in_memory];
+
+const CREATE: Open = Open { read: false, write: true, create: true, create_new: true, truncate: false };
+
+fn write(directory: &dyn filesystem::Directory, file: &str, text: &str) {
+    let file = directory.open_file(name(file), CREATE).unwrap();
+    let mut cx = Context::from_waker(Waker::noop());
+    assert_eq!(file.poll_write_at(&mut cx, text.as_bytes(), 0), Poll::Ready(Ok(text.len())));
+}
+
+fn directory(parent: &dyn filesystem::Directory, directory: &str) -> Arc<dyn filesystem::Directory> {
+    parent.create_directory(name(directory)).unwrap();
+    parent.open_directory(name(directory)).unwrap()
+}
+
+/// Names, sizes and times of all entries.
+type Entries = Vec<(String, u64, Option<Datetime>)>;
+
+fn entries(directory: &dyn filesystem::Directory) -> Entries {
+    let mut names = Vec::new();
+    directory
+        .read(&mut |entry| {
+            names.push(entry.name.as_str().to_string());
+            true
+        })
+        .unwrap();
+    names.sort();
+    let with = |entry: String| {
+        let metadata = directory.metadata_at(name(&entry)).unwrap();
+        (entry, metadata.size, metadata.modified)
+    };
+    names.into_iter().map(with).collect()
 }
 
 impl World {
     fn new(access: Access) -> Self {
-        let root = mem::Directory::new();
-        root.insert("outside/secret", "secret").unwrap();
-        root.insert("inside/file", "file").unwrap();
-        root.insert_directory("inside/dir").unwrap();
-        let inside: Arc<dyn filesystem::Directory> = Arc::new(root.insert_directory("inside").unwrap());
+        Self::over(in_memory, access)
+    }
+
+    fn over(backend: Backend, access: Access) -> Self {
+        let (root, _disk) = backend();
+        write(&*directory(&*root, "outside"), "secret", "secret");
+        let inside = directory(&*root, "inside");
+        write(&*inside, "file", "file");
+        directory(&*inside, "dir");
         for (link, target) in [
             ("to-file", "file"),
             ("to-dir", "dir"),
@@ -40,34 +103,21 @@ impl World {
         ] {
             inside.create_symlink(name(link), target).unwrap();
         }
-        Self { root, grant: Directory::new(inside, access), walks: Walks::new(4_096) }
+        let grant = Directory::new(inside.clone(), access);
+        Self { root, inside, grant, walks: Walks::new(4_096), _disk }
     }
 
-    /// Everything outside the grant, and the names inside: what must not change, and what may.
-    fn outside(&self) -> (Vec<String>, Vec<u8>) {
-        let mut names = Vec::new();
-        let outside = self.root.insert_directory("outside").unwrap();
-        filesystem::Directory::read(&outside, &mut |entry| {
-            names.push(entry.name.as_str().to_string());
-            true
-        })
-        .unwrap();
-        (names, self.root.contents("outside/secret").unwrap())
+    /// Everything outside the grant, which must not change whatever happens.
+    fn outside(&self) -> (Entries, Entries) {
+        let outside = self.root.open_directory(name("outside")).unwrap();
+        let mut root = entries(&*self.root);
+        // What happens inside shows in its directory's own size and time.
+        root.retain(|entry| entry.0 != "inside");
+        (root, entries(&*outside))
     }
 
-    fn inside(&self) -> Vec<(String, u64, Option<wasmote::cap::clocks::Datetime>)> {
-        let inside = self.root.insert_directory("inside").unwrap();
-        let mut found = Vec::new();
-        filesystem::Directory::read(&inside, &mut |entry| {
-            found.push(entry.name.as_str().to_string());
-            true
-        })
-        .unwrap();
-        let with = |entry: String| {
-            let metadata = filesystem::Directory::metadata_at(&inside, name(&entry)).unwrap();
-            (entry, metadata.size, metadata.modified)
-        };
-        found.into_iter().map(with).collect()
+    fn inside(&self) -> Entries {
+        entries(&*self.inside)
     }
 }
 
@@ -190,14 +240,17 @@ fn code(text: &str) -> Result<(), Code> {
 /// GHSA-vqjp-4c8c-hfgg, GHSA-m9f7-9w4p-gv38: each operation, on each kind of target, with each kind of end.
 #[test]
 fn trailing_slashes_lead_nowhere_else() {
-    for (operation, plain, slashed) in MATRIX {
-        for (index, target) in TARGETS.iter().enumerate() {
-            for (suffix, expected) in [("", plain[index]), ("/", slashed[index]), ("//", slashed[index])] {
-                let mut world = World::new(Access::ReadWrite);
-                let before = world.outside();
-                let path = format!("{target}{suffix}");
-                assert_eq!(operate(&mut world, operation, &path), code(expected), "{operation} {path}");
-                assert_eq!(world.outside(), before, "{operation} {path} reached outside");
+    for backend in BACKENDS {
+        for (operation, plain, slashed) in MATRIX {
+            for (index, target) in TARGETS.iter().enumerate() {
+                for (suffix, expected) in [("", plain[index]), ("/", slashed[index]), ("//", slashed[index])]
+                {
+                    let mut world = World::over(*backend, Access::ReadWrite);
+                    let before = world.outside();
+                    let path = format!("{target}{suffix}");
+                    assert_eq!(operate(&mut world, operation, &path), code(expected), "{operation} {path}");
+                    assert_eq!(world.outside(), before, "{operation} {path} reached outside");
+                }
             }
         }
     }
@@ -206,30 +259,32 @@ fn trailing_slashes_lead_nowhere_else() {
 /// `x/.` and `x/..` name a directory by way of `x`, not a place where something could be.
 #[test]
 fn dots_at_the_end_are_directories_and_no_places() {
-    let reached = |target: &str| match target {
-        "dir" | "to-dir" => "-",
-        "file" | "to-file" => "notdir",
-        "to-outside" => "perm",
-        "loop" => "loop",
-        _ => "noent",
-    };
-    for (operation, ..) in MATRIX {
-        let here = match *operation {
-            "mkdir" | "symlink" | "link-to" | "create-new" => "exist",
-            "create" | "cut" | "unlink" => "isdir",
-            "rmdir" | "readlink" => "inval",
-            "link-from" => "perm",
-            "rename-from" | "rename-to" | "rename-dir-to" => "busy",
-            _ => "-",
+    for backend in BACKENDS {
+        let reached = |target: &str| match target {
+            "dir" | "to-dir" => "-",
+            "file" | "to-file" => "notdir",
+            "to-outside" => "perm",
+            "loop" => "loop",
+            _ => "noent",
         };
-        for target in TARGETS {
-            for suffix in ["/.", "/./", "/..", "/../", "//.//"] {
-                let mut world = World::new(Access::ReadWrite);
-                let before = world.outside();
-                let path = format!("{target}{suffix}");
-                let expected = if reached(target) == "-" { here } else { reached(target) };
-                assert_eq!(operate(&mut world, operation, &path), code(expected), "{operation} {path}");
-                assert_eq!(world.outside(), before, "{operation} {path} reached outside");
+        for (operation, ..) in MATRIX {
+            let here = match *operation {
+                "mkdir" | "symlink" | "link-to" | "create-new" => "exist",
+                "create" | "cut" | "unlink" => "isdir",
+                "rmdir" | "readlink" => "inval",
+                "link-from" => "perm",
+                "rename-from" | "rename-to" | "rename-dir-to" => "busy",
+                _ => "-",
+            };
+            for target in TARGETS {
+                for suffix in ["/.", "/./", "/..", "/../", "//.//"] {
+                    let mut world = World::over(*backend, Access::ReadWrite);
+                    let before = world.outside();
+                    let path = format!("{target}{suffix}");
+                    let expected = if reached(target) == "-" { here } else { reached(target) };
+                    assert_eq!(operate(&mut world, operation, &path), code(expected), "{operation} {path}");
+                    assert_eq!(world.outside(), before, "{operation} {path} reached outside");
+                }
             }
         }
     }
@@ -237,40 +292,48 @@ fn dots_at_the_end_are_directories_and_no_places() {
 
 #[test]
 fn whatever_leaves_the_grant_is_not_permitted() {
-    for (operation, ..) in MATRIX {
-        for path in [
-            "..",
-            "../",
-            "../outside/secret",
-            "dir/../..",
-            "/",
-            "/outside/secret",
-            "to-outside/secret",
-            "to-dir/../../x",
-        ] {
-            let mut world = World::new(Access::ReadWrite);
-            let before = world.outside();
-            assert_eq!(operate(&mut world, operation, path), Err(Code::NotPermitted), "{operation} {path}");
-            assert_eq!(world.outside(), before, "{operation} {path} reached outside");
+    for backend in BACKENDS {
+        for (operation, ..) in MATRIX {
+            for path in [
+                "..",
+                "../",
+                "../outside/secret",
+                "dir/../..",
+                "/",
+                "/outside/secret",
+                "to-outside/secret",
+                "to-dir/../../x",
+            ] {
+                let mut world = World::over(*backend, Access::ReadWrite);
+                let before = world.outside();
+                assert_eq!(
+                    operate(&mut world, operation, path),
+                    Err(Code::NotPermitted),
+                    "{operation} {path}"
+                );
+                assert_eq!(world.outside(), before, "{operation} {path} reached outside");
+            }
         }
     }
 }
 
 #[test]
 fn a_read_only_grant_refuses_every_change_before_it_looks() {
-    for (operation, ..) in MATRIX {
-        if ["stat", "stat-follow", "open", "open-follow", "readlink"].contains(operation) {
-            continue;
-        }
-        for target in TARGETS {
-            let mut world = World::new(Access::ReadOnly);
-            let before = world.inside();
-            assert_eq!(
-                operate(&mut world, operation, target),
-                Err(Code::NotPermitted),
-                "{operation} {target}"
-            );
-            assert_eq!(world.inside(), before, "{operation} {target} changed something");
+    for backend in BACKENDS {
+        for (operation, ..) in MATRIX {
+            if ["stat", "stat-follow", "open", "open-follow", "readlink"].contains(operation) {
+                continue;
+            }
+            for target in TARGETS {
+                let mut world = World::over(*backend, Access::ReadOnly);
+                let before = world.inside();
+                assert_eq!(
+                    operate(&mut world, operation, target),
+                    Err(Code::NotPermitted),
+                    "{operation} {target}"
+                );
+                assert_eq!(world.inside(), before, "{operation} {target} changed something");
+            }
         }
     }
 }
@@ -284,7 +347,7 @@ fn links_and_renames_need_both_grants() {
         (Access::ReadOnly, Access::ReadOnly),
     ] {
         let world = World::new(Access::ReadWrite);
-        let inside: Arc<dyn filesystem::Directory> = Arc::new(world.root.insert_directory("inside").unwrap());
+        let inside = world.inside.clone();
         let dir = inside.open_directory(name("dir")).unwrap();
         let (from, to) = (Directory::new(inside, from_access), Directory::new(dir, to_access));
         let mut walks = Walks::new(64);
@@ -338,36 +401,38 @@ fn expected(access: Access, how: OpenHow, target: &str) -> Result<bool, Code> {
 /// GHSA-2r75-cxrj-cmph, with every combination of flags rather than the one that was wrong.
 #[test]
 fn every_combination_of_open_flags() {
-    for bits in 0..128u32 {
-        let bit = |index: u32| bits & (1 << index) != 0;
-        let how = OpenHow {
-            follow: bit(0),
-            create: bit(1),
-            exclusive: bit(2),
-            truncate: bit(3),
-            directory: bit(4),
-            read: bit(5),
-            write: bit(6),
-            ..READ
-        };
-        for access in [Access::ReadOnly, Access::ReadWrite] {
-            for target in ["file", "dir", "to-file", "absent"] {
-                let mut world = World::new(access);
-                let before = world.inside();
-                let opened = world.grant.open(&mut world.walks, target, how);
-                let kind = opened.as_ref().map(|opened| matches!(opened, Descriptor::Directory(_)));
-                assert_eq!(
-                    kind.map_err(|code| *code),
-                    expected(access, how, target),
-                    "{access:?} {target} {how:?}"
-                );
-                if opened.is_err() || access == Access::ReadOnly {
-                    assert_eq!(world.inside(), before, "{access:?} {target} {how:?} changed something");
-                }
-                if let Ok(Descriptor::File(file)) = &opened {
-                    assert_eq!((file.is_readable(), file.is_writable()), (how.read, how.write));
-                    let size = file.metadata().unwrap().size;
-                    assert_eq!(size, if how.truncate || target == "absent" { 0 } else { 4 });
+    for backend in BACKENDS {
+        for bits in 0..128u32 {
+            let bit = |index: u32| bits & (1 << index) != 0;
+            let how = OpenHow {
+                follow: bit(0),
+                create: bit(1),
+                exclusive: bit(2),
+                truncate: bit(3),
+                directory: bit(4),
+                read: bit(5),
+                write: bit(6),
+                ..READ
+            };
+            for access in [Access::ReadOnly, Access::ReadWrite] {
+                for target in ["file", "dir", "to-file", "absent"] {
+                    let mut world = World::over(*backend, access);
+                    let before = world.inside();
+                    let opened = world.grant.open(&mut world.walks, target, how);
+                    let kind = opened.as_ref().map(|opened| matches!(opened, Descriptor::Directory(_)));
+                    assert_eq!(
+                        kind.map_err(|code| *code),
+                        expected(access, how, target),
+                        "{access:?} {target} {how:?}"
+                    );
+                    if opened.is_err() || access == Access::ReadOnly {
+                        assert_eq!(world.inside(), before, "{access:?} {target} {how:?} changed something");
+                    }
+                    if let Ok(Descriptor::File(file)) = &opened {
+                        assert_eq!((file.is_readable(), file.is_writable()), (how.read, how.write));
+                        let size = file.metadata().unwrap().size;
+                        assert_eq!(size, if how.truncate || target == "absent" { 0 } else { 4 });
+                    }
                 }
             }
         }
@@ -423,4 +488,51 @@ fn a_directory_larger_than_its_bound_is_listed_in_windows() {
         }
         assert!(listing.len() <= 1 + bytes_max / 24, "{} entries in {bytes_max} bytes", listing.len());
     }
+}
+
+/// P-05: somebody beside the guest swaps a directory for a link that leads out, all the time. What is opened
+/// through the name is the directory, or nothing.
+#[cfg(feature = "std")]
+#[test]
+fn swapping_a_directory_for_a_link_under_a_walk_leads_nowhere() {
+    use std::{
+        fs,
+        sync::atomic::{AtomicBool, Ordering},
+        thread,
+    };
+    let disk = tempfile::tempdir().unwrap();
+    let at = |path: &str| disk.path().join(path);
+    for (directory, text) in [("outside", "secret"), ("inside/real", "public")] {
+        fs::create_dir_all(at(directory)).unwrap();
+        fs::write(at(directory).join("file"), text).unwrap();
+    }
+    std::os::unix::fs::symlink("../outside", at("inside/evil")).unwrap();
+    let inside = wasmote::backend::std::Directory::open_ambient(at("inside")).unwrap();
+    let grant = Directory::new(Arc::new(inside), Access::ReadWrite);
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !over.load(Ordering::Relaxed) {
+                for name in ["real", "evil"] {
+                    fs::rename(at("inside").join(name), at("inside/d")).unwrap();
+                    fs::rename(at("inside/d"), at("inside").join(name)).unwrap();
+                }
+            }
+        });
+        let mut walks = Walks::new(4_096);
+        let (mut found, mut refused) = (0, 0);
+        for _ in 0..50_000 {
+            let opened = grant.open(&mut walks, "d/file", OpenHow { follow: true, ..READ });
+            let Ok(Descriptor::File(file)) = opened else {
+                refused += u32::from(matches!(opened, Err(Code::NotPermitted)));
+                continue;
+            };
+            let (mut bytes, mut cx) = ([0; 6], Context::from_waker(Waker::noop()));
+            while file.poll_read_at(&mut cx, &mut bytes, 0).is_pending() {}
+            assert_eq!(&bytes, b"public");
+            found += 1;
+        }
+        over.store(true, Ordering::Relaxed);
+        assert!(found > 0 && refused > 0, "the race was not run: {found} found, {refused} refused");
+    });
 }

@@ -49,3 +49,43 @@ proptest! {
         }
     }
 }
+
+/// Fuel that one call costs.
+fn cost(calls: &mut Calls, name: &str, params: &[u64]) -> u64 {
+    let before = calls.0.fuel_spent();
+    calls.expect(SUCCESS, name, params);
+    calls.0.fuel_spent() - before
+}
+
+/// GHSA-j366-h8gg-77pm: whatever a guest can make longer costs more, by either module name.
+#[test]
+fn work_is_paid_for_by_the_element_and_the_byte() {
+    for module in ["wasi_snapshot_preview1", "wasi_unstable"] {
+        let tree = tree();
+        for index in 0..100 {
+            tree.insert(&format!("many/{index}"), "").unwrap();
+        }
+        let host = Host::new().directory("/", tree, Access::ReadWrite);
+        let mut calls = Calls::importing(host, module);
+        let one = cost(&mut calls, "poll_oneoff", &[0x5000, 0x9000, 1, OUT]);
+        let many = cost(&mut calls, "poll_oneoff", &[0x5000, 0x9000, 100, OUT]);
+        assert!(many >= one + 99 * 5, "{module}: poll_oneoff {one} {many}");
+        let one = cost(&mut calls, "fd_write", &[1, 0xa000, 1, OUT]);
+        let many = cost(&mut calls, "fd_write", &[1, 0xa000, 1_000, OUT]);
+        assert!(many >= one + 999 * 5, "{module}: fd_write {one} {many}");
+        let [short, short_length] = calls.path("dir");
+        let [long, long_length] = calls.other_path("dir/../".repeat(100) + "dir");
+        let one = cost(&mut calls, "path_filestat_get", &[ROOT, 0, short, short_length, 0x600]);
+        let many = cost(&mut calls, "path_filestat_get", &[ROOT, 0, long, long_length, 0x600]);
+        assert!(many >= one + 200 * 5, "{module}: path_filestat_get {one} {many}");
+        let dir = calls.open(ROOT, "dir", (0, 2, FD_READ, 0)).unwrap();
+        let full = calls.open(ROOT, "many", (0, 2, FD_READ, 0)).unwrap();
+        let one = cost(&mut calls, "fd_readdir", &[dir, 0xb000, 0x1000, 0, OUT]);
+        let many = cost(&mut calls, "fd_readdir", &[full, 0xb000, 0x1000, 0, OUT]);
+        assert!(many >= one + 99 * 5, "{module}: fd_readdir {one} {many}");
+        // Last: it overwrites what the others are called with.
+        let one = cost(&mut calls, "random_get", &[0, 16]);
+        let many = cost(&mut calls, "random_get", &[0, 0x10000]);
+        assert!(many >= one + 0x10000 / 16 - 1, "{module}: random_get {one} {many}");
+    }
+}
