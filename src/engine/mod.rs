@@ -26,6 +26,8 @@ pub mod host_function;
 mod interpose;
 #[cfg(feature = "component")]
 mod linkage;
+#[cfg(feature = "validate")]
+mod load;
 mod memory;
 mod meter;
 mod module;
@@ -35,7 +37,7 @@ mod store;
 mod trace;
 mod value;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "validate"))]
 mod tests;
 
 #[cfg(any(test, feature = "component"))]
