@@ -1,12 +1,11 @@
 //! The engine room: core WebAssembly on wasmi. The only code that names the interpreter.
 //!
-//! Read it in this order: [`scan`] looks at a module's bytes before anything is allocated, `rewrite`
-//! makes the few edits that let it be metered and started soundly, `module` has wasmi validate it.
-//! A `store` is one guest's world: its [`meter`](meter::Meter) of fuel and its
-//! [`budget`](budget::Budget) of memory. Guests call out through a [`Caller`] to a [`HostFunction`]; hosts call
-//! in through an [`Activation`](activation::Activation), which can stop wherever a host function waits
-//! or a slice of fuel ends, and go on later. Everything that enters a guest passes `caller` and
-//! `memory`, where an [`Interposer`] can watch it.
+//! Read it in this order: `scan` looks at a module's bytes before anything is allocated, `rewrite` makes the
+//! few edits that let it be metered and started soundly, `load` has wasmi validate it. A [`Store`] is one
+//! guest's world: its `meter` of fuel and its `budget` of memory. Guests call out through a [`Caller`] to a
+//! [`HostFunction`]; hosts call in through an `activation`, which can stop wherever a host function waits or
+//! a slice of fuel ends, and go on later. Everything that enters a guest passes `caller` and `memory`, where
+//! an [`Interposer`] can watch it.
 //!
 //! Nothing here knows a WASI interface or a component.
 
