@@ -22,7 +22,7 @@ figures() { sed -n "s/^# $2: \([0-9]*\) B.*/\1/p" "$1"; }
 # BOARD, BIN, FEATURES, and how the row is called.
 rows() {
     for board in cortex-m riscv; do
-        echo "$board bare bare,validate bare wasmi, validation"
+        echo "$board bare bare,p1,validate bare wasmi, validation"
         echo "$board hello p1,validate WASI 0.1, validation"
     done
 }
