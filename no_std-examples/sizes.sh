@@ -4,6 +4,7 @@
 #   sizes.sh            writes SIZES.md
 #   sizes.sh --check    fails where something grew by more than 5 % over SIZES.md
 set -euo pipefail
+shopt -s inherit_errexit
 cd "$(dirname "$0")"
 
 # Sections that are written to flash, and those that take RAM from the start. The arena of the heap
