@@ -384,10 +384,10 @@ pub(crate) fn call_lowered<T: Send + 'static>(cx: &mut Cx<'_, T>, lowered: &Arc<
     let callee = func.options.instance;
     let state = cx.state_mut();
     let is_async = state.instance(caller).program.types().func(lowered.ty).is_async;
-    if is_async && !lowered.options.is_async && state.is_instantiating() {
-        return Err(Rule::CannotBlock.into());
+    if is_async && !lowered.options.is_async {
+        state.check_may_block(caller)?;
     }
-    if !state.may_enter(callee, Some(caller)) {
+    if state.are_related(callee, caller) || !state.may_enter(callee, Some(caller)) {
         return Err(Rule::CannotEnter.into());
     }
     state.set_entered(callee, Some(caller), true);
@@ -432,7 +432,7 @@ fn after_call<T: Send + 'static>(
 }
 
 /// Runs what a synchronous task waits for until it is resolved; whether nothing stopped in between.
-fn run_if_sync<T: Send + 'static>(cx: &mut Cx<'_, T>, task: TaskId, callee: InstanceId) -> Result<bool, Fault> {
+pub(crate) fn run_if_sync<T: Send + 'static>(cx: &mut Cx<'_, T>, task: TaskId, callee: InstanceId) -> Result<bool, Fault> {
     loop {
         let state = cx.state();
         if !state.frozen.is_empty() {
@@ -441,7 +441,7 @@ fn run_if_sync<T: Send + 'static>(cx: &mut Cx<'_, T>, task: TaskId, callee: Inst
         if state.tasks.find(task).is_none_or(|task| task.is_async) || state.is_resolved(task) {
             return Ok(true);
         }
-        let Some(thread) = state.ready_in(callee) else { return Err(Rule::CannotBlock.into()) };
+        let Some(thread) = state.ready_in(callee) else { return Err(state.stuck().into()) };
         task::resume(cx, thread, false)?;
     }
 }

@@ -138,6 +138,9 @@ pub(crate) fn call<T: Send + 'static>(
             task::write_event(cx, *memory, argument(1), event).map(Answer::Return)
         }
         Builtin::Copy { channel, end, payload, options } => {
+            if !options.is_async {
+                cx.state().check_may_block(instance)?;
+            }
             let length = if *channel == Channel::Stream { argument(2) } else { 1 };
             let id = channel::copy(cx, options, *channel, *end, *payload, argument(0), argument(1), length)?;
             finish_operation(cx, id, options.is_async)
@@ -171,17 +174,25 @@ fn plain<T: Send + 'static>(cx: &mut Cx<'_, T>, instance: InstanceId, canon: &Ca
             let state = cx.state_mut();
             let id = state.waitable_at(instance, argument(0), "a waitable")?;
             if state.waitables.get(id)?.sync_waiter {
-                return Err(Rule::SyncWaiter.into());
+                return Err(Rule::SyncAndAsync.into());
             }
             let set = if argument(1) == 0 { None } else { Some(state.set_at(instance, argument(1))?) };
             state.join(id, set)?;
         }
-        Canon::SubtaskCancel { is_async } => return call::subtask_cancel(cx, instance, *is_async, argument(0)),
+        Canon::SubtaskCancel { is_async } => {
+            if !is_async {
+                cx.state().check_may_block(instance)?;
+            }
+            return call::subtask_cancel(cx, instance, *is_async, argument(0));
+        }
         Canon::SubtaskDrop => call::subtask_drop(cx.state_mut(), instance, argument(0))?,
         Canon::ChannelNew { channel, payload } => {
             return channel::new(cx, instance, *channel, *payload).map(|ends| Answer::Return(Some(ends)));
         }
         Canon::CancelCopy { channel, end, payload, is_async } => {
+            if !is_async {
+                cx.state().check_may_block(instance)?;
+            }
             let id = channel::cancel(cx, instance, *channel, *end, *payload, *is_async, argument(0))?;
             return finish_operation(cx, id, *is_async);
         }

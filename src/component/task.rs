@@ -95,8 +95,6 @@ pub(crate) enum Wait {
     Nothing,
     /// Until another thread resumes it.
     Suspended,
-    /// It is a call of the host that has not begun.
-    Start,
     /// It gave way, and is ready.
     Ready,
     /// Until the instance lets its task in.
@@ -140,10 +138,12 @@ impl<T: Send + 'static> State<T> {
         self.current.ok_or_else(|| Fault::Trap(crate::bug!("no thread runs")))
     }
 
-    /// Whether the running thread runs a start function.
-    pub(crate) fn is_instantiating(&self) -> bool {
+    /// Refuses an operation that may wait to a synchronous task with nobody to wait for. It is refused whether it would
+    /// wait this time or not, as wasmtime does, so that it does not depend on timing.
+    pub(crate) fn check_may_block(&self, instance: InstanceId) -> Result<(), Fault> {
         let task = self.current.and_then(|thread| self.threads.find(thread)).and_then(|thread| self.tasks.find(thread.task));
-        task.is_some_and(|task| matches!(task.caller, Caller::Instantiation))
+        let is_sync = task.is_some_and(|task| !task.is_async && task.state != TaskState::Resolved);
+        if is_sync && self.ready_in(instance).is_none() { Err(Rule::CannotBlock.into()) } else { Ok(()) }
     }
 
     /// The task of the running thread.
@@ -233,7 +233,7 @@ impl<T: Send + 'static> State<T> {
         };
         match &thread.wait {
             Wait::Nothing | Wait::Suspended => false,
-            Wait::Start | Wait::Ready | Wait::Fuel => true,
+            Wait::Ready | Wait::Fuel => true,
             Wait::AfterCall { .. } | Wait::AfterDestructor { .. } | Wait::AfterCancel { .. } => true,
             Wait::Entry => !self.has_backpressure(thread.task),
             Wait::CallbackYield => !exclusive(),
@@ -313,11 +313,16 @@ pub(crate) fn turn<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<Turn, Fault>
         };
         run_at_root(cx, ready)?;
     }
+    Ok(after_turn(cx))
+}
+
+/// What a turn came to that let something run.
+pub(crate) fn after_turn<T: Send + 'static>(cx: &Cx<'_, T>) -> Turn {
     let state = cx.state();
     let preempted = state.frozen.front().is_some_and(|id| {
         state.threads.find(*id).is_some_and(|thread| matches!(thread.wait, Wait::Fuel))
     });
-    Ok(if preempted { Turn::Preempted } else { Turn::Ran })
+    if preempted { Turn::Preempted } else { Turn::Ran }
 }
 
 fn run_at_root<T: Send + 'static>(cx: &mut Cx<'_, T>, thread: ThreadId) -> Result<(), Fault> {
@@ -392,7 +397,7 @@ fn finish_wait<T: Send + 'static>(cx: &mut Cx<'_, T>, wait: Wait) -> Result<Answ
         Wait::AfterCall { lowered, subtask, task } => call::go_on_after_call(cx, &lowered, subtask, task),
         Wait::AfterDestructor { task, callee } => call::go_on_after_destructor(cx, task, callee),
         Wait::AfterCancel { subtask, is_async } => call::after_cancel(cx, subtask, is_async),
-        Wait::Nothing | Wait::Start | Wait::Entry | Wait::CallbackYield | Wait::CallbackSet(_) => {
+        Wait::Nothing | Wait::Entry | Wait::CallbackYield | Wait::CallbackSet(_) => {
             Err(Fault::Trap(crate::bug!("core code waits for what only tasks wait for")))
         }
     }
@@ -429,7 +434,12 @@ fn enter<T: Send + 'static>(cx: &mut Cx<'_, T>, id: ThreadId, wait: &Wait, cance
             cx.state_mut().end_task(task_id);
             return Ok(());
         }
-    } else if is_async && (state.has_backpressure(task_id) || state.instance(instance).waiting_to_enter > 0) {
+    } else {
+        let_exclusive_go_on(cx, task_id, instance)?;
+    }
+    let state = cx.state_mut();
+    let entering = !matches!(wait, Wait::Entry);
+    if entering && is_async && (state.has_backpressure(task_id) || state.instance(instance).waiting_to_enter > 0) {
         state.instance_mut(instance).waiting_to_enter += 1;
         state.threads.get_mut(id)?.progress = Progress::Entering;
         return state.wait(id, Wait::Entry);
@@ -442,6 +452,19 @@ fn enter<T: Send + 'static>(cx: &mut Cx<'_, T>, id: ThreadId, wait: &Wait, cance
     let core = state.tasks.get(task_id)?.func.core;
     let arguments = call::start(cx, task_id)?;
     step(cx, id, Activation::new(cx, core, arguments), Stage::Main, None)
+}
+
+/// Where only a task that is ready to go on keeps another out of its instance, it goes on first: so a caller never
+/// finds an instance closed by what could have left it.
+fn let_exclusive_go_on<T: Send + 'static>(cx: &mut Cx<'_, T>, entering: TaskId, instance: InstanceId) -> Result<(), Fault> {
+    let state = cx.state();
+    if !state.tasks.get(entering)?.needs_exclusive() || state.instance(instance).backpressure > 0 {
+        return Ok(());
+    }
+    match state.instance(instance).exclusive {
+        Some(thread) if state.is_ready(thread) && state.waiting.contains(&thread) => resume(cx, thread, false),
+        _ => Ok(()),
+    }
 }
 
 /// Runs core code until it stops, and notes where.

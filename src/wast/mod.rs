@@ -98,7 +98,6 @@ fn limits() -> Limits {
         handles: 1 << 20,
         host_call_bytes: 1 << 30,
         tasks: 100_000,
-        slice_fuel: 1 << 30,
         function_values: 1_000,
         instances: 100_000,
         ..Limits::server()
