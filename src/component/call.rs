@@ -4,7 +4,7 @@
 use crate::{
     Rule,
     component::{
-        abi::{Copier, GuestOptions, LiftContext, LowerContext, Place, bytes, reallocate},
+        abi::{Copier, in_guest, GuestOptions, LiftContext, LowerContext, Place, bytes, reallocate},
         channel::BLOCKED,
         handles::Lender,
         host,
@@ -146,6 +146,7 @@ pub(crate) fn start<T: Send + 'static>(cx: &mut Cx<'_, T>, id: TaskId) -> Result
                 };
                 copier.value(ValType::Def(tuple), from, to)
             })
+            .map_err(|fault| in_guest(fault, Rule::PointerOutOfBounds))
         }
         Caller::Host { arguments, .. } => {
             let Some(arguments) = arguments.take() else {
@@ -441,7 +442,7 @@ pub(crate) fn run_if_sync<T: Send + 'static>(cx: &mut Cx<'_, T>, task: TaskId, c
         if state.tasks.find(task).is_none_or(|task| task.is_async) || state.is_resolved(task) {
             return Ok(true);
         }
-        let Some(thread) = state.ready_in(callee) else { return Err(state.stuck().into()) };
+        let Some(thread) = state.ready_in(callee) else { return Err(state.stuck(task).into()) };
         task::resume(cx, thread, false)?;
     }
 }

@@ -366,8 +366,9 @@ impl<T: 'static> State<T> {
     }
 
     /// Which rule a synchronous task breaks that waits where nothing it may wait for can go on.
-    pub(crate) fn stuck(&self) -> Rule {
-        if self.waiting.is_empty() { Rule::CannotBlock } else { Rule::Deadlock }
+    pub(crate) fn stuck(&self, task: TaskId) -> Rule {
+        let is_other = |id: &ThreadId| self.threads.find(*id).is_some_and(|thread| thread.task != task);
+        if self.waiting.iter().any(is_other) { Rule::Deadlock } else { Rule::CannotBlock }
     }
 
     pub(crate) fn may_enter(&self, callee: InstanceId, caller: Option<InstanceId>) -> bool {

@@ -272,14 +272,15 @@ impl<T: Send + 'static> State<T> {
         Ok(Answer::Suspend)
     }
 
-    /// A ready thread of an instance that does not have it for itself; what a synchronous task may wait for.
+    /// A ready thread of an instance that needs no stack for itself; what a synchronous task may wait for.
     pub(crate) fn ready_in(&self, instance: InstanceId) -> Option<ThreadId> {
-        let exclusive = self.instance(instance).exclusive;
-        let mine = |id: &ThreadId| {
+        let may_run = |id: &ThreadId| {
             let task = self.threads.find(*id).and_then(|thread| self.tasks.find(thread.task));
-            task.is_some_and(|task| task.func.options.instance == instance)
+            task.is_some_and(|task| {
+                task.func.options.instance == instance && !(task.implicit == Some(*id) && task.needs_exclusive())
+            })
         };
-        self.waiting.iter().copied().find(|id| Some(*id) != exclusive && mine(id) && self.is_ready(*id))
+        self.waiting.iter().copied().find(|id| may_run(id) && self.is_ready(*id))
     }
 
     /// Notes that a task has told its result, after [`call::resolve`] did.

@@ -78,7 +78,7 @@ fn try_define(linker: &mut Linker<HostState>) -> Result<(), crate::Error> {
     host.func_wrap_poll("[method]resource1.never-return", |_, _, _: &mut (Resource<Resource1>,)| {
         Poll::<Result<(), Fault>>::Pending
     })?;
-    host.func_new_poll("return-two-slowly", |mut cx, context, _| slowly(&mut cx, context, Val::U32(2)))?;
+    host.func_new_poll("return-two-slowly", |mut cx, context, _| slowly(&mut cx, context, Val::S32(2)))?;
     host.func_new_poll("echo-slowly", |mut cx, context, params| slowly(&mut cx, context, params[0].clone()))?;
     Ok(())
 }

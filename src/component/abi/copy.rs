@@ -226,7 +226,7 @@ impl<T: Send + 'static> Copier<'_, '_, T> {
 }
 
 /// What a bad answer of `realloc` is called between guests: as any other bad pointer.
-fn in_guest(fault: Fault, out_of_bounds: Rule) -> Fault {
+pub(crate) fn in_guest(fault: Fault, out_of_bounds: Rule) -> Fault {
     match fault {
         Fault::Trap(crate::Trap::Component(Rule::ReallocUnaligned)) => Rule::UnalignedPointer.into(),
         Fault::Trap(crate::Trap::Component(Rule::ReallocOutOfBounds)) => out_of_bounds.into(),

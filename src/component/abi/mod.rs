@@ -10,7 +10,7 @@ mod copy;
 mod host;
 mod string;
 
-pub(crate) use copy::{Copier, copy_elements};
+pub(crate) use copy::{Copier, copy_elements, in_guest};
 pub use host::{LiftContext, LowerContext};
 pub(crate) use host::{Number, lift_numbers, lower_numbers};
 pub(crate) use string::{Text, lift_string, store_text};
