@@ -223,7 +223,8 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
         Ok(())
     }
 
-    /// Offers a function that may wait, whose type is only known when it is imported.
+    /// Offers a function that may wait, whose type is only known when it is imported. What it does to its arguments, the
+    /// next poll of the same call sees.
     ///
     /// # Errors
     ///
@@ -231,7 +232,7 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
     pub fn func_new_poll(
         &mut self,
         name: &str,
-        function: impl Fn(StoreContextMut<'_, T>, &mut Context<'_>, &[super::Val]) -> Poll<Result<Vec<super::Val>, Fault>>
+        function: impl Fn(StoreContextMut<'_, T>, &mut Context<'_>, &mut Vec<super::Val>) -> Poll<Result<Vec<super::Val>, Fault>>
         + Send
         + Sync
         + 'static,

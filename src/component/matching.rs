@@ -58,6 +58,11 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
         match (ty, offer) {
             (ItemType::Type(_), _) => Some(Item::Type),
             (ItemType::Instance(ty), None) => self.instance(module, name, ty, &|_, _| None),
+            (ItemType::Resource(ix), None) => match self.store.state().find_resource(self.instance, ix) {
+                // It is one that was imported before, and need not be offered again.
+                Some(known) => Some(Item::Resource(known)),
+                None => self.miss(module, name, expected, None),
+            },
             (_, None) => self.miss(module, name, expected, None),
             (ItemType::Func(ty), Some(Offer::Func(function))) => {
                 let function = function.clone();

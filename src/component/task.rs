@@ -146,6 +146,14 @@ impl<T: Send + 'static> State<T> {
         if is_sync && self.ready_in(instance).is_none() { Err(Rule::CannotBlock.into()) } else { Ok(()) }
     }
 
+    /// Changes the running thread's context slots; those before.
+    pub(crate) fn swap_context(&mut self, slots: [u64; 2]) -> [u64; 2] {
+        match self.current.map(|current| self.threads.get_mut(current)) {
+            Some(Ok(thread)) => mem::replace(&mut thread.storage, slots),
+            _ => slots,
+        }
+    }
+
     /// The task of the running thread.
     pub(crate) fn current_task(&self) -> Result<TaskId, Fault> {
         Ok(self.threads.get(self.current()?)?.task)

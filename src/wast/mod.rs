@@ -83,7 +83,9 @@ struct Runner<'t> {
     engine: Engine,
     linker: Linker<HostState>,
     report: Report,
-    definitions: BTreeMap<Option<String>, Component>,
+    definitions: BTreeMap<Option<String>, Result<Component, String>>,
+    /// Named instances that could not be made here, and what imports them cannot either.
+    unsupported_names: Vec<String>,
     instances: BTreeMap<String, Current>,
     current: Option<Current>,
     name_of_current: Option<String>,
@@ -115,6 +117,7 @@ impl<'t> Runner<'t> {
             linker,
             report: Report::default(),
             definitions: BTreeMap::new(),
+            unsupported_names: Vec::new(),
             instances: BTreeMap::new(),
             current: None,
             name_of_current: None,
@@ -134,16 +137,22 @@ impl<'t> Runner<'t> {
                 let name = module.name().map(|id| id.name().to_string());
                 match self.load(&mut module) {
                     Ok(component) => {
-                        self.definitions.insert(name, component.clone());
-                        self.definitions.insert(None, component);
+                        self.definitions.insert(name, Ok(component.clone()));
+                        self.definitions.insert(None, Ok(component));
                     }
-                    Err(outcome) => self.not_made(line, &outcome),
+                    Err(outcome) => {
+                        if let Outcome::Unsupported(why) = &outcome {
+                            self.definitions.insert(name, Err(why.clone()));
+                        }
+                        self.not_made(line, &outcome);
+                    }
                 }
             }
             WastDirective::ModuleInstance { instance, module, .. } => {
                 let name = instance.map(|id| id.name().to_string());
                 match self.definitions.get(&module.map(|id| id.name().to_string())).cloned() {
-                    Some(component) => self.instance(line, name, &component),
+                    Some(Ok(component)) => self.instance(line, name, &component),
+                    Some(Err(why)) => self.unsupported = Some(why),
                     None => self.not_made(line, &Outcome::Failed("no definition of this name".into())),
                 }
             }
@@ -195,10 +204,15 @@ impl<'t> Runner<'t> {
         let name = module.name().map(|id| id.name().to_string());
         match self.load(&mut module) {
             Ok(component) => {
-                self.definitions.insert(name.clone(), component.clone());
+                self.definitions.insert(name.clone(), Ok(component.clone()));
                 self.instance(line, name, &component);
             }
-            Err(outcome) => self.not_made(line, &outcome),
+            Err(outcome) => {
+                if let (Outcome::Unsupported(_), Some(name)) = (&outcome, name) {
+                    self.unsupported_names.push(name);
+                }
+                self.not_made(line, &outcome);
+            }
         }
     }
 
@@ -217,7 +231,14 @@ impl<'t> Runner<'t> {
                 }
                 self.name_of_current = name;
             }
-            Err(error) => self.not_made(line, &error.into()),
+            Err(error) => {
+                let needs = |name: &&String| error.missing_imports().iter().any(|missing| missing.module.contains(&***name));
+                let outcome = match self.unsupported_names.iter().find(needs) {
+                    Some(name) => Outcome::Unsupported(format!("it imports `{name}`, which could not be made")),
+                    None => error.into(),
+                };
+                self.not_made(line, &outcome);
+            }
         }
     }
 

@@ -176,10 +176,15 @@ pub(crate) fn reallocate<T: Send>(
     };
     let size = u32::try_from(size).map_err(|_| Rule::ReallocOutOfBounds)?;
     let instance = options.instance;
-    let may_leave = core::mem::replace(&mut cx.state_mut().instance_mut(instance).may_leave, false);
+    let state = cx.state_mut();
+    let may_leave = core::mem::replace(&mut state.instance_mut(instance).may_leave, false);
+    // It runs as a task of its own would: with fresh context slots.
+    let context = state.swap_context([0; 2]);
     let arguments = [old.0, old.1, align, size].map(|n| crate::engine::Val::I32(n.cast_signed()));
     let address = cx.call_to_end(realloc, &arguments)?.map_or(0, |address| address as u32);
-    cx.state_mut().instance_mut(instance).may_leave = may_leave;
+    let state = cx.state_mut();
+    state.instance_mut(instance).may_leave = may_leave;
+    state.swap_context(context);
     if address % align != 0 {
         return Err(Rule::ReallocUnaligned.into());
     }

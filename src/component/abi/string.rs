@@ -255,6 +255,6 @@ fn probably_wide<T: Send>(cx: &mut Cx<'_, T>, options: &GuestOptions, units: &[u
     }
     let narrow: Vec<u8> = units.iter().step_by(2).copied().collect();
     write(cx, options, at, &narrow)?;
-    let at = reallocate(cx, options, (at, units.len() as u32), 1, narrow.len() as u64)?;
+    let at = reallocate(cx, options, (at, units.len() as u32), 2, narrow.len() as u64)?;
     Ok((at, narrow.len() as u32))
 }
