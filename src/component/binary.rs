@@ -247,7 +247,9 @@ impl Walk {
             let Self { validator, resolver, .. } = self;
             let types = types_of(validator)?;
             match (ty, types.component_any_type_at(index)) {
-                (ComponentType::Resource { .. }, ComponentAnyTypeId::Resource(id)) => Some(resolver.resource(id.resource())),
+                (ComponentType::Resource { .. }, ComponentAnyTypeId::Resource(id)) => {
+                    Some(resolver.resource(id.resource()))
+                }
                 (_, ComponentAnyTypeId::Defined(id)) => {
                     let ty = resolver.defined_type(types, id);
                     check_depth(&resolver.types, ty, self.depth_max)?;
@@ -344,7 +346,7 @@ impl Walk {
         match alias {
             ComponentAlias::InstanceExport { kind, instance_index, name } => {
                 let sort = sort(*kind)?;
-                self.op(Op::AliasExport { instance: *instance_index, name: (*name).into(), sort });
+                self.op(Op::AliasExport { instance: *instance_index, name: (*name).into() });
                 self.added_by_alias(sort, *instance_index, name)
             }
             ComponentAlias::CoreInstanceExport { kind, instance_index, name } => {
@@ -432,7 +434,9 @@ impl Walk {
             ComponentInstance::FromExports(exports) => Op::Bundle(
                 exports
                     .iter()
-                    .map(|item| Ok(Named { name: item.name.name.into(), sort: sort(item.kind)?, index: item.index }))
+                    .map(|item| {
+                        Ok(Named { name: item.name.name.into(), sort: sort(item.kind)?, index: item.index })
+                    })
                     .collect::<Result<_, Error>>()?,
             ),
         };
@@ -492,8 +496,12 @@ impl Walk {
                 options: read_options(options)?,
             },
             F::TaskCancel => Canon::TaskCancel,
-            F::ContextGet { ty, slot } => Canon::ContextGet { slot: *slot, wide: *ty == wasmparser::ValType::I64 },
-            F::ContextSet { ty, slot } => Canon::ContextSet { slot: *slot, wide: *ty == wasmparser::ValType::I64 },
+            F::ContextGet { ty, slot } => {
+                Canon::ContextGet { slot: *slot, wide: *ty == wasmparser::ValType::I64 }
+            }
+            F::ContextSet { ty, slot } => {
+                Canon::ContextSet { slot: *slot, wide: *ty == wasmparser::ValType::I64 }
+            }
             F::SubtaskDrop => Canon::SubtaskDrop,
             F::SubtaskCancel { async_ } => Canon::SubtaskCancel { is_async: *async_ },
             F::ErrorContextNew { options } => Canon::ErrorContextNew { options: read_options(options)? },
@@ -576,7 +584,13 @@ impl Walk {
         })
     }
 
-    fn copy(&mut self, channel: Channel, end: End, ty: u32, options: &[CanonicalOption]) -> Result<Canon, Error> {
+    fn copy(
+        &mut self,
+        channel: Channel,
+        end: End,
+        ty: u32,
+        options: &[CanonicalOption],
+    ) -> Result<Canon, Error> {
         Ok(Canon::Copy { channel, end, payload: self.payload(ty)?, options: read_options(options)? })
     }
 
@@ -617,7 +631,9 @@ fn sort(kind: ComponentExternalKind) -> Result<Sort, Error> {
         ComponentExternalKind::Type => Sort::Type,
         ComponentExternalKind::Instance => Sort::Instance,
         ComponentExternalKind::Component => Sort::Component,
-        ComponentExternalKind::Value => return Err(Error::unsupported("values", "they are not standard yet")),
+        ComponentExternalKind::Value => {
+            return Err(Error::unsupported("values", "they are not standard yet"));
+        }
     })
 }
 
@@ -627,7 +643,9 @@ fn core_sort(kind: ExternalKind) -> Result<CoreSort, Error> {
         ExternalKind::Table => CoreSort::Table,
         ExternalKind::Memory => CoreSort::Memory,
         ExternalKind::Global => CoreSort::Global,
-        ExternalKind::Tag => return Err(Error::unsupported("exception handling", "the interpreter does not implement it")),
+        ExternalKind::Tag => {
+            return Err(Error::unsupported("exception handling", "the interpreter does not implement it"));
+        }
     })
 }
 
@@ -644,10 +662,12 @@ fn read_options(options: &[CanonicalOption]) -> Result<Options, Error> {
             CanonicalOption::Callback(index) => read.callback = Some(*index),
             CanonicalOption::Async => read.is_async = true,
             CanonicalOption::CoreType(_) | CanonicalOption::Gc => {
-                return Err(Error::unsupported("garbage collection", "the interpreter does not implement it"));
+                return Err(Error::unsupported(
+                    "garbage collection",
+                    "the interpreter does not implement it",
+                ));
             }
         }
     }
     Ok(read)
 }
-

@@ -4,13 +4,17 @@
 use crate::{
     Rule,
     component::{
-        abi::{Copier, in_guest, GuestOptions, LiftContext, LowerContext, Place, bytes, reallocate},
+        abi::{Copier, GuestOptions, LiftContext, LowerContext, Place, bytes, in_guest, reallocate},
         channel::BLOCKED,
         handles::Lender,
         host,
-        store::{Cx, FuncId, FuncInst, Implementor, InstanceId, Lifted, ResourceTypeId, State, TaskId, WaitableId},
+        store::{
+            Cx, FuncId, FuncInst, Implementor, InstanceId, Lifted, ResourceTypeId, State, TaskId, WaitableId,
+        },
         task::{self, Caller, Progress, TaskState, Wait},
-        types::{FuncTypeId, MAX_FLAT_ASYNC_PARAMS, MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, TypeId, Types, ValType},
+        types::{
+            FuncTypeId, MAX_FLAT_ASYNC_PARAMS, MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, TypeId, Types, ValType,
+        },
         waitable::{Callee, Subtask, SubtaskState, Waitable, WaitableKind},
     },
     engine::{Answer, Fault, Val, value_of},
@@ -79,7 +83,7 @@ fn check_pointer<T: Send + 'static>(
     ty: ValType,
     at: u32,
 ) -> Result<(), Fault> {
-    if at % types.align(ty) != 0 {
+    if !at.is_multiple_of(types.align(ty)) {
         return Err(Rule::UnalignedPointer.into());
     }
     if u64::from(at) + u64::from(types.size(ty)) > bytes(cx, options).len() as u64 {
@@ -95,7 +99,12 @@ impl Lowered {
     }
 
     /// Where its arguments stand.
-    pub(crate) fn arguments<T: Send + 'static>(&self, cx: &Cx<'_, T>, types: &Types, flat: &[u64]) -> Result<Place, Fault> {
+    pub(crate) fn arguments<T: Send + 'static>(
+        &self,
+        cx: &Cx<'_, T>,
+        types: &Types,
+        flat: &[u64],
+    ) -> Result<Place, Fault> {
         let tuple = ValType::Def(types.func(self.ty).params_tuple);
         lifted_place(cx, types, &self.options, tuple, flat, self.flat_max())
     }
@@ -197,7 +206,11 @@ pub(crate) fn core_type(ty: crate::component::types::Flat) -> crate::engine::Val
 }
 
 /// Notes how far a call has come, and lets its caller hear of it.
-pub(crate) fn progress<T: Send + 'static>(state: &mut State<T>, id: WaitableId, to: SubtaskState) -> Result<(), Fault> {
+pub(crate) fn progress<T: Send + 'static>(
+    state: &mut State<T>,
+    id: WaitableId,
+    to: SubtaskState,
+) -> Result<(), Fault> {
     let waitable = state.waitables.get_mut(id)?;
     waitable.subtask_mut()?.state = to;
     if waitable.index != 0 {
@@ -207,7 +220,11 @@ pub(crate) fn progress<T: Send + 'static>(state: &mut State<T>, id: WaitableId, 
 }
 
 /// A synchronously lifted function returned: its result is told, then it may clean up.
-pub(crate) fn return_sync<T: Send + 'static>(cx: &mut Cx<'_, T>, id: TaskId, results: &[Val]) -> Result<(), Fault> {
+pub(crate) fn return_sync<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    id: TaskId,
+    results: &[Val],
+) -> Result<(), Fault> {
     let func = cx.state().tasks.get(id)?.func;
     let flat: Vec<u64> = results.iter().map(crate::engine::bits).collect();
     let ty = result_type(cx, id)?;
@@ -268,7 +285,12 @@ pub(crate) fn task_return<T: Send + 'static>(
 }
 
 /// Tells a task's result to its caller (`Task.return_`).
-fn resolve<T: Send + 'static>(cx: &mut Cx<'_, T>, id: TaskId, flat: &[u64], from: Place) -> Result<(), Fault> {
+fn resolve<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    id: TaskId,
+    flat: &[u64],
+    from: Place,
+) -> Result<(), Fault> {
     cx.state().check_resolve(id)?;
     let task = cx.state().tasks.get(id)?;
     let func = task.func;
@@ -370,7 +392,11 @@ pub(crate) fn new_subtask<T: Send + 'static>(state: &mut State<T>, caller: Insta
 }
 
 /// What a lowered function does (`canon_lower`).
-pub(crate) fn call_lowered<T: Send + 'static>(cx: &mut Cx<'_, T>, lowered: &Arc<Lowered>, flat: &[u64]) -> Result<Answer, Fault> {
+pub(crate) fn call_lowered<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    lowered: &Arc<Lowered>,
+    flat: &[u64],
+) -> Result<Answer, Fault> {
     let caller = lowered.options.instance;
     if !cx.state().instance(caller).may_leave {
         return Err(Rule::CannotLeave.into());
@@ -433,7 +459,11 @@ fn after_call<T: Send + 'static>(
 }
 
 /// Runs what a synchronous task waits for until it is resolved; whether nothing stopped in between.
-pub(crate) fn run_if_sync<T: Send + 'static>(cx: &mut Cx<'_, T>, task: TaskId, callee: InstanceId) -> Result<bool, Fault> {
+pub(crate) fn run_if_sync<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    task: TaskId,
+    callee: InstanceId,
+) -> Result<bool, Fault> {
     loop {
         let state = cx.state();
         if !state.frozen.is_empty() {
@@ -463,7 +493,8 @@ pub(crate) fn finish_lowered<T: Send + 'static>(
             Ok(Answer::Return(Some(SubtaskState::Returned as u64)))
         }
         (true, false) => {
-            let index = state.add_handle(lowered.options.instance, crate::component::store::Handle::Waitable(subtask))?;
+            let index = state
+                .add_handle(lowered.options.instance, crate::component::store::Handle::Waitable(subtask))?;
             let waitable = state.waitables.get_mut(subtask)?;
             waitable.index = index;
             let status = waitable.subtask()?.state as u64;
@@ -544,7 +575,11 @@ fn after_destructor<T: Send + 'static>(
     let finished = run_if_sync(cx, task, callee)?;
     let state = cx.state_mut();
     state.set_entered(callee, caller, false);
-    if finished || caller.is_none() { Ok(Answer::Return(None)) } else { state.freeze(Wait::AfterDestructor { task, callee }) }
+    if finished || caller.is_none() {
+        Ok(Answer::Return(None))
+    } else {
+        state.freeze(Wait::AfterDestructor { task, callee })
+    }
 }
 
 /// Goes on with a caller that was stopped together with a destructor.
@@ -598,7 +633,11 @@ pub(crate) fn subtask_cancel<T: Send + 'static>(
 }
 
 /// After a cancellation was asked for: how the subtask ended, if it has.
-pub(crate) fn after_cancel<T: Send + 'static>(cx: &mut Cx<'_, T>, id: WaitableId, is_async: bool) -> Result<Answer, Fault> {
+pub(crate) fn after_cancel<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    id: WaitableId,
+    is_async: bool,
+) -> Result<Answer, Fault> {
     let state = cx.state_mut();
     let waitable = state.waitables.get_mut(id)?;
     if waitable.subtask()?.resolved() {
@@ -614,7 +653,11 @@ pub(crate) fn after_cancel<T: Send + 'static>(cx: &mut Cx<'_, T>, id: WaitableId
 
 /// Asks a task to end early (`Task.request_cancellation`): where it has not started it ends at once, where it waits in
 /// its event loop it is told at once, and else when it next gets there.
-fn request_cancellation<T: Send + 'static>(cx: &mut Cx<'_, T>, id: TaskId, caller: InstanceId) -> Result<(), Fault> {
+fn request_cancellation<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    id: TaskId,
+    caller: InstanceId,
+) -> Result<(), Fault> {
     let state = cx.state_mut();
     let task = state.tasks.get_mut(id)?;
     let Some(thread) = task.implicit else { return Err(Fault::Trap(crate::bug!("a task has no thread"))) };
@@ -637,7 +680,11 @@ fn request_cancellation<T: Send + 'static>(cx: &mut Cx<'_, T>, id: TaskId, calle
 }
 
 /// `subtask.drop`.
-pub(crate) fn subtask_drop<T: Send + 'static>(state: &mut State<T>, instance: InstanceId, index: u32) -> Result<(), Fault> {
+pub(crate) fn subtask_drop<T: Send + 'static>(
+    state: &mut State<T>,
+    instance: InstanceId,
+    index: u32,
+) -> Result<(), Fault> {
     let id = state.waitable_at(instance, index, "a subtask")?;
     if !state.waitables.get(id)?.subtask()?.delivered {
         return Err(Rule::SubtaskNotResolved.into());

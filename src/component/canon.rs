@@ -4,7 +4,7 @@
 use crate::{
     Rule,
     component::{
-        abi::{GuestOptions, bytes, lift_string, store_text, write_number, Text},
+        abi::{GuestOptions, Text, bytes, lift_string, store_text, write_number},
         call::{self, Lowered, core_type},
         channel::{self, BLOCKED},
         definition::{Canon, Channel, End, Switch},
@@ -25,8 +25,16 @@ pub(crate) enum Builtin {
     ResourceRep(ResourceTypeId),
     WaitableSetWait(CoreMemory),
     WaitableSetPoll(CoreMemory),
-    TaskReturn { result: Option<ValType>, options: GuestOptions },
-    Copy { channel: Channel, end: End, payload: Option<ValType>, options: GuestOptions },
+    TaskReturn {
+        result: Option<ValType>,
+        options: GuestOptions,
+    },
+    Copy {
+        channel: Channel,
+        end: End,
+        payload: Option<ValType>,
+        options: GuestOptions,
+    },
     ErrorContextNew(GuestOptions),
     ErrorContextDebugMessage(GuestOptions),
     ThreadNewIndirect(CoreTable),
@@ -44,9 +52,10 @@ pub(crate) fn signature(canon: &Canon, types: &Types) -> (Vec<CoreVal>, Vec<Core
             let spilled = result.is_some_and(|ty| types.flat_count(ty) as usize > MAX_FLAT_PARAMS);
             (if spilled { vec![I32] } else { flat.iter().map(|ty| core_type(*ty)).collect() }, vec![])
         }
-        Canon::ResourceNew(_) | Canon::ResourceRep(_) | Canon::SubtaskCancel { .. } | Canon::CancelCopy { .. } => {
-            (vec![I32], vec![I32])
-        }
+        Canon::ResourceNew(_)
+        | Canon::ResourceRep(_)
+        | Canon::SubtaskCancel { .. }
+        | Canon::CancelCopy { .. } => (vec![I32], vec![I32]),
         Canon::ResourceDrop(_)
         | Canon::WaitableSetDrop
         | Canon::SubtaskDrop
@@ -69,7 +78,11 @@ pub(crate) fn signature(canon: &Canon, types: &Types) -> (Vec<CoreVal>, Vec<Core
 }
 
 /// `flatten_functype` for `lower`.
-fn lowered_signature(types: &Types, ty: super::types::FuncTypeId, is_async: bool) -> (Vec<CoreVal>, Vec<CoreVal>) {
+fn lowered_signature(
+    types: &Types,
+    ty: super::types::FuncTypeId,
+    is_async: bool,
+) -> (Vec<CoreVal>, Vec<CoreVal>) {
     let func = types.func(ty);
     let params = types.layout(func.params_tuple);
     let max = if is_async { MAX_FLAT_ASYNC_PARAMS } else { MAX_FLAT_PARAMS };
@@ -134,7 +147,8 @@ pub(crate) fn call<T: Send + 'static>(
         Builtin::WaitableSetPoll(memory) => {
             let state = cx.state_mut();
             let set = state.set_at(instance, argument(0))?;
-            let event = if state.set_has_event(set) { state.take_set_event(set)? } else { waitable::Event::NONE };
+            let event =
+                if state.set_has_event(set) { state.take_set_event(set)? } else { waitable::Event::NONE };
             task::write_event(cx, *memory, argument(1), event).map(Answer::Return)
         }
         Builtin::Copy { channel, end, payload, options } => {
@@ -160,7 +174,12 @@ fn answer(value: u32) -> Result<Answer, Fault> {
     Ok(Answer::Return(Some(u64::from(value))))
 }
 
-fn plain<T: Send + 'static>(cx: &mut Cx<'_, T>, instance: InstanceId, canon: &Canon, flat: &[u64]) -> Result<Answer, Fault> {
+fn plain<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    instance: InstanceId,
+    canon: &Canon,
+    flat: &[u64],
+) -> Result<Answer, Fault> {
     let argument = |at: usize| flat.get(at).copied().unwrap_or(0) as u32;
     match canon {
         Canon::TaskCancel => call::task_cancel(cx)?,
@@ -224,14 +243,22 @@ fn plain<T: Send + 'static>(cx: &mut Cx<'_, T>, instance: InstanceId, canon: &Ca
     Ok(Answer::Return(None))
 }
 
-fn backpressure<T: Send + 'static>(cx: &mut Cx<'_, T>, instance: InstanceId, by: i32) -> Result<Answer, Fault> {
+fn backpressure<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    instance: InstanceId,
+    by: i32,
+) -> Result<Answer, Fault> {
     let counter = &mut cx.state_mut().instance_mut(instance).backpressure;
     *counter = counter.checked_add_signed(by).filter(|count| *count < 1 << 16).ok_or(Rule::Backpressure)?;
     Ok(Answer::Return(None))
 }
 
 /// The end of an operation on a channel: how it went, or that it goes on.
-fn finish_operation<T: Send + 'static>(cx: &mut Cx<'_, T>, id: super::store::WaitableId, is_async: bool) -> Result<Answer, Fault> {
+fn finish_operation<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    id: super::store::WaitableId,
+    is_async: bool,
+) -> Result<Answer, Fault> {
     let state = cx.state_mut();
     if state.has_event(id) {
         let event = state.take_event(id)?;
@@ -244,7 +271,13 @@ fn finish_operation<T: Send + 'static>(cx: &mut Cx<'_, T>, id: super::store::Wai
     state.block(Wait::Event(id))
 }
 
-fn set_wait<T: Send + 'static>(cx: &mut Cx<'_, T>, instance: InstanceId, memory: CoreMemory, index: u32, at: u32) -> Result<Answer, Fault> {
+fn set_wait<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    instance: InstanceId,
+    memory: CoreMemory,
+    index: u32,
+    at: u32,
+) -> Result<Answer, Fault> {
     let state = cx.state_mut();
     let set = state.set_at(instance, index)?;
     if state.set_has_event(set) {
@@ -255,12 +288,17 @@ fn set_wait<T: Send + 'static>(cx: &mut Cx<'_, T>, instance: InstanceId, memory:
     state.block(Wait::Set { set, memory, at })
 }
 
-fn debug_message<T: Send + 'static>(cx: &mut Cx<'_, T>, options: &GuestOptions, index: u32, at: u32) -> Result<Answer, Fault> {
+fn debug_message<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    options: &GuestOptions,
+    index: u32,
+    at: u32,
+) -> Result<Answer, Fault> {
     let text = match cx.state().instance(options.instance).handles.get(index)? {
         Handle::ErrorContext(text) => text.clone(),
         _ => return Err(Rule::HandleSort("an error-context").into()),
     };
-    if at % 4 != 0 || u64::from(at) + 8 > bytes(cx, options).len() as u64 {
+    if !at.is_multiple_of(4) || u64::from(at) + 8 > bytes(cx, options).len() as u64 {
         return Err(Rule::DebugMessage.into());
     }
     let (start, length) = store_text(cx, options, Text::Utf8(&text))?;
@@ -271,7 +309,12 @@ fn debug_message<T: Send + 'static>(cx: &mut Cx<'_, T>, options: &GuestOptions, 
 }
 
 /// `thread.new-indirect`.
-fn thread_new<T: Send + 'static>(cx: &mut Cx<'_, T>, table: CoreTable, index: u32, argument: u64) -> Result<Answer, Fault> {
+fn thread_new<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    table: CoreTable,
+    index: u32,
+    argument: u64,
+) -> Result<Answer, Fault> {
     let function = match cx.table_function(table, index) {
         None => return Err(crate::Trap::TableOutOfBounds.into()),
         Some(None) => return Err(Rule::ThreadUninitialized.into()),
@@ -293,7 +336,12 @@ fn is_suspended<T: Send + 'static>(cx: &Cx<'_, T>, thread: super::store::ThreadI
 }
 
 /// `thread.{suspend,yield}` and their forms that name who runs next.
-fn thread_switch<T: Send + 'static>(cx: &mut Cx<'_, T>, instance: InstanceId, switch: Switch, index: u32) -> Result<Answer, Fault> {
+fn thread_switch<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    instance: InstanceId,
+    switch: Switch,
+    index: u32,
+) -> Result<Answer, Fault> {
     let current = cx.state().current()?;
     let next = match switch {
         Switch::Suspend | Switch::Yield => None,
@@ -315,7 +363,9 @@ fn thread_switch<T: Send + 'static>(cx: &mut Cx<'_, T>, instance: InstanceId, sw
     let state = cx.state_mut();
     state.switch_to = next;
     match switch {
-        Switch::Suspend | Switch::SuspendThenResume | Switch::SuspendThenPromote => state.block(Wait::Suspended),
+        Switch::Suspend | Switch::SuspendThenResume | Switch::SuspendThenPromote => {
+            state.block(Wait::Suspended)
+        }
         Switch::Yield | Switch::YieldThenResume | Switch::YieldThenPromote => state.block(Wait::Ready),
     }
 }

@@ -135,7 +135,12 @@ impl<T: Send + 'static> State<T> {
     }
 
     /// Refuses a channel that carries another type.
-    pub(crate) fn check_payload(&self, shared: ChannelId, payload: Payload, types: &Types) -> Result<(), Fault> {
+    pub(crate) fn check_payload(
+        &self,
+        shared: ChannelId,
+        payload: Payload,
+        types: &Types,
+    ) -> Result<(), Fault> {
         let channel = self.channels.get(shared)?;
         let other = self.instance(channel.payload.view).program.types();
         let same = match (channel.payload.ty, payload.ty) {
@@ -143,7 +148,11 @@ impl<T: Send + 'static> State<T> {
             (Some(a), Some(b)) => self.same_type((channel.payload.view, other, a), (payload.view, types, b)),
             _ => false,
         };
-        let what = if channel.channel == Channel::Stream { "a stream of this type" } else { "a future of this type" };
+        let what = if channel.channel == Channel::Stream {
+            "a stream of this type"
+        } else {
+            "a future of this type"
+        };
         if same { Ok(()) } else { Err(Rule::HandleSort(what).into()) }
     }
 
@@ -167,7 +176,9 @@ impl<T: Send + 'static> State<T> {
             (TypeDef::Record(a), TypeDef::Record(b)) => {
                 a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.0 == b.0 && same(a.1, b.1))
             }
-            (TypeDef::Tuple(a), TypeDef::Tuple(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(*a, *b)),
+            (TypeDef::Tuple(a), TypeDef::Tuple(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(*a, *b))
+            }
             (TypeDef::Variant(a), TypeDef::Variant(b)) => {
                 a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.0 == b.0 && same_option(a.1, b.1))
             }
@@ -182,13 +193,20 @@ impl<T: Send + 'static> State<T> {
                     _ => false,
                 }
             }
-            (TypeDef::Stream(a), TypeDef::Stream(b)) | (TypeDef::Future(a), TypeDef::Future(b)) => same_option(*a, *b),
+            (TypeDef::Stream(a), TypeDef::Stream(b)) | (TypeDef::Future(a), TypeDef::Future(b)) => {
+                same_option(*a, *b)
+            }
             _ => false,
         }
     }
 
     /// Ends what an end has under way, to be told when it is asked for.
-    pub(crate) fn finish_copy(&mut self, id: WaitableId, result: CopyResult, holds_buffer: bool) -> Result<(), Fault> {
+    pub(crate) fn finish_copy(
+        &mut self,
+        id: WaitableId,
+        result: CopyResult,
+        holds_buffer: bool,
+    ) -> Result<(), Fault> {
         self.end_mut(id)?.outcome = Some((result, holds_buffer));
         self.set_event(id)
     }
@@ -206,7 +224,8 @@ impl<T: Send + 'static> State<T> {
             shared.pending = None;
         }
         let channel = shared.channel;
-        let done = result == CopyResult::Dropped || channel == Channel::Future && result == CopyResult::Completed;
+        let done =
+            result == CopyResult::Dropped || channel == Channel::Future && result == CopyResult::Completed;
         self.end_mut(id)?.state = if done { CopyState::Done } else { CopyState::Idle };
         let code = match (channel, side) {
             (Channel::Stream, End::Readable) => EventCode::StreamRead,
@@ -296,7 +315,9 @@ fn done_rule(channel: Channel, end: End) -> Rule {
         (Channel::Stream, End::Readable) => {
             "cannot read from stream after being notified that the writable end dropped"
         }
-        (Channel::Stream, End::Writable) => "cannot write to stream after being notified that the readable end dropped",
+        (Channel::Stream, End::Writable) => {
+            "cannot write to stream after being notified that the readable end dropped"
+        }
         (Channel::Future, End::Readable) => "cannot read from future after previous read succeeded",
         (Channel::Future, End::Writable) => {
             "cannot write to future after previous write succeeded or readable end dropped"
@@ -316,7 +337,7 @@ fn check_buffer<T: Send + 'static>(
         return Err(Rule::CopyTooBig.into());
     }
     let Some(ty) = ty.filter(|_| length > 0) else { return Ok(()) };
-    if at % types.align(ty) != 0 {
+    if !at.is_multiple_of(types.align(ty)) {
         return Err(Rule::UnalignedPointer.into());
     }
     let end = u64::from(at) + u64::from(length) * u64::from(types.size(ty));
@@ -327,7 +348,12 @@ fn check_buffer<T: Send + 'static>(
 }
 
 /// Meets the other end, if it waits, or waits for it (`SharedStreamImpl.read` and `write`, and the future's).
-fn rendezvous<T: Send + 'static>(cx: &mut Cx<'_, T>, shared: ChannelId, id: WaitableId, end: End) -> Result<(), Fault> {
+fn rendezvous<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    shared: ChannelId,
+    id: WaitableId,
+    end: End,
+) -> Result<(), Fault> {
     let state = cx.state_mut();
     let channel = state.channels.get(shared)?;
     if channel.dropped {
@@ -447,8 +473,12 @@ pub(crate) fn drop_end<T: Send + 'static>(
     let state = cx.state_mut();
     let what = if channel == Channel::Stream { "stream" } else { "future" };
     match (state.end_mut(id)?.state, channel, end) {
-        (CopyState::Copying | CopyState::Cancelling, _, End::Readable) => return Err(Rule::RemoveBusy(what).into()),
-        (CopyState::Copying | CopyState::Cancelling, _, End::Writable) => return Err(Rule::DropBusy(what).into()),
+        (CopyState::Copying | CopyState::Cancelling, _, End::Readable) => {
+            return Err(Rule::RemoveBusy(what).into());
+        }
+        (CopyState::Copying | CopyState::Cancelling, _, End::Writable) => {
+            return Err(Rule::DropBusy(what).into());
+        }
         (CopyState::Idle, Channel::Future, End::Writable) => return Err(Rule::FutureUnwritten.into()),
         _ => {}
     }

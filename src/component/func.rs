@@ -3,8 +3,9 @@
 use crate::{
     Error, Rule, Trap,
     component::{
-        Val, describe,
+        Val,
         call::{self, Arguments, HostLift},
+        describe,
         host::{self, Check},
         load::Component,
         store::{ExportsId, FuncId, FuncInst, InstanceId, Item, Store, TaskId, ThreadId},
@@ -86,7 +87,11 @@ impl Instance {
     /// # Errors
     ///
     /// When there is no function of this name, or of another type.
-    pub fn get_typed_func<P, R>(&self, store: &Store<impl Send + 'static>, name: &str) -> Result<TypedFunc<P, R>, Error>
+    pub fn get_typed_func<P, R>(
+        &self,
+        store: &Store<impl Send + 'static>,
+        name: &str,
+    ) -> Result<TypedFunc<P, R>, Error>
     where
         P: ComponentNamedList + Lower,
         R: LiftResult,
@@ -157,7 +162,12 @@ impl Func {
     /// # Errors
     ///
     /// When the values are not of its types, it traps, or nothing can ever make it return.
-    pub fn call<T: Send + 'static>(&self, store: &mut Store<T>, params: &[Val], results: &mut [Val]) -> Result<(), Error> {
+    pub fn call<T: Send + 'static>(
+        &self,
+        store: &mut Store<T>,
+        params: &[Val],
+        results: &mut [Val],
+    ) -> Result<(), Error> {
         crate::block_on_with(self.call_async(store, params, results), core::hint::spin_loop)
     }
 
@@ -175,7 +185,10 @@ impl Func {
     ) -> Result<(), Error> {
         let ty = self.component.loaded.types().func(self.ty);
         if params.len() != ty.params.len() {
-            return Err(Error::export(&self.describe(), format!("expected {} argument(s), got {}", ty.params.len(), params.len())));
+            return Err(Error::export(
+                &self.describe(),
+                format!("expected {} argument(s), got {}", ty.params.len(), params.len()),
+            ));
         }
         if results.len() != usize::from(ty.result.is_some()) {
             return Err(Error::misuse("the results of a call are as many as its function has"));
@@ -222,7 +235,10 @@ where
         });
         let lift: HostLift<T> = |cx, ty, from| Ok(Box::new(R::lift_result(cx, ty, from)?));
         let result = Calling::start(store, self.func.func, arguments, lift)?.await?;
-        result.downcast::<R>().map(|value| *value).map_err(|_| crate::bug!("a call has another result than its type").into())
+        result
+            .downcast::<R>()
+            .map(|value| *value)
+            .map_err(|_| crate::bug!("a call has another result than its type").into())
     }
 
     /// The function itself.
@@ -243,7 +259,12 @@ struct Calling<'s, T: 'static> {
 }
 
 impl<'s, T: Send + 'static> Calling<'s, T> {
-    fn start(store: &'s mut Store<T>, func: FuncId, arguments: Arguments<T>, lift: HostLift<T>) -> Result<Self, Error> {
+    fn start(
+        store: &'s mut Store<T>,
+        func: FuncId,
+        arguments: Arguments<T>,
+        lift: HostLift<T>,
+    ) -> Result<Self, Error> {
         store.check_alive()?;
         let FuncInst::Lifted(lifted) = &store.state().funcs[func.0 as usize] else {
             return Err(Error::misuse("a function that the host gave is called by the host"));
@@ -255,7 +276,8 @@ impl<'s, T: Send + 'static> Calling<'s, T> {
             return Err(Trap::from(Rule::CannotEnter).into());
         }
         let caller = Caller::Host { arguments: Some(arguments), lift, result: None };
-        let (task, thread) = store.state_mut().new_task(lifted, is_async, caller).map_err(Fault::into_error)?;
+        let (task, thread) =
+            store.state_mut().new_task(lifted, is_async, caller).map_err(Fault::into_error)?;
         Ok(Self { store, task, callee, thread: Some(thread), is_async })
     }
 
@@ -335,4 +357,3 @@ impl<T: Send + 'static> Future for Calling<'_, T> {
         })
     }
 }
-

@@ -7,7 +7,8 @@ use crate::{
         channel::{CopyEnd, CopyState, Payload},
         definition::End,
         store::{
-            ChannelId, Cx, Handle, Implementor, InstanceId, ResourceHandle, ResourceTypeId, State, TaskId, WaitableId,
+            ChannelId, Cx, Handle, Implementor, InstanceId, ResourceHandle, ResourceTypeId, State, TaskId,
+            WaitableId,
         },
         types::{TypeDef, Types, ValType},
         waitable::{Waitable, WaitableKind},
@@ -130,7 +131,6 @@ pub(crate) fn lower_borrow<T: Send + 'static>(
 }
 
 /// Takes the readable end of a stream or future out of an instance.
-#[expect(clippy::too_many_arguments, reason = "a type is three of them")]
 pub(crate) fn lift_channel<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     instance: InstanceId,
@@ -150,7 +150,10 @@ pub(crate) fn lift_channel<T: Send + 'static>(
     match (end.state, channel) {
         (CopyState::Idle, _) => {}
         (CopyState::Done, Channel::Stream) => {
-            return Err(Rule::EndDone("cannot lift stream after being notified that the writable end dropped").into());
+            return Err(Rule::EndDone(
+                "cannot lift stream after being notified that the writable end dropped",
+            )
+            .into());
         }
         (CopyState::Done, Channel::Future) => {
             return Err(Rule::EndDone("cannot lift future after previous read succeeded").into());

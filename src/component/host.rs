@@ -56,8 +56,14 @@ impl<T: Send + 'static> HostCall<'_, '_, T> {
         let tuple = ValType::Def(self.types.func(self.lowered.ty).params_tuple);
         let options = &self.lowered.options;
         let lender = Lender { subtask: Some(self.subtask), task: None };
-        let mut context =
-            LiftContext { cx: self.cx, types: self.types, view: options.instance, options, flat: self.flat, lender };
+        let mut context = LiftContext {
+            cx: self.cx,
+            types: self.types,
+            view: options.instance,
+            options,
+            flat: self.flat,
+            lender,
+        };
         lift(&mut context, tuple, from)
     }
 
@@ -144,7 +150,11 @@ pub(crate) fn poll_all<T: Send + 'static>(cx: &mut Cx<'_, T>, waker: &Waker) -> 
     Ok(ready)
 }
 
-fn poll_one<T: Send + 'static>(cx: &mut Cx<'_, T>, id: u64, context: &mut Context<'_>) -> Result<bool, Fault> {
+fn poll_one<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    id: u64,
+    context: &mut Context<'_>,
+) -> Result<bool, Fault> {
     let find = |calls: &[HostCallUnderWay<T>]| calls.iter().position(|call| call.id == id);
     let Some(at) = find(&cx.state().host_calls) else { return Ok(false) };
     let under_way = &mut cx.state_mut().host_calls[at];

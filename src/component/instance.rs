@@ -9,8 +9,8 @@ use crate::{
         definition::{Canon, Capture, CoreSort, Named, Op, Options, Sort},
         load::Loaded,
         store::{
-            Captured, ComponentValue, ExportsId, FuncId, FuncInst, Implementor, Instance, InstanceId, Item, Lifted,
-            ModuleRef, ResourceType, ResourceTypeId, Store,
+            Captured, ComponentValue, ExportsId, FuncId, FuncInst, Implementor, Instance, InstanceId, Item,
+            Lifted, ModuleRef, ResourceType, ResourceTypeId, Store,
         },
         table::Table,
         task::Caller,
@@ -88,7 +88,10 @@ pub(crate) fn instantiate<T: Send + 'static>(
     for op in &definition.ops {
         frame.carry_out(store, op)?;
     }
-    let exports = definition.exports.iter().map(|(named, _)| Ok((named.name.clone(), frame.item(named.sort, named.index)?)));
+    let exports = definition
+        .exports
+        .iter()
+        .map(|(named, _)| Ok((named.name.clone(), frame.item(named.sort, named.index)?)));
     let exports = exports.collect::<Result<Vec<_>, Error>>()?;
     Ok(store.state_mut().add_exports(exports))
 }
@@ -125,13 +128,18 @@ impl Frame<'_> {
             Op::Import(import) => {
                 let program = self.program.clone();
                 let (name, _) = &program.definition(self.definition).imports[*import as usize];
-                let item = self.arguments.iter().find(|(known, _)| known == name).map(|(_, item)| item.clone());
+                let item =
+                    self.arguments.iter().find(|(known, _)| known == name).map(|(_, item)| item.clone());
                 self.push(item.ok_or(broken("an argument is missing"))?);
             }
-            Op::Module(index) => self.modules.push(ModuleRef { program: self.program.clone(), index: *index }),
+            Op::Module(index) => {
+                self.modules.push(ModuleRef { program: self.program.clone(), index: *index })
+            }
             Op::Component { definition, captures } => {
-                let captured = captures.iter().map(|capture| self.capture(*capture)).collect::<Result<_, _>>()?;
-                let component = ComponentValue { program: self.program.clone(), definition: *definition, captured };
+                let captured =
+                    captures.iter().map(|capture| self.capture(*capture)).collect::<Result<_, _>>()?;
+                let component =
+                    ComponentValue { program: self.program.clone(), definition: *definition, captured };
                 self.components.push(Arc::new(component));
             }
             Op::CapturedModule(at) => match &self.captured[*at as usize] {
@@ -152,13 +160,14 @@ impl Frame<'_> {
                 let exports = store.state_mut().add_exports(items);
                 self.instances.push(exports);
             }
-            Op::AliasExport { instance, name, sort: _ } => {
+            Op::AliasExport { instance, name } => {
                 let item = store.state().export(self.instances[*instance as usize], name).cloned();
                 self.push(item.ok_or(broken("an aliased export is missing"))?);
             }
             Op::AliasCore { instance, name, sort } => self.alias_core(store, *instance, name, *sort)?,
             Op::Lift { core, ty, options } => {
-                let lifted = Lifted { core: self.core_funcs[*core as usize], ty: *ty, options: self.options(options) };
+                let lifted =
+                    Lifted { core: self.core_funcs[*core as usize], ty: *ty, options: self.options(options) };
                 let func = store.state_mut().add_func(FuncInst::Lifted(lifted));
                 self.funcs.push(func);
             }
@@ -204,7 +213,8 @@ impl Frame<'_> {
     }
 
     fn capture(&self, capture: Capture) -> Result<Captured, Error> {
-        let outer = |at: u32| self.captured.get(at as usize).cloned().ok_or(broken("a captured item is missing"));
+        let outer =
+            |at: u32| self.captured.get(at as usize).cloned().ok_or(broken("a captured item is missing"));
         match capture {
             Capture::Module(index) => match self.item(Sort::Module, index)? {
                 Item::Module(module) => Ok(Captured::Module(module)),
@@ -221,7 +231,11 @@ impl Frame<'_> {
     fn resource<T: Send + 'static>(&mut self, store: &mut Store<T>, id: ResourceIx, dtor: Option<u32>) {
         let state = store.state_mut();
         let dtor = dtor.map(|dtor| self.core_funcs[dtor as usize]);
-        state.resource_types.push(ResourceType { implementor: Implementor::Guest(self.instance), dtor, host_dtor: None });
+        state.resource_types.push(ResourceType {
+            implementor: Implementor::Guest(self.instance),
+            dtor,
+            host_dtor: None,
+        });
         let ty = ResourceTypeId(state.resource_types.len() as u32 - 1);
         state.bind(self.instance, id, ty);
         self.types.push(Some(ty));
@@ -261,7 +275,9 @@ impl Frame<'_> {
         for (from, name) in module.import_names() {
             let instance = args.iter().find(|(arg, _)| &**arg == from).map(|(_, instance)| *instance);
             let item = instance.and_then(|instance| self.core_export(store, instance, name));
-            imports.push(item.ok_or_else(|| Error::malformed(format!("core import {from}::{name} is missing"), None))?);
+            imports.push(
+                item.ok_or_else(|| Error::malformed(format!("core import {from}::{name} is missing"), None))?,
+            );
         }
         let instance = self.instantiate_core(store, module, &imports)?;
         self.core_instances.push(CoreInstance::Module(instance));
@@ -279,7 +295,9 @@ impl Frame<'_> {
             return store.inner.instantiate_and_start(module, imports);
         }
         let state = store.state_mut();
-        let Some(any) = self.core_funcs.first().copied().or_else(|| imports.iter().find_map(|item| item.into_func())) else {
+        let Some(any) =
+            self.core_funcs.first().copied().or_else(|| imports.iter().find_map(|item| item.into_func()))
+        else {
             return store.inner.instantiate_and_start(module, imports);
         };
         let func = Lifted { core: any, ty: FuncTypeId(u32::MAX), options: GuestOptions::bare(self.instance) };
@@ -304,7 +322,9 @@ impl Frame<'_> {
     fn core_export<T: Send + 'static>(&self, store: &Store<T>, instance: u32, name: &str) -> Option<Extern> {
         match &self.core_instances[instance as usize] {
             CoreInstance::Module(instance) => store.inner.core_export(*instance, name),
-            CoreInstance::Bundle(items) => items.iter().find(|(known, _)| &**known == name).map(|(_, item)| *item),
+            CoreInstance::Bundle(items) => {
+                items.iter().find(|(known, _)| &**known == name).map(|(_, item)| *item)
+            }
         }
     }
 
@@ -384,17 +404,25 @@ impl Frame<'_> {
             Canon::TaskReturn { result, options } => {
                 Builtin::TaskReturn { result: *result, options: self.options(options) }
             }
-            Canon::Copy { channel, end, payload, options } => {
-                Builtin::Copy { channel: *channel, end: *end, payload: *payload, options: self.options(options) }
-            }
+            Canon::Copy { channel, end, payload, options } => Builtin::Copy {
+                channel: *channel,
+                end: *end,
+                payload: *payload,
+                options: self.options(options),
+            },
             Canon::ErrorContextNew { options } => Builtin::ErrorContextNew(self.options(options)),
-            Canon::ErrorContextDebugMessage { options } => Builtin::ErrorContextDebugMessage(self.options(options)),
-            Canon::ThreadNewIndirect { table } => Builtin::ThreadNewIndirect(self.core_tables[*table as usize]),
+            Canon::ErrorContextDebugMessage { options } => {
+                Builtin::ErrorContextDebugMessage(self.options(options))
+            }
+            Canon::ThreadNewIndirect { table } => {
+                Builtin::ThreadNewIndirect(self.core_tables[*table as usize])
+            }
             plain => Builtin::Plain(plain.clone()),
         };
         let instance = self.instance;
         let builtin: Box<Builtin> = Box::new(builtin);
-        let function = store.cx().define(&params, &results, move |cx, flat| canon::call(cx, instance, &builtin, flat));
+        let function =
+            store.cx().define(&params, &results, move |cx, flat| canon::call(cx, instance, &builtin, flat));
         self.core_funcs.push(function);
         Ok(())
     }

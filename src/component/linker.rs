@@ -15,7 +15,7 @@ use crate::{
     },
     engine::{Fault, Module},
 };
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::task::{Context, Poll};
 
 /// What something offers under a name.
@@ -24,7 +24,7 @@ pub(crate) enum Offer<T: 'static> {
     Func(Arc<dyn HostFunction<T>>),
     Resource(ResourceType, HostDestructor<T>),
     Module(ModuleRef),
-    Component(Component),
+    Component(Box<Component>),
     /// An item of another instance in the same store.
     Item(Item),
 }
@@ -199,7 +199,10 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
     pub fn func_wrap_poll<P, R>(
         &mut self,
         name: &str,
-        function: impl Fn(StoreContextMut<'_, T>, &mut Context<'_>, &mut P) -> Poll<Result<R, Fault>> + Send + Sync + 'static,
+        function: impl Fn(StoreContextMut<'_, T>, &mut Context<'_>, &mut P) -> Poll<Result<R, Fault>>
+        + Send
+        + Sync
+        + 'static,
     ) -> Result<(), Error>
     where
         P: ComponentNamedList + Lift,
@@ -217,7 +220,10 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
     pub fn func_new(
         &mut self,
         name: &str,
-        function: impl Fn(StoreContextMut<'_, T>, &[super::Val], &mut [super::Val]) -> Result<(), Fault> + Send + Sync + 'static,
+        function: impl Fn(StoreContextMut<'_, T>, &[super::Val], &mut [super::Val]) -> Result<(), Fault>
+        + Send
+        + Sync
+        + 'static,
     ) -> Result<(), Error> {
         self.names.insert(name, Offer::Func(Arc::new(Dynamic(function))));
         Ok(())
@@ -232,7 +238,11 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
     pub fn func_new_poll(
         &mut self,
         name: &str,
-        function: impl Fn(StoreContextMut<'_, T>, &mut Context<'_>, &mut Vec<super::Val>) -> Poll<Result<Vec<super::Val>, Fault>>
+        function: impl Fn(
+            StoreContextMut<'_, T>,
+            &mut Context<'_>,
+            &mut Vec<super::Val>,
+        ) -> Poll<Result<Vec<super::Val>, Fault>>
         + Send
         + Sync
         + 'static,
@@ -275,7 +285,7 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
     ///
     /// None now; as [`func_wrap`](Self::func_wrap).
     pub fn component(&mut self, name: &str, component: &Component) -> Result<(), Error> {
-        self.names.insert(name, Offer::Component(component.clone()));
+        self.names.insert(name, Offer::Component(Box::new(component.clone())));
         Ok(())
     }
 
@@ -295,7 +305,13 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
     /// # Errors
     ///
     /// When it exports nothing of this name.
-    pub fn export(&mut self, name: &str, store: &Store<T>, instance: &super::Instance, export: &str) -> Result<(), Error> {
+    pub fn export(
+        &mut self,
+        name: &str,
+        store: &Store<T>,
+        instance: &super::Instance,
+        export: &str,
+    ) -> Result<(), Error> {
         let item = store.state().export(instance.exports, export).cloned();
         let item = item.ok_or_else(|| Error::export(export, "there is none of this name"))?;
         self.names.insert(name, Offer::Item(item));

@@ -103,8 +103,11 @@ impl Component {
     pub fn new(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<Self, Error> {
         let bytes = bytes.as_ref();
         let parsed = binary::parse(bytes, engine.features, &engine.limits)?;
-        let modules =
-            parsed.modules.into_iter().map(|range| Module::load(&engine.core, &bytes[range])).collect::<Result<_, _>>()?;
+        let modules = parsed
+            .modules
+            .into_iter()
+            .map(|range| Module::load(&engine.core, &bytes[range]))
+            .collect::<Result<_, _>>()?;
         let loaded = Loaded { types: parsed.types, definitions: parsed.definitions, modules };
         Ok(Self { loaded: Arc::new(loaded), engine: engine.clone() })
     }

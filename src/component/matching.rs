@@ -9,8 +9,8 @@ use crate::{
         load::{Component, Loaded},
         resource::ResourceType as HostResource,
         store::{
-            ComponentValue, FuncId, FuncInst, HostDestructor, Implementor, InstanceId, Item, ModuleRef, ResourceType,
-            ResourceTypeId, Store,
+            ComponentValue, FuncId, FuncInst, HostDestructor, Implementor, InstanceId, Item, ModuleRef,
+            ResourceType, ResourceTypeId, Store,
         },
         types::{CoreType, CoreVal, FuncTypeId, ItemType, ResourceIx, Types},
     },
@@ -32,6 +32,9 @@ pub(crate) struct Matcher<'m, T: 'static> {
     missing: Vec<MissingImport>,
 }
 
+/// What finds an offer by name.
+type Lookup<'o, T> = dyn Fn(&Store<T>, &str) -> Option<Offer<T>> + 'o;
+
 /// How many mismatches are kept: a component may declare any number of imports.
 const MISSING_MAX: usize = 1_000;
 
@@ -47,13 +50,24 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
     fn miss(&mut self, module: &str, name: &str, expected: String, found: Option<String>) -> Option<Item> {
         if self.missing.len() < MISSING_MAX {
             let (module, name) = if module.is_empty() { (name, "") } else { (module, name) };
-            self.missing.push(MissingImport { module: module.to_owned(), name: name.to_owned(), expected, found });
+            self.missing.push(MissingImport {
+                module: module.to_owned(),
+                name: name.to_owned(),
+                expected,
+                found,
+            });
         }
         None
     }
 
     /// What is imported as `name`, if the offer does. As deep as instance types nest, which the validator bounds.
-    pub(crate) fn import(&mut self, module: &str, name: &str, ty: ItemType, offer: Option<&Offer<T>>) -> Option<Item> {
+    pub(crate) fn import(
+        &mut self,
+        module: &str,
+        name: &str,
+        ty: ItemType,
+        offer: Option<&Offer<T>>,
+    ) -> Option<Item> {
         let expected = describe::item(self.program.types(), ty);
         match (ty, offer) {
             (ItemType::Type(_), _) => Some(Item::Type),
@@ -82,12 +96,16 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
                 let ty = self.host_resource(*resource, dtor);
                 self.resource(module, name, ix, ty)
             }
-            (ItemType::Resource(ix), Some(Offer::Item(Item::Resource(ty)))) => self.resource(module, name, ix, *ty),
+            (ItemType::Resource(ix), Some(Offer::Item(Item::Resource(ty)))) => {
+                self.resource(module, name, ix, *ty)
+            }
             (ItemType::Instance(ty), Some(Offer::Instance(names))) => {
                 self.instance(module, name, ty, &|_, name| names.find(name).cloned())
             }
             (ItemType::Instance(ty), Some(Offer::Item(Item::Instance(exports)))) => {
-                self.instance(module, name, ty, &|store, name| store.state().export(*exports, name).cloned().map(Offer::Item))
+                self.instance(module, name, ty, &|store, name| {
+                    store.state().export(*exports, name).cloned().map(Offer::Item)
+                })
             }
             (ItemType::Module(ty), Some(Offer::Module(found) | Offer::Item(Item::Module(found)))) => {
                 match self.check_module(ty, found) {
@@ -95,14 +113,21 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
                     Err(found) => self.miss(module, name, expected, Some(found)),
                 }
             }
-            (ItemType::Component(ty), Some(Offer::Component(found))) => match self.check_component(ty, found) {
+            (ItemType::Component(ty), Some(Offer::Component(found))) => match self.check_component(ty, found)
+            {
                 Ok(()) => {
                     let (program, definition) = (found.loaded.clone(), found.root_index());
-                    Some(Item::Component(Arc::new(ComponentValue { program, definition, captured: Vec::new() })))
+                    Some(Item::Component(Arc::new(ComponentValue {
+                        program,
+                        definition,
+                        captured: Vec::new(),
+                    })))
                 }
                 Err(found) => self.miss(module, name, expected, Some(found)),
             },
-            (ItemType::Component(_), Some(Offer::Item(Item::Component(found)))) => Some(Item::Component(found.clone())),
+            (ItemType::Component(_), Some(Offer::Item(Item::Component(found)))) => {
+                Some(Item::Component(found.clone()))
+            }
             (_, Some(offer)) => self.miss(module, name, expected, Some(sort_of(offer).to_owned())),
         }
     }
@@ -116,13 +141,7 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
         check(&Check { types: self.program.types(), implementor: &implementor })
     }
 
-    fn instance(
-        &mut self,
-        module: &str,
-        name: &str,
-        ty: u32,
-        offer: &dyn Fn(&Store<T>, &str) -> Option<Offer<T>>,
-    ) -> Option<Item> {
+    fn instance(&mut self, module: &str, name: &str, ty: u32, offer: &Lookup<'_, T>) -> Option<Item> {
         let program = self.program.clone();
         let path = if module.is_empty() { name.to_owned() } else { format!("{module}/{name}") };
         let mut exports = Vec::new();
@@ -145,7 +164,11 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
         let state = self.store.state_mut();
         let known = state.resource_types.iter().position(|ty| ty.implementor == implementor);
         let at = known.unwrap_or_else(|| {
-            state.resource_types.push(ResourceType { implementor, dtor: None, host_dtor: Some(dtor.clone()) });
+            state.resource_types.push(ResourceType {
+                implementor,
+                dtor: None,
+                host_dtor: Some(dtor.clone()),
+            });
             state.resource_types.len() - 1
         });
         ResourceTypeId(at as u32)
@@ -155,9 +178,12 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
         let state = self.store.state_mut();
         match state.find_resource(self.instance, ix) {
             // The import says it is one that was imported before.
-            Some(known) if known != ty => {
-                self.miss(module, name, "resource".into(), Some("another resource: mismatched resource types".into()))
-            }
+            Some(known) if known != ty => self.miss(
+                module,
+                name,
+                "resource".into(),
+                Some("another resource: mismatched resource types".into()),
+            ),
             Some(_) => Some(Item::Resource(ty)),
             None => {
                 state.bind(self.instance, ix, ty);
@@ -201,7 +227,8 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
             fits(ty, &core_type(&export))?;
         }
         for (from, name, ty) in module.import_types() {
-            let given = expected.imports.iter().find(|(module, field, _)| **module == *from && **field == *name);
+            let given =
+                expected.imports.iter().find(|(module, field, _)| **module == *from && **field == *name);
             let Some((_, _, given)) = given else {
                 return Err(format!("a module: module import `{from}::{name}` not defined"));
             };
@@ -261,11 +288,16 @@ fn core_type(ty: &ExternType) -> CoreType {
         ExternType::Table(ty) => CoreType::Table {
             min: ty.minimum(),
             max: ty.maximum(),
-            element: if ty.element() == crate::engine::RefType::Func { CoreVal::FuncRef } else { CoreVal::ExternRef },
+            element: if ty.element() == crate::engine::RefType::Func {
+                CoreVal::FuncRef
+            } else {
+                CoreVal::ExternRef
+            },
         },
-        ExternType::Global(ty) => {
-            CoreType::Global { ty: core_val(ty.content()), mutable: format!("{:?}", ty.mutability()) == "Var" }
-        }
+        ExternType::Global(ty) => CoreType::Global {
+            ty: core_val(ty.content()),
+            mutable: format!("{:?}", ty.mutability()) == "Var",
+        },
     }
 }
 

@@ -4,8 +4,8 @@
 //! [`Types`], so that nothing of the validator outlives the load.
 
 use crate::component::types::{
-    ComponentTypeDef, CoreType, CoreVal, FuncTypeId, ItemType, Items, ModuleTypeDef, ResourceIx, TypeDef, Types,
-    ValType,
+    ComponentTypeDef, CoreType, CoreVal, FuncTypeId, ItemType, Items, ModuleTypeDef, ResourceIx, TypeDef,
+    Types, ValType,
 };
 use alloc::{boxed::Box, collections::BTreeMap, string::ToString, sync::Arc, vec::Vec};
 use wasmparser::{
@@ -65,10 +65,18 @@ impl Resolver {
                 return ty;
             }
             ComponentDefinedType::Record(record) => TypeDef::Record(
-                record.fields.iter().map(|(name, ty)| (name.as_str().into(), self.val_type(from, *ty))).collect(),
+                record
+                    .fields
+                    .iter()
+                    .map(|(name, ty)| (name.as_str().into(), self.val_type(from, *ty)))
+                    .collect(),
             ),
             ComponentDefinedType::Variant(variant) => TypeDef::Variant(
-                variant.cases.iter().map(|(name, case)| (name.as_str().into(), self.optional(from, case.ty))).collect(),
+                variant
+                    .cases
+                    .iter()
+                    .map(|(name, case)| (name.as_str().into(), self.optional(from, case.ty)))
+                    .collect(),
             ),
             ComponentDefinedType::List { element, .. } => TypeDef::List(self.val_type(from, *element)),
             ComponentDefinedType::Map { key, value, .. } => {
@@ -82,8 +90,12 @@ impl Resolver {
             ComponentDefinedType::Tuple(tuple) => {
                 TypeDef::Tuple(tuple.types.iter().map(|ty| self.val_type(from, *ty)).collect())
             }
-            ComponentDefinedType::Flags(names) => TypeDef::Flags(names.iter().map(|name| name.as_str().into()).collect()),
-            ComponentDefinedType::Enum(names) => TypeDef::Enum(names.iter().map(|name| name.as_str().into()).collect()),
+            ComponentDefinedType::Flags(names) => {
+                TypeDef::Flags(names.iter().map(|name| name.as_str().into()).collect())
+            }
+            ComponentDefinedType::Enum(names) => {
+                TypeDef::Enum(names.iter().map(|name| name.as_str().into()).collect())
+            }
             ComponentDefinedType::Option { ty, .. } => TypeDef::Option(self.val_type(from, *ty)),
             ComponentDefinedType::Result { ok, err, .. } => {
                 TypeDef::Result(self.optional(from, *ok), self.optional(from, *err))
@@ -103,8 +115,11 @@ impl Resolver {
             return *ty;
         }
         let func = &from[id];
-        let params =
-            func.params.iter().map(|(name, ty)| (Arc::from(name.as_str()), self.val_type(from, *ty))).collect();
+        let params = func
+            .params
+            .iter()
+            .map(|(name, ty)| (Arc::from(name.as_str()), self.val_type(from, *ty)))
+            .collect();
         let result = self.optional(from, func.result);
         let ty = self.types.add_func(func.async_, params, result);
         self.funcs.insert(id, ty);
@@ -168,7 +183,9 @@ impl Resolver {
         let module = &from[id];
         let imports = module.imports.iter();
         let imports = imports
-            .map(|((module, name), ty)| (Arc::from(module.as_str()), Arc::from(name.as_str()), core_type(from, ty)))
+            .map(|((module, name), ty)| {
+                (Arc::from(module.as_str()), Arc::from(name.as_str()), core_type(from, ty))
+            })
             .collect();
         let exports = module.exports.iter().map(|(name, ty)| (Arc::from(name.as_str()), core_type(from, ty)));
         let exports = exports.collect();
@@ -200,7 +217,9 @@ fn core_type(from: TypesRef<'_>, ty: &EntityType) -> CoreType {
             is_64: memory.memory64,
             shared: memory.shared,
         },
-        EntityType::Global(global) => CoreType::Global { ty: core_val(&global.content_type), mutable: global.mutable },
+        EntityType::Global(global) => {
+            CoreType::Global { ty: core_val(&global.content_type), mutable: global.mutable }
+        }
         EntityType::Tag(_) => CoreType::Tag,
     }
 }

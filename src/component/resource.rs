@@ -98,7 +98,11 @@ impl<R: 'static> ComponentType for Resource<R> {
 }
 
 impl<R: 'static> Lift for Resource<R> {
-    fn lift<T: Send + 'static>(cx: &mut LiftContext<'_, '_, T>, ty: ValType, from: Place) -> Result<Self, Fault> {
+    fn lift<T: Send + 'static>(
+        cx: &mut LiftContext<'_, '_, T>,
+        ty: ValType,
+        from: Place,
+    ) -> Result<Self, Fault> {
         match cx.def(ty)?.0 {
             TypeDef::Own(resource) => {
                 let ty = cx.resource(*resource)?;
@@ -114,7 +118,12 @@ impl<R: 'static> Lift for Resource<R> {
 }
 
 impl<R: 'static> Lower for Resource<R> {
-    fn lower<T: Send + 'static>(&self, cx: &mut LowerContext<'_, '_, T>, ty: ValType, to: Place) -> Result<(), Fault> {
+    fn lower<T: Send + 'static>(
+        &self,
+        cx: &mut LowerContext<'_, '_, T>,
+        ty: ValType,
+        to: Place,
+    ) -> Result<(), Fault> {
         match cx.def(ty)?.0 {
             TypeDef::Own(resource) if self.owned => {
                 let ty = cx.resource(*resource)?;
@@ -186,7 +195,11 @@ impl ComponentType for ResourceAny {
 }
 
 impl Lift for ResourceAny {
-    fn lift<T: Send + 'static>(cx: &mut LiftContext<'_, '_, T>, ty: ValType, from: Place) -> Result<Self, Fault> {
+    fn lift<T: Send + 'static>(
+        cx: &mut LiftContext<'_, '_, T>,
+        ty: ValType,
+        from: Place,
+    ) -> Result<Self, Fault> {
         match cx.def(ty)?.0 {
             TypeDef::Own(resource) => {
                 let ty = cx.resource(*resource)?;
@@ -202,7 +215,12 @@ impl Lift for ResourceAny {
 }
 
 impl Lower for ResourceAny {
-    fn lower<T: Send + 'static>(&self, cx: &mut LowerContext<'_, '_, T>, ty: ValType, to: Place) -> Result<(), Fault> {
+    fn lower<T: Send + 'static>(
+        &self,
+        cx: &mut LowerContext<'_, '_, T>,
+        ty: ValType,
+        to: Place,
+    ) -> Result<(), Fault> {
         match cx.def(ty)?.0 {
             TypeDef::Own(resource) => {
                 let ty = cx.resource(*resource)?;

@@ -109,8 +109,7 @@ pub(crate) enum Implementor {
 }
 
 /// A destructor that the host runs.
-pub(crate) type HostDestructor<T> =
-    Arc<dyn Fn(&mut Cx<'_, T>, u32) -> Result<(), Fault> + Send + Sync>;
+pub(crate) type HostDestructor<T> = Arc<dyn Fn(&mut Cx<'_, T>, u32) -> Result<(), Fault> + Send + Sync>;
 
 /// A resource type.
 pub(crate) struct ResourceType<T: 'static> {
@@ -352,16 +351,21 @@ impl<T: 'static> State<T> {
 
     /// The instance itself and those it nests in, unless the caller is in them too
     /// (`ComponentInstance.entering_set`).
-    fn entering(&self, callee: InstanceId, caller: Option<InstanceId>) -> impl Iterator<Item = InstanceId> + '_ {
-        let ancestors = move |from: Option<InstanceId>| {
-            core::iter::successors(from, move |id| self.instance(*id).parent)
-        };
+    fn entering(
+        &self,
+        callee: InstanceId,
+        caller: Option<InstanceId>,
+    ) -> impl Iterator<Item = InstanceId> + '_ {
+        let ancestors =
+            move |from: Option<InstanceId>| core::iter::successors(from, move |id| self.instance(*id).parent);
         ancestors(Some(callee)).filter(move |id| !ancestors(caller).any(|known| known == *id))
     }
 
     /// Whether one instance is the other or nests in it. Calls between such are not allowed for now.
     pub(crate) fn are_related(&self, a: InstanceId, b: InstanceId) -> bool {
-        let nests = |inner, outer| core::iter::successors(Some(inner), |id| self.instance(*id).parent).any(|id| id == outer);
+        let nests = |inner, outer| {
+            core::iter::successors(Some(inner), |id| self.instance(*id).parent).any(|id| id == outer)
+        };
         nests(a, b) || nests(b, a)
     }
 
@@ -417,4 +421,3 @@ impl<T: Send + 'static> Caller<'_, Inner<T>> {
         Ok(())
     }
 }
-

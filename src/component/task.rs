@@ -42,10 +42,20 @@ pub(crate) struct Task<T: 'static> {
 
 /// Who called, and what is needed to hear its arguments and to tell it the result.
 pub(crate) enum Caller<T: 'static> {
-    Guest { lowered: Arc<Lowered>, flat: call::FlatArguments, subtask: WaitableId },
+    Guest {
+        lowered: Arc<Lowered>,
+        flat: call::FlatArguments,
+        subtask: WaitableId,
+    },
     /// `resource.drop` of a resource that its component destroys.
-    Destructor { rep: u32 },
-    Host { arguments: Option<Arguments<T>>, lift: HostLift<T>, result: Option<alloc::boxed::Box<dyn Any + Send>> },
+    Destructor {
+        rep: u32,
+    },
+    Host {
+        arguments: Option<Arguments<T>>,
+        lift: HostLift<T>,
+        result: Option<alloc::boxed::Box<dyn Any + Send>>,
+    },
     /// Code that runs while its instance is made.
     Instantiation,
 }
@@ -141,7 +151,10 @@ impl<T: Send + 'static> State<T> {
     /// Refuses an operation that may wait to a synchronous task with nobody to wait for. It is refused whether it would
     /// wait this time or not, as wasmtime does, so that it does not depend on timing.
     pub(crate) fn check_may_block(&self, instance: InstanceId) -> Result<(), Fault> {
-        let task = self.current.and_then(|thread| self.threads.find(thread)).and_then(|thread| self.tasks.find(thread.task));
+        let task = self
+            .current
+            .and_then(|thread| self.threads.find(thread))
+            .and_then(|thread| self.tasks.find(thread.task));
         let is_sync = task.is_some_and(|task| !task.is_async && task.state != TaskState::Resolved);
         if is_sync && self.ready_in(instance).is_none() { Err(Rule::CannotBlock.into()) } else { Ok(()) }
     }
@@ -160,7 +173,12 @@ impl<T: Send + 'static> State<T> {
     }
 
     /// Makes a task, with its first thread. It has not begun.
-    pub(crate) fn new_task(&mut self, func: Lifted, is_async: bool, caller: Caller<T>) -> Result<(TaskId, ThreadId), Fault> {
+    pub(crate) fn new_task(
+        &mut self,
+        func: Lifted,
+        is_async: bool,
+        caller: Caller<T>,
+    ) -> Result<(TaskId, ThreadId), Fault> {
         if self.tasks.len() >= self.tasks_max as usize {
             return Err(Rule::Tasks.into());
         }
@@ -246,10 +264,12 @@ impl<T: Send + 'static> State<T> {
             Wait::Entry => !self.has_backpressure(thread.task),
             Wait::CallbackYield => !exclusive(),
             Wait::CallbackSet(set) => !exclusive() && self.set_has_event(*set),
-            Wait::Subtask(id) | Wait::CancelledSubtask(id) => self.waitables.find(*id).is_some_and(|waitable| match waitable.subtask() {
-                Ok(subtask) => subtask.resolved(),
-                Err(_) => false,
-            }),
+            Wait::Subtask(id) | Wait::CancelledSubtask(id) => {
+                self.waitables.find(*id).is_some_and(|waitable| match waitable.subtask() {
+                    Ok(subtask) => subtask.resolved(),
+                    Err(_) => false,
+                })
+            }
             Wait::Event(id) => self.has_event(*id),
             Wait::Set { set, .. } => self.set_has_event(*set),
         }
@@ -285,7 +305,8 @@ impl<T: Send + 'static> State<T> {
         let may_run = |id: &ThreadId| {
             let task = self.threads.find(*id).and_then(|thread| self.tasks.find(thread.task));
             task.is_some_and(|task| {
-                task.func.options.instance == instance && !(task.implicit == Some(*id) && task.needs_exclusive())
+                task.func.options.instance == instance
+                    && !(task.implicit == Some(*id) && task.needs_exclusive())
             })
         };
         self.waiting.iter().copied().find(|id| may_run(id) && self.is_ready(*id))
@@ -328,9 +349,10 @@ pub(crate) fn turn<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<Turn, Fault>
 /// What a turn came to that let something run.
 pub(crate) fn after_turn<T: Send + 'static>(cx: &Cx<'_, T>) -> Turn {
     let state = cx.state();
-    let preempted = state.frozen.front().is_some_and(|id| {
-        state.threads.find(*id).is_some_and(|thread| matches!(thread.wait, Wait::Fuel))
-    });
+    let preempted = state
+        .frozen
+        .front()
+        .is_some_and(|id| state.threads.find(*id).is_some_and(|thread| matches!(thread.wait, Wait::Fuel)));
     if preempted { Turn::Preempted } else { Turn::Ran }
 }
 
@@ -345,7 +367,11 @@ fn run_at_root<T: Send + 'static>(cx: &mut Cx<'_, T>, thread: ThreadId) -> Resul
 }
 
 /// Resumes a thread, and each that one switches to (`Thread.resume`).
-pub(crate) fn resume<T: Send + 'static>(cx: &mut Cx<'_, T>, thread: ThreadId, cancelled: bool) -> Result<(), Fault> {
+pub(crate) fn resume<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    thread: ThreadId,
+    cancelled: bool,
+) -> Result<(), Fault> {
     let (mut next, mut cancelled) = (Some(thread), cancelled);
     while let Some(thread) = next {
         let state = cx.state_mut();
@@ -420,7 +446,7 @@ pub(crate) fn write_event<T: Send + 'static>(
     event: Event,
 ) -> Result<Option<u64>, Fault> {
     let bytes = cx.memory_bytes_mut(memory);
-    if at % 4 != 0 {
+    if !at.is_multiple_of(4) {
         return Err(Rule::UnalignedPointer.into());
     }
     let pair = super::abi::slice_mut(bytes, at, 8, Rule::PointerOutOfBounds)?;
@@ -430,7 +456,12 @@ pub(crate) fn write_event<T: Send + 'static>(
 }
 
 /// Lets a task into its instance, once there is room, and begins it (`Task.enter_implicit_thread`).
-fn enter<T: Send + 'static>(cx: &mut Cx<'_, T>, id: ThreadId, wait: &Wait, cancelled: bool) -> Result<(), Fault> {
+fn enter<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    id: ThreadId,
+    wait: &Wait,
+    cancelled: bool,
+) -> Result<(), Fault> {
     let state = cx.state_mut();
     let task_id = state.threads.get(id)?.task;
     let task = state.tasks.get(task_id)?;
@@ -448,7 +479,10 @@ fn enter<T: Send + 'static>(cx: &mut Cx<'_, T>, id: ThreadId, wait: &Wait, cance
     }
     let state = cx.state_mut();
     let entering = !matches!(wait, Wait::Entry);
-    if entering && is_async && (state.has_backpressure(task_id) || state.instance(instance).waiting_to_enter > 0) {
+    if entering
+        && is_async
+        && (state.has_backpressure(task_id) || state.instance(instance).waiting_to_enter > 0)
+    {
         state.instance_mut(instance).waiting_to_enter += 1;
         state.threads.get_mut(id)?.progress = Progress::Entering;
         return state.wait(id, Wait::Entry);
@@ -465,13 +499,19 @@ fn enter<T: Send + 'static>(cx: &mut Cx<'_, T>, id: ThreadId, wait: &Wait, cance
 
 /// Where only a task that is ready to go on keeps another out of its instance, it goes on first: so a caller never
 /// finds an instance closed by what could have left it.
-fn let_exclusive_go_on<T: Send + 'static>(cx: &mut Cx<'_, T>, entering: TaskId, instance: InstanceId) -> Result<(), Fault> {
+fn let_exclusive_go_on<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    entering: TaskId,
+    instance: InstanceId,
+) -> Result<(), Fault> {
     let state = cx.state();
     if !state.tasks.get(entering)?.needs_exclusive() || state.instance(instance).backpressure > 0 {
         return Ok(());
     }
     match state.instance(instance).exclusive {
-        Some(thread) if state.is_ready(thread) && state.waiting.contains(&thread) => resume(cx, thread, false),
+        Some(thread) if state.is_ready(thread) && state.waiting.contains(&thread) => {
+            resume(cx, thread, false)
+        }
         _ => Ok(()),
     }
 }
@@ -502,7 +542,12 @@ fn step<T: Send + 'static>(
 }
 
 /// What comes after core code has returned (`canon_lift`).
-fn finished<T: Send + 'static>(cx: &mut Cx<'_, T>, id: ThreadId, stage: Stage, results: &[Val]) -> Result<(), Fault> {
+fn finished<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    id: ThreadId,
+    stage: Stage,
+    results: &[Val],
+) -> Result<(), Fault> {
     if stage == Stage::Explicit {
         return cx.state_mut().unregister_thread(id);
     }
@@ -520,7 +565,12 @@ fn finished<T: Send + 'static>(cx: &mut Cx<'_, T>, id: ThreadId, stage: Stage, r
 }
 
 /// What a callback asks for (`unpack_callback_result` and what follows it).
-fn callback_returned<T: Send + 'static>(cx: &mut Cx<'_, T>, id: ThreadId, code: u32, set: u32) -> Result<(), Fault> {
+fn callback_returned<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    id: ThreadId,
+    code: u32,
+    set: u32,
+) -> Result<(), Fault> {
     let state = cx.state_mut();
     let task = state.threads.get(id)?.task;
     let instance = state.tasks.get(task)?.func.options.instance;
@@ -546,7 +596,12 @@ fn callback_returned<T: Send + 'static>(cx: &mut Cx<'_, T>, id: ThreadId, code: 
     state.wait(id, wait)
 }
 
-fn callback_event<T: Send + 'static>(cx: &mut Cx<'_, T>, _: ThreadId, wait: &Wait, cancelled: bool) -> Result<Event, Fault> {
+fn callback_event<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    _: ThreadId,
+    wait: &Wait,
+    cancelled: bool,
+) -> Result<Event, Fault> {
     let state = cx.state_mut();
     if let Wait::CallbackSet(set) = wait {
         state.sets.get_mut(*set)?.waiters -= 1;
@@ -564,8 +619,10 @@ fn call_back<T: Send + 'static>(cx: &mut Cx<'_, T>, id: ThreadId, event: Event) 
         return Err(Fault::Trap(crate::bug!("a task without a callback is called back")));
     };
     state.instance_mut(instance).exclusive = Some(id);
-    let arguments: Vec<Val> =
-        vec![event.code as u32, event.index, event.payload].into_iter().map(|n| Val::I32(n.cast_signed())).collect();
+    let arguments: Vec<Val> = vec![event.code as u32, event.index, event.payload]
+        .into_iter()
+        .map(|n| Val::I32(n.cast_signed()))
+        .collect();
     step(cx, id, Activation::new(cx, callback, arguments), Stage::Callback, None)
 }
 

@@ -27,7 +27,11 @@ pub trait ComponentType: Send + 'static {
 /// A Rust type whose values come out of guests.
 pub trait Lift: ComponentType + Sized {
     #[doc(hidden)]
-    fn lift<T: Send + 'static>(cx: &mut LiftContext<'_, '_, T>, ty: ValType, from: Place) -> Result<Self, Fault>;
+    fn lift<T: Send + 'static>(
+        cx: &mut LiftContext<'_, '_, T>,
+        ty: ValType,
+        from: Place,
+    ) -> Result<Self, Fault>;
 
     #[doc(hidden)]
     fn lift_list<T: Send + 'static>(
@@ -45,7 +49,12 @@ pub trait Lift: ComponentType + Sized {
 /// A Rust type whose values go into guests.
 pub trait Lower: ComponentType {
     #[doc(hidden)]
-    fn lower<T: Send + 'static>(&self, cx: &mut LowerContext<'_, '_, T>, ty: ValType, to: Place) -> Result<(), Fault>;
+    fn lower<T: Send + 'static>(
+        &self,
+        cx: &mut LowerContext<'_, '_, T>,
+        ty: ValType,
+        to: Place,
+    ) -> Result<(), Fault>;
 
     #[doc(hidden)]
     fn lower_list<T: Send + 'static>(
@@ -160,13 +169,22 @@ impl ComponentType for String {
 }
 
 impl Lift for String {
-    fn lift<T: Send + 'static>(cx: &mut LiftContext<'_, '_, T>, _: ValType, from: Place) -> Result<Self, Fault> {
+    fn lift<T: Send + 'static>(
+        cx: &mut LiftContext<'_, '_, T>,
+        _: ValType,
+        from: Place,
+    ) -> Result<Self, Fault> {
         cx.string(from)
     }
 }
 
 impl Lower for String {
-    fn lower<T: Send + 'static>(&self, cx: &mut LowerContext<'_, '_, T>, _: ValType, to: Place) -> Result<(), Fault> {
+    fn lower<T: Send + 'static>(
+        &self,
+        cx: &mut LowerContext<'_, '_, T>,
+        _: ValType,
+        to: Place,
+    ) -> Result<(), Fault> {
         cx.string(self, to)
     }
 }
@@ -178,7 +196,12 @@ impl ComponentType for &'static str {
 }
 
 impl Lower for &'static str {
-    fn lower<T: Send + 'static>(&self, cx: &mut LowerContext<'_, '_, T>, _: ValType, to: Place) -> Result<(), Fault> {
+    fn lower<T: Send + 'static>(
+        &self,
+        cx: &mut LowerContext<'_, '_, T>,
+        _: ValType,
+        to: Place,
+    ) -> Result<(), Fault> {
         cx.string(self, to)
     }
 }
@@ -193,7 +216,11 @@ impl<E: ComponentType> ComponentType for Vec<E> {
 }
 
 impl<E: Lift> Lift for Vec<E> {
-    fn lift<T: Send + 'static>(cx: &mut LiftContext<'_, '_, T>, ty: ValType, from: Place) -> Result<Self, Fault> {
+    fn lift<T: Send + 'static>(
+        cx: &mut LiftContext<'_, '_, T>,
+        ty: ValType,
+        from: Place,
+    ) -> Result<Self, Fault> {
         match cx.def(ty)?.0 {
             TypeDef::List(element) => E::lift_list(cx, *element, from),
             _ => Err(Rule::ValueType.into()),
@@ -202,7 +229,12 @@ impl<E: Lift> Lift for Vec<E> {
 }
 
 impl<E: Lower> Lower for Vec<E> {
-    fn lower<T: Send + 'static>(&self, cx: &mut LowerContext<'_, '_, T>, ty: ValType, to: Place) -> Result<(), Fault> {
+    fn lower<T: Send + 'static>(
+        &self,
+        cx: &mut LowerContext<'_, '_, T>,
+        ty: ValType,
+        to: Place,
+    ) -> Result<(), Fault> {
         match cx.def(ty)?.0 {
             TypeDef::List(element) => E::lower_list(self, cx, *element, to),
             _ => Err(Rule::ValueType.into()),
@@ -217,13 +249,22 @@ impl<E: ComponentType> ComponentType for Box<E> {
 }
 
 impl<E: Lift> Lift for Box<E> {
-    fn lift<T: Send + 'static>(cx: &mut LiftContext<'_, '_, T>, ty: ValType, from: Place) -> Result<Self, Fault> {
+    fn lift<T: Send + 'static>(
+        cx: &mut LiftContext<'_, '_, T>,
+        ty: ValType,
+        from: Place,
+    ) -> Result<Self, Fault> {
         E::lift(cx, ty, from).map(Self::new)
     }
 }
 
 impl<E: Lower> Lower for Box<E> {
-    fn lower<T: Send + 'static>(&self, cx: &mut LowerContext<'_, '_, T>, ty: ValType, to: Place) -> Result<(), Fault> {
+    fn lower<T: Send + 'static>(
+        &self,
+        cx: &mut LowerContext<'_, '_, T>,
+        ty: ValType,
+        to: Place,
+    ) -> Result<(), Fault> {
         E::lower(self, cx, ty, to)
     }
 }
@@ -238,7 +279,11 @@ impl<E: ComponentType> ComponentType for Option<E> {
 }
 
 impl<E: Lift> Lift for Option<E> {
-    fn lift<T: Send + 'static>(cx: &mut LiftContext<'_, '_, T>, ty: ValType, from: Place) -> Result<Self, Fault> {
+    fn lift<T: Send + 'static>(
+        cx: &mut LiftContext<'_, '_, T>,
+        ty: ValType,
+        from: Place,
+    ) -> Result<Self, Fault> {
         let (TypeDef::Option(some), id) = cx.def(ty)? else { return Err(Rule::ValueType.into()) };
         let some = *some;
         match cx.case(id, 2, from)? {
@@ -249,7 +294,12 @@ impl<E: Lift> Lift for Option<E> {
 }
 
 impl<E: Lower> Lower for Option<E> {
-    fn lower<T: Send + 'static>(&self, cx: &mut LowerContext<'_, '_, T>, ty: ValType, to: Place) -> Result<(), Fault> {
+    fn lower<T: Send + 'static>(
+        &self,
+        cx: &mut LowerContext<'_, '_, T>,
+        ty: ValType,
+        to: Place,
+    ) -> Result<(), Fault> {
         let (TypeDef::Option(some), id) = cx.def(ty)? else { return Err(Rule::ValueType.into()) };
         let some = *some;
         let payload = cx.case(id, usize::from(self.is_some()), to)?;
@@ -282,7 +332,11 @@ impl<A: ComponentType, B: ComponentType> ComponentType for Result<A, B> {
 const NONE: ValType = ValType::Bool;
 
 impl<A: Lift, B: Lift> Lift for Result<A, B> {
-    fn lift<T: Send + 'static>(cx: &mut LiftContext<'_, '_, T>, ty: ValType, from: Place) -> Result<Self, Fault> {
+    fn lift<T: Send + 'static>(
+        cx: &mut LiftContext<'_, '_, T>,
+        ty: ValType,
+        from: Place,
+    ) -> Result<Self, Fault> {
         let (TypeDef::Result(ok, err), id) = cx.def(ty)? else { return Err(Rule::ValueType.into()) };
         let (ok, err) = (ok.unwrap_or(NONE), err.unwrap_or(NONE));
         match cx.case(id, 2, from)? {
@@ -293,7 +347,12 @@ impl<A: Lift, B: Lift> Lift for Result<A, B> {
 }
 
 impl<A: Lower, B: Lower> Lower for Result<A, B> {
-    fn lower<T: Send + 'static>(&self, cx: &mut LowerContext<'_, '_, T>, ty: ValType, to: Place) -> Result<(), Fault> {
+    fn lower<T: Send + 'static>(
+        &self,
+        cx: &mut LowerContext<'_, '_, T>,
+        ty: ValType,
+        to: Place,
+    ) -> Result<(), Fault> {
         let (TypeDef::Result(ok, err), id) = cx.def(ty)? else { return Err(Rule::ValueType.into()) };
         let (ok, err) = (ok.unwrap_or(NONE), err.unwrap_or(NONE));
         let payload = cx.case(id, usize::from(self.is_err()), to)?;
@@ -320,7 +379,12 @@ impl Lift for () {
 }
 
 impl Lower for () {
-    fn lower<T: Send + 'static>(&self, _: &mut LowerContext<'_, '_, T>, _: ValType, _: Place) -> Result<(), Fault> {
+    fn lower<T: Send + 'static>(
+        &self,
+        _: &mut LowerContext<'_, '_, T>,
+        _: ValType,
+        _: Place,
+    ) -> Result<(), Fault> {
         Ok(())
     }
 }

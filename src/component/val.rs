@@ -151,7 +151,11 @@ impl ComponentType for Val {
 
 impl Lift for Val {
     // As deep as its type.
-    fn lift<T: Send + 'static>(cx: &mut LiftContext<'_, '_, T>, ty: ValType, from: Place) -> Result<Self, Fault> {
+    fn lift<T: Send + 'static>(
+        cx: &mut LiftContext<'_, '_, T>,
+        ty: ValType,
+        from: Place,
+    ) -> Result<Self, Fault> {
         Ok(match ty {
             ValType::Bool => Self::Bool(Lift::lift(cx, ty, from)?),
             ValType::S8 => Self::S8(Lift::lift(cx, ty, from)?),
@@ -172,7 +176,11 @@ impl Lift for Val {
     }
 }
 
-fn lift_composite<T: Send + 'static>(cx: &mut LiftContext<'_, '_, T>, ty: ValType, from: Place) -> Result<Val, Fault> {
+fn lift_composite<T: Send + 'static>(
+    cx: &mut LiftContext<'_, '_, T>,
+    ty: ValType,
+    from: Place,
+) -> Result<Val, Fault> {
     let types = cx.types;
     let ValType::Def(id) = ty else { return Err(Rule::ValueType.into()) };
     let payload = |cx: &mut LiftContext<'_, '_, T>, ty: Option<ValType>, from| {
@@ -246,7 +254,12 @@ fn lift_composite<T: Send + 'static>(cx: &mut LiftContext<'_, '_, T>, ty: ValTyp
 }
 
 impl Lower for Val {
-    fn lower<T: Send + 'static>(&self, cx: &mut LowerContext<'_, '_, T>, ty: ValType, to: Place) -> Result<(), Fault> {
+    fn lower<T: Send + 'static>(
+        &self,
+        cx: &mut LowerContext<'_, '_, T>,
+        ty: ValType,
+        to: Place,
+    ) -> Result<(), Fault> {
         match (self, ty) {
             (Self::Bool(value), ValType::Bool) => value.lower(cx, ty, to),
             (Self::S8(value), ValType::S8) => value.lower(cx, ty, to),
@@ -277,7 +290,9 @@ fn lower_composite<T: Send + 'static>(
     let types = cx.types;
     let mismatch = Fault::from(Rule::ValueType);
     let ValType::Def(id) = ty else { return Err(mismatch) };
-    let payload = |cx: &mut LowerContext<'_, '_, T>, value: &Option<Box<Val>>, ty: Option<ValType>, to| match (value, ty) {
+    let payload = |cx: &mut LowerContext<'_, '_, T>, value: &Option<Box<Val>>, ty: Option<ValType>, to| match (
+        value, ty,
+    ) {
         (Some(value), Some(ty)) => value.lower(cx, ty, to),
         (None, None) => Ok(()),
         _ => Err(Rule::ValueType.into()),
@@ -328,7 +343,9 @@ fn lower_composite<T: Send + 'static>(
         (TypeDef::FixedList(element, length), Val::List(list)) if list.len() == *length as usize => {
             let (flat, size) = (types.flat_count(*element), types.size(*element));
             let values = list.clone().into_values();
-            (0..*length).zip(values).try_for_each(|(n, value)| value.lower(cx, *element, to.field(n * flat, n * size)))
+            (0..*length)
+                .zip(values)
+                .try_for_each(|(n, value)| value.lower(cx, *element, to.field(n * flat, n * size)))
         }
         (TypeDef::Map(key, item), Val::Map(pairs)) => {
             let pair = crate::component::handles::pair(types, *key, *item)?;

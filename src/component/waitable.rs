@@ -124,7 +124,12 @@ pub(crate) struct WaitableSet {
 
 impl<T: Send + 'static> State<T> {
     /// The waitable behind a handle.
-    pub(crate) fn waitable_at(&self, instance: InstanceId, index: u32, sort: &'static str) -> Result<WaitableId, Fault> {
+    pub(crate) fn waitable_at(
+        &self,
+        instance: InstanceId,
+        index: u32,
+        sort: &'static str,
+    ) -> Result<WaitableId, Fault> {
         match self.instance(instance).handles.get(index)? {
             Handle::Waitable(id) => Ok(*id),
             _ => Err(Rule::HandleSort(sort).into()),
@@ -220,7 +225,11 @@ impl<T: Send + 'static> State<T> {
 }
 
 /// Drops the waitable set behind a handle.
-pub(crate) fn drop_set<T: Send + 'static>(cx: &mut Cx<'_, T>, instance: InstanceId, index: u32) -> Result<(), Fault> {
+pub(crate) fn drop_set<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    instance: InstanceId,
+    index: u32,
+) -> Result<(), Fault> {
     let state = cx.state_mut();
     let id = state.set_at(instance, index)?;
     let set = state.sets.get(id)?;

@@ -153,9 +153,11 @@ where
                 call.lower(|cx, ty, to| result.lower_result(cx, ty, to))?;
                 Ok(None)
             }
-            Poll::Pending => {
-                Ok(Some(Box::new(WaitingWrapped { function: self.0.clone(), params, result: PhantomData::<fn() -> R> })))
-            }
+            Poll::Pending => Ok(Some(Box::new(WaitingWrapped {
+                function: self.0.clone(),
+                params,
+                result: PhantomData::<fn() -> R>,
+            }))),
         }
     }
 
@@ -257,7 +259,10 @@ struct WaitingDynamic<F> {
 impl<T, F> HostFunction<T> for DynamicPoll<F>
 where
     T: Send + 'static,
-    F: Fn(StoreContextMut<'_, T>, &mut Context<'_>, &mut Vec<Val>) -> Poll<Result<Vec<Val>, Fault>> + Send + Sync + 'static,
+    F: Fn(StoreContextMut<'_, T>, &mut Context<'_>, &mut Vec<Val>) -> Poll<Result<Vec<Val>, Fault>>
+        + Send
+        + Sync
+        + 'static,
 {
     fn call(&self, call: &mut HostCall<'_, '_, T>) -> Result<Option<Box<dyn HostPending<T>>>, Fault> {
         let params = call.lift(lift_values)?;
@@ -272,7 +277,10 @@ where
 impl<T, F> HostPending<T> for WaitingDynamic<F>
 where
     T: Send + 'static,
-    F: Fn(StoreContextMut<'_, T>, &mut Context<'_>, &mut Vec<Val>) -> Poll<Result<Vec<Val>, Fault>> + Send + Sync + 'static,
+    F: Fn(StoreContextMut<'_, T>, &mut Context<'_>, &mut Vec<Val>) -> Poll<Result<Vec<Val>, Fault>>
+        + Send
+        + Sync
+        + 'static,
 {
     fn poll(&mut self, call: &mut HostCall<'_, '_, T>, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
         let polled = (self.function)(StoreContextMut(call.cx.reborrow()), cx, &mut self.params);

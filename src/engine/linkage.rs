@@ -102,23 +102,27 @@ impl<T: Send + 'static> Caller<'_, T> {
     ) -> Func {
         let ty = wasmi::FuncType::new(params.iter().copied(), results.iter().copied());
         let result = results.first().copied();
-        Func::new(&mut self.context, ty, move |mut caller: wasmi::Caller<'_, Data<T>>, params: &[Val], results| {
-            let mut flat = [0; FLAT_MAX];
-            for (to, from) in flat.iter_mut().zip(params) {
-                *to = bits(from);
-            }
-            let mut caller = Caller { context: caller.as_context_mut() };
-            caller.charge(HOST_CALL_FUEL).map_err(Fault::into_wasmi)?;
-            match function(&mut caller, &flat[..params.len().min(FLAT_MAX)]).map_err(Fault::into_wasmi)? {
-                Answer::Suspend => Err(wasmi::Error::host(Suspended)),
-                Answer::Return(value) => {
-                    if let (Some(ty), Some(place)) = (result, results.first_mut()) {
-                        *place = value_of(ty, value.unwrap_or(0));
-                    }
-                    Ok(())
+        Func::new(
+            &mut self.context,
+            ty,
+            move |mut caller: wasmi::Caller<'_, Data<T>>, params: &[Val], results| {
+                let mut flat = [0; FLAT_MAX];
+                for (to, from) in flat.iter_mut().zip(params) {
+                    *to = bits(from);
                 }
-            }
-        })
+                let mut caller = Caller { context: caller.as_context_mut() };
+                caller.charge(HOST_CALL_FUEL).map_err(Fault::into_wasmi)?;
+                match function(&mut caller, &flat[..params.len().min(FLAT_MAX)]).map_err(Fault::into_wasmi)? {
+                    Answer::Suspend => Err(wasmi::Error::host(Suspended)),
+                    Answer::Return(value) => {
+                        if let (Some(ty), Some(place)) = (result, results.first_mut()) {
+                            *place = value_of(ty, value.unwrap_or(0));
+                        }
+                        Ok(())
+                    }
+                }
+            },
+        )
     }
 }
 

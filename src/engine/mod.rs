@@ -37,13 +37,14 @@ pub use describe::{Kind, Param, Signature};
 pub use fault::Fault;
 pub use host_function::{HostFunction, HostParam, HostResult, Resolver};
 pub use interpose::{Accounting, HostCall, Interposer, Stats, Writes};
+pub(crate) use linkage::{Answer, bits, value_of};
 pub use memory::{Memory, PointerError};
 pub use meter::Metering;
 pub use module::{Engine, Module};
 pub use scan::Outline;
 pub use store::Store;
 pub use trace::Tracer;
-pub(crate) use linkage::{Answer, bits, value_of};
 pub(crate) use wasmi::{
-    Extern, ExternType, Func as CoreFunc, Global as CoreGlobal, Instance, Memory as CoreMemory, RefType, Table as CoreTable, Val, ValType,
+    Extern, ExternType, Func as CoreFunc, Global as CoreGlobal, Instance, Memory as CoreMemory, RefType,
+    Table as CoreTable, Val, ValType,
 };

@@ -21,8 +21,12 @@ pub(super) fn value(from: &WastVal<'_>) -> Val {
         WastVal::F64(value) => Val::Float64(f64::from_bits(value.bits)),
         WastVal::Char(value) => Val::Char(*value),
         WastVal::String(value) => Val::String((*value).into()),
-        WastVal::List(values) => Val::List(values.iter().map(value_of).collect::<alloc::vec::Vec<_>>().into()),
-        WastVal::Map(pairs) => Val::Map(pairs.iter().map(|(key, value)| (value_of(key), value_of(value))).collect()),
+        WastVal::List(values) => {
+            Val::List(values.iter().map(value_of).collect::<alloc::vec::Vec<_>>().into())
+        }
+        WastVal::Map(pairs) => {
+            Val::Map(pairs.iter().map(|(key, value)| (value_of(key), value_of(value))).collect())
+        }
         WastVal::Record(fields) => {
             Val::Record(fields.iter().map(|(name, value)| (name.to_string(), value_of(value))).collect())
         }
@@ -94,4 +98,3 @@ pub(super) fn message(expected: &str, found: &str) -> bool {
     let expected = expected.strip_prefix("wasm trap: ").unwrap_or(expected);
     found.contains(expected) || WORDS.iter().any(|(theirs, ours)| *theirs == expected && found.contains(ours))
 }
-

@@ -172,7 +172,8 @@ impl<'t> Runner<'t> {
                 let outcome = self.invoke(&call);
                 self.assert_failure(line, outcome, message);
             }
-            WastDirective::AssertInvalid { mut module, .. } | WastDirective::AssertMalformed { mut module, .. } => {
+            WastDirective::AssertInvalid { mut module, .. }
+            | WastDirective::AssertMalformed { mut module, .. } => {
                 // Why something is invalid is the validator's to say; upstream changes the words often.
                 match self.load(&mut module) {
                     Ok(_) => self.fail(line, "it was accepted"),
@@ -232,9 +233,13 @@ impl<'t> Runner<'t> {
                 self.name_of_current = name;
             }
             Err(error) => {
-                let needs = |name: &&String| error.missing_imports().iter().any(|missing| missing.module.contains(&***name));
+                let needs = |name: &&String| {
+                    error.missing_imports().iter().any(|missing| missing.module.contains(&***name))
+                };
                 let outcome = match self.unsupported_names.iter().find(needs) {
-                    Some(name) => Outcome::Unsupported(format!("it imports `{name}`, which could not be made")),
+                    Some(name) => {
+                        Outcome::Unsupported(format!("it imports `{name}`, which could not be made"))
+                    }
                     None => error.into(),
                 };
                 self.not_made(line, &outcome);
@@ -296,7 +301,9 @@ impl<'t> Runner<'t> {
             Some(name) if Some(&name) != self.name_of_current.as_ref() => self.instances.get_mut(&name),
             _ => self.current.as_mut(),
         };
-        let Some(Current { store, instance }) = current else { return Outcome::Failed("no instance to call".into()) };
+        let Some(Current { store, instance }) = current else {
+            return Outcome::Failed("no instance to call".into());
+        };
         let params: Option<Vec<Val>> = invoke.args.iter().map(argument).collect();
         let Some(params) = params else { return Outcome::Unsupported("core values".into()) };
         let func = match instance.get_func(store, invoke.name) {

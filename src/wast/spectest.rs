@@ -66,9 +66,12 @@ fn try_define(linker: &mut Linker<HostState>) -> Result<(), crate::Error> {
     host.func_wrap("[method]resource1.simple", |_, (resource, rep): (Resource<Resource1>, u32)| {
         refuse(!resource.owned() && resource.rep() == rep, "another resource")
     })?;
-    host.func_wrap("[method]resource1.take-borrow", |_, (a, b): (Resource<Resource1>, Resource<Resource1>)| {
-        refuse(!a.owned() && !b.owned(), "not borrowed")
-    })?;
+    host.func_wrap(
+        "[method]resource1.take-borrow",
+        |_, (a, b): (Resource<Resource1>, Resource<Resource1>)| {
+            refuse(!a.owned() && !b.owned(), "not borrowed")
+        },
+    )?;
     host.func_wrap("[method]resource1.take-own", |_, (a, b): (Resource<Resource1>, Resource<Resource1>)| {
         refuse(!a.owned() && b.owned(), "not owned")
     })?;

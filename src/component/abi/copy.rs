@@ -7,7 +7,8 @@ use crate::{
     Rule,
     component::{
         abi::{
-            GuestOptions, Place, bytes, bytes_mut, check_list, normalise, read_number, reallocate, slice, slice_mut,
+            GuestOptions, Place, bytes, bytes_mut, check_list, normalise, read_number, reallocate, slice,
+            slice_mut,
             string::{Span, store_text},
             write_number,
         },
@@ -42,7 +43,8 @@ impl<T: Send + 'static> Copier<'_, '_, T> {
             ValType::Def(id) => self.composite(id, from, to),
             ValType::ErrorContext => {
                 let index = self.read(from, 4)? as u32;
-                let index = handles::move_error_context(self.cx, self.from.instance, self.to.instance, index)?;
+                let index =
+                    handles::move_error_context(self.cx, self.from.instance, self.to.instance, index)?;
                 self.write(to, 4, u64::from(index))
             }
             scalar => {
@@ -82,9 +84,14 @@ impl<T: Send + 'static> Copier<'_, '_, T> {
         let span = Span::check(self.from.encoding, bytes(self.cx, self.from), at, units, false)?;
         let mut scratch = core::mem::take(&mut self.cx.state_mut().scratch);
         scratch.clear();
-        scratch.extend_from_slice(slice(bytes(self.cx, self.from), at, span.length, Rule::StringOutOfBounds)?);
-        let (at, units) =
-            store_text(self.cx, self.to, span.text(&scratch)?).map_err(|fault| in_guest(fault, Rule::StringOutOfBounds))?;
+        scratch.extend_from_slice(slice(
+            bytes(self.cx, self.from),
+            at,
+            span.length,
+            Rule::StringOutOfBounds,
+        )?);
+        let (at, units) = store_text(self.cx, self.to, span.text(&scratch)?)
+            .map_err(|fault| in_guest(fault, Rule::StringOutOfBounds))?;
         self.cx.state_mut().keep_scratch(scratch);
         self.write(to, 4, u64::from(at))?;
         self.write(to.field(1, 4), 4, u64::from(units))
@@ -142,7 +149,15 @@ impl<T: Send + 'static> Copier<'_, '_, T> {
         to: Place,
     ) -> Result<(), Fault> {
         let index = self.read(from, 4)? as u32;
-        let shared = handles::lift_channel(self.cx, self.from.instance, self.view, self.types, channel, payload, index)?;
+        let shared = handles::lift_channel(
+            self.cx,
+            self.from.instance,
+            self.view,
+            self.types,
+            channel,
+            payload,
+            index,
+        )?;
         let index = handles::lower_channel(self.cx, self.to.instance, shared)?;
         self.write(to, 4, u64::from(index))
     }
@@ -235,7 +250,6 @@ pub(crate) fn in_guest(fault: Fault, out_of_bounds: Rule) -> Fault {
 }
 
 /// Copies elements of a stream or future from a written buffer to a read one; both were checked.
-#[expect(clippy::too_many_arguments, reason = "two ends of three parts each")]
 pub(crate) fn copy_elements<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     types: &Types,
@@ -246,7 +260,8 @@ pub(crate) fn copy_elements<T: Send + 'static>(
     length: u32,
 ) -> Result<(), Fault> {
     let lender = Lender::default();
-    Copier { cx, types, view, from, to, flat_from: &[], flat_to: &mut [], lender }.elements(element, at, target, length)
+    Copier { cx, types, view, from, to, flat_from: &[], flat_to: &mut [], lender }
+        .elements(element, at, target, length)
 }
 
 /// The bits of flags that have a label.

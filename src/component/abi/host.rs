@@ -4,8 +4,8 @@ use crate::{
     Rule, Trap,
     component::{
         abi::{
-            GuestOptions, Place, bytes, bytes_mut, check_list, lift_string, normalise, read_number, reallocate,
-            store_text, string::Text, write_number,
+            GuestOptions, Place, bytes, bytes_mut, check_list, lift_string, normalise, read_number,
+            reallocate, store_text, string::Text, write_number,
         },
         handles::{self, Channel, Lender},
         store::{ChannelId, Cx, InstanceId, ResourceTypeId},
@@ -121,7 +121,12 @@ impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
         handles::lift_borrow(self.cx, self.options.instance, index, ty, self.lender)
     }
 
-    pub(crate) fn channel(&mut self, channel: Channel, payload: Option<ValType>, from: Place) -> Result<ChannelId, Fault> {
+    pub(crate) fn channel(
+        &mut self,
+        channel: Channel,
+        payload: Option<ValType>,
+        from: Place,
+    ) -> Result<ChannelId, Fault> {
         let index = self.read(from, 4)? as u32;
         handles::lift_channel(self.cx, self.options.instance, self.view, self.types, channel, payload, index)
     }

@@ -136,7 +136,9 @@ pub(crate) fn normalise(ty: ValType, bits: u64) -> Result<u64, Fault> {
             Some(_) => bits & 0xffff_ffff,
             None => return Err(Rule::InvalidChar.into()),
         },
-        ValType::String | ValType::Def(_) => return Err(Fault::Trap(crate::bug!("a composite is no scalar"))),
+        ValType::String | ValType::Def(_) => {
+            return Err(Fault::Trap(crate::bug!("a composite is no scalar")));
+        }
     })
 }
 
@@ -153,7 +155,7 @@ pub(crate) fn check_list(
     if size > BYTES_MAX {
         return Err(out_of_bounds.into());
     }
-    if at % types.align(element) != 0 {
+    if !at.is_multiple_of(types.align(element)) {
         return Err(Rule::UnalignedPointer.into());
     }
     if u64::from(at) + size > bytes.len() as u64 {
@@ -185,7 +187,7 @@ pub(crate) fn reallocate<T: Send>(
     let state = cx.state_mut();
     state.instance_mut(instance).may_leave = may_leave;
     state.swap_context(context);
-    if address % align != 0 {
+    if !address.is_multiple_of(align) {
         return Err(Rule::ReallocUnaligned.into());
     }
     if u64::from(address) + u64::from(size) > bytes(cx, options).len() as u64 {

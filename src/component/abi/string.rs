@@ -20,14 +20,16 @@ use alloc::{string::String, vec::Vec};
 pub(crate) enum Text<'t> {
     Utf8(&'t str),
     /// Little-endian, well-formed.
-    Utf16 { units: &'t [u8], tagged: bool },
+    Utf16 {
+        units: &'t [u8],
+        tagged: bool,
+    },
     Latin1(&'t [u8]),
 }
 
-/// Where the code units of a guest's string lie, checked: address, bytes, and whether they are UTF-16,
+/// How long the code units of a guest's string are, checked: bytes, and whether they are UTF-16,
 /// Latin-1, or else UTF-8.
 pub(crate) struct Span {
-    pub(crate) at: u32,
     pub(crate) length: usize,
     form: Form,
 }
@@ -60,12 +62,12 @@ impl Span {
         if length > BYTES_MAX {
             return Err(out_of_bounds.into());
         }
-        if at % align != 0 {
+        if !at.is_multiple_of(align) {
             return Err(if to_host { Rule::StringUnaligned } else { Rule::UnalignedPointer }.into());
         }
         let length = length as usize;
         slice(memory, at, length, out_of_bounds)?;
-        Ok(Self { at, length, form })
+        Ok(Self { length, form })
     }
 
     /// The code units, checked for well-formedness.
@@ -128,7 +130,9 @@ pub(crate) fn store_text<T: Send>(
             let at = store_units(cx, options, 1, text.as_bytes())?;
             Ok((at, text.len() as u32))
         }
-        (Encoding::Utf8, Text::Utf16 { units, .. }) => to_utf8(cx, options, units.len() / 2, 3, chars16(units)),
+        (Encoding::Utf8, Text::Utf16 { units, .. }) => {
+            to_utf8(cx, options, units.len() / 2, 3, chars16(units))
+        }
         (Encoding::Utf8, Text::Latin1(units)) => {
             to_utf8(cx, options, units.len(), 2, units.iter().copied().map(char::from))
         }
@@ -160,7 +164,12 @@ fn write<T: Send>(cx: &mut Cx<'_, T>, options: &GuestOptions, at: u32, units: &[
 }
 
 /// Code units that stay as they are (`store_string_copy`).
-fn store_units<T: Send>(cx: &mut Cx<'_, T>, options: &GuestOptions, align: u32, units: &[u8]) -> Result<u32, Fault> {
+fn store_units<T: Send>(
+    cx: &mut Cx<'_, T>,
+    options: &GuestOptions,
+    align: u32,
+    units: &[u8],
+) -> Result<u32, Fault> {
     cx.charge_moved(units.len())?;
     let at = reallocate(cx, options, (0, 0), align, units.len() as u64)?;
     write(cx, options, at, units)?;
@@ -236,8 +245,11 @@ fn to_compact<T: Send>(
     let worst = count as u64 * 2;
     let at = reallocate(cx, options, (at, first), 2, worst)?;
     let mut units = [0; 2];
-    let wide: Vec<u8> =
-        chars.flat_map(|c| c.encode_utf16(&mut units).iter().flat_map(|unit| unit.to_le_bytes()).collect::<Vec<_>>()).collect();
+    let wide: Vec<u8> = chars
+        .flat_map(|c| {
+            c.encode_utf16(&mut units).iter().flat_map(|unit| unit.to_le_bytes()).collect::<Vec<_>>()
+        })
+        .collect();
     write(cx, options, at, &wide)?;
     let at = if worst > wide.len() as u64 {
         reallocate(cx, options, (at, worst as u32), 2, wide.len() as u64)?
@@ -248,7 +260,11 @@ fn to_compact<T: Send>(
 }
 
 /// UTF-16 that was chosen because Latin-1 did not do (`store_probably_utf16_to_latin1_or_utf16`).
-fn probably_wide<T: Send>(cx: &mut Cx<'_, T>, options: &GuestOptions, units: &[u8]) -> Result<(u32, u32), Fault> {
+fn probably_wide<T: Send>(
+    cx: &mut Cx<'_, T>,
+    options: &GuestOptions,
+    units: &[u8],
+) -> Result<(u32, u32), Fault> {
     let at = store_units(cx, options, 2, units)?;
     if units16(units).any(|unit| unit > 0xff) {
         return Ok((at, (units.len() / 2) as u32 | UTF16_TAG));
