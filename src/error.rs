@@ -4,7 +4,8 @@
 //! rule that was broken. What an embedder is told is an [`Error`], whose kind stays private so that it
 //! can grow.
 
-use alloc::{borrow::ToOwned, boxed::Box, format, string::String, vec::Vec};
+use crate::cap::Code;
+use alloc::{borrow::ToOwned, boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
 mod rule;
@@ -25,7 +26,6 @@ enum Kind {
     Export { name: String, reason: String },
     Trap(Trap),
     Misuse(&'static str),
-    Host(String),
 }
 
 /// A bound of [`Limits`](crate::Limits) that a program asked to go past.
@@ -135,9 +135,12 @@ impl Error {
         Self(Box::new(Kind::Misuse(what)))
     }
 
-    /// The platform under this host failed.
-    pub(crate) fn host(what: impl fmt::Display) -> Self {
-        Self(Box::new(Kind::Host(format!("{what}"))))
+    /// What was granted cannot be: a text with a NUL, or more of something than a limit allows.
+    pub(crate) fn grants(code: Code) -> Self {
+        Self::misuse(match code {
+            Code::TooManyOpen => "more is granted than the limit `handles` allows",
+            _ => "an argument, environment variable or directory name is empty or contains a NUL or a `=`",
+        })
     }
 
     /// The rule the guest broke, if that is what happened.
@@ -194,7 +197,6 @@ impl fmt::Display for Error {
             Kind::Export { name, reason } => write!(f, "export `{name}`: {reason}"),
             Kind::Trap(trap) => write!(f, "the guest trapped: {trap}"),
             Kind::Misuse(what) => f.write_str(what),
-            Kind::Host(what) => write!(f, "the host failed: {what}"),
         }
     }
 }
@@ -259,6 +261,7 @@ impl core::error::Error for Trap {}
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::format;
 
     #[test]
     fn an_error_is_one_pointer_wide() {

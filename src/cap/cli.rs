@@ -33,7 +33,8 @@ pub trait OutputStream: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Code::Pipe`] when nobody will ever read them, [`Code::Io`] when the sink fails.
+    /// [`Code::Pipe`] when nobody will ever read them, [`Code::NoSpace`] when what keeps them is full,
+    /// [`Code::Io`] when the sink fails.
     fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, Code>>;
 
     /// Waits until everything written has left this process.

@@ -29,6 +29,9 @@ pub trait Clocks: Send + Sync {
 
     /// Waits until the monotonic clock reads at least `deadline_ns`.
     ///
+    /// A virtual clock may answer by jumping there. So whoever waits for several things asks the clock
+    /// last, when nothing else is ready, and for the earliest of its deadlines only.
+    ///
     /// Dropping the interest is always allowed: a wake-up that nobody waits for is harmless.
     fn poll_until(&self, cx: &mut Context<'_>, deadline_ns: u64) -> Poll<()>;
 }

@@ -27,8 +27,10 @@ pub trait Directory: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Code::NoEntry`], [`Code::Exist`] for `create_new`, [`Code::IsDirectory`], [`Code::Loop`] for
-    /// a symbolic link, [`Code::NoSpace`] when the quota is spent.
+    /// [`Code::NoEntry`], also in a directory that was removed; [`Code::Exist`] for `create_new`;
+    /// [`Code::IsDirectory`]; [`Code::Loop`] for a symbolic link; [`Code::NotSupported`] for a named pipe
+    /// or socket, which would wait; [`Code::Invalid`] for `truncate` without `write`; [`Code::NoSpace`]
+    /// when the quota is spent.
     fn open_file(&self, name: Name<'_>, open: Open) -> Result<Arc<dyn File>, Code>;
 
     /// This directory's metadata.
@@ -49,7 +51,7 @@ pub trait Directory: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Code::Invalid`] for a time the platform cannot express.
+    /// [`Code::Invalid`] for nanoseconds of a second and more, and for a time the platform cannot express.
     fn set_times(&self, times: Times) -> Result<(), Code>;
 
     /// Sets the times of `name` itself, a symbolic link's own included.
@@ -78,7 +80,8 @@ pub trait Directory: Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`Code::Exist`], [`Code::NoSpace`].
+    /// [`Code::Exist`], [`Code::NoSpace`], [`Code::NoEntry`] for an empty target, [`Code::Invalid`] for
+    /// one with a NUL.
     fn create_symlink(&self, name: Name<'_>, target: &str) -> Result<(), Code>;
 
     /// Makes `to_name` in `to` another name of the file (or symbolic link) `name`.
@@ -111,7 +114,8 @@ pub trait Directory: Send + Sync {
     fn remove_directory(&self, name: Name<'_>) -> Result<(), Code>;
 
     /// Lists entries, `.` and `..` not among them, in an order that holds as long as nothing changes.
-    /// `visit` answers whether it wants the next. Names that are not UTF-8 are passed over.
+    /// `visit` answers whether it wants the next, and may use this directory meanwhile. Names that are
+    /// not UTF-8 are passed over.
     ///
     /// # Errors
     ///
@@ -131,14 +135,14 @@ pub trait Directory: Send + Sync {
 
 /// An open file.
 pub trait File: Send + Sync {
-    /// Reads at `offset`; `Ok(0)`, for a buffer that is not empty, is the end.
+    /// Reads at `offset`; `Ok(0)`, for a buffer that is not empty, is the end, or any place past it.
     ///
     /// # Errors
     ///
     /// [`Code::Io`], [`Code::BadDescriptor`] when not open for reading.
     fn poll_read_at(&self, cx: &mut Context<'_>, bytes: &mut [u8], offset: u64) -> Poll<Result<usize, Code>>;
 
-    /// Writes at `offset`, filling a gap before it with zeroes.
+    /// Writes at `offset`, filling a gap before it with zeroes. An empty write changes nothing.
     ///
     /// # Errors
     ///

@@ -26,12 +26,12 @@ pub(super) type Pending<T> =
 
 /// One call into a guest.
 pub(crate) struct Activation<T: 'static> {
-    progress: Progress,
+    pub(super) progress: Progress,
     results: Vec<Val>,
     pending: Option<Pending<T>>,
 }
 
-enum Progress {
+pub(super) enum Progress {
     Ready(Func, Vec<Val>),
     InHost(wasmi::ResumableCallHostTrap),
     OutOfFuel(wasmi::ResumableCallOutOfFuel),
@@ -60,14 +60,6 @@ impl<T: Send + 'static> Activation<T> {
     /// The results of a finished call.
     pub(crate) fn into_results(self) -> Vec<Val> {
         self.results
-    }
-
-    /// The type of what the host function it waits in returns, if it waits in one that returns anything.
-    pub(crate) fn answer_type(&self, caller: &Caller<'_, T>) -> Option<wasmi::ValType> {
-        match &self.progress {
-            Progress::InHost(call) => call.host_func().ty(&caller.context).results().first().copied(),
-            _ => None,
-        }
     }
 
     /// Goes on until the call stops again. `answer` is what the host function it waits in returns,

@@ -1,6 +1,6 @@
 //! A call into a guest as a future.
 
-use crate::engine::{Activation, Fault, Store};
+use crate::engine::{Fault, Function, Store, Value, activation::Activation};
 use alloc::{string::String, vec::Vec};
 use core::{
     future::Future,
@@ -22,19 +22,14 @@ pub(crate) struct Call<'a, T: 'static> {
 
 impl<'a, T: Send + 'static> Call<'a, T> {
     /// A call of `function`, which goes by `name` to those who watch.
-    pub(crate) fn new(
-        store: &'a mut Store<T>,
-        name: String,
-        function: wasmi::Func,
-        params: Vec<Val>,
-    ) -> Self {
-        let activation = Some(Activation::new(&store.caller(), function, params));
+    pub(crate) fn new(store: &'a mut Store<T>, name: String, function: &Function, params: Vec<Val>) -> Self {
+        let activation = Some(Activation::new(&store.caller(), function.inner, params));
         Self { store, name, activation, entered: false }
     }
 }
 
 impl<T: Send + 'static> Future for Call<'_, T> {
-    type Output = Result<Vec<Val>, Fault>;
+    type Output = Result<Vec<Value>, Fault>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
@@ -47,6 +42,7 @@ impl<T: Send + 'static> Future for Call<'_, T> {
         let Poll::Ready(ended) = activation.poll(this.store, cx) else { return Poll::Pending };
         this.store.tell_leave(&this.name, ended);
         let results = this.activation.take().map(Activation::into_results).unwrap_or_default();
+        let results = results.iter().map(Value::from_wasmi).collect();
         Poll::Ready(ended.map(|()| results))
     }
 }

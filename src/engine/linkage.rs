@@ -5,6 +5,7 @@ use crate::{
     Error, Trap,
     engine::{
         Activation, Caller, Fault, Module, Step, Store,
+        activation::Progress,
         fault::Suspended,
         meter::{BYTES_PER_FUEL, HOST_CALL_FUEL},
         store::Data,
@@ -20,6 +21,16 @@ pub(crate) enum Answer {
     Return(Option<u64>),
     /// The guest is suspended in the call, until an activation is stepped with the answer.
     Suspend,
+}
+
+impl<T: Send + 'static> Activation<T> {
+    /// The type of what the host function it waits in returns, if it waits in one that returns anything.
+    pub(crate) fn answer_type(&self, caller: &Caller<'_, T>) -> Option<wasmi::ValType> {
+        match &self.progress {
+            Progress::InHost(call) => call.host_func().ty(&caller.context).results().first().copied(),
+            _ => None,
+        }
+    }
 }
 
 impl<T: Send + 'static> Caller<'_, T> {

@@ -16,25 +16,37 @@ mod call;
 mod caller;
 mod describe;
 mod fault;
+mod function;
+#[cfg(feature = "unmetered")]
+mod growth;
+#[cfg(not(feature = "unmetered"))]
+#[path = "growth_absent.rs"]
+mod growth;
 pub mod host_function;
 mod interpose;
+#[cfg(feature = "component")]
 mod linkage;
+#[cfg(feature = "validate")]
+mod load;
 mod memory;
 mod meter;
 mod module;
 mod rewrite;
-mod scan;
+pub(crate) mod scan;
 mod store;
 mod trace;
+mod value;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "validate"))]
 mod tests;
 
+#[cfg(any(test, feature = "component"))]
 pub(crate) use activation::{Activation, Step};
 pub(crate) use call::Call;
 pub use caller::Caller;
 pub use describe::{Kind, Param, Signature};
 pub use fault::Fault;
+pub(crate) use function::Function;
 pub use host_function::{HostFunction, HostParam, HostResult, Resolver};
 pub use interpose::{Accounting, HostCall, Interposer, Stats, Writes};
 pub(crate) use linkage::{Answer, bits, value_of};
@@ -48,3 +60,4 @@ pub(crate) use wasmi::{
     Extern, ExternType, Func as CoreFunc, Global as CoreGlobal, Instance, Memory as CoreMemory, RefType,
     Table as CoreTable, Val, ValType,
 };
+pub(crate) use wasmi::{Instance, Val};

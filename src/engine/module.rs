@@ -1,12 +1,10 @@
 //! Loaded code: the interpreter's engine, and modules compiled in it.
 
 use crate::{
-    Error, Limits,
+    Limits,
     engine::{
-        Metering, Outline,
-        fault::load_error,
-        meter, rewrite,
-        scan::{self, Format, START},
+        Metering, Outline, meter,
+        scan::{RESERVED, START},
         store::type_text,
     },
 };
@@ -17,8 +15,8 @@ use alloc::{string::String, vec::Vec};
 #[derive(Clone, Debug)]
 pub struct Engine {
     pub(super) inner: wasmi::Engine,
-    metering: Metering,
-    limits: Limits,
+    pub(super) metering: Metering,
+    pub(super) limits: Limits,
 }
 
 impl Engine {
@@ -63,28 +61,10 @@ const STACK_BYTES_MIN: usize = 1_000;
 #[derive(Clone, Debug)]
 pub struct Module {
     pub(super) inner: wasmi::Module,
-    outline: Outline,
+    pub(super) outline: Outline,
 }
 
 impl Module {
-    /// Loads a core module.
-    ///
-    /// # Errors
-    ///
-    /// When the bytes are malformed or invalid, pass a limit, or need what the interpreter does not
-    /// implement.
-    pub fn load(engine: &Engine, bytes: &[u8]) -> Result<Self, Error> {
-        if scan::format(bytes)? != Format::Module {
-            return Err(Error::malformed("it is a component where a core module is expected", Some(4)));
-        }
-        let outline = Outline::of(bytes, &engine.limits)?;
-        let bytes = rewrite::rewrite(bytes, &outline, &engine.limits)?;
-        let inner = wasmi::Module::new(&engine.inner, &bytes).map_err(|error| load_error(&error))?;
-        let module = Self { inner, outline };
-        module.check_start()?;
-        Ok(module)
-    }
-
     /// What it declares, by count and size.
     #[must_use]
     pub fn outline(&self) -> &Outline {
@@ -104,8 +84,9 @@ impl Module {
 
     /// Each export: name, and how its type reads.
     pub fn exports(&self) -> impl Iterator<Item = (&str, String)> {
-        let exports =
-            self.inner.exports().filter(|export| export.name() != START || self.outline.start.is_none());
+        let is_added =
+            |name: &str| !self.outline.exports_reserved_name && name.as_bytes().starts_with(RESERVED);
+        let exports = self.inner.exports().filter(move |export| !is_added(export.name()));
         exports.map(|export| (export.name(), type_text(export.ty())))
     }
 
@@ -114,16 +95,6 @@ impl Module {
         match self.inner.get_export(name)? {
             wasmi::ExternType::Func(ty) => Some(ty.params().to_vec()),
             _ => None,
-        }
-    }
-
-    /// The validator saw the start function as an export only, so its type is checked here (core
-    /// specification, 3.4.9: no parameters, no results).
-    fn check_start(&self) -> Result<(), Error> {
-        let Some(name) = self.start() else { return Ok(()) };
-        match self.inner.get_export(name) {
-            Some(wasmi::ExternType::Func(ty)) if ty.params().is_empty() && ty.results().is_empty() => Ok(()),
-            _ => Err(Error::malformed("its start function takes parameters or has results", None)),
         }
     }
 }

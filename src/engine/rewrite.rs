@@ -6,58 +6,164 @@
 //!   calling it as for one with none; here its body begins with constants that are dropped at once, each of
 //!   which is charged and none of which is executed.
 //!
+//! * Where fuel is not counted, growing a memory or table becomes a call of the host: see [`growth`].
+//!
 //! Everything else is copied as it is, and what comes out is validated as if it had come in.
 
 use crate::{
     Error, Limits,
     engine::{
-        Outline,
+        Metering, Outline, growth,
         scan::{Cursor, START, Section, locals_fuel, sections},
     },
 };
 use alloc::{borrow::Cow, vec::Vec};
+use core::ops::Range;
 
 /// The module to compile for `bytes`.
 pub(super) fn rewrite<'a>(
     bytes: &'a [u8],
     outline: &Outline,
     limits: &Limits,
+    metering: Metering,
 ) -> Result<Cow<'a, [u8]>, Error> {
-    if outline.start.is_none() && outline.locals_priced == 0 {
+    let mut edits = Edits::default();
+    if let Some(start) = outline.start {
+        if outline.exports_reserved_name {
+            return Err(Error::malformed("it has a start function and exports a name reserved for it", None));
+        }
+        edits.drops_start = true;
+        edits.exports.push(export(START, 0, start));
+    }
+    edits.edits_code = outline.locals_priced > 0;
+    if metering == Metering::Off {
+        growth::edit(bytes, outline, &mut edits)?;
+    }
+    if edits.is_empty() {
         return Ok(Cow::Borrowed(bytes));
     }
-    if outline.start.is_some() && outline.exports_start_name {
-        return Err(Error::malformed(
-            "it has a start function and exports a name that is reserved for it",
-            None,
-        ));
-    }
     let added = outline.locals_priced.saturating_mul(DROPPED_CONSTANT.len() as u64);
-    let size = (bytes.len() as u64).saturating_add(added);
+    let size = (bytes.len() as u64).saturating_add(added).saturating_add(edits.splices_bytes());
     if size > u64::from(limits.module_bytes) {
         return Err(Error::limit("module_bytes", size, u64::from(limits.module_bytes)));
     }
-    let mut out = Vec::with_capacity(bytes.len() + usize::try_from(added).unwrap_or(0) + 64);
-    out.extend_from_slice(&bytes[..8]);
-    let mut exported = outline.start.is_none();
-    for section in sections(bytes) {
-        let Section { id, contents } = section?;
-        match (id, outline.start) {
-            (7, Some(start)) => {
-                exports(&mut out, bytes, &contents, start)?;
-                exported = true;
-            }
-            (8, Some(start)) if !exported => exports(&mut out, &[0], &(0..1), start)?,
-            (8, Some(_)) => {}
-            (10, _) if outline.locals_priced > 0 => code(&mut out, bytes, contents)?,
-            _ => emit(&mut out, id, &bytes[contents]),
-        }
-    }
+    let mut out = Vec::with_capacity(usize::try_from(size).unwrap_or(bytes.len()) + 256);
+    edits.apply(bytes, &mut out)?;
     Ok(Cow::Owned(out))
 }
 
 /// `i32.const 0` and `drop`.
 const DROPPED_CONSTANT: [u8; 3] = [0x41, 0x00, 0x1a];
+
+/// What to change in a module. Items are added behind those of their kind, so no index shifts.
+#[derive(Default)]
+pub(super) struct Edits {
+    pub(super) types: Vec<Vec<u8>>,
+    pub(super) tables: Vec<Vec<u8>>,
+    pub(super) exports: Vec<Vec<u8>>,
+    /// Instructions to replace: their place in the module, and what to put there, by place.
+    pub(super) splices: Vec<(Range<usize>, Vec<u8>)>,
+    drops_start: bool,
+    edits_code: bool,
+}
+
+impl Edits {
+    fn is_empty(&self) -> bool {
+        let adds = !(self.types.is_empty() && self.tables.is_empty() && self.exports.is_empty());
+        !(adds || self.drops_start || self.edits_code || !self.splices.is_empty())
+    }
+
+    fn splices_bytes(&self) -> u64 {
+        self.splices.iter().map(|(_, with)| with.len() as u64).sum()
+    }
+
+    fn apply(&self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+        let mut additions = [(1, &self.types[..]), (4, &self.tables), (7, &self.exports)];
+        out.extend_from_slice(&bytes[..8]);
+        for section in sections(bytes) {
+            let Section { id, contents } = section?;
+            if id != 0 {
+                flush(out, &mut additions, id);
+            }
+            let added = additions.iter_mut().find(|(addition, _)| *addition == id);
+            let items = added.map_or(&[][..], |(_, items)| core::mem::take(items));
+            match id {
+                8 if self.drops_start => {}
+                10 if self.edits_code || !self.splices.is_empty() => self.code(out, bytes, contents)?,
+                _ if items.is_empty() => emit(out, id, &bytes[contents]),
+                _ => append(out, id, bytes, contents, items)?,
+            }
+        }
+        flush(out, &mut additions, u8::MAX);
+        Ok(())
+    }
+
+    /// The code section in `contents` with each body paying for its locals, and with its splices.
+    fn code(&self, out: &mut Vec<u8>, bytes: &[u8], contents: Range<usize>) -> Result<(), Error> {
+        let mut cursor = Cursor { bytes: &bytes[..contents.end], at: contents.start };
+        let count = cursor.u32()?;
+        let mut splices = self.splices.iter().peekable();
+        let mut section = Vec::with_capacity(contents.len());
+        leb128(&mut section, usize::try_from(count).unwrap_or(usize::MAX));
+        for _ in 0..count {
+            let body = cursor.body()?;
+            let fuel = locals_fuel(u32::try_from(body.locals).unwrap_or(u32::MAX));
+            let mut edited = bytes[body.declarations].to_vec();
+            for _ in 0..fuel {
+                edited.extend_from_slice(&DROPPED_CONSTANT);
+            }
+            let mut at = body.code.start;
+            while let Some((range, with)) = splices.next_if(|(range, _)| range.end <= body.code.end) {
+                edited.extend_from_slice(&bytes[at..range.start]);
+                edited.extend_from_slice(with);
+                at = range.end;
+            }
+            edited.extend_from_slice(&bytes[at..body.code.end]);
+            leb128(&mut section, edited.len());
+            section.extend_from_slice(&edited);
+        }
+        section.extend_from_slice(cursor.rest());
+        emit(out, 10, &section);
+        Ok(())
+    }
+}
+
+/// The order of sections (core specification, 5.5.16); their ids are in the order they were invented.
+fn rank(id: u8) -> usize {
+    const ORDER: [u8; 13] = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11];
+    ORDER.iter().position(|known| *known == id).unwrap_or(ORDER.len())
+}
+
+/// Emits as sections of their own the additions that come before section `id` and found none to join.
+fn flush(out: &mut Vec<u8>, additions: &mut [(u8, &[Vec<u8>])], id: u8) {
+    for (addition, items) in additions {
+        if !items.is_empty() && rank(*addition) < rank(id) {
+            let mut section = Vec::new();
+            leb128(&mut section, items.len());
+            section.extend(items.iter().flatten());
+            emit(out, *addition, &section);
+            *items = &[];
+        }
+    }
+}
+
+/// A section of the module with `items` added at its end.
+fn append(
+    out: &mut Vec<u8>,
+    id: u8,
+    bytes: &[u8],
+    contents: Range<usize>,
+    items: &[Vec<u8>],
+) -> Result<(), Error> {
+    let mut cursor = Cursor { bytes: &bytes[..contents.end], at: contents.start };
+    let count = usize::try_from(cursor.u32()?).unwrap_or(usize::MAX);
+    let mut section = Vec::with_capacity(contents.len() + items.iter().map(Vec::len).sum::<usize>() + 8);
+    leb128(&mut section, count.saturating_add(items.len()));
+    section.extend_from_slice(cursor.rest());
+    section.extend(items.iter().flatten());
+    emit(out, id, &section);
+    Ok(())
+}
 
 fn emit(out: &mut Vec<u8>, id: u8, contents: &[u8]) {
     out.push(id);
@@ -65,49 +171,18 @@ fn emit(out: &mut Vec<u8>, id: u8, contents: &[u8]) {
     out.extend_from_slice(contents);
 }
 
-/// The export section in `contents` with the start function added.
-fn exports(
-    out: &mut Vec<u8>,
-    bytes: &[u8],
-    contents: &core::ops::Range<usize>,
-    start: u32,
-) -> Result<(), Error> {
-    let mut cursor = Cursor { bytes: &bytes[..contents.end], at: contents.start };
-    let count = cursor.u32()?;
-    let mut section = Vec::with_capacity(contents.len() + START.len() + 16);
-    leb128(&mut section, usize::try_from(count).unwrap_or(usize::MAX).saturating_add(1));
-    section.extend_from_slice(cursor.rest());
-    leb128(&mut section, START.len());
-    section.extend_from_slice(START.as_bytes());
-    section.push(0);
-    leb128(&mut section, usize::try_from(start).unwrap_or(usize::MAX));
-    emit(out, 7, &section);
-    Ok(())
+/// An export of item `index` of `kind`.
+pub(super) fn export(name: &str, kind: u8, index: u32) -> Vec<u8> {
+    let mut item = Vec::new();
+    leb128(&mut item, name.len());
+    item.extend_from_slice(name.as_bytes());
+    item.push(kind);
+    leb128(&mut item, usize::try_from(index).unwrap_or(usize::MAX));
+    item
 }
 
-/// The code section in `contents` with each body paying for its locals.
-fn code(out: &mut Vec<u8>, bytes: &[u8], contents: core::ops::Range<usize>) -> Result<(), Error> {
-    let mut cursor = Cursor { bytes: &bytes[..contents.end], at: contents.start };
-    let count = cursor.u32()?;
-    let mut section = Vec::with_capacity(contents.len());
-    leb128(&mut section, usize::try_from(count).unwrap_or(usize::MAX));
-    for _ in 0..count {
-        let body = cursor.body()?;
-        let fuel = locals_fuel(u32::try_from(body.locals).unwrap_or(u32::MAX));
-        let added = usize::try_from(fuel).unwrap_or(usize::MAX).saturating_mul(DROPPED_CONSTANT.len());
-        leb128(&mut section, body.declarations.len() + added + body.code.len());
-        section.extend_from_slice(&bytes[body.declarations]);
-        for _ in 0..fuel {
-            section.extend_from_slice(&DROPPED_CONSTANT);
-        }
-        section.extend_from_slice(&bytes[body.code]);
-    }
-    section.extend_from_slice(cursor.rest());
-    emit(out, 10, &section);
-    Ok(())
-}
-
-fn leb128(out: &mut Vec<u8>, value: usize) {
+/// Writes an unsigned LEB128 number (core specification, 5.2.2).
+pub(super) fn leb128(out: &mut Vec<u8>, value: usize) {
     let mut value = value;
     loop {
         let low = u8::try_from(value & 0x7f).unwrap_or(0);

@@ -42,12 +42,14 @@ pub struct Outline {
     blocks_max: u32,
     /// The index of the start function.
     pub(super) start: Option<u32>,
-    /// Whether an export goes by the name that a start function will be given.
-    pub(super) exports_start_name: bool,
+    /// Whether an export's name begins as those do that are added to modules.
+    pub(super) exports_reserved_name: bool,
 }
 
 /// The name a start function is exported under, so that it can be run like any other call.
 pub(super) const START: &str = "wasmote:start";
+/// What the names of all added exports begin with.
+pub(super) const RESERVED: &[u8] = b"wasmote:";
 /// Locals of a function that are zeroed for its call's own price.
 pub(super) const LOCALS_FREE: u32 = 32;
 /// Locals beyond those that are zeroed for one unit of fuel.
@@ -194,6 +196,7 @@ impl Outline {
             match cursor.u8()? {
                 0x60 => {}
                 0x4e | 0x4f | 0x50 | 0x5e | 0x5f => return Err(unsupported("garbage collection")),
+                0x5d => return Err(unsupported("stack switching")),
                 _ => return Err(cursor.malformed("a type of unknown form")),
             }
             for _ in 0..2 {
@@ -262,7 +265,7 @@ impl Outline {
     fn exports(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Error> {
         self.exports = cursor.u32()?;
         for _ in 0..self.exports {
-            self.exports_start_name |= cursor.name()? == START.as_bytes();
+            self.exports_reserved_name |= cursor.name()?.starts_with(RESERVED);
             cursor.u8()?;
             cursor.u32()?;
         }

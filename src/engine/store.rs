@@ -7,6 +7,7 @@ use crate::{
         activation::Pending,
         budget::Budget,
         fault::load_error,
+        growth,
         memory::Range,
         meter::{self, BYTES_PER_FUEL, Meter, TRANSLATION_FUEL_PER_BYTE},
     },
@@ -149,6 +150,7 @@ impl<T: Send + 'static> Store<T> {
         self.charge_preparation(module)?;
         let instance = wasmi::Instance::new(&mut self.inner, &module.inner, imports)
             .map_err(|error| instance_error(&error))?;
+        growth::connect(&mut self.inner, instance)?;
         if let Some(memory) = instance.get_memory(&self.inner, "memory") {
             self.inner.data_mut().memory.get_or_insert(memory);
         }
@@ -202,7 +204,7 @@ impl<T: Send + 'static> Store<T> {
 
 /// Sets wasmi's counter. It only refuses where fuel is not counted, and then there is nothing to set.
 pub(super) fn set_counter<T: 'static>(mut context: impl wasmi::AsContextMut<Data = Data<T>>, counter: u64) {
-    drop(context.as_context_mut().set_fuel(counter));
+    let _ = context.as_context_mut().set_fuel(counter);
 }
 
 /// How an item's type reads.

@@ -1,8 +1,8 @@
 //! The engine room on its own, with a host of two functions.
 
 use super::{
-    Accounting, Activation, Call, Caller, Engine, Fault, HostFunction, Kind, Metering, Module, Param,
-    Resolver, Signature, Step, Store, Tracer, Val,
+    Accounting, Activation, Call, Caller, Engine, Fault, Function, HostFunction, Kind, Metering, Module,
+    Param, Resolver, Signature, Step, Store, Tracer, Val, Value,
     host_function::{now1, poll1, poll2},
 };
 use crate::{Error, Limits, Trap, block_on_with};
@@ -111,22 +111,24 @@ impl Guest {
         Self::with(wat, &Limits::server(), Metering::On).unwrap()
     }
 
-    fn function(&self, name: &str) -> wasmi::Func {
-        self.instance.get_func(&self.store.inner, name).unwrap()
+    fn function(&self, name: &str) -> Function {
+        self.store.function(self.instance, name).unwrap()
     }
 
     fn call(&mut self, name: &str, params: &[Val]) -> Call<'_, World> {
         let function = self.function(name);
-        Call::new(&mut self.store, name.into(), function, params.to_vec())
+        Call::new(&mut self.store, name.into(), &function, params.to_vec())
     }
 
-    fn run(&mut self, name: &str, params: &[Val]) -> Result<Vec<Val>, Fault> {
+    fn run(&mut self, name: &str, params: &[Val]) -> Result<Vec<Value>, Fault> {
         block_on_with(self.call(name, params), || panic!("nothing will wake it"))
     }
 }
 
-fn i32s(values: &[Val]) -> Vec<i32> {
-    values.iter().map(|value| value.i32().unwrap()).collect()
+fn i32s(values: &[Value]) -> Vec<i32> {
+    let number =
+        |value: &Value| if let Value::I32(value) = value { *value } else { panic!("{value} is no i32") };
+    values.iter().map(number).collect()
 }
 
 const WAITING: &str = r#"(module
@@ -185,13 +187,13 @@ fn a_call_may_be_dropped_wherever_it_waits() {
 fn a_guest_moves_to_another_thread_between_polls() {
     let mut guest = Guest::new(WAITING);
     let function = guest.function("twice");
-    let mut activation = Activation::new(&guest.store.caller(), function, vec![Val::I32(2)]);
+    let mut activation = Activation::new(&guest.store.caller(), function.inner, vec![Val::I32(2)]);
     let mut cx = Context::from_waker(Waker::noop());
     assert!(activation.poll(&mut guest.store, &mut cx).is_pending());
     let results = std::thread::spawn(move || {
         let mut cx = Context::from_waker(Waker::noop());
         while activation.poll(&mut guest.store, &mut cx).is_pending() {}
-        activation.into_results()
+        activation.into_results().iter().map(Value::from_wasmi).collect::<Vec<_>>()
     });
     assert_eq!(i32s(&results.join().unwrap()), [4]);
 }
@@ -200,8 +202,9 @@ fn a_guest_moves_to_another_thread_between_polls() {
 fn calls_of_one_instance_finish_in_any_order() {
     let mut guest = Guest::new(WAITING);
     let function = guest.function("twice");
-    let mut activations: Vec<_> =
-        (0..64).map(|_| Activation::new(&guest.store.caller(), function, vec![Val::I32(i32::MAX)])).collect();
+    let mut activations: Vec<_> = (0..64)
+        .map(|_| Activation::new(&guest.store.caller(), function.inner, vec![Val::I32(i32::MAX)]))
+        .collect();
     for activation in &mut activations {
         assert_eq!(activation.step(&mut guest.store.caller(), None), Ok(Step::Blocked));
     }
@@ -211,7 +214,8 @@ fn calls_of_one_instance_finish_in_any_order() {
         assert_eq!(activation.step(&mut guest.store.caller(), answer()), Ok(Step::Finished));
     }
     for (number, activation) in activations.into_iter().enumerate() {
-        assert_eq!(i32s(&activation.into_results()), [2 * i32::try_from(number).unwrap()]);
+        let results: Vec<_> = activation.into_results().iter().map(Value::from_wasmi).collect();
+        assert_eq!(i32s(&results), [2 * i32::try_from(number).unwrap()]);
     }
 }
 
@@ -221,7 +225,7 @@ const COUNTING: &str = r#"(module (func (export "count") (param $to i32) (result
         (br_if $again (i32.lt_u (local.get $n) (local.get $to))))
     (local.get $n)))"#;
 
-fn polls_of(guest: &mut Guest, to: i32) -> (u32, Result<Vec<Val>, Fault>) {
+fn polls_of(guest: &mut Guest, to: i32) -> (u32, Result<Vec<Value>, Fault>) {
     let mut call = pin!(guest.call("count", &[Val::I32(to)]));
     let mut cx = Context::from_waker(Waker::noop());
     let mut polls = 0;
@@ -258,8 +262,8 @@ fn a_spent_budget_ends_the_guest_at_any_size() {
         guest.store.set_fuel(budget).unwrap();
         let result = guest.run("count", &[Val::I32(50)]);
         assert_eq!(result.is_ok(), budget >= needed, "budget {budget} of {needed}");
-        if result.is_err() {
-            assert_eq!(result.unwrap_err(), Fault::Trap(Trap::OutOfFuel));
+        if let Err(fault) = result {
+            assert_eq!(fault, Fault::Trap(Trap::OutOfFuel));
         }
         assert!(guest.store.fuel_left() <= budget);
     }
@@ -402,4 +406,88 @@ fn a_pointer_without_a_memory_is_out_of_bounds() {
             (func (export "go") (drop (call $write (i32.const 0) (i32.const 0)))))"#,
     );
     assert_eq!(guest.run("go", &[]).unwrap_err(), Fault::Trap(Trap::MemoryOutOfBounds));
+}
+
+/// A guest that grows memory or table `count` times and answers how often that failed.
+fn growing(grow: &str) -> String {
+    format!(
+        r#"(module (memory 1) (table $f 1 funcref) (table $e 1 externref)
+            (func (export "loop") (param $count i32) (result i32) (local $failed i32)
+                (loop $again
+                    (local.set $failed (i32.add (local.get $failed) (i32.eq (i32.const -1) {grow})))
+                    (local.set $count (i32.sub (local.get $count) (i32.const 1)))
+                    (br_if $again (local.get $count)))
+                (local.get $failed)))"#
+    )
+}
+
+/// R-01 to R-03: a loop of growth that fails, at its own maximum or by the store's budget, leaves no more
+/// native stack behind than a small thread has.
+#[test]
+fn a_loop_of_failing_growth_fits_a_small_native_stack() {
+    const GROWTHS: [&str; 3] = [
+        "(memory.grow (i32.const 100))",
+        "(table.grow $f (ref.null func) (i32.const 100))",
+        "(table.grow $e (ref.null extern) (i32.const 100))",
+    ];
+    let limits = Limits { memory_bytes: 1 << 17, table_elements: 50, ..Limits::server() };
+    for metering in [Metering::On, Metering::Off] {
+        if metering == Metering::Off && !cfg!(feature = "unmetered") {
+            continue;
+        }
+        for grow in GROWTHS {
+            // Loading validates and a first call translates: both take more stack than running may.
+            let mut guest = Guest::with(&growing(grow), &limits, metering).unwrap();
+            guest.run("loop", &[Val::I32(1)]).unwrap();
+            let run = move || guest.run("loop", &[Val::I32(1_000_000)]).unwrap();
+            let failed = std::thread::Builder::new().stack_size(64 << 10).spawn(run).unwrap().join();
+            assert_eq!(i32s(&failed.unwrap()), [1_000_000], "{grow} {metering:?}");
+        }
+    }
+}
+
+#[test]
+fn growth_that_fits_succeeds_whether_it_is_counted_or_not() {
+    for metering in [Metering::On, Metering::Off] {
+        if metering == Metering::Off && !cfg!(feature = "unmetered") {
+            continue;
+        }
+        let memory = growing("(memory.grow (i32.const 1))");
+        let limits = Limits { memory_bytes: 11 << 16, ..Limits::server() };
+        let mut guest = Guest::with(&memory, &limits, metering).unwrap();
+        assert_eq!(i32s(&guest.run("loop", &[Val::I32(15)]).unwrap()), [5], "{metering:?}");
+        assert_eq!(guest.store.memory_bytes(), 11 << 16);
+        let table = growing("(table.grow $e (ref.null extern) (i32.const 1))");
+        let limits = Limits { table_elements: 12, ..Limits::server() };
+        let mut guest = Guest::with(&table, &limits, metering).unwrap();
+        let failed = i32s(&guest.run("loop", &[Val::I32(15)]).unwrap())[0];
+        assert!(failed > 0 && failed < 15, "{failed} {metering:?}");
+    }
+}
+
+#[test]
+fn a_loop_of_host_calls_fits_a_small_native_stack() {
+    const CALLS: &str = r#"(module (import "host" "wait" (func $wait (param i32) (result i32)))
+        (table funcref (elem $wait)) (type $t (func (param i32) (result i32)))
+        (func (export "direct") (param $count i32)
+            (loop $again
+                (drop (call $wait (i32.const 0)))
+                (local.set $count (i32.sub (local.get $count) (i32.const 1)))
+                (br_if $again (local.get $count))))
+        (func (export "indirect") (param $count i32)
+            (loop $again
+                (drop (call_indirect (type $t) (i32.const 0) (i32.const 0)))
+                (local.set $count (i32.sub (local.get $count) (i32.const 1)))
+                (br_if $again (local.get $count)))))"#;
+    for metering in [Metering::On, Metering::Off] {
+        if metering == Metering::Off && !cfg!(feature = "unmetered") {
+            continue;
+        }
+        for name in ["direct", "indirect"] {
+            let mut guest = Guest::with(CALLS, &Limits::server(), metering).unwrap();
+            guest.run(name, &[Val::I32(1)]).unwrap();
+            let run = move || guest.run(name, &[Val::I32(1_000_000)]).map(drop);
+            std::thread::Builder::new().stack_size(64 << 10).spawn(run).unwrap().join().unwrap().unwrap();
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::engine::{Fault, HostCall, Interposer, Kind, Writes};
 use alloc::{format, string::String};
-use core::fmt::Write;
+use core::fmt::{self, Write};
 
 /// How much of a text a line shows, in bytes.
 const TEXT_SHOWN_BYTES: usize = 64;
@@ -48,7 +48,7 @@ impl<F: FnMut(&str) + Send> Interposer for Tracer<F> {
         let mut line = format!("{at_fuel:>12}   {}", call.signature.name);
         write_arguments(&mut line, call);
         match (result, call.signature.result) {
-            (Err(fault), _) => drop(write!(line, " ! {fault}")),
+            (Err(fault), _) => show(&mut line, format_args!(" ! {fault}")),
             (Ok(Some(value)), Some(kind)) => {
                 line.push_str(" = ");
                 write_value(&mut line, kind, &[value], call.memory);
@@ -75,20 +75,24 @@ fn write_arguments(line: &mut String, call: &HostCall<'_>) {
     line.push(')');
 }
 
-/// Writing to a `String` cannot fail, so its results are dropped.
 fn write_value(line: &mut String, kind: Kind, values: &[u64], memory: &[u8]) {
     let value = values.first().copied().unwrap_or(0);
-    drop(match kind {
-        Kind::Number => write!(line, "{value}"),
-        Kind::Signed => write!(line, "{}", value.cast_signed()),
-        Kind::Pointer => write!(line, "{value:#x}"),
-        Kind::Text => return write_text(line, values, memory),
+    match kind {
+        Kind::Number => show(line, format_args!("{value}")),
+        Kind::Signed => show(line, format_args!("{}", value.cast_signed())),
+        Kind::Pointer => show(line, format_args!("{value:#x}")),
+        Kind::Text => write_text(line, values, memory),
         Kind::Enum(names) => match usize::try_from(value).ok().and_then(|index| names.get(index)) {
-            Some(name) => write!(line, "{name}"),
-            None => write!(line, "{value}?"),
+            Some(name) => line.push_str(name),
+            None => show(line, format_args!("{value}?")),
         },
-        Kind::Flags(names) => return write_flags(line, names, value),
-    });
+        Kind::Flags(names) => write_flags(line, names, value),
+    }
+}
+
+/// Writing to a `String` cannot fail.
+fn show(line: &mut String, what: fmt::Arguments<'_>) {
+    let _ = line.write_fmt(what);
 }
 
 fn write_text(line: &mut String, values: &[u64], memory: &[u8]) {
@@ -99,7 +103,7 @@ fn write_text(line: &mut String, values: &[u64], memory: &[u8]) {
     };
     let Some(bytes) = range() else { return line.push_str("<out of bounds>") };
     let shown = &bytes[..bytes.len().min(TEXT_SHOWN_BYTES)];
-    drop(write!(line, "\"{}\"", String::from_utf8_lossy(shown).escape_debug()));
+    show(line, format_args!("\"{}\"", String::from_utf8_lossy(shown).escape_debug()));
     if bytes.len() > shown.len() {
         line.push('…');
     }
@@ -119,7 +123,7 @@ fn write_flags(line: &mut String, names: &[&str], value: u64) {
         }
     }
     if rest != 0 {
-        drop(write!(line, "{}{rest:#x}", if first { "" } else { "|" }));
+        show(line, format_args!("{}{rest:#x}", if first { "" } else { "|" }));
     } else if first {
         line.push('0');
     }

@@ -12,4 +12,7 @@ pub mod path;
 pub mod random;
 pub mod sockets;
 
+#[cfg(feature = "p1")]
+pub mod p1;
+
 pub use grants::{Grants, Preopen};

@@ -46,7 +46,7 @@ fn try_define(linker: &mut Linker<HostState>) -> Result<(), crate::Error> {
     host.instance("nested")?.func_wrap("return-four", |_, (): ()| Ok((4_u32,)))?;
     let module = wast::parser::ParseBuffer::new(SIMPLE_MODULE)
         .and_then(|buffer| wast::parser::parse::<wast::Wat<'_>>(&buffer)?.encode())
-        .map_err(crate::Error::host)?;
+        .map_err(|error| crate::Error::malformed(alloc::format!("{error}"), None))?;
     host.module("simple-module", &module)?;
     host.resource("resource1", ResourceType::host::<Resource1>(), |mut cx, rep| {
         cx.data_mut().drops += 1;

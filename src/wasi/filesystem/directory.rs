@@ -157,8 +157,8 @@ impl Directory {
         let place = self.locate(walks, path, Code::Exist)?;
         if place.slash {
             // A link is no directory, so this cannot be; all that is open is why.
-            place.parent.metadata_at(place.name()?)?;
-            return Err(Code::Exist);
+            let is_directory = place.parent.metadata_at(place.name()?)?.kind == Kind::Directory;
+            return Err(if is_directory { Code::Exist } else { Code::NotDirectory });
         }
         place.parent.create_symlink(place.name()?, target)
     }

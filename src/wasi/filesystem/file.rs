@@ -198,11 +198,11 @@ impl File {
     ///
     /// # Errors
     ///
-    /// [`Code::BadDescriptor`] when it was not opened to be written; [`Code::FileTooLarge`] past 2⁶³;
-    /// [`Code::NoSpace`].
+    /// [`Code::Invalid`] when it was not opened to be written, as of POSIX's `ftruncate`;
+    /// [`Code::FileTooLarge`] past 2⁶³; [`Code::NoSpace`].
     pub fn set_size(&self, size: u64) -> Result<(), Code> {
         if !self.write {
-            return Err(Code::BadDescriptor);
+            return Err(Code::Invalid);
         }
         if size > OFFSET_MAX {
             return Err(Code::FileTooLarge);

@@ -64,15 +64,14 @@ impl Directory {
             true => Follow::Always,
             false => Follow::Slash,
         };
-        let opened = walks.walk(&self.handle, path, follow, |last| match last {
+        walks.walk(&self.handle, path, follow, |last| match last {
             Last::Here(_) if exclusive => Err(Code::Exist),
             Last::Here(directory) => directory_for(directory.clone(), &how, self.access),
-            Last::Entry { parent, name, slash } => open_entry(parent, name, slash, &how, self.access),
-        });
-        match opened {
-            Err(Code::Loop) if exclusive => Err(Code::Exist),
-            opened => opened,
-        }
+            Last::Entry { parent, name, slash } => match open_entry(parent, name, slash, &how, self.access) {
+                Err(Code::Loop) if exclusive => Err(Code::Exist),
+                opened => opened,
+            },
+        })
     }
 }
 

@@ -1,0 +1,14 @@
+//! What both boards run: [`hello`] is the example to read, [`stack`] a test, [`bare`] a comparison.
+
+#![no_std]
+
+extern crate alloc;
+
+#[cfg(feature = "bare")]
+pub mod bare;
+#[cfg(feature = "p1")]
+pub mod hello;
+#[cfg(feature = "p1")]
+mod probe;
+#[cfg(feature = "p1")]
+pub mod stack;

@@ -1,0 +1,20 @@
+//! The real world: what the operating system under this process has.
+//!
+//! Nothing here is ever granted by itself. On Unix; what waits needs no executor of the embedder's,
+//! any will do: time has a thread of its own, so have streams that are waited for, and sockets share
+//! one with a tokio reactor. Each is started when it is first needed.
+
+mod error;
+mod ready;
+
+pub mod cli;
+pub mod clocks;
+pub mod filesystem;
+pub mod random;
+pub mod sockets;
+
+pub use cli::{Input, Output};
+pub use clocks::Clocks;
+pub use filesystem::Directory;
+pub use random::Random;
+pub use sockets::{TcpListener, TcpStream};

@@ -1,0 +1,96 @@
+//! Why a program could not be loaded, or did not end by itself: in a sentence that names the file, what
+//! happened, and the flag that changes it.
+
+use crate::{
+    settings::{self, Resolved},
+    units::show_bytes,
+};
+use wasmote::{Error, MissingImport, Trap};
+
+/// How many imports a message lists before it only counts.
+const IMPORTS_SHOWN_MAX: usize = 8;
+
+/// Why `file` cannot be loaded or started.
+pub fn not_started(file: &str, error: &Error) -> String {
+    if let Some(exceeded) = error.limit_exceeded() {
+        let (asked, allowed) = (
+            settings::show(exceeded.limit, exceeded.asked),
+            settings::show(exceeded.limit, exceeded.allowed),
+        );
+        let what = exceeded.limit.replace('_', " ");
+        let raise = settings::raise(exceeded.limit);
+        return format!(
+            "{file} asks for {asked} of {what}, and {allowed} is the limit: raise it with `{raise}`"
+        );
+    }
+    if !error.missing_imports().is_empty() {
+        return imports(file, error.missing_imports());
+    }
+    match error.trap() {
+        Some(Trap::OutOfFuel) => {
+            format!("{file} needs more fuel than that only to be started: give it more with `-W fuel=…`")
+        }
+        Some(Trap::OutOfMemory) => format!(
+            "{file} begins with more memory or table elements than the limits allow: raise them with `{}` or `{}`",
+            settings::raise("memory_bytes"),
+            settings::raise("table_elements"),
+        ),
+        _ => format!("cannot run {file}: {error}"),
+    }
+}
+
+fn imports(file: &str, missing: &[MissingImport]) -> String {
+    let shown: Vec<_> = missing.iter().take(IMPORTS_SHOWN_MAX).map(import).collect();
+    let more = match missing.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let why = if missing.iter().all(|import| import.found.is_some()) {
+        "with types that WASI does not have"
+    } else {
+        "which no part of WASI 0.1 provides: it was built for another host"
+    };
+    format!("{file} imports {}{more}, {why}", shown.join(", "))
+}
+
+fn import(import: &MissingImport) -> String {
+    let MissingImport { module, name, expected, found } = import;
+    match found {
+        Some(found) => format!("`{module}::{name}` as {expected} instead of {found}"),
+        None => format!("`{module}::{name}`"),
+    }
+}
+
+/// Why the call of `function` ended, and what to do about it.
+pub fn ended(file: &str, function: &str, error: &Error, settings: &Resolved, memory_bytes: u64) -> String {
+    let Some(trap) = error.trap() else { return format!("{file}: {error}") };
+    let hint = match trap {
+        Trap::OutOfFuel => {
+            let fuel = settings.fuel.map(|fuel| format!(" of {fuel}")).unwrap_or_default();
+            return format!("{file} spent all its fuel{fuel} in `{function}`: give it more with `-W fuel=…`");
+        }
+        Trap::StackOverflow => stack_hint(),
+        Trap::HostCallBytes => format!(": raise the limit with `{}`", settings::raise("host_call_bytes")),
+        Trap::Handles => format!(": raise the limit with `{}`", settings::raise("handles")),
+        Trap::ReentryDepth => format!(": raise the limit with `{}`", settings::raise("reentry_depth")),
+        // Languages trap when an allocation fails, and wasm does not tell that apart from any other trap.
+        _ if memory_is_short(memory_bytes, settings.limits.memory_bytes) => format!(
+            "; its memory had grown to {} of {}, which is the limit: if that is why, raise it with `{}`",
+            show_bytes(memory_bytes),
+            show_bytes(settings.limits.memory_bytes),
+            settings::raise("memory_bytes"),
+        ),
+        _ => String::new(),
+    };
+    format!("{file} trapped in `{function}`: {trap}{hint}")
+}
+
+fn stack_hint() -> String {
+    let (stack, depth) = (settings::raise("stack_bytes"), settings::raise("call_depth"));
+    format!(": if it does not call itself without end, raise the limits with `{stack}` and `{depth}`")
+}
+
+/// Whether seven eighths of what is allowed are taken.
+fn memory_is_short(taken: u64, allowed: u64) -> bool {
+    taken > allowed - allowed / 8
+}

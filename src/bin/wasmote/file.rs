@@ -1,0 +1,108 @@
+//! Reading a module: from a file or standard input, as binary or as text.
+
+use crate::{settings, units::show_bytes};
+use anyhow::{Context, Result, bail};
+use std::{
+    fs::File,
+    io::{ErrorKind, Read},
+    path::Path,
+};
+
+/// The first bytes of every binary, module or component.
+const MAGIC: &[u8] = b"\0asm";
+
+/// A module's bytes, and what to call it.
+pub struct Module {
+    pub bytes: Vec<u8>,
+    /// What messages call it: the path as it was given.
+    pub name: String,
+}
+
+impl Module {
+    /// What the program is told that it is called, where `--argv0` says nothing else.
+    pub fn argv0(&self) -> String {
+        let name = Path::new(&self.name).file_name();
+        name.map_or_else(|| self.name.clone(), |name| name.to_string_lossy().into_owned())
+    }
+}
+
+/// Reads the module at `path`, `-` being standard input, but no more than `bytes_max`. Text is assembled.
+pub fn read(path: &str, bytes_max: u32) -> Result<Module> {
+    let name = if path == "-" { "standard input" } else { path };
+    let bytes = if path == "-" {
+        read_at_most(std::io::stdin().lock(), bytes_max)
+    } else {
+        read_at_most(open(path)?, bytes_max)
+    };
+    let bytes = bytes.with_context(|| format!("cannot read {name}"))?;
+    let Some(bytes) = bytes else {
+        bail!(
+            "{name} is larger than {}, which is the limit: raise it with `{}`",
+            show_bytes(u64::from(bytes_max)),
+            settings::raise("module_bytes"),
+        );
+    };
+    Ok(Module { bytes: binary(bytes, name)?, name: name.into() })
+}
+
+fn open(path: &str) -> Result<File> {
+    let file = File::open(path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => anyhow::anyhow!("there is no file `{path}`"),
+        ErrorKind::PermissionDenied => anyhow::anyhow!("no permission to read `{path}`"),
+        _ => anyhow::Error::new(error).context(format!("cannot open `{path}`")),
+    })?;
+    let metadata = file.metadata().with_context(|| format!("cannot open `{path}`"))?;
+    if metadata.is_dir() {
+        bail!("`{path}` is a directory: name the .wasm file in it");
+    }
+    Ok(file)
+}
+
+/// All that `reader` has; nothing if that is more than `bytes_max`.
+fn read_at_most(reader: impl Read, bytes_max: u32) -> std::io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    reader.take(u64::from(bytes_max) + 1).read_to_end(&mut bytes)?;
+    let fits = u32::try_from(bytes.len()).is_ok_and(|length| length <= bytes_max);
+    Ok(fits.then_some(bytes))
+}
+
+/// `bytes` if they are binary, assembled if they are text.
+fn binary(bytes: Vec<u8>, name: &str) -> Result<Vec<u8>> {
+    if bytes.is_empty() {
+        bail!("{name} is empty, so it is no WebAssembly program");
+    }
+    if bytes.starts_with(MAGIC) {
+        return Ok(bytes);
+    }
+    if !is_text(&bytes, name) {
+        bail!(
+            "{name} is no WebAssembly file: {}",
+            if MAGIC.starts_with(&bytes) { "it ends after its first bytes" } else { looks_like(&bytes) },
+        );
+    }
+    wat::Parser::new().parse_bytes(Some(Path::new(name)), &bytes).map(std::borrow::Cow::into_owned).map_err(
+        |error| {
+            let error = error.to_string();
+            anyhow::anyhow!("{name} is no valid WebAssembly text: {}", error.trim())
+        },
+    )
+}
+
+/// Whether to read `bytes` as text: by what the file is called, or by what it begins with.
+fn is_text(bytes: &[u8], name: &str) -> bool {
+    let called_so = Path::new(name).extension().is_some_and(|extension| extension == "wat");
+    let first = bytes.iter().find(|byte| !byte.is_ascii_whitespace());
+    called_so || matches!(first, Some(b'(')) || bytes.trim_ascii_start().starts_with(b";;")
+}
+
+fn looks_like(bytes: &[u8]) -> &'static str {
+    match bytes {
+        [0x7f, b'E', b'L', b'F', ..] => "it is a native ELF file; compile for a WASI target instead",
+        [b'#', b'!', ..] => "it is a script",
+        [0x1f, 0x8b, ..] | [b'P', b'K', 3, 4, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] => {
+            "it is compressed; unpack it first"
+        }
+        [b'B', b'C', 0xc0, 0xde, ..] => "it is LLVM bitcode; link it first",
+        _ => "it does not begin with `\\0asm`",
+    }
+}

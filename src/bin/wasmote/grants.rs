@@ -1,0 +1,240 @@
+//! What the command line grants, as a [`Host`].
+
+use crate::{
+    run::Arguments,
+    settings::{Randomness, Resolved, Source, Terminal},
+    terminal::Filtered,
+};
+use anyhow::{Context, Result, bail};
+use std::{
+    io::ErrorKind,
+    net, path,
+    sync::Arc,
+    task::{Context as Cx, Poll},
+};
+use wasmote::{
+    Access, Host,
+    backend::{mem, std as real},
+    cap::{Code, cli::OutputStream},
+};
+
+/// A `--dir`: which directory, under which name, and whether to write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DirectoryGrant {
+    host: String,
+    guest: String,
+    access: Access,
+}
+
+impl DirectoryGrant {
+    /// Reads `HOST[::GUEST][:ro|:rw]`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (paths, access) = match text.rsplit_once(':') {
+            Some((paths, "ro")) if !paths.ends_with(':') => (paths, Access::ReadOnly),
+            Some((paths, "rw")) if !paths.ends_with(':') => (paths, Access::ReadWrite),
+            _ => (text, Access::ReadWrite),
+        };
+        let (host, guest) = paths.split_once("::").unwrap_or((paths, paths));
+        if host.is_empty() || guest.is_empty() {
+            return Err("write HOST, HOST::GUEST or HOST::GUEST:ro, with no empty part".into());
+        }
+        Ok(Self { host: host.into(), guest: guest.into(), access })
+    }
+}
+
+/// An `--env`: a variable with its value, or one to take over.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variable {
+    name: String,
+    value: Option<String>,
+}
+
+impl Variable {
+    /// Reads `NAME=VALUE` or `NAME`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (name, value) = match text.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (text, None),
+        };
+        if name.is_empty() {
+            return Err("a variable needs a name: write NAME=VALUE, or NAME to take it over".into());
+        }
+        Ok(Self { name: name.into(), value })
+    }
+}
+
+/// The host of one run, and what is to be done when it is over.
+pub struct Granted {
+    pub host: Host,
+    pub outputs: Outputs,
+}
+
+/// Everything that `arguments` and `settings` grant.
+pub fn grant(arguments: &Arguments, settings: &Resolved, args: Vec<String>) -> Result<Granted> {
+    let mut host = Host::new().args(args).limits(settings.limits);
+    host = environment(host, arguments, settings.inherit_env)?;
+    for grant in &arguments.dirs {
+        host = host.directory(&grant.guest, directory(&grant.host)?, grant.access);
+    }
+    for address in &settings.tcp_listen {
+        let listener = net::TcpListener::bind(address);
+        let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
+        let listener = real::TcpListener::from_std(listener);
+        host = host
+            .tcp_listener(listener.map_err(|code| anyhow::anyhow!("cannot listen on {address}: {code}"))?);
+    }
+    host = match settings.clocks {
+        Source::Host => host.clocks(real::Clocks),
+        Source::Virtual => host.clocks(mem::Clocks::new()),
+    };
+    host = match settings.random {
+        Randomness::Host => host.random(real::Random),
+        Randomness::Seed(seed) => host.random(mem::Random::seeded(seed)),
+    };
+    if let Some(fuel) = settings.fuel {
+        host = host.fuel(fuel);
+    }
+    let outputs = Outputs::new(settings.terminal);
+    host = host.stdin(real::Input::stdin()).stdout(outputs.stdout.clone()).stderr(outputs.stderr.clone());
+    Ok(Granted { host, outputs })
+}
+
+fn environment(mut host: Host, arguments: &Arguments, inherit: bool) -> Result<Host> {
+    if inherit {
+        for (name, value) in std::env::vars_os() {
+            // A guest's variables are UTF-8; what is not cannot be given to it.
+            if let (Ok(name), Ok(value)) = (name.into_string(), value.into_string()) {
+                host = host.env(name, value);
+            }
+        }
+    }
+    for Variable { name, value } in &arguments.env {
+        let value = match value {
+            Some(value) => value.clone(),
+            None => std::env::var(name).with_context(|| {
+                format!("`--env {name}` takes over a variable of this environment, and there is none")
+            })?,
+        };
+        host = host.env(name, value);
+    }
+    Ok(host)
+}
+
+fn directory(path: &str) -> Result<real::Directory> {
+    // Asked first, because this answer is the platform's own and says more than a guest may learn.
+    let metadata = path::Path::new(path).metadata().map_err(|error| match error.kind() {
+        ErrorKind::NotFound => anyhow::anyhow!("there is no directory `{path}` to grant with --dir"),
+        ErrorKind::PermissionDenied => anyhow::anyhow!("no permission to open the directory `{path}`"),
+        _ => anyhow::Error::new(error).context(format!("cannot open the directory `{path}`")),
+    })?;
+    if !metadata.is_dir() {
+        bail!("`{path}` is no directory: --dir grants directories, so grant the one it is in");
+    }
+    real::Directory::open_ambient(path)
+        .map_err(|code| anyhow::anyhow!("cannot open the directory `{path}`: {code}"))
+}
+
+/// Standard output and error, as a guest gets them.
+pub struct Outputs {
+    stdout: Output,
+    stderr: Output,
+}
+
+#[derive(Clone)]
+enum Output {
+    Plain(real::Output),
+    Filtered(Arc<Filtered<real::Output>>),
+}
+
+impl Outputs {
+    fn new(terminal: Terminal) -> Self {
+        let output = |output: real::Output| match terminal {
+            Terminal::Filtered if output.is_terminal() => Output::Filtered(Arc::new(Filtered::new(output))),
+            _ => Output::Plain(output),
+        };
+        Self { stdout: output(real::Output::stdout()), stderr: output(real::Output::stderr()) }
+    }
+
+    /// Writes what is still held back.
+    pub async fn finish(&self) {
+        for output in [&self.stdout, &self.stderr] {
+            // Nobody is left to hear that nobody listens.
+            _ = std::future::poll_fn(|cx| output.poll_finish(cx)).await;
+        }
+    }
+}
+
+impl Output {
+    fn inner(&self) -> &dyn OutputStream {
+        match self {
+            Self::Plain(output) => output,
+            Self::Filtered(output) => &**output,
+        }
+    }
+
+    fn poll_finish(&self, cx: &mut Cx<'_>) -> Poll<Result<(), Code>> {
+        match self {
+            Self::Plain(output) => output.poll_flush(cx),
+            Self::Filtered(output) => output.poll_finish(cx),
+        }
+    }
+}
+
+impl OutputStream for Output {
+    fn poll_write(&self, cx: &mut Cx<'_>, bytes: &[u8]) -> Poll<Result<usize, Code>> {
+        self.inner().poll_write(cx, bytes)
+    }
+
+    fn poll_flush(&self, cx: &mut Cx<'_>) -> Poll<Result<(), Code>> {
+        self.inner().poll_flush(cx)
+    }
+
+    fn poll_writable(&self, cx: &mut Cx<'_>) -> Poll<u64> {
+        self.inner().poll_writable(cx)
+    }
+
+    fn is_terminal(&self) -> bool {
+        self.inner().is_terminal()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grant(host: &str, guest: &str, access: Access) -> DirectoryGrant {
+        DirectoryGrant { host: host.into(), guest: guest.into(), access }
+    }
+
+    #[test]
+    fn directories_read_as_wasmtimes_with_access_behind() {
+        let (ro, rw) = (Access::ReadOnly, Access::ReadWrite);
+        for (text, expected) in [
+            (".", grant(".", ".", rw)),
+            ("data::/data", grant("data", "/data", rw)),
+            ("data:ro", grant("data", "data", ro)),
+            ("data::/data:ro", grant("data", "/data", ro)),
+            ("data::/a:b", grant("data", "/a:b", rw)),
+            ("data::/a:ro:rw", grant("data", "/a:ro", rw)),
+            ("data::ro", grant("data", "ro", rw)),
+            ("data::ro:ro", grant("data", "ro", ro)),
+            ("C:\\x::/x", grant("C:\\x", "/x", rw)),
+        ] {
+            assert_eq!(DirectoryGrant::parse(text), Ok(expected), "{text}");
+        }
+        for text in ["", "::", "::/x", "x::", ":ro"] {
+            assert!(DirectoryGrant::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn variables_may_be_empty_but_not_nameless() {
+        let variable =
+            |name: &str, value: Option<&str>| Variable { name: name.into(), value: value.map(Into::into) };
+        assert_eq!(Variable::parse("A=b=c"), Ok(variable("A", Some("b=c"))));
+        assert_eq!(Variable::parse("A="), Ok(variable("A", Some(""))));
+        assert_eq!(Variable::parse("A"), Ok(variable("A", None)));
+        assert!(Variable::parse("=x").is_err());
+        assert!(Variable::parse("").is_err());
+    }
+}

@@ -1,0 +1,75 @@
+//! `wasmote inspect`: reads a file without running any of it.
+
+mod module;
+mod needs;
+mod proposals;
+mod report;
+mod text;
+
+use crate::{failure, file, say, settings::Profile};
+use anyhow::{Context, Result};
+use clap::Args;
+use report::{Report, Verdict};
+use std::io::{ErrorKind, Write};
+use wasmote::{Host, Limits, Loader};
+
+/// Say what a file is, what it needs, and whether it can run here
+///
+/// Runs nothing of it. Reads core modules and components, also those that cannot run here, and says in
+/// one sentence why not.
+#[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
+pub struct Arguments {
+    /// Print everything as JSON
+    #[arg(long)]
+    json: bool,
+
+    /// Whether it would run under these limits
+    #[arg(long, value_enum, value_name = "FOR", default_value_t)]
+    limits: Profile,
+
+    /// The file: .wasm or .wat, or `-` for standard input
+    #[arg(value_name = "MODULE")]
+    module: String,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  wasmote inspect app.wasm
+  wasmote inspect --limits mcu app.wasm       does it fit a microcontroller?
+  wasmote inspect --json app.wasm | jq .runs";
+
+/// More than any program is; less than would exhaust this machine.
+const FILE_BYTES_MAX: u32 = 256 << 20;
+
+/// Inspects a file.
+pub fn inspect(arguments: &Arguments) -> Result<()> {
+    let module = file::read(&arguments.module, FILE_BYTES_MAX)?;
+    let mut report = Report::new(&module.name, module.bytes.len());
+    module::read(&module.bytes, &mut report)
+        .with_context(|| format!("{} is no valid WebAssembly", module.name))?;
+    report.verdict = verdict(&module.name, &module.bytes, arguments.limits.limits());
+    needs::fill(&mut report);
+    let mut out = if arguments.json {
+        serde_json::to_string_pretty(&report)?
+    } else {
+        say::printable(&text::show(&report))
+    };
+    out.push('\n');
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(out.as_bytes()).and_then(|()| stdout.flush()) {
+        // Whoever reads has read enough (`wasmote inspect … | head`).
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot print the report"),
+    }
+}
+
+/// Whether a guest of these bytes can be made, asked of those who would make it.
+fn verdict(name: &str, bytes: &[u8], limits: Limits) -> Verdict {
+    let started = Loader::new().limits(limits).load(bytes);
+    let started = started.and_then(|program| Host::new().limits(limits).start(&program));
+    match started {
+        Ok(_) => Verdict { runs: true, reason: None },
+        Err(error) => Verdict { runs: false, reason: Some(failure::not_started(name, &error)) },
+    }
+}

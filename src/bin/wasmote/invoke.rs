@@ -1,0 +1,157 @@
+//! Which function to call, and with what: `--invoke`, or the entry of a command.
+
+use anyhow::{Result, bail};
+use wasmote::{
+    Program,
+    engine::{Value, ValueType},
+};
+
+/// The entry of a command (WASI 0.1 application ABI).
+const ENTRY: &str = "_start";
+/// How many names a message lists before it only counts.
+const NAMES_SHOWN_MAX: usize = 16;
+
+/// A call that was checked against the program.
+pub enum Call {
+    /// The program's entry; its arguments are its own.
+    Entry,
+    /// One function.
+    Function { name: String, params: Vec<Value> },
+}
+
+impl Call {
+    /// What the guest is told to do: `invoke` with the words of `args`, or to run.
+    pub fn new(program: &Program, file: &str, invoke: Option<&str>, args: &[String]) -> Result<Self> {
+        let Some(name) = invoke else {
+            if program.function_params(ENTRY).is_none() {
+                bail!("{}", no_entry(program, file));
+            }
+            return Ok(Self::Entry);
+        };
+        let Some(types) = program.function_params(name) else {
+            bail!("{file} exports no function `{name}`{}", listing(program));
+        };
+        if types.len() != args.len() {
+            let types: Vec<_> = types.iter().map(ToString::to_string).collect();
+            bail!("`{name}` takes {}, and {} given", parameters(&types), were(args.len()));
+        }
+        let params = types.iter().zip(args).enumerate();
+        let params = params.map(|(index, (ty, text))| {
+            value(*ty, text)
+                .map_err(|reason| anyhow::anyhow!("parameter {} of `{name}`: {reason}", index + 1))
+        });
+        Ok(Self::Function { name: name.into(), params: params.collect::<Result<_>>()? })
+    }
+
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Entry => ENTRY,
+            Self::Function { name, .. } => name,
+        }
+    }
+}
+
+fn no_entry(program: &Program, file: &str) -> String {
+    match listing(program) {
+        none if none.is_empty() => format!("{file} exports no function at all, so there is nothing to run"),
+        some => format!(
+            "{file} is no command, as it exports no `{ENTRY}`: call a function with --invoke NAME{some}"
+        ),
+    }
+}
+
+/// The functions of `program` for the end of a message; empty where there are none.
+fn listing(program: &Program) -> String {
+    let functions =
+        program.exports().map(|(name, _)| name).filter(|name| program.function_params(name).is_some());
+    let names: Vec<_> = functions.collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    let shown: Vec<_> = names.iter().take(NAMES_SHOWN_MAX).map(|name| format!("`{name}`")).collect();
+    let more = match names.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!(" (there is {}{more})", shown.join(", "))
+}
+
+fn parameters(types: &[String]) -> String {
+    match types {
+        [] => "no parameters".into(),
+        [one] => format!("1 parameter ({one})"),
+        many => format!("{} parameters ({})", many.len(), many.join(", ")),
+    }
+}
+
+fn were(count: usize) -> String {
+    match count {
+        0 => "none was".into(),
+        1 => "1 was".into(),
+        _ => format!("{count} were"),
+    }
+}
+
+/// Reads `text` as a value of `ty`. Integers are decimal or hexadecimal, signed or unsigned.
+fn value(ty: ValueType, text: &str) -> Result<Value, String> {
+    let wrong = || format!("`{text}` is no {ty}");
+    Ok(match ty {
+        ValueType::I32 => {
+            let number = integer(text).ok_or_else(wrong)?;
+            // Which of the two is meant, the function knows.
+            let signed = i32::try_from(number).or_else(|_| u32::try_from(number).map(u32::cast_signed));
+            Value::I32(signed.map_err(|_| wrong())?)
+        }
+        ValueType::I64 => {
+            let number = integer(text).ok_or_else(wrong)?;
+            let signed = i64::try_from(number).or_else(|_| u64::try_from(number).map(u64::cast_signed));
+            Value::I64(signed.map_err(|_| wrong())?)
+        }
+        ValueType::F32 => Value::F32(text.parse().map_err(|_| wrong())?),
+        ValueType::F64 => Value::F64(text.parse().map_err(|_| wrong())?),
+        ValueType::V128 => Value::V128(unsigned(text).ok_or_else(wrong)?),
+        ValueType::Reference => return Err("a reference cannot be written on a command line".into()),
+    })
+}
+
+fn integer(text: &str) -> Option<i128> {
+    match text.strip_prefix('-') {
+        Some(digits) => i128::try_from(unsigned(digits)?).ok()?.checked_neg(),
+        None => i128::try_from(unsigned(text)?).ok(),
+    }
+}
+
+fn unsigned(text: &str) -> Option<u128> {
+    let (digits, radix) = text.strip_prefix("0x").map_or((text, 10), |digits| (digits, 16));
+    // The standard library would also take a sign here.
+    if digits.starts_with(['+', '-']) { None } else { u128::from_str_radix(digits, radix).ok() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_read_by_their_type() {
+        assert_eq!(value(ValueType::I32, "-1"), Ok(Value::I32(-1)));
+        assert_eq!(value(ValueType::I32, "4294967295"), Ok(Value::I32(-1)));
+        assert_eq!(value(ValueType::I32, "0xffffffff"), Ok(Value::I32(-1)));
+        assert_eq!(value(ValueType::I64, "-9223372036854775808"), Ok(Value::I64(i64::MIN)));
+        assert_eq!(value(ValueType::F64, "-1.5e3"), Ok(Value::F64(-1500.0)));
+        assert_eq!(value(ValueType::V128, "0xff"), Ok(Value::V128(255)));
+        for (ty, text) in [
+            (ValueType::I32, "4294967296"),
+            (ValueType::I32, "-2147483649"),
+            (ValueType::I32, "1.0"),
+            (ValueType::I32, ""),
+            (ValueType::I32, "--1"),
+            (ValueType::I32, "+-1"),
+            (ValueType::I32, "0x"),
+            (ValueType::I64, "18446744073709551616"),
+            (ValueType::F32, "one"),
+            (ValueType::Reference, "0"),
+        ] {
+            assert!(value(ty, text).is_err(), "{ty} {text}");
+        }
+    }
+}

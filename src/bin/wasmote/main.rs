@@ -1,0 +1,61 @@
+//! The program `wasmote`: runs WebAssembly programs in a sandbox, and says what they are.
+//!
+//! It uses the library's public interface only: whatever it does, an embedder can do.
+
+mod deadline;
+mod failure;
+mod file;
+mod grants;
+mod inspect;
+mod invoke;
+mod run;
+mod say;
+mod settings;
+mod terminal;
+mod units;
+mod watch;
+
+use clap::{Parser, Subcommand};
+use std::process::exit;
+
+/// Runs standard WebAssembly programs in a sandbox, on an interpreter.
+///
+/// A program is a .wasm file, as compilers for WASI write it (Rust: `cargo build --target wasm32-wasip1`),
+/// or the same as text (.wat). It can reach nothing but its standard streams and the clock, unless you
+/// grant it: a directory with --dir, a variable with --env.
+#[derive(Debug, Parser)]
+#[command(name = "wasmote", version, arg_required_else_help = true, after_long_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  wasmote run hello.wasm                          run a program
+  wasmote run hello.wasm -- --name Ada            with arguments of its own
+  wasmote run --dir data::/data:ro app.wasm       let it read the folder `data`, as /data
+  wasmote run -W fuel=1000000,timeout=2s app.wasm stop it if it does not end
+  wasmote run --invoke add sum.wat 1 2            call one function, print what it returns
+  wasmote inspect app.wasm                        what is it, what does it need, will it run";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Arguments),
+    Inspect(inspect::Arguments),
+}
+
+/// What this program ends with when it could not do what it was told. Flags that make no sense end with 2,
+/// which is clap's choice.
+const COULD_NOT: i32 = 1;
+
+fn main() {
+    let ended = match Cli::parse().command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Inspect(arguments) => inspect::inspect(&arguments).map(|()| 0),
+    };
+    exit(ended.unwrap_or_else(|error| {
+        say::error(&format!("{error:#}"));
+        COULD_NOT
+    }))
+}

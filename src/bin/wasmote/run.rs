@@ -1,0 +1,240 @@
+//! `wasmote run`.
+
+use crate::{
+    deadline, failure, file,
+    grants::{self, DirectoryGrant, Granted, Variable},
+    invoke::Call,
+    say,
+    settings::{self, Profile, Resolved, Settings},
+    watch::{self, Trace},
+};
+use anyhow::{Context, Result};
+use clap::Args;
+use std::{
+    io::Write,
+    process::exit,
+    time::{Duration, Instant},
+};
+use wasmote::{
+    CallError, Error, Exit, Guest, Loader,
+    engine::{Accounting, Metering, Value},
+};
+
+/// Run a program
+///
+/// Runs a WASI 0.1 program, or with --invoke one function of any module. The program gets this terminal's
+/// standard streams, the clock and random numbers; files, variables and sockets only as far as you grant
+/// them. Everything after MODULE is the program's own.
+///
+/// Ends with the status the program ends with; with 134 when it was stopped (it broke a rule, or its
+/// fuel or time was over), with 1 when it could not be started, with 2 when a flag makes no sense.
+#[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
+pub struct Arguments {
+    /// Let the program use the directory HOST, which it sees as GUEST
+    ///
+    /// GUEST is HOST where nothing else is said. With `:ro` behind it may only read: `data::/data:ro`.
+    /// To grant a name that itself ends in `:ro`, say `:rw` behind it. Repeatable.
+    #[arg(long = "dir", value_name = "HOST[::GUEST][:ro]", value_parser = DirectoryGrant::parse)]
+    pub dirs: Vec<DirectoryGrant>,
+
+    /// Set a variable of the program's environment, or take NAME over from this one
+    #[arg(long, value_name = "NAME[=VALUE]", value_parser = Variable::parse)]
+    pub env: Vec<Variable>,
+
+    /// What the program is told that it is called [default: the file's name]
+    #[arg(long, value_name = "NAME")]
+    pub argv0: Option<String>,
+
+    /// Call this function, with ARGS as its parameters, and print what it returns
+    #[arg(long, value_name = "FUNCTION")]
+    pub invoke: Option<String>,
+
+    /// Bound the program: fuel=N, timeout=2s, max-memory-size=64M, … (`-W help` lists all)
+    #[arg(short = 'W', long = "wasm", value_name = "KEY=VALUE,…", value_parser = settings::wasm)]
+    pub wasm: Vec<Settings>,
+
+    /// Choose its system: inherit-env, clocks=virtual, random=seed:1, tcplisten=ADDR, … (`-S help`)
+    #[arg(short = 'S', long = "wasi", value_name = "KEY=VALUE,…", value_parser = settings::system)]
+    pub system: Vec<Settings>,
+
+    /// The limits to start from
+    #[arg(long, value_enum, value_name = "FOR", default_value_t)]
+    pub limits: Profile,
+
+    /// Print each call of the system that the program makes, to standard error or to FILE
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
+    pub trace: Option<String>,
+
+    /// Print what the program used when it has ended, to standard error
+    #[arg(long)]
+    pub stats: bool,
+
+    /// Accepted and ignored: nothing is compiled here (wasmtime: code generation, optimisation)
+    #[arg(short = 'C', short_alias = 'O', value_name = "…", hide = true)]
+    pub ignored: Vec<String>,
+
+    /// The program: a .wasm or .wat file, `-` for standard input; and its arguments
+    #[arg(value_names = ["MODULE", "ARGS"], required = true, trailing_var_arg = true)]
+    pub module_and_args: Vec<String>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  wasmote run hello.wasm --name Ada         `--name Ada` is the program's
+  wasmote run --dir . --env HOME=/ app.wasm
+                                            with the folder you are in, to read and write
+  wasmote run -W timeout=5s,max-memory-size=64M app.wasm
+  wasmote run -S clocks=virtual,random=seed:1 app.wasm
+                                            the same in every run
+  wasmote run --trace=calls.txt --stats app.wasm
+  wasmote run --invoke fib fib.wat 30";
+
+/// The status of a program that was stopped, as shells have it for an aborted process.
+const STOPPED: i32 = 134;
+
+impl Arguments {
+    fn module(&self) -> &str {
+        self.module_and_args.first().map_or("-", String::as_str)
+    }
+
+    /// The program's own arguments. A `--` right behind the module only divides.
+    fn args(&self) -> &[String] {
+        match self.module_and_args.get(1..).unwrap_or(&[]) {
+            [divider, args @ ..] if divider == "--" => args,
+            args => args,
+        }
+    }
+}
+
+/// Runs a program; answers the status to end with.
+pub fn run(arguments: &Arguments) -> Result<i32> {
+    let settings = Settings::resolve(arguments.wasm.iter().chain(&arguments.system), arguments.limits);
+    let settings = settings.map_err(anyhow::Error::msg)?;
+    let began = Instant::now();
+    let module = file::read(arguments.module(), settings.limits.module_bytes)?;
+    let loader = Loader::new().limits(settings.limits).metering(settings.metering);
+    let program = loader.load(&module.bytes).map_err(|error| wrong(&module.name, &error))?;
+    let call = Call::new(&program, &module.name, arguments.invoke.as_deref(), arguments.args())?;
+
+    let mut args = vec![arguments.argv0.clone().unwrap_or_else(|| module.argv0())];
+    args.extend_from_slice(if arguments.invoke.is_none() { arguments.args() } else { &[] });
+    let Granted { host, outputs } = grants::grant(arguments, &settings, args)?;
+    let mut guest = host.start(&program).map_err(|error| wrong(&module.name, &error))?;
+    let loading = began.elapsed();
+
+    let trace = arguments.trace.as_deref().map(Trace::create).transpose()?;
+    if let Some(trace) = &trace {
+        guest.interpose(trace.tracer());
+    }
+    let accounting = Accounting::new();
+    if arguments.stats {
+        guest.interpose(accounting.clone());
+    }
+    let began = Instant::now();
+    let ended = drive(&mut guest, &call, &module.name, settings.timeout, trace.as_ref())?;
+    let running = began.elapsed();
+    wasmote::block_on(outputs.finish());
+
+    let status = report(ended, &call, &module.name, &settings, guest.memory_bytes())?;
+    if arguments.stats {
+        let metered = settings.metering == Metering::On;
+        say::plain(&watch::stats(&guest, &accounting, metered, loading, running));
+    }
+    trace.map_or(Ok(()), |trace| trace.finish())?;
+    Ok(status)
+}
+
+fn wrong(file: &str, error: &Error) -> anyhow::Error {
+    anyhow::Error::msg(failure::not_started(file, error))
+}
+
+/// How a call ended.
+enum Ended {
+    Exit(Exit),
+    Returned(Vec<Value>),
+    Failed(Error),
+    /// After this long it was stopped.
+    Late(Duration),
+}
+
+fn drive(
+    guest: &mut Guest,
+    call: &Call,
+    file: &str,
+    timeout: Option<Duration>,
+    trace: Option<&Trace>,
+) -> Result<Ended> {
+    let running = perform(guest, call);
+    let Some(time) = timeout else { return Ok(wasmote::block_on(running)) };
+    let message = late(file, call, time);
+    let trace = trace.cloned();
+    let abort = move || {
+        say::error(&message);
+        drop(trace.map(|trace| trace.finish()));
+        exit(STOPPED)
+    };
+    let ended = wasmote::block_on(deadline::within(time, running, abort));
+    let ended = ended.context("cannot start the thread that watches the time")?;
+    Ok(ended.unwrap_or(Ended::Late(time)))
+}
+
+async fn perform(guest: &mut Guest, call: &Call) -> Ended {
+    match call {
+        Call::Entry => match guest.run().await {
+            Ok(exit) => Ended::Exit(exit),
+            Err(error) => Ended::Failed(error),
+        },
+        Call::Function { name, params } => match guest.call(name, params).await {
+            Ok(values) => Ended::Returned(values),
+            Err(CallError::Exit(exit)) => Ended::Exit(exit),
+            Err(CallError::Error(error)) => Ended::Failed(error),
+        },
+    }
+}
+
+/// Says how it ended; answers the status.
+fn report(ended: Ended, call: &Call, file: &str, settings: &Resolved, memory_bytes: u64) -> Result<i32> {
+    match ended {
+        Ended::Exit(exit) => Ok(status(exit.code())),
+        Ended::Returned(values) => {
+            let mut stdout = std::io::stdout().lock();
+            values
+                .iter()
+                .try_for_each(|value| writeln!(stdout, "{value}"))
+                .context("cannot print the results")?;
+            Ok(0)
+        }
+        Ended::Failed(error) => {
+            say::error(&failure::ended(file, call.name(), &error, settings, memory_bytes));
+            Ok(STOPPED)
+        }
+        Ended::Late(time) => {
+            say::error(&late(file, call, time));
+            Ok(STOPPED)
+        }
+    }
+}
+
+fn late(file: &str, call: &Call, time: Duration) -> String {
+    format!("{file} did not end `{}` within {time:?}: give it longer with `-W timeout=…`", call.name())
+}
+
+/// A guest's status as this process's. Of a status platforms keep eight bits; what then reads as success
+/// and was none becomes 1.
+fn status(code: u32) -> i32 {
+    match i32::try_from(code & 0xff).unwrap_or(1) {
+        0 if code != 0 => 1,
+        status => status,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_failure_becomes_a_success() {
+        assert_eq!([0, 1, 255, 256, 257, u32::MAX].map(status), [0, 1, 255, 1, 1, 255]);
+    }
+}

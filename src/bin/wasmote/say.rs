@@ -1,0 +1,44 @@
+//! What this program itself says, on standard error: in colour on a terminal, plain elsewhere, and never with
+//! a control character that came from a file or a guest.
+
+use clap::builder::styling::{AnsiColor, Style};
+use std::io::Write;
+
+const ERROR: Style = AnsiColor::Red.on_default().bold();
+
+/// Says what went wrong.
+pub fn error(message: &str) {
+    let mut stderr = anstream::stderr().lock();
+    _ = writeln!(stderr, "{ERROR}error:{ERROR:#} {}", printable(message));
+}
+
+/// Says `message` as it is, line by line.
+pub fn plain(message: &str) {
+    let mut stderr = anstream::stderr().lock();
+    // A closed standard error leaves nobody to tell.
+    _ = writeln!(stderr, "{}", printable(message));
+}
+
+/// `text` with control characters escaped. Line ends stay.
+pub fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for char in text.chars() {
+        if char.is_control() && char != '\n' {
+            out.extend(char.escape_default());
+        } else {
+            out.push(char);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::printable;
+
+    #[test]
+    fn control_characters_are_escaped_and_line_ends_stay() {
+        assert_eq!(printable("a\x1b[2Jb\u{9b}c\nd"), "a\\u{1b}[2Jb\\u{9b}c\nd");
+        assert_eq!(printable("größer"), "größer");
+    }
+}

@@ -1,0 +1,95 @@
+//! `--trace` and `--stats`: watching a guest.
+
+use crate::{say, units::show_bytes};
+use anyhow::{Context, Result};
+use std::{
+    fmt::Write as _,
+    fs::File,
+    io::{BufWriter, Write},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+use wasmote::{
+    Guest,
+    engine::{Accounting, Tracer},
+};
+
+/// Where the lines of a trace go. Clones write to the same place.
+#[derive(Clone)]
+pub struct Trace(Arc<Mutex<Sink>>);
+
+enum Sink {
+    Stderr,
+    File { path: String, file: BufWriter<File>, failed: Option<std::io::Error> },
+}
+
+impl Trace {
+    /// A trace to standard error, or to a new file at `path`.
+    pub fn create(path: &str) -> Result<Self> {
+        let sink = match path {
+            "-" => Sink::Stderr,
+            _ => {
+                let file =
+                    File::create(path).with_context(|| format!("cannot write the trace to `{path}`"))?;
+                Sink::File { path: path.into(), file: BufWriter::new(file), failed: None }
+            }
+        };
+        Ok(Self(Arc::new(Mutex::new(sink))))
+    }
+
+    /// The interposer that writes here.
+    pub fn tracer(&self) -> Tracer<impl FnMut(&str) + Send + 'static> {
+        let sink = Arc::clone(&self.0);
+        Tracer::new(move |line| sink.lock().unwrap_or_else(PoisonError::into_inner).line(line))
+    }
+
+    /// Writes what is held back.
+    ///
+    /// # Errors
+    ///
+    /// When not all of the trace could be written.
+    pub fn finish(&self) -> Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).finish()
+    }
+}
+
+impl Sink {
+    fn line(&mut self, line: &str) {
+        match self {
+            Self::Stderr => say::plain(line),
+            Self::File { file, failed, .. } if failed.is_none() => *failed = writeln!(file, "{line}").err(),
+            Self::File { .. } => {}
+        }
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        let Self::File { path, file, failed } = self else { return Ok(()) };
+        let ended = match failed.take() {
+            Some(error) => Err(error),
+            None => file.flush(),
+        };
+        ended.with_context(|| format!("the trace `{path}` is incomplete"))
+    }
+}
+
+/// What a guest used, for a person.
+pub fn stats(
+    guest: &Guest,
+    accounting: &Accounting,
+    metered: bool,
+    loading: Duration,
+    running: Duration,
+) -> String {
+    let stats = accounting.stats();
+    let mut out = String::new();
+    let mut line = |name: &str, value: String| _ = writeln!(out, "{name:<14}{value}");
+    if metered {
+        line("fuel", guest.fuel_spent().to_string());
+    }
+    line("host calls", format!("{} ({} of them waited)", stats.host_calls, stats.host_waits));
+    line("written", format!("{} to its memory", show_bytes(stats.bytes_written)));
+    line("memory", format!("{} at most", show_bytes(guest.memory_bytes())));
+    line("time", format!("{loading:.1?} to load, {running:.1?} to run"));
+    out.pop();
+    out
+}

@@ -1,0 +1,41 @@
+//! Loading a core module on a host that validates.
+
+use crate::{
+    Error,
+    engine::{
+        Engine, Module, Outline,
+        fault::load_error,
+        rewrite,
+        scan::{self, Format},
+    },
+};
+
+impl Module {
+    /// Loads a core module.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are malformed or invalid, pass a limit, or need what the interpreter does not
+    /// implement.
+    pub fn load(engine: &Engine, bytes: &[u8]) -> Result<Self, Error> {
+        if scan::format(bytes)? != Format::Module {
+            return Err(Error::malformed("it is a component where a core module is expected", Some(4)));
+        }
+        let outline = Outline::of(bytes, &engine.limits)?;
+        let bytes = rewrite::rewrite(bytes, &outline, &engine.limits, engine.metering)?;
+        let inner = wasmi::Module::new(&engine.inner, &bytes).map_err(|error| load_error(&error))?;
+        let module = Self { inner, outline };
+        module.check_start()?;
+        Ok(module)
+    }
+
+    /// The validator saw the start function as an export only, so its type is checked here (core
+    /// specification, 3.4.9: no parameters, no results).
+    fn check_start(&self) -> Result<(), Error> {
+        let Some(name) = self.start() else { return Ok(()) };
+        match self.inner.get_export(name) {
+            Some(wasmi::ExternType::Func(ty)) if ty.params().is_empty() && ty.results().is_empty() => Ok(()),
+            _ => Err(Error::malformed("its start function takes parameters or has results", None)),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Loaded code.
+
+use crate::{
+    Error, Limits,
+    engine::{Engine, Metering, Module, Outline, ValueType, scan},
+};
+use alloc::{string::String, vec::Vec};
+
+/// A program: code that was validated and is ready to be started, any number of times.
+///
+/// It owns its interpreter, so dropping it (and the guests started from it) gives back everything that
+/// loading took.
+///
+/// ```
+/// # let bytes = wat::parse_str("(module (func (export \"_start\")))")?;
+/// let program = wasmote::Program::load(&bytes)?;
+/// assert_eq!(program.exports().count(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Program {
+    pub(crate) engine: Engine,
+    pub(crate) module: Module,
+}
+
+/// How a program is to be loaded, where [`Program::load`]'s way is not meant.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Loader {
+    limits: Limits,
+    metering: Metering,
+}
+
+impl Loader {
+    /// [`Limits::server`], with fuel counted.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Refuses what passes `limits`. A guest may later be given less than these, not more.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Whether the program's guests count fuel.
+    #[must_use]
+    pub fn metering(mut self, metering: Metering) -> Self {
+        self.metering = metering;
+        self
+    }
+
+    /// Loads `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Program::load`].
+    pub fn load(self, bytes: &[u8]) -> Result<Program, Error> {
+        if scan::format(bytes)? == scan::Format::Component {
+            return Err(Error::unsupported("the Component Model", "this build runs core modules only"));
+        }
+        let engine = Engine::new(self.metering, &self.limits);
+        let module = Module::load(&engine, bytes)?;
+        Ok(Program { engine, module })
+    }
+}
+
+impl Program {
+    /// Loads a core module under [`Limits::server`], with fuel counted. What the bytes are is told by their header.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are no valid WebAssembly, when they pass a limit, and when they need a proposal that the
+    /// interpreter does not implement (exceptions, garbage collection, threads).
+    pub fn load(bytes: &[u8]) -> Result<Self, Error> {
+        Loader::new().load(bytes)
+    }
+
+    /// What it declares, by count and size.
+    #[must_use]
+    pub fn outline(&self) -> &Outline {
+        self.module.outline()
+    }
+
+    /// Each import: module, name, and how its type reads.
+    pub fn imports(&self) -> impl Iterator<Item = (&str, &str, String)> {
+        self.module.imports()
+    }
+
+    /// Each export: name, and how its type reads.
+    pub fn exports(&self) -> impl Iterator<Item = (&str, String)> {
+        self.module.exports()
+    }
+
+    /// The parameter types of the exported function `name`, if there is one.
+    #[must_use]
+    pub fn function_params(&self, name: &str) -> Option<Vec<ValueType>> {
+        let params = self.module.function_params(name)?;
+        Some(params.into_iter().map(ValueType::from_wasmi).collect())
+    }
+}

@@ -1,0 +1,134 @@
+//! Sockets: `sock_*`. A guest has those it was granted, and those it accepted from them.
+
+use super::{
+    State,
+    abi::file_flags,
+    errno::Failure,
+    fd::Entry,
+    iovec::{self, Buffers},
+    poll::Wait,
+    rights::Rights,
+};
+use crate::{
+    cap::{Code, sockets::Shutdown},
+    engine::Caller,
+    wasi::{filesystem::FileFlags, sockets::Socket},
+};
+use core::task::{Context, Poll, ready};
+
+pub(super) fn sock_accept(
+    caller: &mut Caller<'_, State>,
+    cx: &mut Context<'_>,
+    fd: u32,
+    flags: u32,
+    fd_at: u32,
+) -> Poll<Result<(), Failure>> {
+    let flags = file_flags(flags)?;
+    let nonblocking = flags.nonblocking;
+    if flags != (FileFlags { nonblocking, ..FileFlags::default() }) {
+        return Poll::Ready(Err(Code::Invalid.into()));
+    }
+    let (mut memory, state) = caller.split()?;
+    memory.check(fd_at, 4)?;
+    let entry = state.fds.get(fd)?;
+    let socket = entry.as_socket(Rights::SOCK_ACCEPT)?;
+    state.fds.check_room()?;
+    let accepted = match socket.poll_accept(cx) {
+        Poll::Pending if entry.flags().nonblocking => return Poll::Ready(Err(Code::WouldBlock.into())),
+        accepted => ready!(accepted)?,
+    };
+    let fd = state.fds.insert(Entry::socket(accepted, nonblocking))?;
+    memory.write_u32(fd_at, fd)?;
+    Poll::Ready(Ok(()))
+}
+
+/// `riflags`: peek, waitall. No flag is ever answered: a stream loses nothing of a message.
+pub(super) fn sock_recv(
+    caller: &mut Caller<'_, State>,
+    cx: &mut Context<'_>,
+    fd: u32,
+    iovs: u32,
+    iovs_count: u32,
+    flags: u32,
+    size_at: u32,
+    flags_at: u32,
+) -> Poll<Result<(), Failure>> {
+    let bytes_max = caller.limits().host_call_bytes;
+    let (mut memory, state) = caller.split()?;
+    let before = match state.wait.take() {
+        Some(Wait::Receive(before)) => before,
+        _ => 0,
+    };
+    if flags & !0b11 != 0 {
+        return Poll::Ready(Err(Code::Invalid.into()));
+    }
+    let (peek, wait_for_all) = (flags & 1 != 0, flags & 2 != 0);
+    memory.check(size_at, 4)?;
+    memory.check(flags_at, 2)?;
+    let buffers = Buffers::new(&memory, iovs, iovs_count)?;
+    let entry = state.fds.get(fd)?;
+    let socket = entry.as_socket(Rights::FD_READ)?;
+    let nonblocking = entry.flags().nonblocking;
+    let received = if wait_for_all && !peek && !nonblocking {
+        let mut total = before;
+        let received = iovec::poll_fill_on(&mut memory, buffers, bytes_max, &mut total, |bytes| {
+            socket.poll_receive(cx, bytes, false)
+        });
+        if received.is_pending() {
+            state.wait = Some(Wait::Receive(total));
+        }
+        received
+    } else {
+        iovec::poll_fill(&mut memory, buffers, iovec::Until::First, bytes_max, |bytes| {
+            socket.poll_receive(cx, bytes, peek)
+        })
+    };
+    let received = match received {
+        Poll::Pending if nonblocking => return Poll::Ready(Err(Code::WouldBlock.into())),
+        received => ready!(received)?,
+    };
+    memory.write_u32(size_at, received)?;
+    memory.write_u16(flags_at, 0)?;
+    caller.charge_elements(buffers.count())?;
+    caller.charge_bytes(received)?;
+    Poll::Ready(Ok(()))
+}
+
+pub(super) fn sock_send(
+    caller: &mut Caller<'_, State>,
+    cx: &mut Context<'_>,
+    fd: u32,
+    iovs: u32,
+    iovs_count: u32,
+    flags: u32,
+    size_at: u32,
+) -> Poll<Result<(), Failure>> {
+    let bytes_max = caller.limits().host_call_bytes;
+    if flags != 0 {
+        return Poll::Ready(Err(Code::Invalid.into()));
+    }
+    let (mut memory, state) = caller.split()?;
+    memory.check(size_at, 4)?;
+    let buffers = Buffers::new(&memory, iovs, iovs_count)?;
+    let entry = state.fds.get(fd)?;
+    let socket = entry.as_socket(Rights::FD_WRITE)?;
+    let sent = iovec::poll_drain(&memory, buffers, bytes_max, |bytes| socket.poll_send(cx, bytes));
+    let sent = match sent {
+        Poll::Pending if entry.flags().nonblocking => return Poll::Ready(Err(Code::WouldBlock.into())),
+        sent => ready!(sent)?,
+    };
+    memory.write_u32(size_at, sent)?;
+    caller.charge_elements(buffers.count())?;
+    caller.charge_bytes(sent)?;
+    Poll::Ready(Ok(()))
+}
+
+/// `sdflags`: rd, wr.
+pub(super) fn sock_shutdown(caller: &mut Caller<'_, State>, fd: u32, how: u32) -> Result<(), Failure> {
+    let entry = caller.data().fds.get(fd)?;
+    let socket: &Socket = entry.as_socket(Rights::SOCK_SHUTDOWN)?;
+    if how & !0b11 != 0 {
+        return Err(Code::Invalid.into());
+    }
+    Ok(socket.shutdown(Shutdown { receive: how & 1 != 0, send: how & 2 != 0 })?)
+}

@@ -1,0 +1,70 @@
+//! What this dialect keeps for one guest.
+
+use super::{
+    fd::{Entry, Table},
+    poll::Wait,
+};
+use crate::{
+    Limits,
+    cap::{Code, clocks::Clocks, random::Random},
+    wasi::{
+        Grants,
+        cli::{is_argument, is_variable, variable_text},
+        filesystem::Directory,
+        path::Walks,
+    },
+};
+use alloc::{string::String, sync::Arc, vec::Vec};
+
+/// The descriptors and everything else a guest of WASI 0.1 has open.
+pub struct State {
+    pub(super) args: Vec<String>,
+    /// Each as `name=value`.
+    pub(super) env: Vec<String>,
+    pub(super) clocks: Arc<dyn Clocks>,
+    pub(super) random: Arc<dyn Random>,
+    pub(super) fds: Table,
+    pub(super) walks: Walks,
+    /// What the guest waits for, if it does: decoded once.
+    pub(super) wait: Option<Wait>,
+}
+
+impl State {
+    /// What a guest starts with: streams at 0, 1 and 2, directories from 3 on, then sockets.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Invalid`] for an argument, variable or directory name that cannot be one;
+    /// [`Code::TooManyOpen`] when there are more grants than [`Limits::handles`].
+    pub fn new(grants: Grants, limits: &Limits) -> Result<Self, Code> {
+        let Grants { args, env, stdin, stdout, stderr, directories, sockets, clocks, random } = grants;
+        if !args.iter().all(|arg| is_argument(arg)) {
+            return Err(Code::Invalid);
+        }
+        if !env.iter().all(|(name, value)| is_variable(name, value)) {
+            return Err(Code::Invalid);
+        }
+        let env = env.iter().map(|(name, value)| variable_text(name, value)).collect();
+        let mut fds = Table::new(limits.handles);
+        fds.insert(Entry::input(stdin))?;
+        fds.insert(Entry::output(stdout))?;
+        fds.insert(Entry::output(stderr))?;
+        for preopen in directories {
+            if preopen.name.is_empty() || preopen.name.contains('\0') {
+                return Err(Code::Invalid);
+            }
+            let directory = Directory::new(preopen.directory, preopen.access);
+            fds.insert(Entry::directory(directory).preopened(preopen.name))?;
+        }
+        for socket in sockets {
+            fds.insert(Entry::socket(socket, false))?;
+        }
+        Ok(Self { args, env, clocks, random, fds, walks: Walks::new(limits.path_bytes), wait: None })
+    }
+}
+
+impl core::fmt::Debug for State {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("State").finish_non_exhaustive()
+    }
+}

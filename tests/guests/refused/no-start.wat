@@ -1,0 +1,5 @@
+;; A library: there is no _start to run.
+(module
+  (memory (export "memory") 1 1)
+  (func (export "add") (param i32 i32) (result i32)
+    (i32.add (local.get 0) (local.get 1))))

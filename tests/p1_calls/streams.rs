@@ -1,0 +1,119 @@
+//! Streams: output that is full, input that is not there yet, and what was not granted.
+
+use super::guest::*;
+use wasmote::{CallError, Host, Trap, backend::mem};
+
+#[test]
+fn output_that_is_full_waits_until_it_is_read() {
+    let pipe = mem::Pipe::with_capacity(4);
+    let mut calls = Calls::new(Host::new().stdout(pipe.clone()));
+    assert_eq!(calls.write(1, b"abcdef"), Ok(4));
+    let [iovs, count] = calls.iovs(0x200, &[(0x4004, 2)]);
+    let mut rounds = 0;
+    let errno = calls.poll_call("fd_write", &[1, iovs, count, OUT], &mut |_| {
+        rounds += 1;
+        if rounds == 3 {
+            assert_eq!(pipe.take(), b"abcd");
+        }
+        true
+    });
+    assert_eq!((errno, rounds), (Some(SUCCESS), 3));
+    assert_eq!(pipe.take(), b"ef");
+    calls.expect(SUCCESS, "fd_fdstat_set_flags", &[1, 4]);
+    assert_eq!(calls.write(1, b"abcdef"), Ok(4));
+    assert_eq!(calls.write(1, b"ef"), Err(AGAIN), "full, and told not to wait");
+    pipe.close_reading();
+    assert_eq!(calls.write(1, b"ef"), Err(PIPE));
+}
+
+#[test]
+fn input_that_is_not_there_yet_is_waited_for_unless_told_not_to() {
+    let pipe = mem::Pipe::new();
+    let mut calls = Calls::new(Host::new().stdin(pipe.clone()));
+    let [iovs, count] = calls.iovs(0x200, &[(0x300, 2), (0x310, 4)]);
+    let errno = calls.poll_call("fd_read", &[0, iovs, count, OUT], &mut |_| pipe.write(b"hello") == 5);
+    assert_eq!(errno, Some(SUCCESS));
+    assert_eq!(calls.peek_u32(OUT as u32), 2, "one read of the stream, not one per buffer");
+    assert_eq!(calls.read(0, 16).as_deref(), Ok(&b"llo"[..]));
+    calls.expect(SUCCESS, "fd_fdstat_set_flags", &[0, 4]);
+    assert_eq!(calls.read(0, 16), Err(AGAIN));
+    pipe.close();
+    assert_eq!(calls.read(0, 16).as_deref(), Ok(&b""[..]));
+    assert_eq!(calls.write(0, b"x"), Err(BADF));
+    assert_eq!(calls.read(1, 1), Err(BADF));
+}
+
+#[test]
+fn without_a_grant_output_goes_nowhere_and_input_has_ended() {
+    let mut calls = Calls::new(Host::new());
+    assert_eq!(calls.read(0, 16).as_deref(), Ok(&b""[..]));
+    for _ in 0..100 {
+        assert_eq!(calls.write(1, &[7; 0x1000]), Ok(0x1000));
+        assert_eq!(calls.write(2, &[]), Ok(0));
+    }
+    calls.expect(SUCCESS, "fd_fdstat_get", &[1, OUT]);
+    assert_eq!(calls.peek(OUT as u32, 1), [0], "no terminal");
+}
+
+#[test]
+fn buffers_are_written_in_order_and_empty_ones_passed_over() {
+    let output = mem::Output::new();
+    let mut calls = Calls::new(Host::new().stdout(output.clone()));
+    calls.poke(0x300, b"world, hello");
+    let [iovs, count] = calls.iovs(0x200, &[(0x307, 5), (0, 0), (0x305, 2), (0x300, 5)]);
+    calls.expect(SUCCESS, "fd_write", &[1, iovs, count, OUT]);
+    assert_eq!(calls.peek_u32(OUT as u32), 12);
+    assert_eq!(output.contents(), b"hello, world");
+    calls.expect(SUCCESS, "fd_write", &[1, iovs, 0, OUT]);
+    assert_eq!(calls.peek_u32(OUT as u32), 0);
+}
+
+#[test]
+fn arguments_and_environment_arrive_whole() {
+    let (args, quoted) = (["name", "", "a \"b\"\n"], "x=\"y\"\nz");
+    let host = Host::new().args(args).env("EMPTY", "").env("QUOTED", quoted);
+    let mut calls = Calls::new(host);
+    for (sizes, get, expected) in [
+        ("args_sizes_get", "args_get", args.map(String::from).to_vec()),
+        ("environ_sizes_get", "environ_get", vec!["EMPTY=".into(), format!("QUOTED={quoted}")]),
+    ] {
+        calls.expect(SUCCESS, sizes, &[0x100, 0x104]);
+        let (count, bytes) = (calls.peek_u32(0x100), calls.peek_u32(0x104));
+        assert_eq!(count as usize, expected.len());
+        assert_eq!(bytes as usize, expected.iter().map(|text| text.len() + 1).sum::<usize>());
+        calls.poke(0x400, &[0xa5; 64]);
+        calls.expect(SUCCESS, get, &[0x200, 0x400]);
+        for (index, text) in (0..).zip(&expected) {
+            let at = calls.peek_u32(0x200 + index * 4);
+            assert_eq!(calls.peek(at, text.len() as u32 + 1), [text.as_bytes(), b"\0"].concat());
+        }
+        assert_eq!(calls.peek(0x400 + bytes, 1), [0xa5]);
+    }
+}
+
+#[test]
+fn random_bytes_fill_exactly_what_was_asked_for() {
+    let mut calls = Calls::new(Host::new());
+    calls.poke(0x300, &[0; 64]);
+    calls.expect(SUCCESS, "random_get", &[0x308, 40]);
+    let found = calls.peek(0x300, 64);
+    assert!(found[8..48].iter().any(|byte| *byte != 0));
+    assert!(found[..8].iter().chain(&found[48..]).all(|byte| *byte == 0));
+    calls.expect(SUCCESS, "random_get", &[MEMORY_BYTES.into(), 0]);
+    calls.expect(SUCCESS, "random_get", &[0, 0]);
+    calls.expect(SUCCESS, "random_get", &[0, MEMORY_BYTES.into()]);
+}
+
+#[test]
+fn a_call_that_moves_too_much_ends_the_guest_or_moves_less() {
+    let limits = wasmote::Limits { host_call_bytes: 1_000, ..wasmote::Limits::server() };
+    let output = mem::Output::new();
+    let mut calls = Calls::new(Host::new().limits(limits).stdout(output.clone()));
+    let [iovs, count] = calls.iovs(0x200, &[(0x300, 0x1000), (0x300, 0x1000)]);
+    calls.expect(SUCCESS, "fd_write", &[1, iovs, count, OUT]);
+    assert_eq!(calls.peek_u32(OUT as u32), 1_000, "a write may be short");
+    match calls.try_call("random_get", &[0x300, 1_001]) {
+        Err(CallError::Error(error)) => assert_eq!(error.trap(), Some(Trap::HostCallBytes)),
+        other => panic!("{other:?}"),
+    }
+}

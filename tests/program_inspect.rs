@@ -1,0 +1,221 @@
+//! `wasmote inspect`, as a person or a script meets it.
+
+mod program;
+
+use program::{Files, REFUSED, cat, command, ended, guest, wasmote, wasmote_with};
+use serde_json::Value;
+use std::process::Stdio;
+
+fn json(path: &str) -> Value {
+    let ran = wasmote(["inspect", "--json", path]);
+    ran.said(0, &[]);
+    serde_json::from_slice(&ran.stdout).unwrap()
+}
+
+fn names(value: &Value) -> Vec<&str> {
+    value.as_array().unwrap().iter().map(|item| item.as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_command_is_described_with_what_it_needs() {
+    let files = Files::new();
+    let path = files.file("cat.wat", cat());
+    let ran = wasmote(["inspect", &path]);
+    ran.said(0, &[]);
+    for part in [
+        "core module, a command",
+        "runs here    yes",
+        "arguments, clocks, environment, filesystem, process, random, sockets, streams",
+        "--dir HOST::GUEST",
+        "-S tcplisten=ADDR:PORT",
+        "1 MiB at least, no maximum",
+        "path_open",
+        "func() -> ()",
+    ] {
+        assert!(ran.text().contains(part), "`{part}` is not in: {}", ran.text());
+    }
+    let json = json(&path);
+    assert_eq!(json["kind"], "module");
+    assert_eq!(json["runs"], true);
+    assert_eq!(json["reason"], Value::Null);
+    assert_eq!(json["entry"], "_start");
+    assert_eq!(json["memories"][0]["minimum_bytes"], 1 << 20);
+    assert_eq!(json["imports"].as_array().unwrap().len(), 12);
+    let streams =
+        json["needs"].as_array().unwrap().iter().find(|need| need["capability"] == "streams").unwrap();
+    assert_eq!(names(&streams["imports"]), ["fd_read", "fd_write"]);
+}
+
+#[test]
+fn proposals_are_found_where_they_are_used() {
+    let files = Files::new();
+    for (wat, expected) in [
+        ("(module (func))", &[][..]),
+        (
+            "(module (memory 1) (func (memory.fill (i32.const 0) (i32.const 0) (i32.const 0))))",
+            &["bulk-memory"],
+        ),
+        ("(module (func (param i32) (result i32) (i32.extend8_s (local.get 0))))", &["sign-extension"]),
+        ("(module (func (param v128)))", &["simd"]),
+        ("(module (func (local v128)))", &["simd"]),
+        ("(module (memory 1) (memory 1))", &["multi-memory"]),
+        ("(module (memory i64 1))", &["memory64"]),
+        ("(module (memory 1 1 shared))", &["threads"]),
+        ("(module (func (result i32 i32) (i32.const 1) (i32.const 1)))", &["multi-value"]),
+        ("(module (func $f (return_call $f)))", &["tail-call"]),
+        ("(module (global i32 (i32.add (i32.const 1) (i32.const 2))))", &["extended-const"]),
+        ("(module (global (export \"g\") (mut i32) (i32.const 1)))", &["mutable-global"]),
+        ("(module (table 1 externref))", &["reference-types"]),
+        ("(module (tag))", &["exception-handling"]),
+        ("(module (type (struct (field i32))))", &["gc"]),
+        ("(module (table 1 funcref))", &[]),
+    ] {
+        let json = json(&files.file("proposal.wat", wat));
+        assert_eq!(names(&json["proposals"]), expected, "{wat}");
+    }
+}
+
+#[test]
+fn what_cannot_run_is_described_with_the_reason() {
+    let files = Files::new();
+    for (name, wat, kind, reason) in [
+        (
+            "exceptions.wat",
+            "(module (tag) (func (export \"_start\") (throw 0)))",
+            "module",
+            "exception handling",
+        ),
+        ("gc.wat", "(module (type (array i8)) (func (export \"_start\")))", "module", "garbage collection"),
+        ("threads.wat", "(module (memory 1 1 shared) (func (export \"_start\")))", "module", "threads"),
+        ("import.wat", "(module (import \"env\" \"magic\" (func)))", "module", "`env::magic`"),
+        ("memory.wat", "(module (memory 65536))", "module", "-W max-memory-size=…"),
+    ] {
+        let path = files.file(name, wat);
+        let json = json(&path);
+        assert_eq!((json["kind"].as_str(), json["runs"].as_bool()), (Some(kind), Some(false)), "{name}");
+        let text = json["reason"].as_str().unwrap();
+        assert!(text.contains(reason) && text.contains(name), "{text}");
+        assert_eq!(text.lines().count(), 1, "{text}");
+        let ran = wasmote(["inspect", &path]);
+        ran.said(0, &[]);
+        assert!(ran.text().contains("runs here    no: "), "{}", ran.text());
+    }
+}
+
+#[test]
+fn whether_it_runs_here_is_what_run_would_say() {
+    for (name, reason) in REFUSED {
+        let json = json(&guest(&format!("refused/{name}")));
+        assert_eq!(json["runs"], false, "{name}");
+        assert!(json["reason"].as_str().unwrap().contains(reason), "{json}");
+    }
+    for name in ["hello", "hello-rust", "kernels", "files", "hostile/spin"] {
+        let json = json(&guest(name));
+        assert_eq!((&json["runs"], &json["entry"]), (&Value::Bool(true), &Value::from("_start")), "{name}");
+    }
+    assert_eq!(json(&guest("refused/no-start"))["entry"], Value::Null);
+}
+
+#[test]
+fn a_component_is_told_from_a_module() {
+    let files = Files::new();
+    let wat = r#"(component
+      (import "wasi:filesystem/types@0.2.0" (instance (export "f" (func))))
+      (import "wasi:cli/environment@0.2.0" (instance))
+      (core module $m (func (export "f") (param v128)))
+      (core instance (instantiate $m))
+      (component $nested (import "inner" (func)))
+      (export "out" (core module $m)))"#;
+    let json = json(&files.file("component.wat", wat));
+    assert_eq!(json["kind"], "component");
+    assert_eq!(json["core_modules"], 1);
+    assert_eq!(json["imports"].as_array().unwrap().len(), 2, "{json}");
+    assert_eq!(json["imports"][0]["module"], "wasi:filesystem/types@0.2.0");
+    assert_eq!(json["imports"][0]["type"], "instance");
+    assert_eq!(json["exports"][0]["name"], "out");
+    assert_eq!(names(&json["proposals"]), ["simd"]);
+    assert_eq!(json["needs"][1]["capability"], "filesystem");
+}
+
+#[test]
+fn limits_decide_whether_it_would_run() {
+    let files = Files::new();
+    let path = files.file("large.wat", "(module (memory 3) (func (export \"_start\")))");
+    assert!(wasmote(["inspect", &path]).text().contains("runs here    yes"));
+    let mcu = wasmote(["inspect", "--limits", "mcu", &path]);
+    assert!(mcu.text().contains("192 KiB") && mcu.text().contains("128 KiB is the limit"), "{}", mcu.text());
+}
+
+#[test]
+fn names_cannot_forge_lines_or_drive_a_terminal() {
+    let files = Files::new();
+    let wat = "(module (func (export \"a\\0aruns here    yes\")) (func (export \"\\1b[2J\\c2\\9b\")))";
+    let ran = wasmote(["inspect", &files.file("names.wat", wat)]);
+    ran.said(0, &[]);
+    assert!(!ran.text().contains(['\x1b', '\u{9b}']), "{:?}", ran.text());
+    assert_eq!(ran.text().lines().filter(|line| line.starts_with("runs here")).count(), 1);
+}
+
+#[test]
+fn long_lists_are_cut_and_long_names_too() {
+    let files = Files::new();
+    let long = "x".repeat(100_000);
+    let exports: String = (0..500).map(|n| format!("(export \"{n}\" (func 0))")).collect();
+    let path = files.file("many.wat", format!("(module (func (export \"{long}\")) {exports})"));
+    let ran = wasmote(["inspect", &path]);
+    ran.said(0, &[]);
+    assert!(ran.stdout.len() < 5_000, "{} bytes", ran.stdout.len());
+    assert!(ran.text().contains("and 461 more (--json lists all)"), "{}", ran.text());
+    assert_eq!(json(&path)["exports"].as_array().unwrap().len(), 501);
+}
+
+#[test]
+fn what_is_no_webassembly_is_an_error() {
+    let files = Files::new();
+    let binary = wat::parse_str(cat()).unwrap();
+    for (name, contents, part) in [
+        ("empty", &b""[..], "is empty"),
+        ("text", b"hello", "is no WebAssembly file"),
+        ("half.wasm", &binary[..binary.len() / 2], "is no valid WebAssembly"),
+    ] {
+        for flags in [&[][..], &["--json"]] {
+            let path = files.file(name, contents);
+            let ran = wasmote(["inspect"].iter().chain(flags).chain([&&*path]));
+            ran.said(1, &["error: ", name, part]);
+            assert_eq!(ran.stdout, b"");
+        }
+    }
+    wasmote(["inspect", "/no/such"]).said(1, &["there is no file `/no/such`"]);
+    wasmote(["inspect"]).said(2, &["<MODULE>"]);
+}
+
+#[test]
+fn every_cut_and_every_flipped_byte_is_answered() {
+    let files = Files::new();
+    let binary = wat::parse_str(
+        "(module (func (export \"_start\") (block (br 0))) (memory 1) (data (i32.const 0) \"x\"))",
+    );
+    let binary = binary.unwrap();
+    for at in 0..binary.len() {
+        let mut flipped = binary.clone();
+        flipped[at] ^= 0x55;
+        for bytes in [&binary[..at], &flipped] {
+            let ran = wasmote(["inspect", "--json", &files.file("hurt.wasm", bytes)]);
+            assert!(ran.status == 0 || ran.status == 1, "{at}: {}", ran.stderr);
+            ran.said(ran.status, &[]);
+        }
+    }
+}
+
+#[test]
+fn a_report_may_be_read_from_standard_input_and_not_to_its_end() {
+    let binary = wat::parse_str(cat()).unwrap();
+    let ran = wasmote_with(["inspect", "-"], &binary);
+    ran.said(0, &[]);
+    assert!(ran.text().contains("core module"));
+    let files = Files::new();
+    let path = files.file("cat.wasm", binary);
+    let mut child = command().args(["inspect", &path]).stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    ended(child.wait_with_output().unwrap()).said(0, &[]);
+}

@@ -1,0 +1,431 @@
+//! `wasmote run`, as a person or a script meets it.
+
+mod program;
+
+use program::{
+    Files, REFUSED, args, cat, command, command_wat, ended, env, exit, expected, guest, make, show, sleep,
+    wasmote, wasmote_with,
+};
+use std::{
+    fs,
+    io::{Read, Write},
+    net::{TcpListener, TcpStream},
+    process::Stdio,
+    thread,
+    time::{Duration, Instant},
+};
+
+#[test]
+fn compiled_programs_run() {
+    let hello = wasmote(["run", &guest("hello-rust"), "--", "world"]);
+    hello.said(0, &[]);
+    assert!(hello.text().starts_with("hello, world\n"), "{}", hello.text());
+
+    let files = Files::new();
+    let dir = format!("{}::/", files.dir().to_str().unwrap());
+    let ran = wasmote(["run", "--dir", &dir, &guest("files")]);
+    ran.said(0, &[]);
+    assert_eq!(ran.text(), expected("files"));
+
+    let clock = wasmote(["run", "-S", "clocks=virtual", &guest("clock")]);
+    clock.said(0, &[]);
+    assert_eq!(clock.text(), expected("clock"));
+
+    let trap = wasmote(["run", &guest("trap"), "divide"]);
+    trap.said(134, &["trap.wasm", "integer divide by zero"]);
+    assert_eq!(trap.text(), "before the trap\n");
+}
+
+#[test]
+fn what_the_interpreter_lacks_is_refused_with_the_reason() {
+    for (name, reason) in REFUSED {
+        let ran = wasmote(["run", &guest(&format!("refused/{name}"))]);
+        ran.said(1, &[reason, name]);
+        assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn hostile_programs_end_within_their_fuel() {
+    for name in ["spin", "grow-loop", "grow-denied", "table-grow-loop", "many-locals"] {
+        let ran = wasmote(["run", "-W", "fuel=50000000", &guest(&format!("hostile/{name}"))]);
+        ran.said(134, &["spent all its fuel", name]);
+    }
+    wasmote(["run", &guest("hostile/deep-recursion")]).said(134, &["call stack exhausted"]);
+    wasmote(["run", &guest("hostile/huge-memory")]).said(1, &["-W max-memory-size=…"]);
+    wasmote(["run", &guest("hostile/huge-table")]).said(1, &["-W max-table-elements=…"]);
+}
+
+#[test]
+fn standard_streams_carry_every_byte() {
+    let files = Files::new();
+    let cat = files.file("cat.wat", cat());
+    let bytes: Vec<u8> = (0..1_000_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let ran = wasmote_with(["run", &cat], &bytes);
+    ran.said(0, &[]);
+    assert!(ran.stdout == bytes, "{} of {} bytes", ran.stdout.len(), bytes.len());
+    assert_eq!(ran.stderr, "");
+    assert_eq!(wasmote(["run", &cat]).stdout, b"");
+}
+
+#[test]
+fn what_comes_after_the_module_is_the_programs() {
+    let files = Files::new();
+    let path = files.file("args.wat", args());
+    for (args, expected) in [
+        (&["run", "PATH"][..], "args.wat\0"),
+        (&["run", "PATH", "--", "--help", "-W"], "args.wat\0--help\0-W\0"),
+        (&["run", "PATH", "--dir", "x", "--"], "args.wat\0--dir\0x\0--\0"),
+        (&["run", "PATH", "--", "--", ""], "args.wat\0--\0\0"),
+        (&["run", "--argv0", "me", "PATH", "größe"], "me\0größe\0"),
+        (&["run", "--", "PATH", "--stats"], "args.wat\0--stats\0"),
+    ] {
+        let args = args.iter().map(|arg| if *arg == "PATH" { path.as_str() } else { arg });
+        let ran = wasmote(args.clone());
+        ran.said(0, &[]);
+        assert_eq!(ran.text(), expected, "{:?}", args.collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn the_environment_is_what_was_granted() {
+    let files = Files::new();
+    let env = files.file("env.wat", env());
+    let run = |args: &[&str]| {
+        let output =
+            command().env("SECRET", "s").env("KEPT", "k").arg("run").args(args).arg(&env).output().unwrap();
+        ended(output)
+    };
+    assert_eq!(run(&[]).text(), "");
+    assert_eq!(run(&["--env", "A=1", "--env", "KEPT", "--env", "A=2=3"]).text(), "A=2=3\0KEPT=k\0");
+    let inherited = run(&["-S", "inherit-env", "--env", "SECRET="]);
+    assert!(inherited.text().contains("KEPT=k\0") && inherited.text().contains("SECRET=\0"));
+    run(&["--env", "ABSENT"]).said(1, &["`--env ABSENT`", "there is none"]);
+    run(&["--env", "=1"]).said(2, &["a variable needs a name"]);
+}
+
+#[test]
+fn the_status_is_the_programs() {
+    let files = Files::new();
+    for (status, expected) in [(0, 0), (1, 1), (42, 42), (255, 255), (256, 1), (u32::MAX, 255)] {
+        let ran = wasmote(["run", &files.file("exit.wat", exit(status))]);
+        ran.said(expected, &[]);
+        assert_eq!(ran.stderr, "", "{status}");
+    }
+}
+
+#[test]
+fn a_directory_is_granted_as_far_as_it_says() {
+    let files = Files::new();
+    let (make, show) = (files.file("make.wat", make()), files.file("show.wat", show()));
+    files.file("file", "in it");
+    let dir = files.dir().to_str().unwrap();
+
+    let none = wasmote(["run", &show]);
+    assert_ne!(none.status, 0, "a file was opened without any directory");
+    assert_eq!(none.text(), "");
+
+    let read_only = format!("{dir}::/data:ro");
+    assert_eq!(wasmote(["run", "--dir", &read_only, &show]).text(), "in it");
+    assert_ne!(wasmote(["run", "--dir", &read_only, &make]).status, 0);
+    assert!(!files.path("made").exists());
+
+    wasmote(["run", "--dir", dir, &make]).said(0, &[]);
+    assert_eq!(fs::read(files.path("made")).unwrap(), b"made");
+}
+
+#[test]
+fn a_directory_may_go_by_any_name() {
+    let files = Files::new();
+    let name = |name: &str| {
+        let body = format!(
+            "(call $check (call $fd_prestat_dir_name (i32.const 3) (i32.const 8192) (i32.const {0})))
+             (call $write (i32.const 1) (i32.const 8192) (i32.const {0}))",
+            name.len()
+        );
+        files.file("name.wat", command_wat(&body, ""))
+    };
+    let dir = files.dir().to_str().unwrap();
+    for (spelled, expected) in [
+        ("::/", "/"),
+        ("::/a:b", "/a:b"),
+        ("::ro", "ro"),
+        ("::/x:ro", "/x"),
+        ("::/x:ro:rw", "/x:ro"),
+        ("", dir),
+    ] {
+        let ran = wasmote(["run", "--dir", &format!("{dir}{spelled}"), &name(expected)]);
+        ran.said(0, &[]);
+        assert_eq!(ran.text(), expected, "{spelled}");
+    }
+}
+
+#[test]
+fn a_function_is_called_with_values_of_its_types() {
+    let files = Files::new();
+    let path = files.file("functions.wat", program::FUNCTIONS);
+    let call = |args: &[&str]| wasmote(["run", "--invoke", args[0], &path].iter().chain(&args[1..]));
+    assert_eq!(call(&["add", "1", "2"]).text(), "3\n");
+    assert_eq!(call(&["add", "-1", "0xffffffff"]).text(), "-2\n");
+    assert_eq!(call(&["add", "--", "-1", "2"]).text(), "1\n");
+    assert_eq!(call(&["swap", "-9223372036854775808", "1.5"]).text(), "1.5\n-9223372036854775808\n");
+    assert_eq!(call(&["nothing"]).text(), "");
+    for (args, parts) in [
+        (&["add", "1"][..], &["`add` takes 2 parameters (i32, i32)", "1 was given"][..]),
+        (&["add", "1", "x"], &["parameter 2 of `add`", "`x` is no i32"]),
+        (&["add", "4294967296", "0"], &["parameter 1 of `add`"]),
+        (&["ad"], &["exports no function `ad`", "`add`, `deep`"]),
+        (&["memory"], &["exports no function `memory`"]),
+    ] {
+        let ran = call(args);
+        ran.said(1, parts);
+        assert_eq!(ran.stdout, b"", "{args:?}");
+    }
+    wasmote(["run", &path]).said(1, &["is no command", "--invoke NAME", "`add`"]);
+}
+
+#[test]
+fn a_trap_names_the_file_the_function_and_the_rule() {
+    let files = Files::new();
+    let path = files.file("functions.wat", program::FUNCTIONS);
+    let call = |args: &[&str]| {
+        wasmote(["run", "--invoke"].iter().chain(&args[..1]).chain([&&*path]).chain(&args[1..]))
+    };
+    call(&["divide", "1", "0"])
+        .said(134, &["error: ", "functions.wat", "`divide`", "integer divide by zero"]);
+    call(&["deep"]).said(134, &["`deep`", "call stack exhausted", "-W max-wasm-stack=…"]);
+    let short = wasmote(["run", "-W", "max-memory-size=4M", "--invoke", "fill", &path]);
+    short.said(134, &["unreachable", "4 MiB of 4 MiB", "-W max-memory-size=…"]);
+    // What was written before a trap has been written.
+    let body = "(call $write (i32.const 1) (i32.const 4096) (i32.const 6)) unreachable";
+    let ran = wasmote(["run", &files.file("trap.wat", command_wat(body, "before"))]);
+    ran.said(134, &["`_start`", "unreachable"]);
+    assert_eq!(ran.text(), "before");
+}
+
+#[test]
+fn fuel_and_memory_are_bounded_as_told() {
+    let files = Files::new();
+    let path = files.file("functions.wat", program::FUNCTIONS);
+    let spin = wasmote(["run", "-W", "fuel=100_000", "--invoke", "spin", &path]);
+    spin.said(134, &["spent all its fuel of 100000", "`spin`", "-W fuel=…"]);
+    wasmote(["run", "-W", "fuel=1", "--invoke", "spin", &path]).said(1, &["to be started", "-W fuel=…"]);
+    let grow = |args: &[&str]| wasmote(["run"].iter().chain(args).chain(&["--invoke", "grow", &path, "15"]));
+    assert_eq!(grow(&["-W", "max-memory-size=1M"]).text(), "1\n");
+    assert_eq!(grow(&["-W", "max-memory-size=1023k"]).text(), "-1\n");
+    assert_eq!(grow(&["--limits", "mcu"]).text(), "-1\n");
+    assert_eq!(grow(&["--limits", "mcu", "-W", "max-memory-size=1M"]).text(), "1\n");
+    assert_eq!(grow(&["-W", "metering=n"]).text(), "1\n");
+    let large = files.file("large.wat", "(module (memory 17) (func (export \"_start\")))");
+    wasmote(["run", "-W", "max-memory-size=1M", &large])
+        .said(1, &["1 MiB is the limit", "-W max-memory-size=…"]);
+    wasmote(["run", "-W", "max-module-size=8", &large])
+        .said(1, &["larger than 8 bytes", "-W max-module-size=…"]);
+}
+
+#[test]
+fn a_timeout_ends_what_computes_what_sleeps_and_what_reads() {
+    let files = Files::new();
+    let spin = files.file("spin.wat", "(module (func (export \"_start\") (loop $l (br $l))))");
+    let sleep = files.file("sleep.wat", sleep());
+    let cat = files.file("cat.wat", cat());
+    for path in [spin, sleep, cat] {
+        let began = Instant::now();
+        let mut child = command();
+        child.args(["run", "-W", "timeout=200ms", &path]).stdin(Stdio::piped());
+        let mut child = child.spawn().unwrap();
+        // Open, and silent, for as long as the program runs.
+        let stdin = child.stdin.take();
+        let ran = ended(child.wait_with_output().unwrap());
+        drop(stdin);
+        ran.said(134, &["did not end `_start` within 200ms", "-W timeout=…"]);
+        let took = began.elapsed();
+        assert!(took >= Duration::from_millis(200) && took < Duration::from_secs(20), "{path}: {took:?}");
+    }
+}
+
+#[test]
+fn a_virtual_clock_and_a_seed_make_runs_the_same() {
+    let files = Files::new();
+    let sleep = files.file("sleep.wat", sleep());
+    let began = Instant::now();
+    wasmote(["run", "-S", "clocks=virtual", &sleep]).said(0, &[]);
+    assert!(began.elapsed() < Duration::from_secs(30), "a minute of virtual time took as long");
+    let body = "(call $check (call $random_get (i32.const 8192) (i32.const 16)))
+                (call $write (i32.const 1) (i32.const 8192) (i32.const 16))";
+    let random = files.file("random.wat", command_wat(body, ""));
+    let seeded = |seed: &str| wasmote(["run", "-S", &format!("random=seed:{seed}"), &random]).stdout;
+    assert_eq!(seeded("1").len(), 16);
+    assert_eq!(seeded("1"), seeded("1"));
+    assert_ne!(seeded("1"), seeded("2"));
+    assert_ne!(wasmote(["run", &random]).stdout, wasmote(["run", &random]).stdout);
+}
+
+#[test]
+fn a_granted_socket_accepts_connections() {
+    let files = Files::new();
+    let body = "(call $check (call $sock_accept (i32.const 3) (i32.const 0) (i32.const 16)))
+                (call $write (i32.load (i32.const 16)) (i32.const 4096) (i32.const 5))";
+    let path = files.file("serve.wat", command_wat(body, "hello"));
+    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let child =
+        command().args(["run", "-S", &format!("tcplisten={address}"), "-W", "timeout=30s", &path]).spawn();
+    let mut connection = (0..1_000).find_map(|_| {
+        thread::sleep(Duration::from_millis(10));
+        TcpStream::connect(address).ok()
+    });
+    let mut text = String::new();
+    connection.as_mut().expect("nobody listens").read_to_string(&mut text).unwrap();
+    assert_eq!(text, "hello");
+    ended(child.unwrap().wait_with_output().unwrap()).said(0, &[]);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    wasmote(["run", "-S", &format!("tcplisten={address}"), &path])
+        .said(1, &[&format!("cannot listen on {address}")]);
+}
+
+#[test]
+fn a_trace_and_statistics_say_what_happened() {
+    let files = Files::new();
+    let cat = files.file("cat.wat", cat());
+    let trace = files.path("trace.txt");
+    let option = format!("--trace={}", trace.to_str().unwrap());
+    let ran = wasmote_with(["run", &option, "--stats", &cat], b"a line");
+    ran.said(0, &["fuel ", "host calls ", "memory ", "1 MiB at most", "time "]);
+    assert_eq!(ran.text(), "a line");
+    let lines = fs::read_to_string(trace).unwrap();
+    assert!(lines.contains("fd_read(") && lines.contains("fd_write(") && lines.contains("_start"), "{lines}");
+
+    let ran = wasmote_with(["run", "--trace", &cat], b"x");
+    ran.said(0, &["fd_write("]);
+    assert_eq!(ran.text(), "x");
+    wasmote(["run", "--trace=/nowhere/at/all", &cat])
+        .said(1, &["cannot write the trace to `/nowhere/at/all`"]);
+}
+
+#[test]
+fn a_reader_that_leaves_is_no_failure_of_the_host() {
+    let files = Files::new();
+    let cat = files.file("cat.wat", cat());
+    let mut child = command().args(["run", &cat]).stdin(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let mut stdin = child.stdin.take().unwrap();
+    let writer = thread::spawn(move || drop(stdin.write_all(&[0; 1 << 20])));
+    let ran = ended(child.wait_with_output().unwrap());
+    writer.join().unwrap();
+    // EPIPE, which this guest ends with.
+    ran.said(64, &[]);
+}
+
+#[test]
+fn modules_are_read_as_binary_as_text_and_from_standard_input() {
+    let files = Files::new();
+    let text = exit(9);
+    let binary = wat::parse_str(&text).unwrap();
+    for (name, contents) in [
+        ("a.wasm", binary.as_slice()),
+        ("a.wat", text.as_bytes()),
+        ("none", text.as_bytes()),
+        ("b.txt", &binary),
+    ] {
+        wasmote(["run", &files.file(name, contents)]).said(9, &[]);
+    }
+    wasmote_with(["run", "-"], &binary).said(9, &[]);
+    wasmote_with(["run", "-", "x"], text.as_bytes()).said(9, &[]);
+    let commented = format!(" \n;; says nothing\n{text}");
+    wasmote(["run", &files.file("commented", commented)]).said(9, &[]);
+}
+
+#[test]
+fn what_is_no_program_is_refused_in_one_sentence() {
+    let files = Files::new();
+    let binary = wat::parse_str(exit(0)).unwrap();
+    let import = r#"(module (import "env" "magic" (func)) (import "wasi_snapshot_preview1" "fd_write" (func))
+                      (func (export "_start")))"#;
+    let cases: [(&str, &[u8], &[&str]); 11] = [
+        ("empty.wasm", b"", &["is empty"]),
+        ("text.wasm", b"hello, world", &["is no WebAssembly file", "does not begin with"]),
+        ("elf", b"\x7fELF\x02\x01\x01", &["native ELF", "WASI target"]),
+        ("zip", b"PK\x03\x04", &["compressed"]),
+        ("three", b"\0as", &["ends after its first bytes"]),
+        ("half.wasm", &binary[..binary.len() / 2], &["cannot run", "half.wasm", "not a valid"]),
+        ("header.wasm", b"\0asm\x07\0\0\0", &["cannot run", "version"]),
+        (
+            "bad.wat",
+            b"(module (func (export \"_start\") (i32.const)))",
+            &["no valid WebAssembly text", "bad.wat:1:"],
+        ),
+        (
+            "wrong.wat",
+            b"(module (func (export \"_start\") (result i32) (i64.const 1)))",
+            &["cannot run", "wrong.wat"],
+        ),
+        ("import.wat", import.as_bytes(), &["`env::magic`", "`wasi_snapshot_preview1::fd_write` as"]),
+        ("none.wat", b"(module)", &["exports no function at all"]),
+    ];
+    for (name, contents, parts) in cases {
+        let ran = wasmote(["run", &files.file(name, contents)]);
+        ran.said(1, parts);
+        ran.said(1, &["error: ", name]);
+        assert_eq!(ran.stdout, b"", "{name}");
+    }
+    let dir = files.dir().to_str().unwrap();
+    wasmote(["run", dir]).said(1, &[&format!("`{dir}` is a directory")]);
+    wasmote(["run", "/no/such.wasm"]).said(1, &["there is no file `/no/such.wasm`"]);
+    wasmote(["run", "/dev/zero"]).said(1, &["is larger than"]);
+}
+
+#[test]
+fn what_cannot_be_granted_is_refused_before_anything_runs() {
+    let files = Files::new();
+    let make = files.file("make.wat", make());
+    let file = files.file("file", "");
+    let trace = files.path("trace.txt");
+    let option = format!("--trace={}", trace.to_str().unwrap());
+    let dir = files.dir().to_str().unwrap();
+    let run = |args: &[&str]| wasmote(["run", &option, "--dir", dir].iter().chain(args).chain([&&*make]));
+    for (args, status, parts) in [
+        (&["--dir", "/no/such"][..], 1, &["there is no directory `/no/such`"][..]),
+        (&["--dir", &file], 1, &["is no directory"]),
+        (&["--dir", "::/x"], 2, &["HOST::GUEST"]),
+        (&["-W", "fule=1"], 2, &["there is no setting `fule`", "-W help"]),
+        (&["-W", "fuel=-1"], 2, &["fuel", "no whole number"]),
+        (&["-W", "fuel=99999999999999999999"], 2, &["too large"]),
+        (&["-W", "timeout=soon"], 2, &["timeout", "500ms"]),
+        (&["-W", "max-tables=4294967296"], 2, &["max-tables", "at most 4294967295"]),
+        (&["-W", "metering=n,fuel=1"], 1, &["metering=n"]),
+        (&["-S", "clocks=slow"], 2, &["clocks", "host or virtual"]),
+        (&["-S", "tcplisten=nowhere"], 2, &["tcplisten", "127.0.0.1:8080"]),
+        (&["--limits", "pdp11"], 2, &["mcu, server"]),
+        (&["--no-such-flag"], 2, &["--no-such-flag"]),
+    ] {
+        run(args).said(status, parts);
+        assert!(!trace.exists() && !files.path("made").exists(), "{args:?} was half done");
+    }
+    wasmote(["run"]).said(2, &["<MODULE>"]);
+}
+
+#[test]
+fn help_says_what_matters() {
+    for (args, parts) in [
+        (
+            &["--help"][..],
+            &["run", "inspect", "--dir data::/data:ro", "wasm32-wasip1", "-W fuel=1000000"][..],
+        ),
+        (&["run", "--help"], &["--dir", "read", "--env", "--invoke", "-W help", "134", "Examples:"]),
+        (&["run", "-W", "help"], &["fuel=N", "timeout=TIME", "max-memory-size=BYTES", "256 MiB"]),
+        (
+            &["run", "-S", "help"],
+            &["inherit-env", "clocks=host|virtual", "random=host|seed:N", "max-handles"],
+        ),
+        (&["inspect", "--help"], &["--json", "Runs nothing"]),
+        (&["--version"], &["wasmote 0."]),
+    ] {
+        let ran = wasmote(args);
+        ran.said(0, &[]);
+        for part in parts {
+            assert!(ran.text().contains(part), "{args:?}: `{part}` is not in: {}", ran.text());
+        }
+        assert!(!ran.text().contains('\x1b'), "colours where there is no terminal");
+    }
+}
