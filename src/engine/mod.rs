@@ -49,6 +49,7 @@ pub use fault::Fault;
 pub(crate) use function::Function;
 pub use host_function::{HostFunction, HostParam, HostResult, Resolver};
 pub use interpose::{Accounting, HostCall, Interposer, Stats, Writes};
+#[cfg(feature = "component")]
 pub(crate) use linkage::{Answer, bits, value_of};
 pub use memory::{Memory, PointerError};
 pub use meter::Metering;
@@ -56,8 +57,10 @@ pub use module::{Engine, Module};
 pub use scan::Outline;
 pub use store::Store;
 pub use trace::Tracer;
+pub use value::{Value, ValueType};
+#[cfg(feature = "component")]
 pub(crate) use wasmi::{
-    Extern, ExternType, Func as CoreFunc, Global as CoreGlobal, Instance, Memory as CoreMemory, RefType,
-    Table as CoreTable, Val, ValType,
+    Extern, ExternType, Func as CoreFunc, Global as CoreGlobal, Memory as CoreMemory, RefType,
+    Table as CoreTable, ValType,
 };
 pub(crate) use wasmi::{Instance, Val};
