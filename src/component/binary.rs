@@ -346,7 +346,7 @@ impl Walk {
         match alias {
             ComponentAlias::InstanceExport { kind, instance_index, name } => {
                 let sort = sort(*kind)?;
-                self.op(Op::AliasExport { instance: *instance_index, name: (*name).into(), sort });
+                self.op(Op::AliasExport { instance: *instance_index, name: (*name).into() });
                 self.added_by_alias(sort, *instance_index, name)
             }
             ComponentAlias::CoreInstanceExport { kind, instance_index, name } => {

@@ -4,7 +4,7 @@
 use crate::{
     Rule,
     component::{
-        abi::{Copier, GuestOptions, LiftContext, LowerContext, Place, bytes, reallocate},
+        abi::{Copier, GuestOptions, LiftContext, LowerContext, Place, bytes, in_guest, reallocate},
         channel::BLOCKED,
         handles::Lender,
         host,
@@ -83,7 +83,7 @@ fn check_pointer<T: Send + 'static>(
     ty: ValType,
     at: u32,
 ) -> Result<(), Fault> {
-    if at % types.align(ty) != 0 {
+    if !at.is_multiple_of(types.align(ty)) {
         return Err(Rule::UnalignedPointer.into());
     }
     if u64::from(at) + u64::from(types.size(ty)) > bytes(cx, options).len() as u64 {
@@ -155,6 +155,7 @@ pub(crate) fn start<T: Send + 'static>(cx: &mut Cx<'_, T>, id: TaskId) -> Result
                 };
                 copier.value(ValType::Def(tuple), from, to)
             })
+            .map_err(|fault| in_guest(fault, Rule::PointerOutOfBounds))
         }
         Caller::Host { arguments, .. } => {
             let Some(arguments) = arguments.take() else {
@@ -410,10 +411,10 @@ pub(crate) fn call_lowered<T: Send + 'static>(
     let callee = func.options.instance;
     let state = cx.state_mut();
     let is_async = state.instance(caller).program.types().func(lowered.ty).is_async;
-    if is_async && !lowered.options.is_async && state.is_instantiating() {
-        return Err(Rule::CannotBlock.into());
+    if is_async && !lowered.options.is_async {
+        state.check_may_block(caller)?;
     }
-    if !state.may_enter(callee, Some(caller)) {
+    if state.are_related(callee, caller) || !state.may_enter(callee, Some(caller)) {
         return Err(Rule::CannotEnter.into());
     }
     state.set_entered(callee, Some(caller), true);
@@ -458,7 +459,7 @@ fn after_call<T: Send + 'static>(
 }
 
 /// Runs what a synchronous task waits for until it is resolved; whether nothing stopped in between.
-fn run_if_sync<T: Send + 'static>(
+pub(crate) fn run_if_sync<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     task: TaskId,
     callee: InstanceId,
@@ -471,7 +472,7 @@ fn run_if_sync<T: Send + 'static>(
         if state.tasks.find(task).is_none_or(|task| task.is_async) || state.is_resolved(task) {
             return Ok(true);
         }
-        let Some(thread) = state.ready_in(callee) else { return Err(Rule::CannotBlock.into()) };
+        let Some(thread) = state.ready_in(callee) else { return Err(state.stuck(task).into()) };
         task::resume(cx, thread, false)?;
     }
 }

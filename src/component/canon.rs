@@ -152,6 +152,9 @@ pub(crate) fn call<T: Send + 'static>(
             task::write_event(cx, *memory, argument(1), event).map(Answer::Return)
         }
         Builtin::Copy { channel, end, payload, options } => {
+            if !options.is_async {
+                cx.state().check_may_block(instance)?;
+            }
             let length = if *channel == Channel::Stream { argument(2) } else { 1 };
             let id = channel::copy(cx, options, *channel, *end, *payload, argument(0), argument(1), length)?;
             finish_operation(cx, id, options.is_async)
@@ -190,12 +193,15 @@ fn plain<T: Send + 'static>(
             let state = cx.state_mut();
             let id = state.waitable_at(instance, argument(0), "a waitable")?;
             if state.waitables.get(id)?.sync_waiter {
-                return Err(Rule::SyncWaiter.into());
+                return Err(Rule::SyncAndAsync.into());
             }
             let set = if argument(1) == 0 { None } else { Some(state.set_at(instance, argument(1))?) };
             state.join(id, set)?;
         }
         Canon::SubtaskCancel { is_async } => {
+            if !is_async {
+                cx.state().check_may_block(instance)?;
+            }
             return call::subtask_cancel(cx, instance, *is_async, argument(0));
         }
         Canon::SubtaskDrop => call::subtask_drop(cx.state_mut(), instance, argument(0))?,
@@ -203,6 +209,9 @@ fn plain<T: Send + 'static>(
             return channel::new(cx, instance, *channel, *payload).map(|ends| Answer::Return(Some(ends)));
         }
         Canon::CancelCopy { channel, end, payload, is_async } => {
+            if !is_async {
+                cx.state().check_may_block(instance)?;
+            }
             let id = channel::cancel(cx, instance, *channel, *end, *payload, *is_async, argument(0))?;
             return finish_operation(cx, id, *is_async);
         }
@@ -289,7 +298,7 @@ fn debug_message<T: Send + 'static>(
         Handle::ErrorContext(text) => text.clone(),
         _ => return Err(Rule::HandleSort("an error-context").into()),
     };
-    if at % 4 != 0 || u64::from(at) + 8 > bytes(cx, options).len() as u64 {
+    if !at.is_multiple_of(4) || u64::from(at) + 8 > bytes(cx, options).len() as u64 {
         return Err(Rule::DebugMessage.into());
     }
     let (start, length) = store_text(cx, options, Text::Utf8(&text))?;

@@ -337,7 +337,7 @@ fn check_buffer<T: Send + 'static>(
         return Err(Rule::CopyTooBig.into());
     }
     let Some(ty) = ty.filter(|_| length > 0) else { return Ok(()) };
-    if at % types.align(ty) != 0 {
+    if !at.is_multiple_of(types.align(ty)) {
         return Err(Rule::UnalignedPointer.into());
     }
     let end = u64::from(at) + u64::from(length) * u64::from(types.size(ty));

@@ -79,7 +79,7 @@ pub(crate) enum Op {
     /// Bundles items as an instance.
     Bundle(Box<[Named<Sort>]>),
     /// Takes an item from an instance.
-    AliasExport { instance: u32, name: Arc<str>, sort: Sort },
+    AliasExport { instance: u32, name: Arc<str> },
     /// Takes an item from a core instance.
     AliasCore { instance: u32, name: Arc<str>, sort: CoreSort },
     /// Makes a component function from a core function.

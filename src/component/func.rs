@@ -4,11 +4,11 @@ use crate::{
     Error, Rule, Trap,
     component::{
         Val,
-        call::{Arguments, HostLift},
+        call::{self, Arguments, HostLift},
         describe,
         host::{self, Check},
         load::Component,
-        store::{ExportsId, FuncId, FuncInst, InstanceId, Item, Store, TaskId},
+        store::{ExportsId, FuncId, FuncInst, InstanceId, Item, Store, TaskId, ThreadId},
         task::{self, Caller, Turn},
         typed::{ComponentNamedList, LiftResult, Lower},
         types::{FuncTypeId, ItemType, ResourceIx},
@@ -252,6 +252,10 @@ where
 struct Calling<'s, T: 'static> {
     store: &'s mut Store<T>,
     task: TaskId,
+    callee: InstanceId,
+    /// Its first thread, until that has begun.
+    thread: Option<ThreadId>,
+    is_async: bool,
 }
 
 impl<'s, T: Send + 'static> Calling<'s, T> {
@@ -272,10 +276,9 @@ impl<'s, T: Send + 'static> Calling<'s, T> {
             return Err(Trap::from(Rule::CannotEnter).into());
         }
         let caller = Caller::Host { arguments: Some(arguments), lift, result: None };
-        let state = store.state_mut();
-        let (task, thread) = state.new_task(lifted, is_async, caller).map_err(Fault::into_error)?;
-        state.wait(thread, task::Wait::Start).map_err(Fault::into_error)?;
-        Ok(Self { store, task })
+        let (task, thread) =
+            store.state_mut().new_task(lifted, is_async, caller).map_err(Fault::into_error)?;
+        Ok(Self { store, task, callee, thread: Some(thread), is_async })
     }
 
     /// Runs guests until the task is resolved or nothing can go on.
@@ -288,26 +291,35 @@ impl<'s, T: Send + 'static> Calling<'s, T> {
             if !cx.state().host_calls.is_empty() {
                 host::poll_all(&mut cx, waker)?;
             }
-            match task::turn(&mut cx)? {
+            match self.turn()? {
                 Turn::Ran => {}
                 Turn::Preempted => {
                     waker.wake_by_ref();
                     return Poll::Pending;
                 }
                 Turn::Idle if self.store.state().host_calls.is_empty() => {
-                    return Poll::Ready(Err(self.stuck().into()));
+                    return Poll::Ready(Err(Rule::Deadlock.into()));
                 }
                 Turn::Idle => return Poll::Pending,
             }
         }
     }
 
-    /// Which rule a task that can never go on breaks.
-    fn stuck(&self) -> Rule {
-        match self.store.state().tasks.find(self.task) {
-            Some(task) if !task.is_async => Rule::CannotBlock,
-            _ => Rule::Deadlock,
+    /// Lets one thread run: the new one first, and until a synchronous task is resolved only what it may wait for.
+    fn turn(&mut self) -> Result<Turn, Fault> {
+        let (task, callee) = (self.task, self.callee);
+        let mut cx = self.store.cx();
+        let frozen = !cx.state().frozen.is_empty();
+        if frozen || self.is_async && self.thread.is_none() {
+            return task::turn(&mut cx);
         }
+        cx.state_mut().set_entered(callee, None, true);
+        if let Some(thread) = self.thread.take() {
+            task::resume(&mut cx, thread, false)?;
+        }
+        call::run_if_sync(&mut cx, task, callee)?;
+        cx.state_mut().set_entered(callee, None, false);
+        Ok(task::after_turn(&cx))
     }
 
     fn take_result(&mut self) -> Option<Box<dyn Any + Send>> {

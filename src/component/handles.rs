@@ -131,7 +131,6 @@ pub(crate) fn lower_borrow<T: Send + 'static>(
 }
 
 /// Takes the readable end of a stream or future out of an instance.
-#[expect(clippy::too_many_arguments, reason = "a type is three of them")]
 pub(crate) fn lift_channel<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     instance: InstanceId,

@@ -160,7 +160,7 @@ impl Frame<'_> {
                 let exports = store.state_mut().add_exports(items);
                 self.instances.push(exports);
             }
-            Op::AliasExport { instance, name, sort: _ } => {
+            Op::AliasExport { instance, name } => {
                 let item = store.state().export(self.instances[*instance as usize], name).cloned();
                 self.push(item.ok_or(broken("an aliased export is missing"))?);
             }

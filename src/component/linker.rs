@@ -15,7 +15,7 @@ use crate::{
     },
     engine::{Fault, Module},
 };
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::task::{Context, Poll};
 
 /// What something offers under a name.
@@ -24,7 +24,7 @@ pub(crate) enum Offer<T: 'static> {
     Func(Arc<dyn HostFunction<T>>),
     Resource(ResourceType, HostDestructor<T>),
     Module(ModuleRef),
-    Component(Component),
+    Component(Box<Component>),
     /// An item of another instance in the same store.
     Item(Item),
 }
@@ -229,7 +229,8 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
         Ok(())
     }
 
-    /// Offers a function that may wait, whose type is only known when it is imported.
+    /// Offers a function that may wait, whose type is only known when it is imported. What it does to its arguments, the
+    /// next poll of the same call sees.
     ///
     /// # Errors
     ///
@@ -240,7 +241,7 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
         function: impl Fn(
             StoreContextMut<'_, T>,
             &mut Context<'_>,
-            &[super::Val],
+            &mut Vec<super::Val>,
         ) -> Poll<Result<Vec<super::Val>, Fault>>
         + Send
         + Sync
@@ -284,7 +285,7 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
     ///
     /// None now; as [`func_wrap`](Self::func_wrap).
     pub fn component(&mut self, name: &str, component: &Component) -> Result<(), Error> {
-        self.names.insert(name, Offer::Component(component.clone()));
+        self.names.insert(name, Offer::Component(Box::new(component.clone())));
         Ok(())
     }
 

@@ -32,6 +32,9 @@ pub(crate) struct Matcher<'m, T: 'static> {
     missing: Vec<MissingImport>,
 }
 
+/// What finds an offer by name.
+type Lookup<'o, T> = dyn Fn(&Store<T>, &str) -> Option<Offer<T>> + 'o;
+
 /// How many mismatches are kept: a component may declare any number of imports.
 const MISSING_MAX: usize = 1_000;
 
@@ -69,6 +72,11 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
         match (ty, offer) {
             (ItemType::Type(_), _) => Some(Item::Type),
             (ItemType::Instance(ty), None) => self.instance(module, name, ty, &|_, _| None),
+            (ItemType::Resource(ix), None) => match self.store.state().find_resource(self.instance, ix) {
+                // It is one that was imported before, and need not be offered again.
+                Some(known) => Some(Item::Resource(known)),
+                None => self.miss(module, name, expected, None),
+            },
             (_, None) => self.miss(module, name, expected, None),
             (ItemType::Func(ty), Some(Offer::Func(function))) => {
                 let function = function.clone();
@@ -133,13 +141,7 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
         check(&Check { types: self.program.types(), implementor: &implementor })
     }
 
-    fn instance(
-        &mut self,
-        module: &str,
-        name: &str,
-        ty: u32,
-        offer: &dyn Fn(&Store<T>, &str) -> Option<Offer<T>>,
-    ) -> Option<Item> {
+    fn instance(&mut self, module: &str, name: &str, ty: u32, offer: &Lookup<'_, T>) -> Option<Item> {
         let program = self.program.clone();
         let path = if module.is_empty() { name.to_owned() } else { format!("{module}/{name}") };
         let mut exports = Vec::new();

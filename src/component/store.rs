@@ -361,6 +361,20 @@ impl<T: 'static> State<T> {
         ancestors(Some(callee)).filter(move |id| !ancestors(caller).any(|known| known == *id))
     }
 
+    /// Whether one instance is the other or nests in it. Calls between such are not allowed for now.
+    pub(crate) fn are_related(&self, a: InstanceId, b: InstanceId) -> bool {
+        let nests = |inner, outer| {
+            core::iter::successors(Some(inner), |id| self.instance(*id).parent).any(|id| id == outer)
+        };
+        nests(a, b) || nests(b, a)
+    }
+
+    /// Which rule a synchronous task breaks that waits where nothing it may wait for can go on.
+    pub(crate) fn stuck(&self, task: TaskId) -> Rule {
+        let is_other = |id: &ThreadId| self.threads.find(*id).is_some_and(|thread| thread.task != task);
+        if self.waiting.iter().any(is_other) { Rule::Deadlock } else { Rule::CannotBlock }
+    }
+
     pub(crate) fn may_enter(&self, callee: InstanceId, caller: Option<InstanceId>) -> bool {
         self.entering(callee, caller).all(|id| self.instance(id).may_enter)
     }

@@ -105,8 +105,6 @@ pub(crate) enum Wait {
     Nothing,
     /// Until another thread resumes it.
     Suspended,
-    /// It is a call of the host that has not begun.
-    Start,
     /// It gave way, and is ready.
     Ready,
     /// Until the instance lets its task in.
@@ -150,13 +148,23 @@ impl<T: Send + 'static> State<T> {
         self.current.ok_or_else(|| Fault::Trap(crate::bug!("no thread runs")))
     }
 
-    /// Whether the running thread runs a start function.
-    pub(crate) fn is_instantiating(&self) -> bool {
+    /// Refuses an operation that may wait to a synchronous task with nobody to wait for. It is refused whether it would
+    /// wait this time or not, as wasmtime does, so that it does not depend on timing.
+    pub(crate) fn check_may_block(&self, instance: InstanceId) -> Result<(), Fault> {
         let task = self
             .current
             .and_then(|thread| self.threads.find(thread))
             .and_then(|thread| self.tasks.find(thread.task));
-        task.is_some_and(|task| matches!(task.caller, Caller::Instantiation))
+        let is_sync = task.is_some_and(|task| !task.is_async && task.state != TaskState::Resolved);
+        if is_sync && self.ready_in(instance).is_none() { Err(Rule::CannotBlock.into()) } else { Ok(()) }
+    }
+
+    /// Changes the running thread's context slots; those before.
+    pub(crate) fn swap_context(&mut self, slots: [u64; 2]) -> [u64; 2] {
+        match self.current.map(|current| self.threads.get_mut(current)) {
+            Some(Ok(thread)) => mem::replace(&mut thread.storage, slots),
+            _ => slots,
+        }
     }
 
     /// The task of the running thread.
@@ -251,7 +259,7 @@ impl<T: Send + 'static> State<T> {
         };
         match &thread.wait {
             Wait::Nothing | Wait::Suspended => false,
-            Wait::Start | Wait::Ready | Wait::Fuel => true,
+            Wait::Ready | Wait::Fuel => true,
             Wait::AfterCall { .. } | Wait::AfterDestructor { .. } | Wait::AfterCancel { .. } => true,
             Wait::Entry => !self.has_backpressure(thread.task),
             Wait::CallbackYield => !exclusive(),
@@ -292,14 +300,16 @@ impl<T: Send + 'static> State<T> {
         Ok(Answer::Suspend)
     }
 
-    /// A ready thread of an instance that does not have it for itself; what a synchronous task may wait for.
+    /// A ready thread of an instance that needs no stack for itself; what a synchronous task may wait for.
     pub(crate) fn ready_in(&self, instance: InstanceId) -> Option<ThreadId> {
-        let exclusive = self.instance(instance).exclusive;
-        let mine = |id: &ThreadId| {
+        let may_run = |id: &ThreadId| {
             let task = self.threads.find(*id).and_then(|thread| self.tasks.find(thread.task));
-            task.is_some_and(|task| task.func.options.instance == instance)
+            task.is_some_and(|task| {
+                task.func.options.instance == instance
+                    && !(task.implicit == Some(*id) && task.needs_exclusive())
+            })
         };
-        self.waiting.iter().copied().find(|id| Some(*id) != exclusive && mine(id) && self.is_ready(*id))
+        self.waiting.iter().copied().find(|id| may_run(id) && self.is_ready(*id))
     }
 
     /// Notes that a task has told its result, after [`call::resolve`] did.
@@ -333,12 +343,17 @@ pub(crate) fn turn<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<Turn, Fault>
         };
         run_at_root(cx, ready)?;
     }
+    Ok(after_turn(cx))
+}
+
+/// What a turn came to that let something run.
+pub(crate) fn after_turn<T: Send + 'static>(cx: &Cx<'_, T>) -> Turn {
     let state = cx.state();
     let preempted = state
         .frozen
         .front()
         .is_some_and(|id| state.threads.find(*id).is_some_and(|thread| matches!(thread.wait, Wait::Fuel)));
-    Ok(if preempted { Turn::Preempted } else { Turn::Ran })
+    if preempted { Turn::Preempted } else { Turn::Ran }
 }
 
 fn run_at_root<T: Send + 'static>(cx: &mut Cx<'_, T>, thread: ThreadId) -> Result<(), Fault> {
@@ -417,7 +432,7 @@ fn finish_wait<T: Send + 'static>(cx: &mut Cx<'_, T>, wait: Wait) -> Result<Answ
         Wait::AfterCall { lowered, subtask, task } => call::go_on_after_call(cx, &lowered, subtask, task),
         Wait::AfterDestructor { task, callee } => call::go_on_after_destructor(cx, task, callee),
         Wait::AfterCancel { subtask, is_async } => call::after_cancel(cx, subtask, is_async),
-        Wait::Nothing | Wait::Start | Wait::Entry | Wait::CallbackYield | Wait::CallbackSet(_) => {
+        Wait::Nothing | Wait::Entry | Wait::CallbackYield | Wait::CallbackSet(_) => {
             Err(Fault::Trap(crate::bug!("core code waits for what only tasks wait for")))
         }
     }
@@ -431,7 +446,7 @@ pub(crate) fn write_event<T: Send + 'static>(
     event: Event,
 ) -> Result<Option<u64>, Fault> {
     let bytes = cx.memory_bytes_mut(memory);
-    if at % 4 != 0 {
+    if !at.is_multiple_of(4) {
         return Err(Rule::UnalignedPointer.into());
     }
     let pair = super::abi::slice_mut(bytes, at, 8, Rule::PointerOutOfBounds)?;
@@ -459,7 +474,15 @@ fn enter<T: Send + 'static>(
             cx.state_mut().end_task(task_id);
             return Ok(());
         }
-    } else if is_async && (state.has_backpressure(task_id) || state.instance(instance).waiting_to_enter > 0) {
+    } else {
+        let_exclusive_go_on(cx, task_id, instance)?;
+    }
+    let state = cx.state_mut();
+    let entering = !matches!(wait, Wait::Entry);
+    if entering
+        && is_async
+        && (state.has_backpressure(task_id) || state.instance(instance).waiting_to_enter > 0)
+    {
         state.instance_mut(instance).waiting_to_enter += 1;
         state.threads.get_mut(id)?.progress = Progress::Entering;
         return state.wait(id, Wait::Entry);
@@ -472,6 +495,25 @@ fn enter<T: Send + 'static>(
     let core = state.tasks.get(task_id)?.func.core;
     let arguments = call::start(cx, task_id)?;
     step(cx, id, Activation::new(cx, core, arguments), Stage::Main, None)
+}
+
+/// Where only a task that is ready to go on keeps another out of its instance, it goes on first: so a caller never
+/// finds an instance closed by what could have left it.
+fn let_exclusive_go_on<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    entering: TaskId,
+    instance: InstanceId,
+) -> Result<(), Fault> {
+    let state = cx.state();
+    if !state.tasks.get(entering)?.needs_exclusive() || state.instance(instance).backpressure > 0 {
+        return Ok(());
+    }
+    match state.instance(instance).exclusive {
+        Some(thread) if state.is_ready(thread) && state.waiting.contains(&thread) => {
+            resume(cx, thread, false)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Runs core code until it stops, and notes where.

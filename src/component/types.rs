@@ -18,7 +18,7 @@ const FLAT_KEPT_MAX: usize = MAX_FLAT_PARAMS + 1;
 
 /// A core value type, as far as the Canonical ABI makes use of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Flat {
+pub enum Flat {
     I32,
     I64,
     F32,
@@ -38,7 +38,7 @@ impl Flat {
 
 /// A value type: a primitive, or a definition in the arena.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum ValType {
+pub enum ValType {
     Bool,
     S8,
     U8,
@@ -58,19 +58,19 @@ pub(crate) enum ValType {
 
 /// A definition in [`Types`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct TypeId(pub(crate) u32);
+pub struct TypeId(pub(crate) u32);
 
 /// A resource type as one component sees it: which one it is at run time, each instance knows for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct ResourceIx(pub(crate) u32);
+pub struct ResourceIx(pub(crate) u32);
 
 /// A function type in [`Types`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct FuncTypeId(pub(crate) u32);
+pub struct FuncTypeId(pub(crate) u32);
 
 /// A composite value type.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum TypeDef {
+pub enum TypeDef {
     Record(Box<[(Arc<str>, ValType)]>),
     Tuple(Box<[ValType]>),
     Variant(Box<[(Arc<str>, Option<ValType>)]>),
@@ -175,7 +175,7 @@ pub(crate) enum CoreVal {
 
 /// The types of one loaded component and of all that nest in it.
 #[derive(Debug, Default)]
-pub(crate) struct Types {
+pub struct Types {
     defs: Vec<TypeDef>,
     layouts: Vec<Layout>,
     interned: BTreeMap<TypeDef, TypeId>,

@@ -259,7 +259,7 @@ struct WaitingDynamic<F> {
 impl<T, F> HostFunction<T> for DynamicPoll<F>
 where
     T: Send + 'static,
-    F: Fn(StoreContextMut<'_, T>, &mut Context<'_>, &[Val]) -> Poll<Result<Vec<Val>, Fault>>
+    F: Fn(StoreContextMut<'_, T>, &mut Context<'_>, &mut Vec<Val>) -> Poll<Result<Vec<Val>, Fault>>
         + Send
         + Sync
         + 'static,
@@ -277,13 +277,13 @@ where
 impl<T, F> HostPending<T> for WaitingDynamic<F>
 where
     T: Send + 'static,
-    F: Fn(StoreContextMut<'_, T>, &mut Context<'_>, &[Val]) -> Poll<Result<Vec<Val>, Fault>>
+    F: Fn(StoreContextMut<'_, T>, &mut Context<'_>, &mut Vec<Val>) -> Poll<Result<Vec<Val>, Fault>>
         + Send
         + Sync
         + 'static,
 {
     fn poll(&mut self, call: &mut HostCall<'_, '_, T>, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
-        let polled = (self.function)(StoreContextMut(call.cx.reborrow()), cx, &self.params);
+        let polled = (self.function)(StoreContextMut(call.cx.reborrow()), cx, &mut self.params);
         polled.map(|results| {
             let results = results?;
             call.lower(|cx, ty, to| lower_first(&results, cx, ty, to))

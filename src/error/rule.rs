@@ -86,8 +86,6 @@ pub enum Rule {
     SetNotEmpty,
     /// A waitable was waited for synchronously while in a set.
     SyncAndAsync,
-    /// A waitable joined a set while something waited for it.
-    SyncWaiter,
     /// A stream or future already has an operation under way.
     ConcurrentCopy,
     /// There is no operation under way to cancel.
@@ -172,7 +170,6 @@ impl fmt::Display for Rule {
             Self::SetHasWaiters => "cannot drop waitable set with waiters",
             Self::SetNotEmpty => "cannot drop waitable set with waitables",
             Self::SyncAndAsync => "waitable cannot be used synchronously while added to a waitable set",
-            Self::SyncWaiter => "waitable cannot join a set while it is waited for synchronously",
             Self::ConcurrentCopy => "cannot have concurrent operations active on a future/stream",
             Self::NothingToCancel => "stream or future has no operation to cancel",
             Self::CancellingCopy => "stream or future operation is already being cancelled",

@@ -81,6 +81,16 @@ const WORDS: &[(&str, &str)] = &[
     ("cannot read after being notified that the writable end dropped", "writable end dropped"),
     ("deadlock detected", "deadlock detected"),
     ("was not found", "found nothing"),
+    ("expected module found instance", "expected core module, found instance"),
+    ("expected function found instance", "found instance"),
+    ("expected resource found func", "expected resource, found function"),
+    ("expected instance found func", "expected instance, found function"),
+    ("export `f` has the wrong type", "found a module: expected"),
+    ("export `g` has the wrong type", "found a module: expected"),
+    ("export `m` has the wrong type", "found a module: expected"),
+    ("export `t` has the wrong type", "found a module: expected"),
+    ("module import `::` has the wrong type", "found a module: expected"),
+    ("discriminant 2 out of range [0..2)", "invalid variant discriminant"),
 ];
 
 /// Whether a failure's text is the expected one.

@@ -83,7 +83,9 @@ struct Runner<'t> {
     engine: Engine,
     linker: Linker<HostState>,
     report: Report,
-    definitions: BTreeMap<Option<String>, Component>,
+    definitions: BTreeMap<Option<String>, Result<Component, String>>,
+    /// Named instances that could not be made here, and what imports them cannot either.
+    unsupported_names: Vec<String>,
     instances: BTreeMap<String, Current>,
     current: Option<Current>,
     name_of_current: Option<String>,
@@ -98,7 +100,6 @@ fn limits() -> Limits {
         handles: 1 << 20,
         host_call_bytes: 1 << 30,
         tasks: 100_000,
-        slice_fuel: 1 << 30,
         function_values: 1_000,
         instances: 100_000,
         ..Limits::server()
@@ -116,6 +117,7 @@ impl<'t> Runner<'t> {
             linker,
             report: Report::default(),
             definitions: BTreeMap::new(),
+            unsupported_names: Vec::new(),
             instances: BTreeMap::new(),
             current: None,
             name_of_current: None,
@@ -135,16 +137,22 @@ impl<'t> Runner<'t> {
                 let name = module.name().map(|id| id.name().to_string());
                 match self.load(&mut module) {
                     Ok(component) => {
-                        self.definitions.insert(name, component.clone());
-                        self.definitions.insert(None, component);
+                        self.definitions.insert(name, Ok(component.clone()));
+                        self.definitions.insert(None, Ok(component));
                     }
-                    Err(outcome) => self.not_made(line, &outcome),
+                    Err(outcome) => {
+                        if let Outcome::Unsupported(why) = &outcome {
+                            self.definitions.insert(name, Err(why.clone()));
+                        }
+                        self.not_made(line, &outcome);
+                    }
                 }
             }
             WastDirective::ModuleInstance { instance, module, .. } => {
                 let name = instance.map(|id| id.name().to_string());
                 match self.definitions.get(&module.map(|id| id.name().to_string())).cloned() {
-                    Some(component) => self.instance(line, name, &component),
+                    Some(Ok(component)) => self.instance(line, name, &component),
+                    Some(Err(why)) => self.unsupported = Some(why),
                     None => self.not_made(line, &Outcome::Failed("no definition of this name".into())),
                 }
             }
@@ -197,10 +205,15 @@ impl<'t> Runner<'t> {
         let name = module.name().map(|id| id.name().to_string());
         match self.load(&mut module) {
             Ok(component) => {
-                self.definitions.insert(name.clone(), component.clone());
+                self.definitions.insert(name.clone(), Ok(component.clone()));
                 self.instance(line, name, &component);
             }
-            Err(outcome) => self.not_made(line, &outcome),
+            Err(outcome) => {
+                if let (Outcome::Unsupported(_), Some(name)) = (&outcome, name) {
+                    self.unsupported_names.push(name);
+                }
+                self.not_made(line, &outcome);
+            }
         }
     }
 
@@ -219,7 +232,18 @@ impl<'t> Runner<'t> {
                 }
                 self.name_of_current = name;
             }
-            Err(error) => self.not_made(line, &error.into()),
+            Err(error) => {
+                let needs = |name: &&String| {
+                    error.missing_imports().iter().any(|missing| missing.module.contains(&***name))
+                };
+                let outcome = match self.unsupported_names.iter().find(needs) {
+                    Some(name) => {
+                        Outcome::Unsupported(format!("it imports `{name}`, which could not be made"))
+                    }
+                    None => error.into(),
+                };
+                self.not_made(line, &outcome);
+            }
         }
     }
 

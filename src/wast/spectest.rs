@@ -5,6 +5,7 @@ use crate::{
     component::{Linker, Resource, ResourceType, Val},
     engine::Fault,
 };
+use alloc::vec::Vec;
 use core::task::Poll;
 
 /// What `host` remembers.
@@ -12,8 +13,6 @@ use core::task::Poll;
 pub(super) struct HostState {
     drops: u32,
     last_drop: u32,
-    /// Whether a function that is slow was polled before.
-    polled: bool,
 }
 
 struct Resource1;
@@ -81,22 +80,24 @@ fn try_define(linker: &mut Linker<HostState>) -> Result<(), crate::Error> {
     host.func_wrap_poll("[method]resource1.never-return", |_, _, _: &mut (Resource<Resource1>,)| {
         Poll::<Result<(), Fault>>::Pending
     })?;
-    host.func_new_poll("return-two-slowly", |mut cx, context, _| slowly(&mut cx, context, Val::U32(2)))?;
-    host.func_new_poll("echo-slowly", |mut cx, context, params| slowly(&mut cx, context, params[0].clone()))?;
+    host.func_new_poll("return-two-slowly", |_, context, params| slowly(context, params, Val::S32(2)))?;
+    host.func_new_poll("echo-slowly", |_, context, params| {
+        let value = params[0].clone();
+        slowly(context, params, value)
+    })?;
     Ok(())
 }
 
-/// Ready on every second poll.
+/// Ready on the second poll of each call. That it was polled before, it notes among its arguments.
 fn slowly(
-    cx: &mut crate::component::StoreContextMut<'_, HostState>,
     context: &mut core::task::Context<'_>,
+    params: &mut Vec<Val>,
     value: Val,
-) -> Poll<Result<alloc::vec::Vec<Val>, Fault>> {
-    let polled = &mut cx.data_mut().polled;
-    *polled = !*polled;
-    if *polled {
-        context.waker().wake_by_ref();
-        return Poll::Pending;
+) -> Poll<Result<Vec<Val>, Fault>> {
+    if params.last() == Some(&Val::Bool(true)) {
+        return Poll::Ready(Ok([value].into()));
     }
-    Poll::Ready(Ok([value].into()))
+    params.push(Val::Bool(true));
+    context.waker().wake_by_ref();
+    Poll::Pending
 }

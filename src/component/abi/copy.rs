@@ -90,7 +90,8 @@ impl<T: Send + 'static> Copier<'_, '_, T> {
             span.length,
             Rule::StringOutOfBounds,
         )?);
-        let (at, units) = store_text(self.cx, self.to, span.text(&scratch)?)?;
+        let (at, units) = store_text(self.cx, self.to, span.text(&scratch)?)
+            .map_err(|fault| in_guest(fault, Rule::StringOutOfBounds))?;
         self.cx.state_mut().keep_scratch(scratch);
         self.write(to, 4, u64::from(at))?;
         self.write(to.field(1, 4), 4, u64::from(units))
@@ -208,7 +209,8 @@ impl<T: Send + 'static> Copier<'_, '_, T> {
         let length = self.read(from.field(1, 4), 4)? as u32;
         let rule = Rule::ListOutOfBounds;
         let size = check_list(self.types, element, bytes(self.cx, self.from), at, length, rule)?;
-        let target = reallocate(self.cx, self.to, (0, 0), self.types.align(element), u64::from(size))?;
+        let target = reallocate(self.cx, self.to, (0, 0), self.types.align(element), u64::from(size))
+            .map_err(|fault| in_guest(fault, rule))?;
         self.elements(element, at, target, length)?;
         self.write(to, 4, u64::from(target))?;
         self.write(to.field(1, 4), 4, u64::from(length))
@@ -238,8 +240,16 @@ impl<T: Send + 'static> Copier<'_, '_, T> {
     }
 }
 
+/// What a bad answer of `realloc` is called between guests: as any other bad pointer.
+pub(crate) fn in_guest(fault: Fault, out_of_bounds: Rule) -> Fault {
+    match fault {
+        Fault::Trap(crate::Trap::Component(Rule::ReallocUnaligned)) => Rule::UnalignedPointer.into(),
+        Fault::Trap(crate::Trap::Component(Rule::ReallocOutOfBounds)) => out_of_bounds.into(),
+        fault => fault,
+    }
+}
+
 /// Copies elements of a stream or future from a written buffer to a read one; both were checked.
-#[expect(clippy::too_many_arguments, reason = "two ends of three parts each")]
 pub(crate) fn copy_elements<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     types: &Types,

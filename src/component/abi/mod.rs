@@ -10,7 +10,7 @@ mod copy;
 mod host;
 mod string;
 
-pub(crate) use copy::{Copier, copy_elements};
+pub(crate) use copy::{Copier, copy_elements, in_guest};
 pub use host::{LiftContext, LowerContext};
 pub(crate) use host::{Number, lift_numbers, lower_numbers};
 pub(crate) use string::{Text, lift_string, store_text};
@@ -155,7 +155,7 @@ pub(crate) fn check_list(
     if size > BYTES_MAX {
         return Err(out_of_bounds.into());
     }
-    if at % types.align(element) != 0 {
+    if !at.is_multiple_of(types.align(element)) {
         return Err(Rule::UnalignedPointer.into());
     }
     if u64::from(at) + size > bytes.len() as u64 {
@@ -178,11 +178,16 @@ pub(crate) fn reallocate<T: Send>(
     };
     let size = u32::try_from(size).map_err(|_| Rule::ReallocOutOfBounds)?;
     let instance = options.instance;
-    let may_leave = core::mem::replace(&mut cx.state_mut().instance_mut(instance).may_leave, false);
+    let state = cx.state_mut();
+    let may_leave = core::mem::replace(&mut state.instance_mut(instance).may_leave, false);
+    // It runs as a task of its own would: with fresh context slots.
+    let context = state.swap_context([0; 2]);
     let arguments = [old.0, old.1, align, size].map(|n| crate::engine::Val::I32(n.cast_signed()));
     let address = cx.call_to_end(realloc, &arguments)?.map_or(0, |address| address as u32);
-    cx.state_mut().instance_mut(instance).may_leave = may_leave;
-    if address % align != 0 {
+    let state = cx.state_mut();
+    state.instance_mut(instance).may_leave = may_leave;
+    state.swap_context(context);
+    if !address.is_multiple_of(align) {
         return Err(Rule::ReallocUnaligned.into());
     }
     if u64::from(address) + u64::from(size) > bytes(cx, options).len() as u64 {

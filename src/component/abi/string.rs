@@ -27,10 +27,9 @@ pub(crate) enum Text<'t> {
     Latin1(&'t [u8]),
 }
 
-/// Where the code units of a guest's string lie, checked: address, bytes, and whether they are UTF-16,
+/// How long the code units of a guest's string are, checked: bytes, and whether they are UTF-16,
 /// Latin-1, or else UTF-8.
 pub(crate) struct Span {
-    pub(crate) at: u32,
     pub(crate) length: usize,
     form: Form,
 }
@@ -63,12 +62,12 @@ impl Span {
         if length > BYTES_MAX {
             return Err(out_of_bounds.into());
         }
-        if at % align != 0 {
+        if !at.is_multiple_of(align) {
             return Err(if to_host { Rule::StringUnaligned } else { Rule::UnalignedPointer }.into());
         }
         let length = length as usize;
         slice(memory, at, length, out_of_bounds)?;
-        Ok(Self { at, length, form })
+        Ok(Self { length, form })
     }
 
     /// The code units, checked for well-formedness.
@@ -272,6 +271,6 @@ fn probably_wide<T: Send>(
     }
     let narrow: Vec<u8> = units.iter().step_by(2).copied().collect();
     write(cx, options, at, &narrow)?;
-    let at = reallocate(cx, options, (at, units.len() as u32), 1, narrow.len() as u64)?;
+    let at = reallocate(cx, options, (at, units.len() as u32), 2, narrow.len() as u64)?;
     Ok((at, narrow.len() as u32))
 }
