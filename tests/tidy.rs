@@ -203,8 +203,9 @@ fn a_cfg_stands_on_a_mod_or_use_line() {
         }
         let lines: Vec<_> = text.lines().map(str::trim).collect();
         for (number, line) in lines.iter().enumerate() {
-            let gates =
-                (line.starts_with("#[cfg(") && !line.starts_with("#[cfg(test)]")) || line.contains("cfg!(") || line.starts_with("#[cfg_attr(");
+            let gates = (line.starts_with("#[cfg(") && !line.starts_with("#[cfg(test)]"))
+                || line.contains("cfg!(")
+                || line.starts_with("#[cfg_attr(");
             let mut rest = lines[number + 1..].iter().filter(|line| !line.starts_with("#["));
             let next = rest.next().copied().unwrap_or("");
             let next = next.strip_prefix("pub(crate) ").or(next.strip_prefix("pub ")).unwrap_or(next);
@@ -242,7 +243,9 @@ fn nothing_is_unsafe_but_what_may_be() {
 fn no_component_source_names_wasi() {
     let named: Vec<_> = sources("component")
         .into_iter()
-        .filter(|source| !is_test(&source.path) && code(without_tests(&source.text)).to_lowercase().contains("wasi:"))
+        .filter(|source| {
+            !is_test(&source.path) && code(without_tests(&source.text)).to_lowercase().contains("wasi:")
+        })
         .map(|source| source.path)
         .collect();
     assert!(named.is_empty(), "{named:?}");

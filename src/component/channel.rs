@@ -274,7 +274,6 @@ pub(crate) fn new<T: Send + 'static>(
 }
 
 /// `{stream,future}.{read,write}` up to where it may have to wait: the end, which then has an event or not.
-#[expect(clippy::too_many_arguments, reason = "as many as the built-in has immediates and arguments")]
 pub(crate) fn copy<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     options: &GuestOptions,
