@@ -53,13 +53,25 @@
 //! # The native stack
 //!
 //! wasmi's fast dispatch turns each instruction's end into a jump to the next handler, where the compiler
-//! makes a sibling call of it. It does not for `memory.grow` and `table.grow`: each leaves about 180 bytes
-//! behind until the guest next returns to its host. Metered guests pay 255 fuel for one, so a slice bounds them:
-//! [`Limits::slice_fuel`](crate::Limits::slice_fuel) ÷ 255 × 180 bytes, which is 14 KiB on a server and 4 KiB on
-//! a microcontroller. Guests that run unmetered grow through a call of the host instead. On RISC-V no handler
-//! is a sibling call, and the portable dispatch is used (`Cargo.toml`). **Building wasmi with debug assertions and
-//! `opt-level` 2 or 3** defeats sibling calls everywhere: any loop then takes native stack, and
-//! `tests/native_stack.rs` fails. Release builds, and unoptimised ones (which use the portable dispatch), are sound.
+//! makes a sibling call of it. It does not everywhere: `memory.grow` and `table.grow` leave about 180 bytes behind, and
+//! on Arm an indirect call about 90, until the guest next returns to its host. A slice of fuel bounds that, because
+//! those instructions are priced for it (255 and 32 fuel): a slice of [`Limits::mcu`](crate::Limits::mcu) leaves at most
+//! 14 KiB, one of [`Limits::server`](crate::Limits::server) 56 KiB on Arm and 14 KiB on x86-64. Guests that run
+//! unmetered grow through a call of the host instead; where that is not enough (Arm), they are refused. On RISC-V no
+//! handler is a sibling call, and the portable dispatch is used (`Cargo.toml`).
+//!
+//! **Building wasmi with debug assertions at `opt-level` 2 or 3** defeats sibling calls everywhere: any loop then takes
+//! native stack, and `tests/native_stack.rs` fails. Release builds are sound, and so are unoptimised ones, which use the
+//! portable dispatch. Whoever raises the level of dependencies in a development profile turns `debug-assertions` off for
+//! `wasmi`, `wasmi_core`, `wasmi_ir` and `wasmi_collections`, as this package's `Cargo.toml` does.
+//!
+//! # What the interpreter cannot do
+//!
+//! * Run exceptions, garbage collection, typed function references, threads: refused at load, by name.
+//! * Name the functions on the stack of a trap.
+//! * Go on after a *tail call* of a host function that waited (`return_call` of an import): the caller runs
+//!   again and calls it again. Each time costs fuel, so a metered guest ends; nothing but that guest notices.
+//!   Compilers make tail calls of imports only when asked for the proposal.
 //!
 //! # To add an interface
 //!
