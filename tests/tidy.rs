@@ -206,7 +206,9 @@ fn a_cfg_stands_on_a_mod_or_use_line() {
             let gates = (line.starts_with("#[cfg(") && !line.starts_with("#[cfg(test)]"))
                 || line.contains("cfg!(")
                 || line.starts_with("#[cfg_attr(");
-            let mut rest = lines[number + 1..].iter().filter(|line| !line.starts_with("#["));
+            // An attribute that the formatter broke into lines ends where one closes it.
+            let end = lines[number..].iter().position(|line| line.ends_with(']')).unwrap_or(0);
+            let mut rest = lines[number + end + 1..].iter().filter(|line| !line.starts_with("#["));
             let next = rest.next().copied().unwrap_or("");
             let next = next.strip_prefix("pub(crate) ").or(next.strip_prefix("pub ")).unwrap_or(next);
             let allowed = ["mod ", "use ", "extern crate "].iter().any(|start| next.starts_with(start));
