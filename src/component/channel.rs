@@ -89,6 +89,8 @@ pub(crate) enum PendingEnd {
 pub(crate) struct SharedChannel {
     pub(crate) channel: Channel,
     pub(crate) payload: Payload,
+    /// The host made it, and has not given it to anyone: what it carries is not known yet.
+    pub(crate) is_new: bool,
     /// One end is gone.
     pub(crate) dropped: bool,
     pub(crate) pending: Option<PendingEnd>,
@@ -120,7 +122,7 @@ impl<T: Send + 'static> State<T> {
         }
     }
 
-    fn end_mut(&mut self, id: WaitableId) -> Result<&mut CopyEnd, Fault> {
+    pub(crate) fn end_mut(&mut self, id: WaitableId) -> Result<&mut CopyEnd, Fault> {
         match &mut self.waitables.get_mut(id)?.kind {
             WaitableKind::End(end) => Ok(end),
             WaitableKind::Subtask(_) => Err(Fault::Trap(crate::bug!("an end of a channel is a subtask"))),
@@ -265,7 +267,8 @@ pub(crate) fn new<T: Send + 'static>(
 ) -> Result<u64, Fault> {
     let state = cx.state_mut();
     let payload = Payload { view: instance, ty };
-    let shared = state.channels.add(SharedChannel { channel, payload, dropped: false, pending: None });
+    let shared =
+        state.channels.add(SharedChannel { channel, payload, is_new: false, dropped: false, pending: None });
     let mut end = |end| {
         let waitable = Waitable::new(instance, WaitableKind::End(CopyEnd::new(shared, end)));
         state.add_waitable(waitable).map(|(_, index)| u64::from(index))

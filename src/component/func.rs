@@ -7,6 +7,7 @@ use crate::{
         call::{self, Arguments, HostLift},
         describe,
         host::{self, Check},
+        host_channel,
         load::Component,
         store::{ExportsId, FuncId, FuncInst, InstanceId, Item, Store, TaskId, ThreadId},
         task::{self, Caller, Turn},
@@ -278,13 +279,15 @@ impl<'s, T: Send + 'static> Calling<'s, T> {
             if !cx.state().host_calls.is_empty() {
                 host::poll_all(&mut cx, waker)?;
             }
+            let moved = host_channel::poll_tasks(&mut self.store.cx(), waker)?;
             match self.turn()? {
                 Turn::Ran => {}
+                Turn::Idle if moved => {}
                 Turn::Preempted => {
                     waker.wake_by_ref();
                     return Poll::Pending;
                 }
-                Turn::Idle if self.store.state().host_calls.is_empty() => {
+                Turn::Idle if !self.store.state().host_waits() => {
                     return Poll::Ready(Err(Rule::Deadlock.into()));
                 }
                 Turn::Idle => return Poll::Pending,

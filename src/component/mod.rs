@@ -38,6 +38,7 @@ mod func;
 mod handles;
 #[doc(hidden)]
 pub mod host;
+mod host_channel;
 mod instance;
 mod linker;
 mod load;

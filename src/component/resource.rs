@@ -235,7 +235,8 @@ impl Lower for ResourceAny {
     }
 }
 
-/// The readable end of a stream or future, in the host's hands.
+/// A stream or future of which the host holds an end: see the functions of
+/// [`StoreContextMut`](crate::component::StoreContextMut) that take one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChannelAny(pub(crate) ChannelId);
 

@@ -182,6 +182,8 @@ pub(crate) struct State<T: 'static> {
     /// Calls of host functions that wait, in the order they were made.
     pub(crate) host_calls: Vec<crate::component::host::HostCallUnderWay<T>>,
     pub(crate) next_host_call: u64,
+    /// What the host does in the background.
+    pub(crate) host_tasks: Vec<crate::component::host_channel::HostTask<T>>,
     /// Handles of all instances together.
     pub(crate) handles: u32,
     pub(crate) handles_max: u32,
@@ -278,6 +280,7 @@ impl<T: 'static> State<T> {
             current: None,
             switch_to: None,
             next_host_call: 0,
+            host_tasks: Vec::new(),
             host_calls: Vec::new(),
             handles: 0,
             handles_max: limits.handles,

@@ -361,9 +361,8 @@ fn lower_composite<T: Send + 'static>(
             let ty = cx.resource(*resource)?;
             cx.borrow(ty, handle.lend(ty)?, to)
         }
-        (TypeDef::Stream(_), Val::Stream(channel)) | (TypeDef::Future(_), Val::Future(channel)) => {
-            cx.channel(channel.0, to)
-        }
+        (TypeDef::Stream(ty), Val::Stream(channel)) => cx.channel(channel.0, Channel::Stream, *ty, to),
+        (TypeDef::Future(ty), Val::Future(channel)) => cx.channel(channel.0, Channel::Future, *ty, to),
         _ => Err(mismatch),
     }
 }

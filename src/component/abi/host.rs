@@ -7,6 +7,7 @@ use crate::{
             GuestOptions, Place, bytes, bytes_mut, check_list, lift_string, normalise, read_number,
             reallocate, store_text, string::Text, write_number,
         },
+        channel::Payload,
         handles::{self, Channel, Lender},
         store::{ChannelId, Cx, InstanceId, ResourceTypeId},
         types::{ResourceIx, TypeDef, TypeId, Types, ValType},
@@ -217,7 +218,26 @@ impl<'c, T: Send + 'static> LowerContext<'c, '_, T> {
         self.write(to, 4, u64::from(index))
     }
 
-    pub(crate) fn channel(&mut self, shared: ChannelId, to: Place) -> Result<(), Fault> {
+    /// Gives the guest the readable end of a channel; one the host made learns here what it carries.
+    pub(crate) fn channel(
+        &mut self,
+        shared: ChannelId,
+        channel: Channel,
+        ty: Option<ValType>,
+        to: Place,
+    ) -> Result<(), Fault> {
+        let payload = Payload { view: self.view, ty };
+        let state = self.cx.state_mut();
+        let known = state.channels.get_mut(shared)?;
+        if known.channel != channel {
+            return Err(Rule::ValueType.into());
+        }
+        if known.is_new {
+            known.is_new = false;
+            known.payload = payload;
+        } else {
+            state.check_payload(shared, payload, self.types)?;
+        }
         let index = handles::lower_channel(self.cx, self.options.instance, shared)?;
         self.write(to, 4, u64::from(index))
     }

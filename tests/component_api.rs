@@ -1,0 +1,478 @@
+//! The embedder's face of the Component Model: what a program written for it relies on.
+
+#![cfg(feature = "wast")]
+
+use core::{
+    future::Future,
+    task::{Context, Poll, Waker},
+};
+use std::pin::pin;
+use wasmote::{
+    Limits, Trap,
+    component::{
+        AsContextMut, ChannelAny, Component, Engine, Features, Linker, List, Resource, ResourceAny,
+        ResourceTable, ResourceTableError, ResourceType, Store, Val,
+    },
+};
+
+fn load(engine: &Engine, text: &str) -> Component {
+    Component::new(engine, wat::parse_str(text).expect("a component in text"))
+        .expect("a component that loads")
+}
+
+const ADD: &str = r#"(component
+    (core module $m
+        (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))
+    (core instance $i (instantiate $m))
+    (func (export "add") (param "a" u32) (param "b" u32) (result u32) (canon lift (core func $i "add"))))"#;
+
+#[test]
+fn typed_and_dynamic_calls_agree() {
+    let engine = Engine::default();
+    let component = load(&engine, ADD);
+    let mut store = Store::new(&engine, ());
+    let instance = Linker::new(&engine).instantiate(&mut store, &component).unwrap();
+    let add = instance.get_typed_func::<(u32, u32), (u32,)>(&store, "add").unwrap();
+    assert_eq!(add.call(&mut store, (u32::MAX, 2)).unwrap(), (1,));
+    let mut results = [Val::Bool(false)];
+    let func = instance.get_func(&store, "add").unwrap();
+    func.call(&mut store, &[Val::U32(40), Val::U32(2)], &mut results).unwrap();
+    assert_eq!(results, [Val::U32(42)]);
+    assert_eq!(func.describe(), "func(a: u32, b: u32) -> u32");
+}
+
+#[test]
+fn a_call_with_other_types_is_refused_before_it_runs() {
+    let engine = Engine::default();
+    let component = load(&engine, ADD);
+    let mut store = Store::new(&engine, ());
+    let instance = Linker::new(&engine).instantiate(&mut store, &component).unwrap();
+    let error = instance.get_typed_func::<(u32, String), (u32,)>(&store, "add").err().unwrap();
+    assert!(error.to_string().contains("expected `string` found `u32`"), "{error}");
+    assert!(instance.get_typed_func::<(u32, u32), ()>(&store, "add").is_err());
+    assert!(instance.get_func(&store, "sub").is_err());
+    let func = instance.get_func(&store, "add").unwrap();
+    assert!(func.call(&mut store, &[Val::U32(1)], &mut [Val::Bool(false)]).is_err());
+}
+
+const ECHO: &str = r#"(component
+    (import "host" (instance $host (export "shout" (func (param "s" string) (result string)))))
+    (core module $libc
+        (memory (export "mem") 1)
+        (global $next (mut i32) (i32.const 1024))
+        (func (export "realloc") (param i32 i32 i32 i32) (result i32) (local $at i32)
+            (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
+            (global.set $next (i32.add (local.get $at) (local.get 3)))
+            (local.get $at)))
+    (core instance $libc (instantiate $libc))
+    (core func $shout (canon lower (func $host "shout")
+        (memory (core memory $libc "mem")) (realloc (core func $libc "realloc"))))
+    (core module $m
+        (import "" "shout" (func $shout (param i32 i32 i32)))
+        (func (export "run") (param i32 i32) (result i32)
+            (call $shout (local.get 0) (local.get 1) (i32.const 16))
+            (i32.const 16)))
+    (core instance $i (instantiate $m (with "" (instance (export "shout" (func $shout))))))
+    (func (export "run") (param "s" string) (result string)
+        (canon lift (core func $i "run")
+            (memory (core memory $libc "mem")) (realloc (core func $libc "realloc")))))"#;
+
+#[test]
+fn strings_go_to_the_host_and_back() {
+    let engine = Engine::default();
+    let component = load(&engine, ECHO);
+    let mut linker = Linker::<u32>::new(&engine);
+    let mut host = linker.instance("host").unwrap();
+    host.func_wrap("shout", |mut cx, (text,): (String,)| {
+        *cx.data_mut() += 1;
+        Ok((text.to_uppercase(),))
+    })
+    .unwrap();
+    let mut store = Store::new(&engine, 0);
+    let instance = linker.instantiate(&mut store, &component).unwrap();
+    let run = instance.get_typed_func::<(&str,), (String,)>(&store, "run").unwrap();
+    assert_eq!(run.call(&mut store, ("größe",)).unwrap(), ("GRÖSSE".to_owned(),));
+    assert_eq!(*store.data(), 1);
+}
+
+#[test]
+fn a_host_function_that_waits_suspends_its_guest_and_nothing_else() {
+    let engine = Engine::default();
+    let component = load(&engine, ECHO);
+    let mut linker = Linker::<u32>::new(&engine);
+    let mut host = linker.instance("host").unwrap();
+    host.func_wrap_poll("shout", |mut cx, _, (text,): &mut (String,)| {
+        *cx.data_mut() += 1;
+        if *cx.data() < 4 { Poll::Pending } else { Poll::Ready(Ok((text.clone() + "!",))) }
+    })
+    .unwrap();
+    let mut store = Store::new(&engine, 0);
+    let instance = linker.instantiate(&mut store, &component).unwrap();
+    let run = instance.get_typed_func::<(String,), (String,)>(&store, "run").unwrap();
+    let mut call = pin!(run.call_async(&mut store, ("hi".into(),)));
+    let mut cx = Context::from_waker(Waker::noop());
+    assert!(call.as_mut().poll(&mut cx).is_pending());
+    assert!(
+        (0..8).any(|_| matches!(call.as_mut().poll(&mut cx), Poll::Ready(Ok((ref text,))) if text == "hi!"))
+    );
+}
+
+#[test]
+fn a_call_that_was_dropped_midway_does_no_harm() {
+    let engine = Engine::default();
+    let component = load(&engine, ECHO);
+    let mut linker = Linker::<bool>::new(&engine);
+    let mut host = linker.instance("host").unwrap();
+    host.func_wrap_poll(
+        "shout",
+        |cx, _, (text,): &mut (String,)| {
+            if *cx.data() { Poll::Ready(Ok((text.clone(),))) } else { Poll::Pending }
+        },
+    )
+    .unwrap();
+    let mut store = Store::new(&engine, false);
+    let instance = linker.instantiate(&mut store, &component).unwrap();
+    let run = instance.get_typed_func::<(String,), (String,)>(&store, "run").unwrap();
+    {
+        let mut call = pin!(run.call_async(&mut store, ("first".into(),)));
+        assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
+    *store.data_mut() = true;
+    assert_eq!(run.call(&mut store, ("second".into(),)).unwrap(), ("second".to_owned(),));
+}
+
+#[test]
+fn every_missing_import_is_listed() {
+    let engine = Engine::default();
+    let component = load(
+        &engine,
+        r#"(component
+            (import "a:b/c@1.2.3" (instance (export "f" (func (param "x" u32))) (export "g" (func (result string)))))
+            (import "h" (func)))"#,
+    );
+    let mut linker = Linker::<()>::new(&engine);
+    linker.instance("a:b/c@1.4.0").unwrap().func_wrap("f", |_, (_,): (String,)| Ok(())).unwrap();
+    let mut store = Store::new(&engine, ());
+    let error = linker.instantiate(&mut store, &component).err().unwrap();
+    let names: Vec<_> =
+        error.missing_imports().iter().map(|i| (i.module.as_str(), i.name.as_str())).collect();
+    assert_eq!(names, [("a:b/c@1.2.3", "f"), ("a:b/c@1.2.3", "g"), ("h", "")]);
+    assert_eq!(error.missing_imports()[1].expected, "func() -> string");
+    // A compatible version was found, with a function of another type.
+    assert!(error.missing_imports()[0].found.as_deref().unwrap().contains("type mismatch"));
+    assert_eq!(error.missing_imports()[2].found, None);
+}
+
+#[test]
+fn a_component_satisfies_what_another_imports() {
+    let engine = Engine::default();
+    let plugin = load(&engine, ADD);
+    let program = load(
+        &engine,
+        r#"(component
+            (import "math" (instance $math (export "add" (func (param "a" u32) (param "b" u32) (result u32)))))
+            (core func $add (canon lower (func $math "add")))
+            (core module $m
+                (import "" "add" (func $add (param i32 i32) (result i32)))
+                (func (export "run") (result i32) (call $add (i32.const 40) (i32.const 2))))
+            (core instance $i (instantiate $m (with "" (instance (export "add" (func $add))))))
+            (func (export "run") (result u32) (canon lift (core func $i "run"))))"#,
+    );
+    let mut store = Store::new(&engine, ());
+    let mut linker = Linker::new(&engine);
+    let plugin = linker.instantiate(&mut store, &plugin).unwrap();
+    linker.root().exports("math", &plugin).unwrap();
+    let program = linker.instantiate(&mut store, &program).unwrap();
+    let run = program.get_typed_func::<(), (u32,)>(&store, "run").unwrap();
+    assert_eq!(run.call(&mut store, ()).unwrap(), (42,));
+}
+
+struct File;
+
+const FILES: &str = r#"(component
+    (import "files" (instance $files
+        (export "file" (type $file (sub resource)))
+        (export "open" (func (result (own $file))))
+        (export "[method]file.size" (func (param "self" (borrow $file)) (result u64)))))
+    (alias export $files "file" (type $file))
+    (core func $open (canon lower (func $files "open")))
+    (core func $size (canon lower (func $files "[method]file.size")))
+    (core func $drop (canon resource.drop $file))
+    (core module $m
+        (import "" "open" (func $open (result i32)))
+        (import "" "size" (func $size (param i32) (result i64)))
+        (import "" "drop" (func $drop (param i32)))
+        (func (export "run") (result i64) (local $file i32) (local $size i64)
+            (local.set $file (call $open))
+            (local.set $size (call $size (local.get $file)))
+            (call $drop (local.get $file))
+            (local.get $size))
+        (func (export "leak") (result i32) (call $open))
+        (func (export "give") (param i32) (result i32) (local.get 0)))
+    (core instance $i (instantiate $m (with "" (instance
+        (export "open" (func $open)) (export "size" (func $size)) (export "drop" (func $drop))))))
+    (func (export "run") (result u64) (canon lift (core func $i "run")))
+    (func (export "leak") (result u32) (canon lift (core func $i "leak")))
+    (func (export "give") (param "file" (own $file)) (result (own $file)) (canon lift (core func $i "give"))))"#;
+
+fn files(engine: &Engine) -> Linker<ResourceTable> {
+    let mut linker = Linker::<ResourceTable>::new(engine);
+    let mut files = linker.instance("files").unwrap();
+    files
+        .resource("file", ResourceType::host::<File>(), |mut cx, rep| {
+            cx.data_mut().delete(Resource::<File>::new_own(rep))?;
+            Ok(())
+        })
+        .unwrap();
+    files
+        .func_wrap("open", |mut cx: wasmote::component::StoreContextMut<'_, ResourceTable>, (): ()| {
+            Ok((cx.data_mut().push(File)?,))
+        })
+        .unwrap();
+    files
+        .func_wrap("[method]file.size", |cx, (file,): (Resource<File>,)| {
+            cx.data().get(&file)?;
+            Ok((7_u64,))
+        })
+        .unwrap();
+    linker
+}
+
+#[test]
+fn host_resources_live_in_a_table_until_they_are_dropped() {
+    let engine = Engine::default();
+    let component = load(&engine, FILES);
+    let mut store = Store::new(&engine, ResourceTable::new());
+    let instance = files(&engine).instantiate(&mut store, &component).unwrap();
+    let run = instance.get_typed_func::<(), (u64,)>(&store, "run").unwrap();
+    assert_eq!(run.call(&mut store, ()).unwrap(), (7,));
+    assert!(store.data().is_empty());
+    let give = instance.get_typed_func::<(Resource<File>,), (ResourceAny,)>(&store, "give").unwrap();
+    let file = store.data_mut().push(File).unwrap();
+    let (file,) = give.call(&mut store, (file,)).unwrap();
+    assert!(file.owned() && store.data().len() == 1);
+    file.resource_drop(&mut store).unwrap();
+    assert!(store.data().is_empty());
+}
+
+#[test]
+fn handles_are_bounded_store_wide() {
+    let limits = Limits { handles: 10, ..Limits::server() };
+    let engine = Engine::new(Features::default(), &limits);
+    let component = load(&engine, FILES);
+    let mut store = Store::new(&engine, ResourceTable::new());
+    let instance = files(&engine).instantiate(&mut store, &component).unwrap();
+    let leak = instance.get_typed_func::<(), (u32,)>(&store, "leak").unwrap();
+    for _ in 0..10 {
+        leak.call(&mut store, ()).unwrap();
+    }
+    assert_eq!(leak.call(&mut store, ()).unwrap_err().trap(), Some(Trap::Handles));
+}
+
+#[test]
+fn a_resource_with_children_stays() {
+    let mut table = ResourceTable::new();
+    let parent = table.push("parent").unwrap();
+    let child = table.push_child(1_u8, &parent).unwrap();
+    let wrong = Resource::<u8>::new_borrow(parent.rep());
+    assert_eq!(table.get(&wrong), Err(ResourceTableError::WrongType));
+    assert_eq!(table.delete(Resource::<&str>::new_own(parent.rep())), Err(ResourceTableError::HasChildren));
+    table.delete(child).unwrap();
+    assert_eq!(table.delete(parent), Ok("parent"));
+}
+
+#[test]
+fn fuel_bounds_a_component_and_slices_it() {
+    let text = r#"(component
+        (core module $m (func (export "spin") (loop (br 0))))
+        (core instance $i (instantiate $m))
+        (func (export "spin") (canon lift (core func $i "spin"))))"#;
+    let engine = Engine::default();
+    let component = load(&engine, text);
+    let mut store = Store::new(&engine, ());
+    store.set_fuel(1_000_000).unwrap();
+    let instance = Linker::new(&engine).instantiate(&mut store, &component).unwrap();
+    let spin = instance.get_typed_func::<(), ()>(&store, "spin").unwrap();
+    {
+        let mut call = pin!(spin.call_async(&mut store, ()));
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(call.as_mut().poll(&mut cx).is_pending(), "a slice ends before the budget does");
+        let ended = (0..1_000).find_map(|_| match call.as_mut().poll(&mut cx) {
+            Poll::Ready(ended) => Some(ended),
+            Poll::Pending => None,
+        });
+        assert_eq!(ended.unwrap().unwrap_err().trap(), Some(Trap::OutOfFuel));
+    }
+    assert!(store.fuel_left() < 10);
+    // After a trap nothing of the store runs any more.
+    assert!(spin.call(&mut store, ()).is_err());
+}
+
+#[test]
+fn lists_of_numbers_stay_in_bulk_in_dynamic_calls() {
+    let text = r#"(component
+        (core module $m
+            (memory (export "mem") 4)
+            (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 1024))
+            (func (export "same") (param i32 i32) (result i32)
+                (i32.store (i32.const 0) (local.get 0)) (i32.store (i32.const 4) (local.get 1)) (i32.const 0)))
+        (core instance $i (instantiate $m))
+        (func (export "same") (param "x" (list u8)) (result (list u8))
+            (canon lift (core func $i "same") (memory (core memory $i "mem")) (realloc (core func $i "realloc")))))"#;
+    let engine = Engine::default();
+    let component = load(&engine, text);
+    let mut store = Store::new(&engine, ());
+    let instance = Linker::new(&engine).instantiate(&mut store, &component).unwrap();
+    let bytes: Vec<u8> = (0..=u8::MAX).cycle().take(1 << 16).collect();
+    let mut results = [Val::Bool(false)];
+    let same = instance.get_func(&store, "same").unwrap();
+    same.call(&mut store, &[Val::List(List::U8(bytes.clone()))], &mut results).unwrap();
+    assert!(matches!(&results[0], Val::List(List::U8(found)) if *found == bytes));
+}
+
+#[test]
+fn prefixes_and_mutations_of_components_are_refused_or_load_and_never_panic() {
+    let engine = Engine::new(Features::all(), &Limits::mcu());
+    for text in [ADD, ECHO, FILES] {
+        let bytes = wat::parse_str(text).unwrap();
+        for end in 0..bytes.len() {
+            // One that ends between two sections is a component; none may panic.
+            drop(Component::new(&engine, &bytes[..end]));
+        }
+        let mut seed = 1_u64;
+        for _ in 0..2_000 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let mut mutant = bytes.clone();
+            let at = (seed >> 33) as usize % mutant.len();
+            mutant[at] ^= 1 << (seed >> 20 & 7);
+            let engine = Engine::new(Features::all(), &Limits::mcu());
+            let Ok(component) = Component::new(&engine, &mutant) else { continue };
+            let mut store = Store::new(&engine, ());
+            store.set_fuel(10_000).unwrap();
+            drop(Linker::new(&engine).instantiate(&mut store, &component));
+        }
+    }
+}
+
+#[test]
+fn deep_nesting_is_refused_before_it_costs_anything() {
+    let deep = |depth: usize| {
+        let mut bytes = b"\0asm\x0d\0\x01\0".to_vec();
+        for _ in 0..depth {
+            let mut outer = b"\0asm\x0d\0\x01\0\x04".to_vec();
+            let mut length = bytes.len();
+            while length > 0x7f {
+                outer.push(length as u8 | 0x80);
+                length >>= 7;
+            }
+            outer.push(length as u8);
+            outer.extend_from_slice(&bytes);
+            bytes = outer;
+        }
+        bytes
+    };
+    let engine = Engine::default();
+    assert!(Component::new(&engine, deep(50)).is_ok());
+    let error = Component::new(&engine, deep(1_000)).unwrap_err();
+    assert_eq!(error.limit_exceeded().map(|limit| limit.limit), Some("component_depth"));
+}
+
+/// A guest that doubles what it reads from a stream of the host into one of its own.
+const PIPE: &str = r#"(component
+    (type $st (stream u8))
+    (core module $libc (memory (export "mem") 1))
+    (core instance $libc (instantiate $libc))
+    (core func $new (canon stream.new $st))
+    (core func $read (canon stream.read $st async (memory (core memory $libc "mem"))))
+    (core func $write (canon stream.write $st async (memory (core memory $libc "mem"))))
+    (core func $drop-r (canon stream.drop-readable $st))
+    (core func $drop-w (canon stream.drop-writable $st))
+    (core func $return (canon task.return (result $st)))
+    (core func $set (canon waitable-set.new))
+    (core func $join (canon waitable.join))
+    (core module $m
+        (import "" "mem" (memory 1))
+        (import "" "new" (func $new (result i64)))
+        (import "" "read" (func $read (param i32 i32 i32) (result i32)))
+        (import "" "write" (func $write (param i32 i32 i32) (result i32)))
+        (import "" "drop-r" (func $drop-r (param i32)))
+        (import "" "drop-w" (func $drop-w (param i32)))
+        (import "" "return" (func $return (param i32)))
+        (import "" "set" (func $set (result i32)))
+        (import "" "join" (func $join (param i32 i32)))
+        (global $r (mut i32) (i32.const 0))
+        (global $w (mut i32) (i32.const 0))
+        (global $ws (mut i32) (i32.const 0))
+        (func $wait (result i32) (i32.or (i32.const 2) (i32.shl (global.get $ws) (i32.const 4))))
+        (func $again (result i32)
+            (if (i32.ne (call $read (global.get $r) (i32.const 0) (i32.const 4)) (i32.const -1)) (then unreachable))
+            (call $wait))
+        (func (export "run") (param i32) (result i32) (local $ends i64)
+            (global.set $r (local.get 0))
+            (local.set $ends (call $new))
+            (global.set $w (i32.wrap_i64 (i64.shr_u (local.get $ends) (i64.const 32))))
+            (global.set $ws (call $set))
+            (call $join (global.get $r) (global.get $ws))
+            (call $join (global.get $w) (global.get $ws))
+            (call $return (i32.wrap_i64 (local.get $ends)))
+            (call $again))
+        (func (export "callback") (param $code i32) (param $handle i32) (param $status i32) (result i32)
+            (local $n i32)
+            (if (i32.eq (local.get $code) (i32.const 3)) (then (return (call $again))))
+            (if (i32.and (local.get $status) (i32.const 1))
+                (then
+                    (call $drop-r (global.get $r))
+                    (call $drop-w (global.get $w))
+                    (return (i32.const 0))))
+            (local.set $n (i32.shr_u (local.get $status) (i32.const 4)))
+            (i32.store (i32.const 0) (i32.mul (i32.load (i32.const 0)) (i32.const 2)))
+            (if (i32.ne (call $write (global.get $w) (i32.const 0) (local.get $n)) (i32.const -1)) (then unreachable))
+            (call $wait)))
+    (core instance $i (instantiate $m (with "" (instance
+        (export "mem" (memory $libc "mem")) (export "new" (func $new)) (export "read" (func $read))
+        (export "write" (func $write)) (export "drop-r" (func $drop-r)) (export "drop-w" (func $drop-w))
+        (export "return" (func $return)) (export "set" (func $set)) (export "join" (func $join))))))
+    (func (export "run") async (param "in" $st) (result $st)
+        (canon lift (core func $i "run") async (callback (core func $i "callback")))))"#;
+
+#[test]
+fn streams_of_the_host_meet_those_of_a_guest() {
+    let engine = Engine::default();
+    let component = load(&engine, PIPE);
+    let mut store = Store::new(&engine, ());
+    let instance = Linker::new(&engine).instantiate(&mut store, &component).unwrap();
+    let run = instance.get_typed_func::<(ChannelAny,), (ChannelAny,)>(&store, "run").unwrap();
+    let input = store.as_context_mut().stream_new();
+    let mut to_send: Vec<u8> = (1..=10).collect();
+    let mut all_taken = false;
+    store.as_context_mut().spawn(move |mut cx, _| {
+        while !to_send.is_empty() {
+            match cx.poll_write(input, &to_send) {
+                Poll::Ready(Ok(Some(count))) => drop(to_send.drain(..count)),
+                Poll::Ready(Ok(None)) => {
+                    return Poll::Ready(Err(Trap::Host("the guest stopped reading").into()));
+                }
+                Poll::Ready(Err(fault)) => return Poll::Ready(Err(fault)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+        // Closing at once would tell the guest of its last bytes and of the end in one event, which this one does not expect.
+        if !core::mem::replace(&mut all_taken, true) {
+            return Poll::Pending;
+        }
+        Poll::Ready(cx.close(input))
+    });
+    let (output,) = run.call(&mut store, (input,)).unwrap();
+    let mut received = Vec::new();
+    for _ in 0..100 {
+        match store.as_context_mut().poll_read::<u8>(output, 64) {
+            Poll::Ready(Ok(Some(items))) => received.extend(items),
+            Poll::Ready(Ok(None)) => break,
+            Poll::Ready(Err(fault)) => panic!("{fault}"),
+            Poll::Pending => drop(store.run_until_idle()),
+        }
+    }
+    assert_eq!(received, [2, 4, 6, 8, 10, 12, 14, 16, 18, 20]);
+    // A value of another type is no element of this stream.
+    assert!(matches!(store.as_context_mut().poll_read::<u32>(output, 1), Poll::Ready(Err(_))));
+}
