@@ -332,12 +332,15 @@ impl Outline {
             }
             match (flags & 3, flags & 4) {
                 (0, _) => {}
-                (_, 0) => drop(cursor.u8()?),
+                (_, 0) => _ = cursor.u8()?,
                 (..) => cursor.value_type()?,
             }
             let elements = cursor.u32()?;
             for _ in 0..elements {
-                if flags & 4 == 0 { drop(cursor.u32()?) } else { self.constant(cursor, limits)? }
+                match flags & 4 {
+                    0 => _ = cursor.u32()?,
+                    _ => self.constant(cursor, limits)?,
+                }
             }
             self.elements = self.elements.saturating_add(elements);
         }
