@@ -4,6 +4,7 @@
 #   sizes.sh            writes SIZES.md
 #   sizes.sh --check    fails where something grew by more than 5 % over SIZES.md
 set -euo pipefail
+shopt -s inherit_errexit
 cd "$(dirname "$0")"
 
 # Sections that are written to flash, and those that take RAM from the start. The arena of the heap
@@ -22,7 +23,7 @@ figures() { sed -n "s/^# $2: \([0-9]*\) B.*/\1/p" "$1"; }
 # BOARD, BIN, FEATURES, and how the row is called.
 rows() {
     for board in cortex-m riscv; do
-        echo "$board bare bare,validate bare wasmi, validation"
+        echo "$board bare bare,p1,validate bare wasmi, validation"
         echo "$board hello p1,validate WASI 0.1, validation"
     done
 }

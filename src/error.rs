@@ -8,6 +8,10 @@ use crate::cap::Code;
 use alloc::{borrow::ToOwned, boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
+#[cfg(feature = "component")]
+mod rule;
+#[cfg(not(feature = "component"))]
+#[path = "error/rule_absent.rs"]
 mod rule;
 
 pub use rule::Rule;

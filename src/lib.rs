@@ -1,4 +1,46 @@
-//! A `no_std` host for standard WebAssembly programs, on the wasmi interpreter.
+//! Standard WebAssembly programs where no JIT can go: a `no_std` host that implements WASI itself, on the wasmi
+//! interpreter.
+//!
+//! The same `.wasm`, with no ahead-of-time step, runs on a laptop, in a server that holds thousands of tenants,
+//! and on a Cortex-M board. A host grants nothing unless asked, bounds everything, and meters all of it.
+//!
+//! # The paved path
+//!
+//! [`Program::load`] takes the bytes, [`Host`] says what is granted and allowed, [`Host::start`] makes a
+//! [`Guest`], and [`Guest::run`] is a future that any executor drives:
+//!
+//! ```
+//! use wasmote::{Access, Host, Limits, Program, backend::mem, block_on};
+//! # let bytes = wat::parse_str(r#"(module
+//! #     (import "wasi_snapshot_preview1" "fd_write" (func $w (param i32 i32 i32 i32) (result i32)))
+//! #     (memory (export "memory") 1) (data (i32.const 0) "\08\00\00\00\05\00\00\00hello")
+//! #     (func (export "_start") (drop (call $w (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))))"#)?;
+//! let program = Program::load(&bytes)?;
+//! let output = mem::Output::new();
+//! let host = Host::new()
+//!     .args(["hello", "world"])
+//!     .stdout(output.clone())
+//!     .directory("/data", mem::Directory::new(), Access::ReadOnly)
+//!     .limits(Limits::server())
+//!     .fuel(1_000_000);
+//! let exit = block_on(host.start(&program)?.run())?;
+//! assert!(exit.is_success());
+//! assert_eq!(output.contents(), b"hello");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Where to look
+//!
+//! * [`Limits`]: every bound there is. [`Error`], [`Trap`]: what goes wrong, and which rule was broken.
+//! * [`cap`]: what a port implements; [`backend`]: ports to memory and to the platform.
+//! * [`wasi`]: what WASI means, and its dialects. [`engine`]: the interpreter's room, tracing and accounting.
+//! * [`manual`]: architecture, porting to a board, rationale.
+//!
+//! # Features
+//!
+//! Features only add. `std` (default): the platform's clocks, streams, directories, sockets. `p1` (default): WASI 0.1.
+//! `validate` (default): loading on this machine. `unmetered`: loading with fuel not counted. `simd`,
+//! `memory64`: those proposals. `component`: the Component Model. `cli`: the program `wasmote`.
 
 #![no_std]
 #![cfg_attr(
@@ -9,12 +51,8 @@
         reason = "without a dialect or a way to load, parts of the engine room stand idle"
     )
 )]
-#![warn(
-    clippy::alloc_instead_of_core,
-    clippy::std_instead_of_alloc,
-    clippy::std_instead_of_core,
-    clippy::unwrap_used
-)]
+#![warn(clippy::alloc_instead_of_core, clippy::std_instead_of_alloc, clippy::std_instead_of_core)]
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 extern crate alloc;
 #[cfg(any(feature = "std", test))]
@@ -37,6 +75,8 @@ pub mod cap;
 #[cfg(feature = "component")]
 pub mod component;
 pub mod engine;
+#[cfg(feature = "std")]
+pub mod manual;
 pub mod wasi;
 #[cfg(feature = "wast")]
 pub mod wast;

@@ -33,6 +33,9 @@ pub struct Limits {
     pub segments: u32,
     /// Locals of one function, parameters not counted. Calling a function zeroes them all.
     pub frame_locals: u32,
+    /// Operators of one constant expression: the first value of a global, the place of a segment. The
+    /// interpreter recurses as deep, on the native stack.
+    pub constant_operators: u32,
     /// Parameters and results of one function.
     pub function_values: u32,
     /// Bytes of all linear memories together.
@@ -93,6 +96,7 @@ impl Limits {
             globals: 256,
             segments: 256,
             frame_locals: 512,
+            constant_operators: 16,
             function_values: 32,
             memory_bytes: 128 << 10,
             memories: 2,
@@ -130,6 +134,7 @@ impl Limits {
             globals: 10_000,
             segments: 100_000,
             frame_locals: 30_000,
+            constant_operators: 128,
             function_values: 128,
             memory_bytes: 256 << 20,
             memories: 100,

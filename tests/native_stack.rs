@@ -1,7 +1,7 @@
 //! No guest may run a host off its native stack.
 //!
 //! The interpreter's fast dispatch leaves stack behind where the compiler makes no sibling call: at every
-//! growing of a memory or table on x86-64, at every loop on RISC-V. What bounds that is the fuel slice, at
+//! growing of a memory or table on x86-64, at every indirect call on Arm, at every loop on RISC-V. What bounds that is the fuel slice, at
 //! whose end the stack unwinds. Here each guest that could exhaust a stack runs a million iterations on a
 //! thread of 64 KiB, in a process of its own, since what would fail is the process. The boards of
 //! `no_std-examples` run the same guests and read how deep their stack has been.
@@ -19,14 +19,16 @@ use wasmote::{Host, Limits, Loader, Trap, block_on_with, engine::Metering};
 const STACK_BYTES: usize = 64 << 10;
 
 /// Each guest, and the trap it ends with, if that is how it is to end.
-const GUESTS: [(&str, Option<Trap>); 9] = [
+const GUESTS: [(&str, Option<Trap>); 11] = [
     ("loop", None),
     ("grow", None),
     ("grow_denied", None),
     ("table_grow", None),
     ("table_grow_denied", None),
     ("calls", None),
+    ("call_indirect", None),
     ("return_call", None),
+    ("return_call_indirect", None),
     ("bulk", None),
     ("recursion", Some(Trap::StackOverflow)),
 ];

@@ -70,19 +70,6 @@ impl Instance {
         }
     }
 
-    /// Offers what can be told of this instance in another store, as an instance of this name: its modules, and
-    /// resource types of the same identities.
-    #[cfg(feature = "wast")]
-    pub(crate) fn reflect<T: Send + 'static, U: Send + 'static>(
-        &self,
-        store: &Store<T>,
-        linker: &mut super::Linker<U>,
-        name: &str,
-        seed: u32,
-    ) {
-        linker.reflect(name, &store.state().exports[self.exports.0 as usize], seed);
-    }
-
     /// The exported function `name`, with Rust types for its parameters and its result.
     ///
     /// # Errors

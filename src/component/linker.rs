@@ -46,7 +46,7 @@ impl<T: 'static> Clone for Offer<T> {
 /// `wasi:io/streams@0.2.3` by what is offered as `wasi:io/streams@0.2.12`.
 pub struct Linker<T: 'static> {
     engine: Engine,
-    root: Names<Offer<T>>,
+    pub(super) root: Names<Offer<T>>,
 }
 
 impl<T: 'static> Clone for Linker<T> {
@@ -87,22 +87,6 @@ impl<T: Send + 'static> Linker<T> {
     pub fn instance(&mut self, name: &str) -> Result<LinkerInstance<'_, T>, Error> {
         let Self { engine, root } = self;
         LinkerInstance { engine, names: root }.into_instance(name)
-    }
-
-    /// Offers the modules and resource types among another store's exports.
-    pub(crate) fn reflect(&mut self, name: &str, exports: &[(Arc<str>, Item)], seed: u32) {
-        let mut names = Names::default();
-        for (name, item) in exports {
-            match item {
-                Item::Module(module) => names.insert(name, Offer::Module(module.clone())),
-                Item::Resource(ty) => {
-                    let dtor: HostDestructor<T> = Arc::new(|_, _| Ok(()));
-                    names.insert(name, Offer::Resource(ResourceType::host_dynamic(seed + ty.0), dtor));
-                }
-                _ => {}
-            }
-        }
-        self.root.insert(name, Offer::Instance(names));
     }
 
     /// Makes an instance of a component.

@@ -46,6 +46,8 @@ mod linker;
 mod load;
 mod matching;
 mod names;
+#[cfg(feature = "wast")]
+mod reflect;
 mod resolve;
 mod resource;
 mod store;

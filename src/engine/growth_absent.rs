@@ -1,4 +1,4 @@
-//! What stands in for `growth` in a build without the feature `unmetered`.
+//! What stands in for `growth` in a build without the feature `unmetered`, or for a target where it is not sound.
 
 use crate::{
     Error,
@@ -6,7 +6,7 @@ use crate::{
 };
 
 pub(super) fn edit(_: &[u8], _: &Outline, _: &mut Edits) -> Result<(), Error> {
-    Err(Error::misuse("loading with metering off needs the feature `unmetered`"))
+    Err(Error::misuse("loading with metering off needs the feature `unmetered`, on x86-64 or RISC-V"))
 }
 
 pub(super) fn connect<T: 'static>(_: &mut wasmi::Store<Data<T>>, _: wasmi::Instance) -> Result<(), Error> {

@@ -4,10 +4,10 @@ use crate::engine::{Caller, Fault, Signature, Store, activation::Pending, store:
 use alloc::boxed::Box;
 use core::task::{Context, Poll};
 
-/// A host function over guests of data `T`, ready to be imported.
+/// A host function for guests whose host keeps a `T` for each, ready to be imported.
 ///
-/// Made by [`now`](Self::now)-like constructors through the `bind_…` functions of this module, each for one number of
-/// parameters. A dialect keeps a static table of them.
+/// `bind` applies one of this module's `nowN` (it answers at once) or `pollN` (it may wait) to a Rust
+/// function of `N` parameters. A dialect keeps a static table of these.
 pub struct HostFunction<T: 'static> {
     /// What it is called and how its arguments read.
     pub signature: Signature,

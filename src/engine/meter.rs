@@ -26,6 +26,10 @@ pub(crate) const BYTES_PER_FUEL: u64 = 16;
 /// gets round to it, or a run's fuel would depend on what ran before.
 pub(crate) const TRANSLATION_FUEL_PER_BYTE: u64 = 7;
 
+/// What an indirect call costs. More than its time: on Arm each leaves some 90 bytes of native stack behind
+/// until the slice ends, and at 1 fuel a slice of [`Limits::mcu`](crate::Limits::mcu) could leave 94 KiB.
+const INDIRECT_CALL_FUEL: u8 = 32;
+
 /// One guest's fuel.
 #[derive(Debug)]
 pub(crate) struct Meter {
@@ -104,6 +108,8 @@ pub(super) fn configure(config: &mut wasmi::Config, metering: Metering) {
     config.operator_cost(wasmi::OperatorCost {
         memory_grow: u8::MAX,
         table_grow: u8::MAX,
+        call_indirect: INDIRECT_CALL_FUEL,
+        return_call_indirect: INDIRECT_CALL_FUEL,
         ..wasmi::OperatorCost::default()
     });
 }

@@ -1,12 +1,11 @@
 //! The engine room: core WebAssembly on wasmi. The only code that names the interpreter.
 //!
-//! Read it in this order: [`scan`] looks at a module's bytes before anything is allocated, `rewrite`
-//! makes the few edits that let it be metered and started soundly, `module` has wasmi validate it.
-//! A `store` is one guest's world: its [`meter`](meter::Meter) of fuel and its
-//! [`budget`](budget::Budget) of memory. Guests call out through a [`Caller`] to a [`HostFunction`]; hosts call
-//! in through an [`Activation`](activation::Activation), which can stop wherever a host function waits
-//! or a slice of fuel ends, and go on later. Everything that enters a guest passes `caller` and
-//! `memory`, where an [`Interposer`] can watch it.
+//! Read it in this order: `scan` looks at a module's bytes before anything is allocated, `rewrite` makes the
+//! few edits that let it be metered and started soundly, `load` has wasmi validate it. A [`Store`] is one
+//! guest's world: its `meter` of fuel and its `budget` of memory. Guests call out through a [`Caller`] to a
+//! [`HostFunction`]; hosts call in through an `activation`, which can stop wherever a host function waits or
+//! a slice of fuel ends, and go on later. Everything that enters a guest passes `caller` and `memory`, where
+//! an [`Interposer`] can watch it.
 //!
 //! Nothing here knows a WASI interface or a component.
 
@@ -17,9 +16,17 @@ mod caller;
 mod describe;
 mod fault;
 mod function;
-#[cfg(feature = "unmetered")]
+// Without fuel, only what the native-stack test has seen to leave nothing behind may run: x86-64, and RISC-V with
+// its portable dispatch. On Arm every indirect call leaves native stack behind until a slice ends.
+#[cfg(all(
+    feature = "unmetered",
+    any(target_arch = "x86_64", target_arch = "riscv32", target_arch = "riscv64")
+))]
 mod growth;
-#[cfg(not(feature = "unmetered"))]
+#[cfg(not(all(
+    feature = "unmetered",
+    any(target_arch = "x86_64", target_arch = "riscv32", target_arch = "riscv64")
+)))]
 #[path = "growth_absent.rs"]
 mod growth;
 pub mod host_function;

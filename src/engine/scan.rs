@@ -40,6 +40,16 @@ pub struct Outline {
     pub(super) locals_priced: u64,
     /// The most that one body nests blocks, from above.
     blocks_max: u32,
+    /// Bytes of the largest body.
+    body_bytes_max: u32,
+    /// Bytes of all function types.
+    type_bytes: u64,
+    /// The most values that one function type returns.
+    results_max: u32,
+    /// Elements of all element segments.
+    elements: u32,
+    /// Operators of all constant expressions.
+    constant_operators: u32,
     /// The index of the start function.
     pub(super) start: Option<u32>,
     /// Whether an export's name begins as those do that are added to modules.
@@ -124,10 +134,11 @@ impl Outline {
                 3 => outline.functions = outline.functions.saturating_add(cursor.u32()?),
                 4 => outline.tables(&mut cursor)?,
                 5 => outline.memories(&mut cursor)?,
-                6 => outline.globals = cursor.u32()?,
+                6 => outline.globals(&mut cursor, limits)?,
                 7 => outline.exports(&mut cursor)?,
                 8 => outline.start = Some(cursor.u32()?),
-                9 | 11 => outline.segments(&mut cursor)?,
+                9 => outline.element_segments(&mut cursor, limits)?,
+                11 => outline.data_segments(&mut cursor, limits)?,
                 10 => outline.code(&mut cursor, limits)?,
                 13 => return Err(unsupported("exception handling")),
                 _ => {}
@@ -142,20 +153,38 @@ impl Outline {
     /// (`tests/load_memory.rs` holds them): a validator's and a translator's worst cases by kind.
     #[must_use]
     pub fn load_bytes(&self, module_bytes: u64) -> u64 {
-        const PER_BLOCK: u64 = 168;
-        const PER_FUNCTION: u64 = 96;
+        // Half of each is what it takes; the other half, that a list which grows has two homes for a while.
+        const BASE: u64 = 12 << 10;
+        const PER_BLOCK: u64 = 100;
+        const PER_OPERAND: u64 = 12;
+        const PER_FUNCTION: u64 = 120;
         const PER_TYPE: u64 = 256;
-        const PER_NAME: u64 = 192;
-        const PER_SEGMENT: u64 = 96;
-        let each = |count: u32, bytes: u64| u64::from(count).saturating_mul(bytes);
-        (module_bytes.saturating_mul(2))
-            .saturating_add(each(self.blocks_max, PER_BLOCK))
-            .saturating_add(each(self.functions, PER_FUNCTION))
-            .saturating_add(each(self.types, PER_TYPE))
-            .saturating_add(each(self.imports.saturating_add(self.exports), PER_NAME))
-            .saturating_add(each(self.segments, PER_SEGMENT))
-            .saturating_add(each(self.globals, PER_NAME))
-            .saturating_add(self.locals_priced.saturating_mul(8))
+        const PER_TYPE_BYTE: u64 = 8;
+        const PER_IMPORT: u64 = 512;
+        const PER_EXPORT: u64 = 256;
+        const PER_GLOBAL: u64 = 96;
+        const PER_SEGMENT: u64 = 208;
+        const PER_ELEMENT: u64 = 48;
+        const PER_CONSTANT_OPERATOR: u64 = 48;
+        const PER_LOCAL_PRICED: u64 = 20;
+        // No operator of fewer than two bytes leaves more on the stack than it took.
+        let operands = u64::from(self.body_bytes_max / 2).saturating_mul(self.results_max.max(1).into());
+        let counts = [
+            (u64::from(self.blocks_max), PER_BLOCK),
+            (operands, PER_OPERAND),
+            (self.functions.into(), PER_FUNCTION),
+            (self.types.into(), PER_TYPE),
+            (self.type_bytes, PER_TYPE_BYTE),
+            (self.imports.into(), PER_IMPORT),
+            (self.exports.into(), PER_EXPORT),
+            (self.globals.into(), PER_GLOBAL),
+            (self.segments.into(), PER_SEGMENT),
+            (self.elements.into(), PER_ELEMENT),
+            (self.constant_operators.into(), PER_CONSTANT_OPERATOR),
+            (self.locals_priced, PER_LOCAL_PRICED),
+        ];
+        let base = BASE.saturating_add(module_bytes.saturating_mul(2));
+        counts.into_iter().fold(base, |sum, (count, each)| sum.saturating_add(count.saturating_mul(each)))
     }
 
     /// What one instance takes of host memory besides its memories and tables, from above.
@@ -170,7 +199,8 @@ impl Outline {
             .saturating_add(each(self.memories.saturating_add(self.tables), 128))
     }
 
-    fn check(&self, limits: &Limits) -> Result<(), Error> {
+    /// Refuses what passes `limits` by itself.
+    pub(super) fn check(&self, limits: &Limits) -> Result<(), Error> {
         let checks = [
             ("types", u64::from(self.types), u64::from(limits.types)),
             ("functions", u64::from(self.functions), u64::from(limits.functions)),
@@ -190,6 +220,7 @@ impl Outline {
     }
 
     fn types(&mut self, cursor: &mut Cursor<'_>, limits: &Limits) -> Result<(), Error> {
+        self.type_bytes = cursor.rest().len() as u64;
         self.types = cursor.u32()?;
         check("types", u64::from(self.types), u64::from(limits.types))?;
         for _ in 0..self.types {
@@ -199,10 +230,13 @@ impl Outline {
                 0x5d => return Err(unsupported("stack switching")),
                 _ => return Err(cursor.malformed("a type of unknown form")),
             }
-            for _ in 0..2 {
+            for is_results in [false, true] {
                 let values = cursor.u32()?;
                 check("function_values", u64::from(values), u64::from(limits.function_values))?;
                 (0..values).try_for_each(|_| cursor.value_type())?;
+                if is_results {
+                    self.results_max = self.results_max.max(values);
+                }
             }
         }
         Ok(())
@@ -272,9 +306,73 @@ impl Outline {
         Ok(())
     }
 
-    fn segments(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Error> {
-        self.segments = self.segments.saturating_add(cursor.u32()?);
+    fn globals(&mut self, cursor: &mut Cursor<'_>, limits: &Limits) -> Result<(), Error> {
+        self.globals = cursor.u32()?;
+        for _ in 0..self.globals {
+            cursor.value_type()?;
+            cursor.u8()?;
+            self.constant(cursor, limits)?;
+        }
+        Ok(())
+    }
+
+    /// Element segments (core specification, 5.5.12). The bits of their flags: not active, with an index
+    /// or declared only, and elements that are expressions.
+    fn element_segments(&mut self, cursor: &mut Cursor<'_>, limits: &Limits) -> Result<(), Error> {
         self.segment_bytes = self.segment_bytes.saturating_add(cursor.rest().len() as u64);
+        let count = cursor.u32()?;
+        self.segments = self.segments.saturating_add(count);
+        for _ in 0..count {
+            let flags = cursor.u32()?;
+            if flags & 1 == 0 {
+                if flags & 2 != 0 {
+                    cursor.u32()?;
+                }
+                self.constant(cursor, limits)?;
+            }
+            match (flags & 3, flags & 4) {
+                (0, _) => {}
+                (_, 0) => drop(cursor.u8()?),
+                (..) => cursor.value_type()?,
+            }
+            let elements = cursor.u32()?;
+            for _ in 0..elements {
+                if flags & 4 == 0 { drop(cursor.u32()?) } else { self.constant(cursor, limits)? }
+            }
+            self.elements = self.elements.saturating_add(elements);
+        }
+        Ok(())
+    }
+
+    /// Data segments (core specification, 5.5.14).
+    fn data_segments(&mut self, cursor: &mut Cursor<'_>, limits: &Limits) -> Result<(), Error> {
+        self.segment_bytes = self.segment_bytes.saturating_add(cursor.rest().len() as u64);
+        let count = cursor.u32()?;
+        self.segments = self.segments.saturating_add(count);
+        for _ in 0..count {
+            match cursor.u32()? {
+                0 => self.constant(cursor, limits)?,
+                1 => {}
+                2 => {
+                    cursor.u32()?;
+                    self.constant(cursor, limits)?;
+                }
+                _ => return Err(cursor.malformed("a data segment of unknown kind")),
+            }
+            cursor.sized()?;
+        }
+        Ok(())
+    }
+
+    /// A constant expression. The interpreter makes of each a value in a value in a value, to be
+    /// evaluated and dropped by recursion: a hundred thousand operators end the process.
+    fn constant(&mut self, cursor: &mut Cursor<'_>, limits: &Limits) -> Result<(), Error> {
+        let mut operators = 0u32;
+        while cursor.constant_operator()? {
+            operators += 1;
+            check("constant_operators", u64::from(operators), u64::from(limits.constant_operators))?;
+        }
+        self.constant_operators = self.constant_operators.saturating_add(operators);
         Ok(())
     }
 
@@ -286,12 +384,24 @@ impl Outline {
             self.frame_locals_max = self.frame_locals_max.max(locals);
             self.locals_priced = self.locals_priced.saturating_add(u64::from(locals_fuel(locals)));
             let code = &cursor.bytes[body.code.clone()];
-            self.code_bytes = self.code_bytes.saturating_add(u32::try_from(code.len()).unwrap_or(u32::MAX));
-            // An opcode that opens a block is one of these bytes; not each of these bytes is one.
-            let blocks = code.iter().filter(|byte| matches!(byte, 0x02..=0x04)).count();
+            let length = u32::try_from(code.len()).unwrap_or(u32::MAX);
+            self.body_bytes_max = self.body_bytes_max.max(length);
+            self.code_bytes = self.code_bytes.saturating_add(length);
+            let types = self.types;
+            let blocks = code.windows(2).filter(|pair| may_open_block(pair, types)).count();
             self.blocks_max = self.blocks_max.max(u32::try_from(blocks).unwrap_or(u32::MAX));
         }
         Ok(())
+    }
+}
+
+/// Whether two bytes may be an opcode that opens a block and the start of its type. Every block passes,
+/// and few immediates that look like one.
+fn may_open_block(pair: &[u8], types: u32) -> bool {
+    match *pair {
+        [0x02..=0x04, ty @ 0..=0x3f] => u32::from(ty) < types,
+        [0x02..=0x04, ty] => ty == 0x40 || ty >= 0x6f,
+        _ => false,
     }
 }
 
@@ -392,6 +502,38 @@ impl<'a> Cursor<'a> {
     fn name(&mut self) -> Result<&'a [u8], Error> {
         let range = self.sized()?;
         Ok(&self.bytes[range])
+    }
+
+    /// One operator of a constant expression (core specification, 3.3.10.2); answers whether more follow.
+    fn constant_operator(&mut self) -> Result<bool, Error> {
+        match self.u8()? {
+            0x0b => return Ok(false),
+            0x23 | 0xd2 => drop(self.u32()?),
+            0x41 => self.skip_leb128(5)?,
+            0x42 => self.skip_leb128(10)?,
+            0x43 => self.skip(4)?,
+            0x44 => self.skip(8)?,
+            0x6a..=0x6c | 0x7c..=0x7e => {}
+            0xd0 => self.value_type()?,
+            0xfb => return Err(unsupported("garbage collection")),
+            0xfd if self.u32()? == 12 => self.skip(16)?,
+            _ => return Err(self.malformed("constant expression required")),
+        }
+        Ok(true)
+    }
+
+    fn skip(&mut self, count: usize) -> Result<(), Error> {
+        (0..count).try_for_each(|_| self.u8().map(drop))
+    }
+
+    /// Passes over a number of at most so many bytes, whatever its sign.
+    fn skip_leb128(&mut self, bytes_max: usize) -> Result<(), Error> {
+        for _ in 0..bytes_max {
+            if self.u8()? & 0x80 == 0 {
+                return Ok(());
+            }
+        }
+        Err(self.malformed("integer representation too long"))
     }
 
     fn value_type(&mut self) -> Result<(), Error> {

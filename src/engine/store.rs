@@ -146,6 +146,8 @@ impl<T: Send + 'static> Store<T> {
         imports: &[wasmi::Extern],
     ) -> Result<wasmi::Instance, Error> {
         let outline = module.outline();
+        // A guest may be given less than its program was loaded under.
+        outline.check(&self.inner.data().limits)?;
         self.inner.data_mut().budget.charge_instance(outline.instance_bytes())?;
         self.charge_preparation(module)?;
         let instance = wasmi::Instance::new(&mut self.inner, &module.inner, imports)

@@ -36,7 +36,7 @@ const HOSTILE_FUEL: u64 = 2_000_000;
 
 /// Bounds that this example holds itself to, in bytes.
 const HELLO_HEAP_BYTES_MAX: usize = 48 << 10;
-const STACK_BYTES_MAX: usize = 16 << 10;
+const STACK_BYTES_MAX: usize = 32 << 10;
 
 /// Runs it all; the exit code is how many expectations failed.
 pub fn main() -> u32 {

@@ -163,6 +163,10 @@ struct LimitKey {
     place: fn(&mut Limits) -> Place<'_>,
 }
 
+/// Limits on what takes native stack: without a bound of its own, raising them could end this process.
+const NATIVE_STACK: [&str; 3] = ["reentry_depth", "component_depth", "type_depth"];
+const NATIVE_STACK_MAX: u64 = 256;
+
 enum Place<'a> {
     U32(&'a mut u32),
     U64(&'a mut u64),
@@ -190,6 +194,7 @@ impl LimitKey {
             Unit::Count => units::count(text)?,
         };
         let max = match (self.place)(&mut Limits::server()) {
+            _ if NATIVE_STACK.contains(&self.field) => NATIVE_STACK_MAX,
             Place::U32(_) => u64::from(u32::MAX),
             Place::U64(_) => u64::MAX,
         };
@@ -246,6 +251,13 @@ limit_keys! {
     Wasm "max-locals" frame_locals U32 Count "locals of one function";
     Wasm "max-params-results" function_values U32 Count "parameters or results of one function";
     Wasm "slice-fuel" slice_fuel U64 Count "fuel between two looks at the clock";
+    Wasm "max-modules" modules U32 Count "core modules in a component";
+    Wasm "max-components" components U32 Count "components in a component";
+    Wasm "max-component-depth" component_depth U32 Count "components within components";
+    Wasm "max-component-instances" component_instances U32 Count "instances of components";
+    Wasm "max-definitions" definitions U32 Count "definitions of a component";
+    Wasm "max-type-depth" type_depth U32 Count "types within types";
+    Wasm "max-tasks" tasks U32 Count "tasks, threads or calls under way";
     System "max-handles" handles U32 Count "open files and other handles";
     System "max-host-call-bytes" host_call_bytes U32 Bytes "moved by one call of the system";
     System "max-poll-subscriptions" poll_subscriptions U32 Count "of one poll";
@@ -473,6 +485,7 @@ mod tests {
     fn values_out_of_range_name_the_key() {
         for (text, part) in [
             ("max-tables=4294967296", "max-tables: `4294967296` is too large"),
+            ("max-reentry-depth=257", "at most 256"),
             ("fuel=-1", "fuel: `-1` is no whole number"),
             ("fuel", "`fuel` needs a value"),
             ("timeout=0s", "timeout: "),

@@ -1,0 +1,20 @@
+;; A million indirect calls of a function that does nothing, with as little fuel as can be between them.
+(module
+  (memory (export "memory") 1)
+  (type $nothing (func))
+  (table funcref (elem $nothing))
+  (func $nothing)
+  (func (export "_start") (local $i i32)
+    (loop $again
+      (call_indirect (type $nothing) (i32.const 0))
+      (call_indirect (type $nothing) (i32.const 0))
+      (call_indirect (type $nothing) (i32.const 0))
+      (call_indirect (type $nothing) (i32.const 0))
+      (call_indirect (type $nothing) (i32.const 0))
+      (call_indirect (type $nothing) (i32.const 0))
+      (call_indirect (type $nothing) (i32.const 0))
+      (call_indirect (type $nothing) (i32.const 0))
+      (call_indirect (type $nothing) (i32.const 0))
+      (call_indirect (type $nothing) (i32.const 0))
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (br_if $again (i32.lt_u (local.get $i) (i32.const 100_000))))))

@@ -1,0 +1,79 @@
+//! The rooms of this library, which way their doors open, and how a call runs.
+//!
+//! # Four ideas
+//!
+//! 1. **Every guest call is a future.** It makes progress while it is polled and gives way where the guest
+//!    waits and at the end of each slice of fuel. No thread, no fiber, no executor of ours.
+//! 2. **One boundary.** Whatever enters a guest passes [`engine`](crate::engine): a call into it, the result of a
+//!    host call, bytes in its memory. An [`Interposer`](crate::engine::Interposer) sees it pass, stamped with
+//!    the fuel spent so far, and knows no interface.
+//! 3. **Fuel is the clock.** It counts instructions, host calls, bytes, elements, and the zeroing of locals.
+//! 4. **Nothing is granted.** A capability is a value that is handed in.
+//!
+//! # The rooms
+//!
+//! ```text
+//! host, guest, program   what is granted and allowed; one running instance; loaded code
+//! engine                 core modules on wasmi: the only room that names it
+//! wasi                   what WASI means, once, as poll functions on plain types
+//! wasi/p1                a dialect: decode, call wasi, encode
+//! component              the Component Model; knows no WASI            (feature `component`)
+//! cap                    traits that a port implements, one file per noun
+//! backend/mem            no_std, deterministic, the default
+//! backend/std            the real world                                (feature `std`)
+//! error, limits          under everything
+//! ```
+//!
+//! The same noun has a file of the same name in every layer: `cap/clocks.rs`, `wasi/clocks.rs`,
+//! `wasi/p1/clocks.rs`, `backend/mem/clocks.rs`, `backend/std/clocks.rs`.
+//!
+//! # The doors
+//!
+//! ```text
+//! bin ─► host …              (public API only)
+//! host ─► guest, backend::mem          guest ─► wasi, wasi::p1, engine
+//! wasi::p1 ─► wasi, engine   wasi ─► cap   component ─► engine ─► wasmi   backend ─► cap
+//! ```
+//!
+//! `tests/tidy.rs` proves this from the source, and with it that a `cfg` stands only on `mod` and `use` lines.
+//!
+//! # How a call runs
+//!
+//! `Guest::call` makes a call, which owns an activation. Polling it
+//!
+//! 1. asks the host function the guest waits in, if it does, whether it is ready;
+//! 2. fills the interpreter's fuel counter for one slice;
+//! 3. runs the guest until it returns, a host function waits, or the slice ends;
+//! 4. answers `Pending`, with a wake-up arranged, unless the call is over.
+//!
+//! A host function that waits is called again with the same arguments until it is ready; what must not be
+//! decoded twice, it keeps. Nothing of a suspended guest is on the native stack, so guests interleave in any
+//! order, move between threads between polls, and can be dropped at any point.
+//!
+//! # The native stack
+//!
+//! wasmi's fast dispatch turns each instruction's end into a jump to the next handler, where the compiler
+//! makes a sibling call of it. It does not everywhere: `memory.grow` and `table.grow` leave about 180 bytes behind, and
+//! on Arm an indirect call about 90, until the guest next returns to its host. A slice of fuel bounds that, because
+//! those instructions are priced for it (255 and 32 fuel): a slice of [`Limits::mcu`](crate::Limits::mcu) leaves at most
+//! 14 KiB, one of [`Limits::server`](crate::Limits::server) 56 KiB on Arm and 14 KiB on x86-64. Guests that run
+//! unmetered grow through a call of the host instead; where that is not enough (Arm), they are refused. On RISC-V no
+//! handler is a sibling call, and the portable dispatch is used (`Cargo.toml`).
+//!
+//! **Building wasmi with debug assertions at `opt-level` 2 or 3** defeats sibling calls everywhere: any loop then takes
+//! native stack, and `tests/native_stack.rs` fails. Release builds are sound, and so are unoptimised ones, which use the
+//! portable dispatch. Whoever raises the level of dependencies in a development profile turns `debug-assertions` off for
+//! `wasmi`, `wasmi_core`, `wasmi_ir` and `wasmi_collections`, as this package's `Cargo.toml` does.
+//!
+//! # What the interpreter cannot do
+//!
+//! * Run exceptions, garbage collection, typed function references, threads: refused at load, by name.
+//! * Name the functions on the stack of a trap.
+//! * Go on after a *tail call* of a host function that waited (`return_call` of an import): the caller runs
+//!   again and calls it again. Each time costs fuel, so a metered guest ends; nothing but that guest notices.
+//!   Compilers make tail calls of imports only when asked for the proposal.
+//!
+//! # To add an interface
+//!
+//! `cap/<noun>.rs` (what a port brings) → `backend/mem/<noun>.rs` and `backend/std/<noun>.rs` → `wasi/<noun>.rs`
+//! (what it means) → `wasi/p1/<noun>.rs` (how a dialect spells it) → a suite in `tests/` over both backends.

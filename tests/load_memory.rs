@@ -1,0 +1,215 @@
+//! What programs and guests take of host memory, counted by the allocator: never more than was foretold,
+//! and nothing once they are gone.
+
+#![expect(unsafe_code, reason = "a global allocator is unsafe to implement; this one counts and passes on")]
+
+#[allow(dead_code, reason = "shared with the attacks, which use other parts of it")]
+mod bombs;
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+    future::Future,
+    hint::black_box,
+    path::{Path, PathBuf},
+    pin::pin,
+    task::{Context, Waker},
+};
+use wasmote::{Access, Error, Guest, Host, Limits, Loader, Program, backend::mem, block_on};
+
+/// Counts for each thread by itself, so that tests can run side by side. Growing an allocation counts as
+/// having both, as it is wherever it cannot grow in place.
+struct Counting;
+
+thread_local! {
+    static LIVE: Cell<i64> = const { Cell::new(0) };
+    static PEAK: Cell<i64> = const { Cell::new(0) };
+}
+
+fn count(bytes: i64) {
+    // Neither can be gone: they have no destructor.
+    let live = LIVE.with(|live| live.replace(live.get() + bytes)) + bytes;
+    PEAK.with(|peak| peak.set(peak.get().max(live)));
+}
+
+// SAFETY: every call goes to the system's allocator as it came; counting allocates nothing.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as i64);
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count(layout.size() as i64);
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        count(-(layout.size() as i64));
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn live() -> i64 {
+    LIVE.with(Cell::get)
+}
+
+/// What `work` answers, and the most bytes it had at once.
+fn peak<T>(work: impl FnOnce() -> T) -> (T, u64) {
+    let before = live();
+    PEAK.with(|peak| peak.set(before));
+    let answer = work();
+    (answer, u64::try_from(PEAK.with(Cell::get) - before).unwrap())
+}
+
+/// Bounds that nothing in these tests passes.
+fn unlimited() -> Limits {
+    Limits {
+        module_bytes: u32::MAX,
+        load_bytes: u64::MAX,
+        types: u32::MAX,
+        functions: u32::MAX,
+        imports_exports: u32::MAX,
+        globals: u32::MAX,
+        segments: u32::MAX,
+        function_values: u32::MAX,
+        constant_operators: 10_000,
+        instance_bytes: u64::MAX,
+        ..Limits::server()
+    }
+}
+
+fn load(bytes: &[u8], limits: Limits) -> Result<Program, Error> {
+    Loader::new().limits(limits).load(bytes)
+}
+
+fn guests(folder: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guests").join(folder);
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut guests: Vec<_> = entries.filter(|path| path.extension().is_some_and(|it| it == "wasm")).collect();
+    guests.sort();
+    guests
+}
+
+fn guest(name: &str) -> Vec<u8> {
+    std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/guests").join(name)).unwrap()
+}
+
+#[test]
+fn loading_takes_no_more_than_was_foretold() {
+    let mut worse = Vec::new();
+    for size in [1_000, 30_000, 1_000_000] {
+        for (name, bytes) in bombs::all(size) {
+            if name == "locals" && size > 30_000 {
+                continue; // 30 KB ask for 82 MB already
+            }
+            let (program, peak) = peak(|| load(&bytes, unlimited()));
+            let program = program.unwrap_or_else(|error| panic!("{name} of {size}: {error}"));
+            let foretold = program.outline().load_bytes(bytes.len() as u64);
+            let call = |mut guest: Guest| block_on(guest.call("f", &[])).map(drop);
+            let host = Host::new().limits(unlimited());
+            let ((), run) = self::peak(|| drop(host.start(&program).map(call)));
+            let line = format!(
+                "{name}: {} bytes, load {peak}, run {run}, foretold {foretold}: {:.2}",
+                bytes.len(),
+                foretold as f64 / peak as f64
+            );
+            println!("{line}");
+            if peak > foretold {
+                worse.push(line);
+            }
+        }
+    }
+    assert!(worse.is_empty(), "{worse:#?}");
+}
+
+#[test]
+fn honest_programs_are_foretold_closely() {
+    for path in guests("") {
+        let bytes = std::fs::read(&path).unwrap();
+        let (program, peak) = peak(|| load(&bytes, Limits::server()));
+        let foretold = program.unwrap().outline().load_bytes(bytes.len() as u64);
+        println!("{}: {} bytes, load {peak}, foretold {foretold}", path.display(), bytes.len());
+        assert!(peak <= foretold && foretold <= 8 * peak, "{}: {peak} {foretold}", path.display());
+    }
+}
+
+/// A guest that waits for input in the middle of a call.
+fn waiting() -> Vec<u8> {
+    let text = r#"(module
+        (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1 1)
+        (data (i32.const 0) "\10\00\00\00\10\00\00\00")
+        (func (export "_start") (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 64)))))"#;
+    wat::parse_str(text).unwrap()
+}
+
+fn host(stdin: &mem::Pipe) -> Host {
+    Host::new()
+        .args(["guest", "sha256", "2"])
+        .env("HOME", "/")
+        .stdin(stdin.clone())
+        .directory("/", mem::Directory::new(), Access::ReadWrite)
+        .fuel(50_000_000)
+}
+
+#[test]
+fn a_program_and_its_guests_give_everything_back() {
+    let modules = [waiting(), guest("hello-rust.wasm"), guest("kernels.wasm"), guest("files.wasm")];
+    let bomb = bombs::nested(100, &[0x02, 0x40]);
+    let cycle = |polls: u32| {
+        let stdin = mem::Pipe::with_capacity(64);
+        for bytes in &modules {
+            let program = Program::load(bytes).unwrap();
+            let host = host(&stdin);
+            let mut guest = host.start(&program).unwrap();
+            drop(program);
+            let mut cx = Context::from_waker(Waker::noop());
+            // Dropped where it waits, or at the end of a slice, or when it is over.
+            let mut call = pin!(guest.run());
+            for _ in 0..=polls {
+                if call.as_mut().poll(&mut cx).is_ready() {
+                    break;
+                }
+            }
+        }
+        for length in [0, 8, bomb.len() / 2, bomb.len()] {
+            black_box(load(&bomb[..length], Limits::server()).is_ok());
+        }
+    };
+    cycle(0); // what is made once for the whole process
+    let before = live();
+    for polls in 0..100 {
+        cycle(polls);
+        assert_eq!(live(), before, "after {polls} polls");
+    }
+}
+
+#[test]
+fn a_thousand_guests_take_little_beyond_their_memory() {
+    for name in ["hello-nostd.wasm", "hello.wasm", "files.wasm", "hello-rust.wasm"] {
+        let program = Program::load(&guest(name)).unwrap();
+        let stdin = mem::Pipe::with_capacity(64);
+        let host = host(&stdin).directory("/tmp", mem::Directory::new(), Access::ReadOnly);
+        let mut first = host.start(&program).unwrap();
+        assert!(block_on(first.run()).is_ok(), "translated");
+        let before = live();
+        let mut alive: Vec<_> = (0..1_000).map(|_| host.start(&program).unwrap()).collect();
+        for guest in &mut alive {
+            // Into the first slice: its stack and whatever else it makes on the way are there.
+            let _ = pin!(guest.run()).poll(&mut Context::from_waker(Waker::noop()));
+        }
+        let memory: u64 = alive.iter().map(Guest::memory_bytes).sum();
+        let each = (live() - before - memory.cast_signed()) / 1_000;
+        println!("{name}: {each} bytes for each guest beyond its memory");
+        // Of which the interpreter takes its part for each function: 222 of them are the most here.
+        let functions = i64::from(program.outline().functions);
+        assert!(each <= (9 << 10) + 66 * functions, "{name}: {each} bytes");
+        assert!(each <= 16 << 10 || functions > 100, "{name}: {each} bytes");
+        drop(alive);
+        assert_eq!(live(), before);
+    }
+}
