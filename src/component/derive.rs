@@ -270,7 +270,17 @@ macro_rules! flags {
         #[allow(missing_docs, reason = "the names are the user's")]
         pub struct $name(pub u32);
 
-        $crate::flags!(@consts $name 0; $($flag)*);
+        const _: () = {
+            #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "the names are the user's")]
+            enum At {
+                $($flag),*
+            }
+
+            #[allow(missing_docs, dead_code, reason = "the names are the user's")]
+            impl $name {
+                $(pub const $flag: Self = Self(1 << (At::$flag as u32));)*
+            }
+        };
 
         impl $crate::component::ComponentType for $name {
             fn check(
@@ -301,13 +311,5 @@ macro_rules! flags {
                 cx.lower_flags(ty, self.0, to)
             }
         }
-    };
-    (@consts $name:ident $bit:expr;) => {};
-    (@consts $name:ident $bit:expr; $flag:ident $($rest:ident)*) => {
-        #[allow(missing_docs, dead_code, reason = "the names are the user's")]
-        impl $name {
-            pub const $flag: Self = Self(1 << ($bit));
-        }
-        $crate::flags!(@consts $name $bit + 1; $($rest)*);
     };
 }
