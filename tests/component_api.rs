@@ -1,6 +1,6 @@
 //! The embedder's face of the Component Model: what a program written for it relies on.
 
-#![cfg(feature = "wast")]
+#![cfg(feature = "component")]
 
 use core::{
     future::Future,
@@ -475,4 +475,55 @@ fn streams_of_the_host_meet_those_of_a_guest() {
     assert_eq!(received, [2, 4, 6, 8, 10, 12, 14, 16, 18, 20]);
     // A value of another type is no element of this stream.
     assert!(matches!(store.as_context_mut().poll_read::<u32>(output, 1), Poll::Ready(Err(_))));
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Point {
+    x: i32,
+    label: String,
+}
+wasmote::record! { Point { x: i32 = "x", label: String = "label" } }
+
+#[derive(Clone, Debug, PartialEq)]
+enum Shape {
+    Empty,
+    At(Point),
+}
+wasmote::variant! { Shape { Empty = "empty", At(Point) = "at" } }
+
+wasmote::flags! { Access { READ = "read", WRITE = "write" } }
+
+#[test]
+fn types_of_ones_own_cross_as_records_variants_and_flags() {
+    let text = r#"(component
+        (type $point' (record (field "x" s32) (field "label" string)))
+        (import "point" (type $point (eq $point')))
+        (type $shape' (variant (case "empty") (case "at" $point)))
+        (import "shape" (type $shape (eq $shape')))
+        (type $access' (flags "read" "write"))
+        (import "access" (type $access (eq $access')))
+        (core module $m
+            (memory (export "mem") 1)
+            (global $next (mut i32) (i32.const 1024))
+            (func (export "realloc") (param i32 i32 i32 i32) (result i32) (local $at i32)
+                (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
+                (global.set $next (i32.add (local.get $at) (local.get 3)))
+                (local.get $at))
+            (func (export "list") (param i32 i32) (result i32)
+                (i32.store (i32.const 0) (local.get 0)) (i32.store (i32.const 4) (local.get 1)) (i32.const 0))
+            (func (export "bits") (param i32) (result i32) (i32.or (local.get 0) (i32.const 0xfe))))
+        (core instance $i (instantiate $m))
+        (func (export "same") (param "x" (list $shape)) (result (list $shape))
+            (canon lift (core func $i "list") (memory (core memory $i "mem")) (realloc (core func $i "realloc"))))
+        (func (export "more") (param "x" $access) (result $access) (canon lift (core func $i "bits"))))"#;
+    let engine = Engine::default();
+    let component = load(&engine, text);
+    let mut store = Store::new(&engine, ());
+    let instance = Linker::new(&engine).instantiate(&mut store, &component).unwrap();
+    let same = instance.get_typed_func::<(Vec<Shape>,), (Vec<Shape>,)>(&store, "same").unwrap();
+    let shapes = vec![Shape::Empty, Shape::At(Point { x: -7, label: "here".into() })];
+    assert_eq!(same.call(&mut store, (shapes.clone(),)).unwrap(), (shapes,));
+    let more = instance.get_typed_func::<(Access,), (Access,)>(&store, "more").unwrap();
+    assert_eq!(more.call(&mut store, (Access::READ,)).unwrap(), (Access(3),));
+    assert!(instance.get_typed_func::<(Vec<Point>,), (Vec<Shape>,)>(&store, "same").is_err());
 }

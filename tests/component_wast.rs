@@ -66,7 +66,7 @@ fn own_scripts_pass() {
     assert!(passed > 0 && failed == 0 && skipped == 0);
 }
 
-/// Failures that are known, and why, stand in the manual; more of them fail this test.
+/// More failures than are known fail this test.
 fn run_suite(variable: &str, failures_known: usize) {
     let Ok(folder) = std::env::var(variable) else {
         println!("{variable} names no folder: nothing is run");
@@ -78,10 +78,13 @@ fn run_suite(variable: &str, failures_known: usize) {
 
 #[test]
 fn component_suite() {
-    run_suite("WASMOTE_COMPONENT_SUITE", 0);
+    // Two components that the validator refuses since, by changes of the specification after this suite: #716 and the
+    // strong uniqueness of `a-1` and `a1`.
+    run_suite("WASMOTE_COMPONENT_SUITE", 2);
 }
 
 #[test]
 fn wasmtime_suite() {
-    run_suite("WASMOTE_WASMTIME_MISC", 0);
+    // Eight that wasmtime refuses and the specification allows, and two about its limit on copies through the host.
+    run_suite("WASMOTE_WASMTIME_MISC", 10);
 }

@@ -32,6 +32,8 @@ mod call;
 mod canon;
 mod channel;
 mod definition;
+#[doc(hidden)]
+pub mod derive;
 mod describe;
 mod features;
 mod func;

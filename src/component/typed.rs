@@ -2,8 +2,8 @@
 //!
 //! A Rust type says which component type it is ([`ComponentType`]), how it comes out of a guest ([`Lift`]) and how it
 //! goes into one ([`Lower`]). Numbers, `bool`, `char`, strings, vectors, options, results and tuples are implemented
-//! here; [`record!`](crate::record), [`variant!`](crate::variant), [`enumeration!`](crate::enumeration) and
-//! [`flags!`](crate::flags) implement them for types of yours.
+//! here; [`record!`](crate::record), [`variant!`](crate::variant) and [`flags!`](crate::flags) implement them for types
+//! of yours.
 
 use crate::{
     Rule,

@@ -1,0 +1,315 @@
+//! Component types for Rust types of one's own, without a macro crate.
+
+use crate::{
+    Rule,
+    component::{
+        abi::{LiftContext, LowerContext, Place},
+        host::Check,
+        typed::Fields,
+        types::{TypeDef, ValType},
+    },
+    engine::Fault,
+};
+use alloc::{format, vec::Vec};
+
+pub use alloc::string::String;
+
+impl Check<'_> {
+    /// The types of a record's fields, if they have these names.
+    #[doc(hidden)]
+    pub fn record(&self, ty: ValType, names: &[&str]) -> Result<Vec<ValType>, String> {
+        match self.def(ty) {
+            Some(TypeDef::Record(fields))
+                if fields.iter().map(|(name, _)| &**name).eq(names.iter().copied()) =>
+            {
+                Ok(fields.iter().map(|(_, ty)| *ty).collect())
+            }
+            _ => Err(self.mismatch(&format!("record {{ {} }}", names.join(", ")), ty)),
+        }
+    }
+
+    /// The payloads of a variant's or enumeration's cases, if they have these names.
+    #[doc(hidden)]
+    pub fn cases(&self, ty: ValType, names: &[&str]) -> Result<Vec<Option<ValType>>, String> {
+        match self.def(ty) {
+            Some(TypeDef::Variant(cases))
+                if cases.iter().map(|(name, _)| &**name).eq(names.iter().copied()) =>
+            {
+                Ok(cases.iter().map(|(_, ty)| *ty).collect())
+            }
+            Some(TypeDef::Enum(labels)) if labels.iter().map(|name| &**name).eq(names.iter().copied()) => {
+                Ok(labels.iter().map(|_| None).collect())
+            }
+            _ => Err(self.mismatch(&format!("variant {{ {} }}", names.join(", ")), ty)),
+        }
+    }
+
+    /// What is said of a case with a payload where none is expected, or the other way round.
+    #[doc(hidden)]
+    pub fn payload_mismatch(&self, case: &str) -> String {
+        format!("case `{case}` has a payload on one side only")
+    }
+
+    /// Refuses flags of other names.
+    #[doc(hidden)]
+    pub fn flags(&self, ty: ValType, names: &[&str]) -> Result<(), String> {
+        match self.def(ty) {
+            Some(TypeDef::Flags(labels)) if labels.iter().map(|name| &**name).eq(names.iter().copied()) => {
+                Ok(())
+            }
+            _ => Err(self.mismatch(&format!("flags {{ {} }}", names.join(", ")), ty)),
+        }
+    }
+}
+
+/// The payload type of a case.
+fn payload(def: &TypeDef, case: usize) -> Option<ValType> {
+    match def {
+        TypeDef::Variant(cases) => cases.get(case).and_then(|(_, ty)| *ty),
+        _ => None,
+    }
+}
+
+fn count(def: &TypeDef) -> usize {
+    match def {
+        TypeDef::Variant(cases) => cases.len(),
+        TypeDef::Enum(labels) | TypeDef::Flags(labels) => labels.len(),
+        _ => 0,
+    }
+}
+
+impl<T: Send + 'static> LiftContext<'_, '_, T> {
+    #[doc(hidden)]
+    pub fn next_field(&self, fields: &mut Fields) -> Result<(ValType, Place), Fault> {
+        fields.next(self.types)
+    }
+
+    /// Which case a value is, the type of its payload and where that is.
+    #[doc(hidden)]
+    pub fn lift_case(&self, ty: ValType, from: Place) -> Result<(usize, Option<ValType>, Place), Fault> {
+        let (def, id) = self.def(ty)?;
+        let (case, place) = self.case(id, count(def), from)?;
+        Ok((case, payload(def, case), place))
+    }
+
+    #[doc(hidden)]
+    pub fn lift_flags(&self, ty: ValType, from: Place) -> Result<u32, Fault> {
+        let (def, id) = self.def(ty)?;
+        Ok(self.flags(id, count(def), from)? as u32)
+    }
+}
+
+impl<T: Send + 'static> LowerContext<'_, '_, T> {
+    #[doc(hidden)]
+    pub fn next_field(&self, fields: &mut Fields) -> Result<(ValType, Place), Fault> {
+        fields.next(self.types)
+    }
+
+    /// Writes which case a value is; the type of its payload and where that goes.
+    #[doc(hidden)]
+    pub fn lower_case(
+        &mut self,
+        ty: ValType,
+        case: usize,
+        to: Place,
+    ) -> Result<(Option<ValType>, Place), Fault> {
+        let (def, id) = self.def(ty)?;
+        if case >= count(def) {
+            return Err(Rule::ValueType.into());
+        }
+        let place = self.case(id, case, to)?;
+        Ok((payload(def, case), place))
+    }
+
+    #[doc(hidden)]
+    pub fn lower_flags(&mut self, ty: ValType, bits: u32, to: Place) -> Result<(), Fault> {
+        let (def, id) = self.def(ty)?;
+        let mask = (1_u64 << count(def).min(32)) - 1;
+        self.flags(id, u64::from(bits) & mask, to)
+    }
+}
+
+/// Makes a struct stand for a WIT record: each field with its type and its name there, in the record's order.
+///
+/// ```
+/// #[derive(Debug, PartialEq)]
+/// struct Point { x: i32, label: String }
+/// wasmote::record! { Point { x: i32 = "x", label: String = "the-label" } }
+/// ```
+#[macro_export]
+macro_rules! record {
+    ($name:ident { $($field:ident: $ty:ty = $label:literal),* $(,)? }) => {
+        impl $crate::component::ComponentType for $name {
+            fn check(
+                check: &$crate::component::host::Check<'_>,
+                ty: $crate::component::types::ValType,
+            ) -> ::core::result::Result<(), $crate::component::derive::String> {
+                let mut fields = check.record(ty, &[$($label),*])?.into_iter();
+                $(if let Some(field) = fields.next() {
+                    <$ty as $crate::component::ComponentType>::check(check, field)?;
+                })*
+                Ok(())
+            }
+        }
+
+        impl $crate::component::Lift for $name {
+            fn lift<T: Send + 'static>(
+                cx: &mut $crate::component::abi::LiftContext<'_, '_, T>,
+                ty: $crate::component::types::ValType,
+                from: $crate::component::abi::Place,
+            ) -> ::core::result::Result<Self, $crate::engine::Fault> {
+                let mut fields = cx.fields(ty, from)?;
+                Ok(Self { $($field: {
+                    let (ty, from) = cx.next_field(&mut fields)?;
+                    <$ty as $crate::component::Lift>::lift(cx, ty, from)?
+                }),* })
+            }
+        }
+
+        impl $crate::component::Lower for $name {
+            fn lower<T: Send + 'static>(
+                &self,
+                cx: &mut $crate::component::abi::LowerContext<'_, '_, T>,
+                ty: $crate::component::types::ValType,
+                to: $crate::component::abi::Place,
+            ) -> ::core::result::Result<(), $crate::engine::Fault> {
+                let mut fields = cx.fields(ty, to)?;
+                $({
+                    let (ty, to) = cx.next_field(&mut fields)?;
+                    <$ty as $crate::component::Lower>::lower(&self.$field, cx, ty, to)?;
+                })*
+                Ok(())
+            }
+        }
+    };
+}
+
+/// Makes an enum stand for a WIT variant or enum: each case with its payload, if it has one, and its name there, in
+/// order.
+///
+/// ```
+/// #[derive(Debug, PartialEq)]
+/// enum Shape { Empty, Circle(f32) }
+/// wasmote::variant! { Shape { Empty = "empty", Circle(f32) = "circle" } }
+/// ```
+#[macro_export]
+macro_rules! variant {
+    ($name:ident { $($case:ident $(($ty:ty))? = $label:literal),* $(,)? }) => {
+        impl $crate::component::ComponentType for $name {
+            fn check(
+                check: &$crate::component::host::Check<'_>,
+                ty: $crate::component::types::ValType,
+            ) -> ::core::result::Result<(), $crate::component::derive::String> {
+                let mut cases = check.cases(ty, &[$($label),*])?.into_iter();
+                $(let payload = cases.next().flatten();
+                $(if let Some(payload) = payload {
+                    <$ty as $crate::component::ComponentType>::check(check, payload)?;
+                })?
+                let expected = <[&str]>::len(&[$(stringify!($ty))?]);
+                if usize::from(payload.is_some()) != expected {
+                    return Err(check.payload_mismatch($label));
+                })*
+                Ok(())
+            }
+        }
+
+        impl $crate::component::Lift for $name {
+            fn lift<T: Send + 'static>(
+                cx: &mut $crate::component::abi::LiftContext<'_, '_, T>,
+                ty: $crate::component::types::ValType,
+                from: $crate::component::abi::Place,
+            ) -> ::core::result::Result<Self, $crate::engine::Fault> {
+                let (case, payload, place) = cx.lift_case(ty, from)?;
+                let (_, _) = (&payload, &place);
+                let mut cases = 0..;
+                $(if cases.next() == Some(case) {
+                    return Ok(Self::$case $(({
+                        let ty = payload.ok_or($crate::Trap::Component($crate::Rule::ValueType))?;
+                        <$ty as $crate::component::Lift>::lift(cx, ty, place)?
+                    }))?);
+                })*
+                Err($crate::Trap::Component($crate::Rule::InvalidDiscriminant).into())
+            }
+        }
+
+        impl $crate::component::Lower for $name {
+            fn lower<T: Send + 'static>(
+                &self,
+                cx: &mut $crate::component::abi::LowerContext<'_, '_, T>,
+                ty: $crate::component::types::ValType,
+                to: $crate::component::abi::Place,
+            ) -> ::core::result::Result<(), $crate::engine::Fault> {
+                let mut cases = 0..;
+                $({
+                    let case: usize = cases.next().unwrap_or_default();
+                    if let Self::$case { .. } = self {
+                        let (payload, place) = cx.lower_case(ty, case, to)?;
+                        let (_, _) = (&payload, &place);
+                        $(if let (Self::$case(value), Some(payload)) = (self, payload) {
+                            <$ty as $crate::component::Lower>::lower(value, cx, payload, place)?;
+                        })?
+                        return Ok(());
+                    }
+                })*
+                Err($crate::Trap::Component($crate::Rule::ValueType).into())
+            }
+        }
+    };
+}
+
+/// Defines a struct of bits that stands for WIT flags: each flag as a constant, with its name there, in order.
+///
+/// ```
+/// wasmote::flags! { Access { READ = "read", WRITE = "write" } }
+/// assert_eq!(Access::READ.0 | Access::WRITE.0, 3);
+/// ```
+#[macro_export]
+macro_rules! flags {
+    ($name:ident { $($flag:ident = $label:literal),* $(,)? }) => {
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        #[allow(missing_docs, reason = "the names are the user's")]
+        pub struct $name(pub u32);
+
+        const _: () = {
+            #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "the names are the user's")]
+            enum At {
+                $($flag),*
+            }
+
+            #[allow(missing_docs, dead_code, reason = "the names are the user's")]
+            impl $name {
+                $(pub const $flag: Self = Self(1 << (At::$flag as u32));)*
+            }
+        };
+
+        impl $crate::component::ComponentType for $name {
+            fn check(
+                check: &$crate::component::host::Check<'_>,
+                ty: $crate::component::types::ValType,
+            ) -> ::core::result::Result<(), $crate::component::derive::String> {
+                check.flags(ty, &[$($label),*])
+            }
+        }
+
+        impl $crate::component::Lift for $name {
+            fn lift<T: Send + 'static>(
+                cx: &mut $crate::component::abi::LiftContext<'_, '_, T>,
+                ty: $crate::component::types::ValType,
+                from: $crate::component::abi::Place,
+            ) -> ::core::result::Result<Self, $crate::engine::Fault> {
+                cx.lift_flags(ty, from).map(Self)
+            }
+        }
+
+        impl $crate::component::Lower for $name {
+            fn lower<T: Send + 'static>(
+                &self,
+                cx: &mut $crate::component::abi::LowerContext<'_, '_, T>,
+                ty: $crate::component::types::ValType,
+                to: $crate::component::abi::Place,
+            ) -> ::core::result::Result<(), $crate::engine::Fault> {
+                cx.lower_flags(ty, self.0, to)
+            }
+        }
+    };
+}
