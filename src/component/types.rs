@@ -3,7 +3,7 @@
 //! A component's value types live in one arena, [`Types`], interned: within one loaded component two
 //! equal types have the same id. Each carries what the Canonical ABI asks of it again and again: size and
 //! alignment (`CanonicalABI.md`, "Alignment", "Element Size"), its flat form ("Flattening"), and whether
-//! it is [`plain`](Layout::plain) so that its lists move in bulk. Pointers are 32 bits wide.
+//! it is `plain` so that its lists move in bulk. Pointers are 32 bits wide.
 
 use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
 
