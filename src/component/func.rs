@@ -336,7 +336,7 @@ impl<T: Send + 'static> Future for Calling<'_, T> {
             return Poll::Ready(Err(Trap::from(Rule::CannotEnter).into()));
         }
         let waker = cx.waker().clone();
-        let before = this.store.inner.swap_waker(waker.clone());
+        let before = this.store.inner.swap_waker(Some(waker.clone()));
         let polled = this.run(&waker);
         this.store.inner.swap_waker(before);
         polled.map(|result| {

@@ -16,7 +16,7 @@ use crate::{
 use alloc::{boxed::Box, vec::Vec};
 use core::{
     mem,
-    task::{Context, Poll, Waker},
+    task::{Context, Poll},
 };
 use wasmi::{Func, ResumableCall, StoreContextMut, Val};
 
@@ -98,9 +98,9 @@ impl<T: Send + 'static> Activation<T> {
 
     /// Drives the call until it is over, giving way where it waits and at the end of each slice.
     pub(crate) fn poll(&mut self, store: &mut Store<T>, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
-        store.inner.data_mut().waker.clone_from(cx.waker());
+        store.inner.data_mut().waker = Some(cx.waker().clone());
         let result = self.poll_with_waker(store, cx);
-        store.inner.data_mut().waker = Waker::noop().clone();
+        store.inner.data_mut().waker = None;
         result
     }
 

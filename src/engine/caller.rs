@@ -6,7 +6,7 @@ use crate::{
         Fault, HostCall, Interposer, Memory, PointerError, Signature, Writes,
         fault::Suspended,
         meter::{BYTES_PER_FUEL, ELEMENT_FUEL, HOST_CALL_FUEL},
-        store::{Data, set_counter},
+        store::{Data, counter, set_counter},
     },
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -44,6 +44,7 @@ impl<T: 'static> Caller<'_, T> {
     ///
     /// [`PointerError`] when the guest exports no memory called `memory`: it has nothing a pointer
     /// could point to.
+    #[inline]
     pub fn split(&mut self) -> Result<(Memory<'_>, &mut T), PointerError> {
         let memory = self.context.data().memory.ok_or(PointerError)?;
         let (bytes, data) = memory.data_and_store_mut(&mut self.context);
@@ -54,7 +55,7 @@ impl<T: 'static> Caller<'_, T> {
     /// Fuel spent by this guest so far; 0 where it is not counted.
     #[must_use]
     pub fn fuel_spent(&self) -> u64 {
-        self.context.data().meter.spent(self.context.get_fuel().unwrap_or(0))
+        self.context.data().meter.spent(counter(&self.context))
     }
 
     /// Charges `fuel` for work the host is about to do.
@@ -63,11 +64,12 @@ impl<T: 'static> Caller<'_, T> {
     ///
     /// [`Trap::OutOfFuel`] when the budget does not cover it: the budget is spent then, and the host
     /// function must not do the work.
+    #[inline]
     pub fn charge(&mut self, fuel: u64) -> Result<(), Fault> {
-        if !self.context.data().meter.is_on() {
+        if fuel == 0 || !self.context.data().meter.is_on() {
             return Ok(());
         }
-        let counter = self.context.get_fuel().unwrap_or(0);
+        let counter = counter(&self.context);
         let (counter, charged) = self.context.data_mut().meter.charge(counter, fuel);
         set_counter(&mut self.context, counter);
         Ok(charged?)
@@ -88,6 +90,7 @@ impl<T: 'static> Caller<'_, T> {
     /// # Errors
     ///
     /// [`Trap::HostCallBytes`] when this host call moved more than that; as [`charge`](Self::charge).
+    #[inline]
     pub fn charge_bytes(&mut self, count: u32) -> Result<(), Fault> {
         let data = self.context.data_mut();
         data.host_call_bytes = data.host_call_bytes.saturating_add(count);
@@ -98,6 +101,7 @@ impl<T: 'static> Caller<'_, T> {
     }
 
     /// The start of a host call: pays its base price and tells those who watch.
+    #[inline]
     pub(super) fn begin(
         &mut self,
         signature: &'static Signature,
@@ -111,6 +115,7 @@ impl<T: 'static> Caller<'_, T> {
     }
 
     /// The end of a host call: tells those who watch, and makes a fault what wasmi carries out.
+    #[inline]
     pub(super) fn end(
         &mut self,
         signature: &'static Signature,
@@ -136,8 +141,9 @@ impl<T: 'static> Caller<'_, T> {
 
     /// Runs `poll` with the waker of the task that drives this guest.
     pub(super) fn with_waker<R>(&mut self, poll: impl FnOnce(&mut Self, &Waker) -> Poll<R>) -> Poll<R> {
-        let waker = mem::replace(&mut self.context.data_mut().waker, Waker::noop().clone());
-        let result = poll(self, &waker);
+        // Taken out and put back: a clone would be two calls through the waker's table for each host call.
+        let waker = self.context.data_mut().waker.take();
+        let result = poll(self, waker.as_ref().unwrap_or(Waker::noop()));
         self.context.data_mut().waker = waker;
         result
     }

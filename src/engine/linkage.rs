@@ -86,7 +86,7 @@ impl<T: Send + 'static> Caller<'_, T> {
 
     /// Runs `body` with the waker of the task that drives this guest.
     pub(crate) fn waker(&self) -> Waker {
-        self.context.data().waker.clone()
+        self.context.data().waker.clone().unwrap_or_else(|| Waker::noop().clone())
     }
 
     /// The function at `index` of `table`: none where the index is past its end, an inner none where there is no
@@ -166,7 +166,7 @@ impl<T: Send + 'static> Store<T> {
     }
 
     /// Changes the waker that host functions see; the one before.
-    pub(crate) fn swap_waker(&mut self, waker: Waker) -> Waker {
+    pub(crate) fn swap_waker(&mut self, waker: Option<Waker>) -> Option<Waker> {
         mem::replace(&mut self.inner.data_mut().waker, waker)
     }
 

@@ -74,6 +74,7 @@ impl<'a> Memory<'a> {
     /// # Errors
     ///
     /// [`PointerError`] when they do not lie inside.
+    #[inline]
     pub fn bytes(&self, address: u32, length: u32) -> Result<&[u8], PointerError> {
         let (start, end) = range(address, length)?;
         self.bytes.get(start..end).ok_or(PointerError)
@@ -84,6 +85,7 @@ impl<'a> Memory<'a> {
     /// # Errors
     ///
     /// [`PointerError`] when they do not lie inside.
+    #[inline]
     pub fn array<const N: usize>(&self, address: u32) -> Result<[u8; N], PointerError> {
         let start = usize::try_from(address).map_err(|_| PointerError)?;
         let bytes = self.bytes.get(start..).and_then(|bytes| bytes.first_chunk());
@@ -131,6 +133,7 @@ impl<'a> Memory<'a> {
     /// # Errors
     ///
     /// [`PointerError`], with nothing written, when they would not lie inside.
+    #[inline]
     pub fn write(&mut self, address: u32, bytes: &[u8]) -> Result<(), PointerError> {
         let length = u32::try_from(bytes.len()).map_err(|_| PointerError)?;
         self.slice_mut(address, length)?.copy_from_slice(bytes);
@@ -161,6 +164,7 @@ impl<'a> Memory<'a> {
     /// # Errors
     ///
     /// [`PointerError`] when it does not lie inside.
+    #[inline]
     pub fn write_u32(&mut self, address: u32, value: u32) -> Result<(), PointerError> {
         self.write(address, &value.to_le_bytes())
     }

@@ -32,8 +32,8 @@ pub(super) struct Data<T: 'static> {
     pub(super) budget: Budget,
     /// The memory of the guest, for host functions that take pointers.
     pub(super) memory: Option<wasmi::Memory>,
-    /// Wakes the task that drives the guest; current during a poll.
-    pub(super) waker: Waker,
+    /// Wakes the task that drives the guest; there during a poll.
+    pub(super) waker: Option<Waker>,
     /// The host function that just answered that it waits.
     pub(super) pending: Option<Pending<T>>,
     pub(super) interposers: Vec<Box<dyn Interposer>>,
@@ -55,7 +55,7 @@ impl<T: Send + 'static> Store<T> {
             meter: Meter::new(engine.metering(), limits.slice_fuel),
             budget: Budget::new(limits),
             memory: None,
-            waker: Waker::noop().clone(),
+            waker: None,
             pending: None,
             interposers: Vec::new(),
             written: Vec::new(),
@@ -99,13 +99,13 @@ impl<T: Send + 'static> Store<T> {
     /// Fuel spent so far; 0 where it is not counted.
     #[must_use]
     pub fn fuel_spent(&self) -> u64 {
-        self.inner.data().meter.spent(self.inner.get_fuel().unwrap_or(0))
+        self.inner.data().meter.spent(counter(&self.inner))
     }
 
     /// Fuel left of the budget; [`u64::MAX`] where none was set.
     #[must_use]
     pub fn fuel_left(&self) -> u64 {
-        self.inner.data().meter.left(self.inner.get_fuel().unwrap_or(0))
+        self.inner.data().meter.left(counter(&self.inner))
     }
 
     /// Bytes of all linear memories: now, and the peak as well, since memories only grow.
@@ -202,6 +202,14 @@ impl<T: Send + 'static> Store<T> {
     fn set_counter(&mut self, counter: u64) {
         set_counter(&mut self.inner, counter);
     }
+}
+
+/// What wasmi's counter reads; 0 where fuel is not counted, and then wasmi is not asked: it would make an
+/// error of it, on the heap.
+#[inline]
+pub(super) fn counter<T: 'static>(context: impl wasmi::AsContext<Data = Data<T>>) -> u64 {
+    let context = context.as_context();
+    if context.data().meter.is_on() { context.get_fuel().unwrap_or(0) } else { 0 }
 }
 
 /// Sets wasmi's counter. It only refuses where fuel is not counted, and then there is nothing to set.
