@@ -4,6 +4,7 @@ use alloc::{sync::Arc, task::Wake};
 use core::{
     future::Future,
     pin::pin,
+    sync::atomic::{AtomicBool, Ordering},
     task::{Context, Poll, Waker},
 };
 use std::thread::{self, Thread};
@@ -14,19 +15,25 @@ use std::thread::{self, Thread};
 /// assert_eq!(wasmote::block_on(async { 6 * 7 }), 42);
 /// ```
 pub fn block_on<F: Future>(future: F) -> F::Output {
-    let waker = Waker::from(Arc::new(Sleeper(thread::current())));
+    let sleeper = Arc::new(Sleeper { thread: thread::current(), woken: AtomicBool::new(true) });
+    let waker = Waker::from(Arc::clone(&sleeper));
     let mut cx = Context::from_waker(&waker);
     let mut future = pin!(future);
     loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+        // The flag and not the thread's own token says whether to poll: something that sleeps within the poll
+        // may have taken the token.
+        if !sleeper.woken.swap(false, Ordering::Acquire) {
+            thread::park();
+        } else if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
             return output;
         }
-        // Returns at once where the wake-up came first.
-        thread::park();
     }
 }
 
-struct Sleeper(Thread);
+struct Sleeper {
+    thread: Thread,
+    woken: AtomicBool,
+}
 
 impl Wake for Sleeper {
     fn wake(self: Arc<Self>) {
@@ -34,6 +41,7 @@ impl Wake for Sleeper {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        self.0.unpark();
+        self.woken.store(true, Ordering::Release);
+        self.thread.unpark();
     }
 }

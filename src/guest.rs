@@ -89,6 +89,7 @@ impl Guest {
         limits: &Limits,
         fuel: Option<u64>,
     ) -> Result<Self, Error> {
+        let limits = &limits.at_most(program.engine.limits());
         let state = p1::State::new(grants, limits).map_err(Error::grants)?;
         let mut store = Store::new(&program.engine, state, limits);
         if let Some(fuel) = fuel {

@@ -164,7 +164,8 @@ impl Host {
         self
     }
 
-    /// What a guest may use.
+    /// What a guest may use. Bounds of loading, and of the interpreter's stacks, are those the program was loaded under
+    /// ([`Loader::limits`](crate::Loader::limits)); nor is a guest given more of anything than those.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;

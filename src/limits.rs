@@ -33,6 +33,9 @@ pub struct Limits {
     pub segments: u32,
     /// Locals of one function, parameters not counted. Calling a function zeroes them all.
     pub frame_locals: u32,
+    /// Instructions of one function that grow a memory or table. Each leaves native stack behind until the slice
+    /// ends, and a stretch of them without a branch is one step.
+    pub growths: u32,
     /// Operators of one constant expression: the first value of a global, the place of a segment. The
     /// interpreter recurses as deep, on the native stack.
     pub constant_operators: u32,
@@ -96,6 +99,7 @@ impl Limits {
             globals: 256,
             segments: 256,
             frame_locals: 512,
+            growths: 16,
             constant_operators: 16,
             function_values: 32,
             memory_bytes: 128 << 10,
@@ -122,6 +126,24 @@ impl Limits {
         }
     }
 
+    /// These limits, with none of those that bound a guest while it runs above `others`.
+    #[must_use]
+    pub(crate) fn at_most(&self, others: &Self) -> Self {
+        Self {
+            memory_bytes: self.memory_bytes.min(others.memory_bytes),
+            table_elements: self.table_elements.min(others.table_elements),
+            instances: self.instances.min(others.instances),
+            instance_bytes: self.instance_bytes.min(others.instance_bytes),
+            reentry_depth: self.reentry_depth.min(others.reentry_depth),
+            handles: self.handles.min(others.handles),
+            host_call_bytes: self.host_call_bytes.min(others.host_call_bytes),
+            poll_subscriptions: self.poll_subscriptions.min(others.poll_subscriptions),
+            path_bytes: self.path_bytes.min(others.path_bytes),
+            slice_fuel: self.slice_fuel.min(others.slice_fuel),
+            ..*self
+        }
+    }
+
     /// For a process with an operating system below it, many guests, and no trust in any of them.
     #[must_use]
     pub const fn server() -> Self {
@@ -134,6 +156,7 @@ impl Limits {
             globals: 10_000,
             segments: 100_000,
             frame_locals: 30_000,
+            growths: 64,
             constant_operators: 128,
             function_values: 128,
             memory_bytes: 256 << 20,

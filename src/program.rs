@@ -37,7 +37,8 @@ impl Loader {
         Self::default()
     }
 
-    /// Refuses what passes `limits`. A guest may later be given less than these, not more.
+    /// Refuses what passes `limits`. The interpreter's own bounds (`stack_bytes`, `call_depth`) are set here, for all
+    /// guests; of what else bounds a guest while it runs, it is given the lesser of these and its host's.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;

@@ -111,7 +111,10 @@ impl<T: 'static> Caller<'_, T> {
         if !self.context.data().interposers.is_empty() {
             self.watch(signature, arguments, |interposer, at, call, _| interposer.host_call(at, call));
         }
-        self.charge(HOST_CALL_FUEL).map_err(Fault::into_wasmi)
+        self.charge(HOST_CALL_FUEL).map_err(|fault| {
+            self.end(signature, arguments, Err(fault));
+            fault.into_wasmi()
+        })
     }
 
     /// The end of a host call: tells those who watch, and makes a fault what wasmi carries out.

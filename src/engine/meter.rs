@@ -22,6 +22,8 @@ pub(crate) const HOST_CALL_FUEL: u64 = 20;
 pub(crate) const ELEMENT_FUEL: u64 = 5;
 /// How many bytes a host function moves for one unit of fuel.
 pub(crate) const BYTES_PER_FUEL: u64 = 16;
+/// How many bytes of a new memory or table are zeroed for one unit of fuel: as growing one is charged.
+pub(crate) const ZEROED_BYTES_PER_FUEL: u64 = 64;
 /// What translating one byte of code costs. Charged when a guest starts and not when the interpreter
 /// gets round to it, or a run's fuel would depend on what ran before.
 pub(crate) const TRANSLATION_FUEL_PER_BYTE: u64 = 7;
@@ -51,7 +53,7 @@ impl Meter {
         self.metering == Metering::On
     }
 
-    /// Makes `budget` all there is; `counter` is what the interpreter holds, and is to hold nothing now.
+    /// Makes `budget` all there is from here on, after `spent`. The interpreter's counter is to hold nothing now.
     pub(super) fn set_budget(&mut self, budget: u64, spent: u64) {
         self.rest = budget;
         self.granted = budget.saturating_add(spent);
@@ -73,6 +75,8 @@ impl Meter {
         let taken = wanted.saturating_sub(counter).min(self.rest);
         let filled = counter.saturating_add(taken);
         if filled < required || filled == 0 {
+            // What is left is too little for anything: it is spent.
+            self.rest = 0;
             return Err(Trap::OutOfFuel);
         }
         self.rest -= taken;

@@ -38,6 +38,7 @@ mod load;
 mod memory;
 mod meter;
 mod module;
+mod operators;
 mod rewrite;
 pub(crate) mod scan;
 mod store;

@@ -4,7 +4,10 @@
 //! it will take. It does not validate: whatever it does not need to understand it leaves to the
 //! interpreter's validator. The binary format is the WebAssembly core specification's, chapter 5.
 
-use crate::{Error, Limits};
+use crate::{
+    Error, Limits,
+    engine::operators::{growths, growths_at_most},
+};
 use core::ops::Range;
 
 /// What a module declares, by count and size.
@@ -136,7 +139,7 @@ impl Outline {
                 5 => outline.memories(&mut cursor)?,
                 6 => outline.globals(&mut cursor, limits)?,
                 7 => outline.exports(&mut cursor)?,
-                8 => outline.start = Some(cursor.u32()?),
+                8 => outline.start(&mut cursor)?,
                 9 => outline.element_segments(&mut cursor, limits)?,
                 11 => outline.data_segments(&mut cursor, limits)?,
                 10 => outline.code(&mut cursor, limits)?,
@@ -196,6 +199,7 @@ impl Outline {
             .saturating_add(each(self.globals, 64))
             .saturating_add(each(self.exports, 128))
             .saturating_add(each(self.segments, 48))
+            .saturating_add(each(self.elements, 16))
             .saturating_add(each(self.memories.saturating_add(self.tables), 128))
     }
 
@@ -217,6 +221,16 @@ impl Outline {
             ("segments", u64::from(self.segments), u64::from(limits.segments)),
         ];
         checks.into_iter().try_for_each(|(limit, asked, allowed)| check(limit, asked, allowed))
+    }
+
+    /// The start section is taken out before validation, so what it may be is checked here (core
+    /// specification, 5.5.11 and 5.5.16).
+    fn start(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Error> {
+        if self.start.is_some() || self.code_bytes > 0 || self.segments > 0 {
+            return Err(cursor.malformed("a start section out of place"));
+        }
+        self.start = Some(cursor.u32()?);
+        if cursor.is_at_end() { Ok(()) } else { Err(cursor.malformed("a start section of the wrong size")) }
     }
 
     fn types(&mut self, cursor: &mut Cursor<'_>, limits: &Limits) -> Result<(), Error> {
@@ -387,6 +401,9 @@ impl Outline {
             self.frame_locals_max = self.frame_locals_max.max(locals);
             self.locals_priced = self.locals_priced.saturating_add(u64::from(locals_fuel(locals)));
             let code = &cursor.bytes[body.code.clone()];
+            if growths_at_most(code) > limits.growths {
+                check("growths", growths(code).into(), limits.growths.into())?;
+            }
             let length = u32::try_from(code.len()).unwrap_or(u32::MAX);
             self.body_bytes_max = self.body_bytes_max.max(length);
             self.code_bytes = self.code_bytes.saturating_add(length);

@@ -9,7 +9,7 @@ use crate::{
         fault::load_error,
         growth,
         memory::Range,
-        meter::{self, BYTES_PER_FUEL, Meter, TRANSLATION_FUEL_PER_BYTE},
+        meter::{self, BYTES_PER_FUEL, Meter, TRANSLATION_FUEL_PER_BYTE, ZEROED_BYTES_PER_FUEL},
     },
     error::MissingImport,
 };
@@ -164,7 +164,9 @@ impl<T: Send + 'static> Store<T> {
         let outline = module.outline();
         let fuel = u64::from(outline.code_bytes)
             .saturating_mul(TRANSLATION_FUEL_PER_BYTE)
-            .saturating_add(outline.segment_bytes / BYTES_PER_FUEL);
+            .saturating_add(outline.segment_bytes / BYTES_PER_FUEL)
+            .saturating_add(outline.memory_bytes / ZEROED_BYTES_PER_FUEL)
+            .saturating_add(outline.table_elements.saturating_mul(8) / ZEROED_BYTES_PER_FUEL);
         self.caller().charge(fuel).map_err(|fault| match fault {
             Fault::Trap(trap) => trap.into(),
             Fault::Exit(_) => Error::from(crate::bug!("charging fuel cannot exit")),

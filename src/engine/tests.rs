@@ -491,3 +491,35 @@ fn a_loop_of_host_calls_fits_a_small_native_stack() {
         }
     }
 }
+
+/// Fuel is charged by the stretch, so a stretch of growth would be granted whole.
+#[test]
+fn a_stretch_of_growth_is_refused() {
+    let wat = |count: usize| {
+        format!("(module (memory 1) (func (export \"f\") i32.const 0 {} drop))", "memory.grow ".repeat(count))
+    };
+    let limits = Limits::server();
+    assert!(Guest::with(&wat(64), &limits, Metering::On).is_ok());
+    let error = Guest::with(&wat(65), &limits, Metering::On).err().unwrap();
+    assert_eq!(error.limit_exceeded().unwrap().limit, "growths");
+}
+
+#[test]
+fn a_start_section_out_of_place_is_refused() {
+    let head = [&b"\0asm\x01\0\0\0"[..], &[1, 4, 1, 0x60, 0, 0], &[3, 2, 1, 0]].concat();
+    let (start, code) = ([8, 1, 0], [10, 4, 1, 2, 0, 0x0b]);
+    let load = |sections: &[&[u8]]| {
+        Module::load(&Engine::new(Metering::On, &Limits::server()), &[&head[..], &sections.concat()].concat())
+    };
+    assert!(load(&[&start, &code]).is_ok());
+    for sections in [&[&code[..], &start][..], &[&start, &start, &code], &[&[8, 2, 0, 0], &code]] {
+        assert!(load(sections).err().is_some_and(|error| error.is_malformed()), "{sections:?}");
+    }
+}
+
+#[test]
+fn what_an_instance_begins_with_is_paid_for() {
+    let mut guest = Guest::new("(module (memory 100) (table 100000 funcref) (func (export \"f\")))");
+    assert!(guest.store.fuel_spent() >= (100 << 16) / 64 + 100_000 / 8);
+    guest.run("f", &[]).unwrap();
+}

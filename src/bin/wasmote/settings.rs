@@ -261,6 +261,7 @@ limit_keys! {
     System "max-handles" handles U32 Count "open files and other handles";
     System "max-host-call-bytes" host_call_bytes U32 Bytes "moved by one call of the system";
     System "max-poll-subscriptions" poll_subscriptions U32 Count "of one poll";
+    Wasm "max-growths" growths U32 Count "growing instructions of one function";
     Wasm "max-constant-operators" constant_operators U32 Count "operators of one constant expression";
     System "max-path-bytes" path_bytes U32 Bytes "of one path";
 }

@@ -4,8 +4,9 @@ use super::{
     abi::Edition,
     args::*,
     clocks::*,
-    errno::{self, answer},
+    errno::{self, Errno, Failure, answer},
     filesystem::*,
+    iovec,
     poll::poll_oneoff,
     process::*,
     random::random_get,
@@ -14,9 +15,11 @@ use super::{
     state::State,
 };
 use crate::engine::{
-    HostFunction, Kind, Param, Resolver, Signature,
+    Caller, Fault, HostFunction, Kind, Param, Resolver, Signature,
     host_function::{now1, now2, now3, now4, now5, now6, now7, now9, poll0, poll3, poll4, poll5, poll6},
 };
+
+use core::task::Poll;
 
 /// Both module names of this dialect.
 #[derive(Clone, Copy, Debug, Default)]
@@ -96,15 +99,15 @@ static FUNCTIONS: [HostFunction<State>; 46] = functions! {
     now4 fd_filestat_set_times(fd: Number, atim: Number, mtim: Number, fst_flags: FSTFLAGS)
         |caller, a, b, c, d| answer(fd_filestat_set_times(caller, a, b, c, d));
     poll5 fd_pread(fd: Number, iovs: Pointer, iovs_len: Number, offset: Number, nread: Pointer)
-        |caller, cx, a, b, c, d, e| fd_pread(caller, cx, a, b, c, d, e).map(answer);
+        |caller, cx, a, b, c, d, e| { let done = fd_pread(caller, cx, a, b, c, d, e); settle(caller, c, done) };
     now3 fd_prestat_dir_name(fd: Number, path: Pointer, path_len: Number)
         |caller, a, b, c| answer(fd_prestat_dir_name(caller, a, b, c));
     now2 fd_prestat_get(fd: Number, prestat: Pointer)
         |caller, a, b| answer(fd_prestat_get(caller, a, b));
     poll5 fd_pwrite(fd: Number, iovs: Pointer, iovs_len: Number, offset: Number, nwritten: Pointer)
-        |caller, cx, a, b, c, d, e| fd_pwrite(caller, cx, a, b, c, d, e).map(answer);
+        |caller, cx, a, b, c, d, e| { let done = fd_pwrite(caller, cx, a, b, c, d, e); settle(caller, c, done) };
     poll4 fd_read(fd: Number, iovs: Pointer, iovs_len: Number, nread: Pointer)
-        |caller, cx, a, b, c, d| fd_read(caller, cx, a, b, c, d).map(answer);
+        |caller, cx, a, b, c, d| { let done = fd_read(caller, cx, a, b, c, d); settle(caller, c, done) };
     now5 fd_readdir(fd: Number, buf: Pointer, buf_len: Number, cookie: Number, bufused: Pointer)
         |caller, a, b, c, d, e| answer(fd_readdir(caller, a, b, c, d, e));
     now2 fd_renumber(fd: Number, to: Number)
@@ -116,7 +119,7 @@ static FUNCTIONS: [HostFunction<State>; 46] = functions! {
     now2 fd_tell(fd: Number, offset: Pointer)
         |caller, a, b| answer(fd_tell(caller, a, b));
     poll4 fd_write(fd: Number, iovs: Pointer, iovs_len: Number, nwritten: Pointer)
-        |caller, cx, a, b, c, d| fd_write(caller, cx, a, b, c, d).map(answer);
+        |caller, cx, a, b, c, d| { let done = fd_write(caller, cx, a, b, c, d); settle(caller, c, done) };
     now3 path_create_directory(fd: Number, path: Text)
         |caller, a, b, c| answer(path_create_directory(caller, a, b, c));
     now5 path_filestat_get(fd: Number, flags: LOOKUPFLAGS, path: Text, filestat: Pointer)
@@ -158,11 +161,11 @@ static FUNCTIONS: [HostFunction<State>; 46] = functions! {
         fd: Number, ri_data: Pointer, ri_data_len: Number, ri_flags: RIFLAGS, ro_datalen: Pointer,
         ro_flags: Pointer
     )
-        |caller, cx, a, b, c, d, e, f| sock_recv(caller, cx, a, b, c, d, e, f).map(answer);
+        |caller, cx, a, b, c, d, e, f| { let done = sock_recv(caller, cx, a, b, c, d, e, f); settle(caller, c, done) };
     poll5 sock_send(
         fd: Number, si_data: Pointer, si_data_len: Number, si_flags: Number, so_datalen: Pointer
     )
-        |caller, cx, a, b, c, d, e| sock_send(caller, cx, a, b, c, d, e).map(answer);
+        |caller, cx, a, b, c, d, e| { let done = sock_send(caller, cx, a, b, c, d, e); settle(caller, c, done) };
     now2 sock_shutdown(fd: Number, how: SDFLAGS)
         |caller, a, b| answer(sock_shutdown(caller, a, b));
 };
@@ -193,6 +196,19 @@ const RIGHTS: Kind = Kind::Flags(rights::NAMES);
 const SDFLAGS: Kind = Kind::Flags(&["rd", "wr"]);
 const WHENCE: Kind = Kind::Enum(&["set", "cur", "end"]);
 const WHENCE_UNSTABLE: Kind = Kind::Enum(&["cur", "end", "set"]);
+
+/// What a function over `count` buffers answers. A call that moved bytes has paid for its list; one that failed
+/// has walked it all the same.
+fn settle(
+    caller: &mut Caller<'_, State>,
+    count: u32,
+    done: Poll<Result<(), Failure>>,
+) -> Poll<Result<Errno, Fault>> {
+    if let Poll::Ready(Err(_)) = done {
+        caller.charge_elements(count.min(iovec::COUNT_MAX))?;
+    }
+    done.map(answer)
+}
 
 #[cfg(test)]
 mod tests {

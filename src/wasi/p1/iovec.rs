@@ -169,4 +169,4 @@ pub(super) fn poll_drain(
 const BUFFER_BYTES: u32 = 8;
 
 /// How many buffers one list may have, as on Linux (`IOV_MAX`).
-const COUNT_MAX: u32 = 1_024;
+pub(super) const COUNT_MAX: u32 = 1_024;
