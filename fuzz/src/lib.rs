@@ -1,0 +1,222 @@
+//! What is fuzzed: functions that take any bytes and must come back. The targets of `cargo fuzz` call them, and
+//! so do the tests here, without a fuzzer: over every file in `regressions/` and over random bytes.
+
+use std::fmt::Write;
+use wasmote::{
+    Access, Host, Limits, Loader, Program,
+    backend::mem,
+    block_on_with,
+    engine::{Value, ValueType},
+};
+
+fn little() -> Limits {
+    Limits { memory_bytes: 1 << 20, ..Limits::mcu() }
+}
+
+/// Any bytes as a program: loaded, and if that works each export called on a little fuel.
+pub fn load(data: &[u8]) {
+    let Ok(program) = Loader::new().limits(little()).load(data) else { return };
+    let outline = program.outline();
+    assert!(outline.load_bytes(data.len() as u64) <= little().load_bytes);
+    let fuel = 20_000 + 8 * u64::from(outline.code_bytes) + outline.segment_bytes;
+    let names: Vec<_> = program.exports().map(|(name, _)| name.to_string()).take(8).collect();
+    for name in names {
+        let Ok(mut guest) = Host::new().limits(little()).fuel(fuel).start(&program) else { return };
+        let params = program.function_params(&name).unwrap_or_default();
+        let params: Vec<_> = params.iter().filter_map(zero).collect();
+        let _ = block_on_with(guest.call(&name, &params), || ());
+        assert!(guest.fuel_spent() <= fuel);
+    }
+}
+
+fn zero(ty: &ValueType) -> Option<Value> {
+    match ty {
+        ValueType::I32 => Some(Value::I32(0)),
+        ValueType::I64 => Some(Value::I64(0)),
+        _ => None,
+    }
+}
+
+/// Functions that never wait for a world that is not there, with their parameters: `i` for 32 bits, `I` for 64.
+const FUNCTIONS: [(&str, &str); 41] = [
+    ("args_get", "ii"),
+    ("args_sizes_get", "ii"),
+    ("clock_res_get", "ii"),
+    ("clock_time_get", "iIi"),
+    ("environ_get", "ii"),
+    ("environ_sizes_get", "ii"),
+    ("fd_advise", "iIIi"),
+    ("fd_allocate", "iII"),
+    ("fd_close", "i"),
+    ("fd_datasync", "i"),
+    ("fd_fdstat_get", "ii"),
+    ("fd_fdstat_set_flags", "ii"),
+    ("fd_fdstat_set_rights", "iII"),
+    ("fd_filestat_get", "ii"),
+    ("fd_filestat_set_size", "iI"),
+    ("fd_filestat_set_times", "iIIi"),
+    ("fd_pread", "iiiIi"),
+    ("fd_prestat_dir_name", "iii"),
+    ("fd_prestat_get", "ii"),
+    ("fd_pwrite", "iiiIi"),
+    ("fd_read", "iiii"),
+    ("fd_readdir", "iiiIi"),
+    ("fd_renumber", "ii"),
+    ("fd_seek", "iIii"),
+    ("fd_sync", "i"),
+    ("fd_tell", "ii"),
+    ("fd_write", "iiii"),
+    ("path_create_directory", "iii"),
+    ("path_filestat_get", "iiiii"),
+    ("path_filestat_set_times", "iiiiIIi"),
+    ("path_link", "iiiiiii"),
+    ("path_open", "iiiiiIIii"),
+    ("path_readlink", "iiiiii"),
+    ("path_remove_directory", "iii"),
+    ("path_rename", "iiiiii"),
+    ("path_symlink", "iiiii"),
+    ("path_unlink_file", "iii"),
+    ("poll_oneoff", "iiii"),
+    ("random_get", "ii"),
+    ("sched_yield", ""),
+    ("sock_shutdown", "ii"),
+];
+
+/// Bytes as a sequence of WASI 0.1 calls over a tree in memory: one byte for the function, and for each parameter
+/// one that chooses among small numbers, addresses, the ends of memory, and what follows as it is.
+pub fn p1_calls(data: &[u8]) {
+    let program = PROGRAM.with(Clone::clone);
+    let tree = mem::Directory::new();
+    let _ = tree.insert("a/b", "0123456789");
+    let _ = tree.insert("c", "");
+    let host = Host::new()
+        .args(["guest"])
+        .limits(Limits { handles: 16, ..little() })
+        .stdin(mem::Input::bytes(&b"input"[..]))
+        .directory("/", tree, Access::ReadWrite)
+        .directory("/r", mem::Directory::new(), Access::ReadOnly)
+        .fuel(1_000_000);
+    let Ok(mut guest) = host.start(&program) else { panic!("the caller starts") };
+    let mut bytes = data.iter().copied();
+    for _ in 0..64 {
+        let Some(which) = bytes.next() else { return };
+        let (name, types) = FUNCTIONS[usize::from(which) % FUNCTIONS.len()];
+        let mut params = Vec::new();
+        for ty in types.bytes() {
+            let number = number(&mut bytes);
+            params.push(if ty == b'i' {
+                Value::I32(number as i32)
+            } else {
+                Value::I64(number.cast_signed())
+            });
+        }
+        if block_on_with(guest.call(name, &params), || ()).is_err() {
+            return; // a trap is an answer
+        }
+    }
+}
+
+fn number(bytes: &mut impl Iterator<Item = u8>) -> u64 {
+    let mut wide = |count| (0..count).fold(0, |sum, _| sum << 8 | u64::from(bytes.next().unwrap_or(0)));
+    match wide(1) {
+        small @ 0..=0x3f => small,
+        // Where the names of things stand, two bytes for each.
+        at @ 0x40..=0x7f => 0x400 + (at & 0x3f),
+        at @ 0x80..=0xbf => (at & 0x3f) << 10,
+        // The end of the memory of two pages.
+        at @ 0xc0..=0xcf => (2 << 16) + (at & 0xf) - 8,
+        0xd0..=0xd7 => wide(2),
+        0xd8..=0xdf => wide(4),
+        0xe0..=0xe7 => wide(8),
+        0xe8..=0xef => u32::MAX.into(),
+        0xf0..=0xf7 => 1 << 63,
+        _ => u64::MAX,
+    }
+}
+
+thread_local! {
+    static PROGRAM: Program = Program::load(&caller()).expect("invariant: it was written by hand");
+}
+
+/// A module that exports every function it imports. Written as bytes, so that nothing but the library is needed.
+fn caller() -> Vec<u8> {
+    let mut types = Vec::new();
+    let (mut imports, mut functions, mut exports, mut bodies) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for (index, (name, params)) in (0u8..).zip(FUNCTIONS) {
+        let params = params.bytes().map(|ty| if ty == b'i' { 0x7f } else { 0x7e }).collect::<Vec<_>>();
+        types.extend([&[0x60, params.len() as u8], &params[..], &[1, 0x7f]].concat());
+        imports.extend([sized(b"wasi_snapshot_preview1"), sized(name.as_bytes()), vec![0, index]].concat());
+        functions.push(index);
+        exports.extend([sized(name.as_bytes()), vec![0, index + FUNCTIONS.len() as u8]].concat());
+        let gets: Vec<_> = (0..params.len() as u8).flat_map(|param| [0x20, param]).collect();
+        bodies.extend(sized(&[&[0], &gets[..], &[0x10, index, 0x0b]].concat()));
+    }
+    exports.extend([sized(b"memory"), vec![2, 0]].concat());
+    let count = FUNCTIONS.len() as u8;
+    let names = b"a\0b\0c\0/a../b/d\0l\0...a/b";
+    let data = [vec![1, 0, 0x41, 0x80, 0x08, 0x0b], sized(names)].concat();
+    let sections: [(u8, Vec<u8>); 7] = [
+        (1, [vec![count], types].concat()),
+        (2, [vec![count], imports].concat()),
+        (3, [vec![count], functions].concat()),
+        (5, vec![1, 1, 2, 2]),
+        (7, [vec![count + 1], exports].concat()),
+        (10, [vec![count], bodies].concat()),
+        (11, data),
+    ];
+    let sections = sections.iter().flat_map(|(id, contents)| [vec![*id], sized(contents)].concat());
+    b"\0asm\x01\0\0\0".iter().copied().chain(sections).collect()
+}
+
+fn sized(bytes: &[u8]) -> Vec<u8> {
+    let (low, high) = (bytes.len() & 0x7f, bytes.len() >> 7);
+    let length = if high == 0 { vec![low as u8] } else { vec![low as u8 | 0x80, high as u8] };
+    [length, bytes.to_vec()].concat()
+}
+
+/// Bytes as a tree of links and directories and a path through it: no walk may leave the tree, or fail to end.
+pub fn path(data: &[u8]) {
+    let text: String = data.iter().fold(String::new(), |mut text, byte| {
+        let _ = match byte % 16 {
+            0..=3 => write!(text, "/"),
+            4..=6 => write!(text, ".."),
+            7 => write!(text, "."),
+            8..=13 => write!(text, "{}", char::from(b'a' + byte % 3)),
+            14 => write!(text, ":"),
+            _ => write!(text, "{}", char::from(*byte)),
+        };
+        text
+    });
+    let mut parts = text.split(':');
+    let path = parts.next().unwrap_or_default();
+    let root = mem::Directory::new();
+    for part in parts.take(16) {
+        let _ = root.insert(part, "content");
+    }
+    let host = Host::new().directory("/", root, Access::ReadWrite).fuel(1_000_000);
+    let Ok(mut guest) = host.start(&WALKER.with(Clone::clone)) else { panic!("the walker starts") };
+    for (at, byte) in (0..).zip(path.bytes().take(4_000)) {
+        let values = [Value::I32(at), Value::I32(byte.into())];
+        if block_on_with(guest.call("poke", &values), || ()).is_err() {
+            return;
+        }
+    }
+    let length = Value::I32(i32::try_from(path.len().min(4_000)).unwrap_or(0));
+    for what in ["mkdir", "link", "open", "remove"] {
+        let _ = block_on_with(guest.call(what, &[length]), || ());
+    }
+}
+
+thread_local! {
+    static WALKER: Program = Program::load(&wat::parse_str(include_str!("walker.wat"))
+        .expect("invariant: it was written by hand")).expect("invariant: it is valid");
+}
+
+/// Must be found out: fails for one byte in 256 at the start of one input in 8. If it is not, the fuzzer sleeps.
+pub fn canary(data: &[u8]) {
+    assert!(!(data.len() > 4 && data[0] == b'!'), "the canary is found out");
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,18 @@
+(module
+  (import "wasi_snapshot_preview1" "path_create_directory" (func $mkdir (param i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_symlink" (func $link (param i32 i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_open"
+    (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "path_unlink_file" (func $remove (param i32 i32 i32) (result i32)))
+  (memory (export "memory") 1 1)
+  (data (i32.const 5000) "link")
+  (func (export "poke") (param i32 i32) (i32.store8 (local.get 0) (local.get 1)))
+  (func (export "mkdir") (param i32) (result i32) (call $mkdir (i32.const 3) (i32.const 0) (local.get 0)))
+  (func (export "link") (param i32) (result i32)
+    (call $link (i32.const 0) (local.get 0) (i32.const 3) (i32.const 5000) (i32.const 4)))
+  (func (export "open") (param i32) (result i32)
+    (drop (call $open (i32.const 3) (i32.const 1) (i32.const 5000) (i32.const 4)
+      (i32.const 0) (i64.const -1) (i64.const -1) (i32.const 0) (i32.const 6000)))
+    (call $open (i32.const 3) (i32.const 1) (i32.const 0) (local.get 0)
+      (i32.const 1) (i64.const -1) (i64.const -1) (i32.const 0) (i32.const 6000)))
+  (func (export "remove") (param i32) (result i32) (call $remove (i32.const 3) (i32.const 0) (local.get 0))))
