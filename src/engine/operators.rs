@@ -3,17 +3,47 @@
 //! As much of the binary format (WebAssembly core specification, 5.4) as it takes to step over each
 //! instruction. A body that it cannot step over is one that the validator refuses.
 
-/// How many instructions of `code` grow a memory or a table.
-pub(super) fn growths(code: &[u8]) -> u32 {
-    let mut reader = Reader { rest: code };
-    let mut count = 0u32;
-    while let Some(grows) = reader.step() {
-        count = count.saturating_add(u32::from(grows));
-    }
-    count
+/// What a body has that someone has to know of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    /// Instructions that grow a memory or a table.
+    pub(super) growths: u32,
+    /// Whether a tail call is to one of the functions imported, or to whatever a table holds.
+    pub(super) tail_calls_import: bool,
 }
 
-/// No less than [`growths`] says, at a glance.
+/// Steps through `code`, of a module that imports this many functions.
+pub(super) fn find(code: &[u8], imported: u32) -> Found {
+    let mut reader = Reader { rest: code };
+    let mut found = Found::default();
+    while let Some(step) = reader.step() {
+        match step {
+            Step::Growth => found.growths = found.growths.saturating_add(1),
+            Step::TailCall(function) => found.tail_calls_import |= function < u64::from(imported),
+            Step::TailCallIndirect => found.tail_calls_import = true,
+            Step::Other => {}
+        }
+    }
+    found
+}
+
+/// Whether [`find`] may find a tail call to an import, at a glance.
+pub(super) fn may_tail_call_import(code: &[u8], imported: u32) -> bool {
+    code.windows(2).any(|pair| match *pair {
+        [0x12, low] => low >= 0x80 || u32::from(low) < imported,
+        [0x13, _] => true,
+        _ => false,
+    })
+}
+
+enum Step {
+    Growth,
+    TailCall(u64),
+    TailCallIndirect,
+    Other,
+}
+
+/// No fewer growths than [`find`] finds, at a glance.
 pub(super) fn growths_at_most(code: &[u8]) -> u32 {
     let is_block = |before: Option<&u8>| matches!(before, Some(0x02..=0x04));
     let may_grow = |at: usize| match code[at] {
@@ -29,14 +59,13 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Steps over one instruction; answers whether it grows something, or nothing at the end.
-    fn step(&mut self) -> Option<bool> {
+    /// Steps over one instruction, or answers nothing at the end.
+    fn step(&mut self) -> Option<Step> {
         match self.byte()? {
             0x02..=0x04
             | 0x0c
             | 0x0d
             | 0x10
-            | 0x12
             | 0x14
             | 0x15
             | 0x20..=0x26
@@ -47,7 +76,12 @@ impl Reader<'_> {
             | 0xd2 => {
                 self.number()?;
             }
-            0x11 | 0x13 => self.numbers(2)?,
+            0x11 => self.numbers(2)?,
+            0x12 => return self.number().map(Step::TailCall),
+            0x13 => {
+                self.numbers(2)?;
+                return Some(Step::TailCallIndirect);
+            }
             0x0e => {
                 let targets = self.number()?;
                 self.numbers(targets.checked_add(1)?)?;
@@ -59,7 +93,7 @@ impl Reader<'_> {
             0x28..=0x3e => self.memory_argument()?,
             0x40 => {
                 self.number()?;
-                return Some(true);
+                return Some(Step::Growth);
             }
             0x43 => self.bytes(4)?,
             0x44 => self.bytes(8)?,
@@ -67,17 +101,17 @@ impl Reader<'_> {
             0xfd => self.step_fd()?,
             _ => {}
         }
-        Some(false)
+        Some(Step::Other)
     }
 
-    fn step_fc(&mut self) -> Option<bool> {
+    fn step_fc(&mut self) -> Option<Step> {
         let opcode = self.number()?;
         match opcode {
             8 | 10 | 12 | 14 => self.numbers(2)?,
             9 | 11 | 13 | 15..=17 => self.numbers(1)?,
             _ => {}
         }
-        Some(opcode == 15)
+        Some(if opcode == 15 { Step::Growth } else { Step::Other })
     }
 
     fn step_fd(&mut self) -> Option<()> {
@@ -148,12 +182,26 @@ mod tests {
             0x28, 0x42, 0x00, 0x40, // i32.load of a second memory
             0x0b, 0x0b,
         ];
-        assert_eq!(growths(&body), 2);
+        assert_eq!(find(&body, 1), Found { growths: 2, tail_calls_import: false });
         assert!(growths_at_most(&body) >= 2);
-        assert_eq!(
-            growths(&[0x0e, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01]),
-            0,
-            "an end too soon"
-        );
+    }
+
+    #[test]
+    fn tail_calls_out_are_found() {
+        let calls = |code: &[u8], imported| {
+            let found = find(code, imported).tail_calls_import;
+            assert!(!found || may_tail_call_import(code, imported));
+            found
+        };
+        assert!(calls(&[0x12, 0x02], 3) && !calls(&[0x12, 0x03], 3), "the functions imported come first");
+        assert!(calls(&[0x12, 0x82, 0x00], 3), "over-long");
+        assert!(calls(&[0x41, 0x00, 0x13, 0x00, 0x00], 0), "whatever a table holds");
+        assert!(!calls(&[0x41, 0x13, 0x41, 0x12], 20), "constants");
+    }
+
+    #[test]
+    fn an_end_too_soon_ends_the_search() {
+        let table = [0x0e, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
+        assert_eq!(find(&table, 1), Found::default());
     }
 }

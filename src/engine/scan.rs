@@ -6,7 +6,7 @@
 
 use crate::{
     Error, Limits,
-    engine::operators::{growths, growths_at_most},
+    engine::operators::{find, growths_at_most, may_tail_call_import},
 };
 use core::ops::Range;
 
@@ -41,6 +41,8 @@ pub struct Outline {
     pub frame_locals_max: u32,
     /// Fuel for zeroing locals, over what [`rewrite`](super::rewrite) must add to bodies.
     pub(super) locals_priced: u64,
+    /// Functions imported; they come first.
+    imported_functions: u32,
     /// The most that one body nests blocks, from above.
     blocks_max: u32,
     /// Bytes of the largest body.
@@ -265,6 +267,7 @@ impl Outline {
                 0 => {
                     cursor.u32()?;
                     self.functions = self.functions.saturating_add(1);
+                    self.imported_functions = self.functions;
                 }
                 1 => {
                     cursor.value_type()?;
@@ -393,6 +396,24 @@ impl Outline {
         Ok(())
     }
 
+    /// Looks for what must not be in a body, where a glance does not rule it out.
+    fn instructions(&self, code: &[u8], limits: &Limits) -> Result<(), Error> {
+        // What an imported table holds may be a host's function as well.
+        let imports = self.imports > 0 && may_tail_call_import(code, self.imported_functions);
+        if !imports && growths_at_most(code) <= limits.growths {
+            return Ok(());
+        }
+        let found = find(code, self.imported_functions);
+        check("growths", found.growths.into(), limits.growths.into())?;
+        if imports && found.tail_calls_import {
+            // The interpreter gives up the caller's frame first, and cannot tell afterwards to whom a function
+            // that waited answers.
+            let reason = "the interpreter cannot suspend them (a tail call through a table may be one)";
+            return Err(Error::unsupported("tail calls of imports", reason));
+        }
+        Ok(())
+    }
+
     fn code(&mut self, cursor: &mut Cursor<'_>, limits: &Limits) -> Result<(), Error> {
         for _ in 0..cursor.u32()? {
             let body = cursor.body()?;
@@ -401,9 +422,7 @@ impl Outline {
             self.frame_locals_max = self.frame_locals_max.max(locals);
             self.locals_priced = self.locals_priced.saturating_add(u64::from(locals_fuel(locals)));
             let code = &cursor.bytes[body.code.clone()];
-            if growths_at_most(code) > limits.growths {
-                check("growths", growths(code).into(), limits.growths.into())?;
-            }
+            self.instructions(code, limits)?;
             let length = u32::try_from(code.len()).unwrap_or(u32::MAX);
             self.body_bytes_max = self.body_bytes_max.max(length);
             self.code_bytes = self.code_bytes.saturating_add(length);

@@ -69,9 +69,9 @@
 //!
 //! * Run exceptions, garbage collection, typed function references, threads: refused at load, by name.
 //! * Name the functions on the stack of a trap.
-//! * Go on after a *tail call* of a host function that waited (`return_call` of an import): the caller runs
-//!   again and calls it again. Each time costs fuel, so a metered guest ends; nothing but that guest notices.
-//!   Compilers make tail calls of imports only when asked for the proposal.
+//! * Suspend a *tail call* of an import: it gives up the caller's frame first. So `return_call` of an import, and
+//!   `return_call_indirect` in a module that imports anything, are refused at load. Compilers make neither unless asked
+//!   for the proposal.
 //!
 //! # To add an interface
 //!
