@@ -7,7 +7,7 @@
 //! instantiation. A table, and not imports, because those would shift the index of every function.
 
 use crate::{
-    Error,
+    Error, Limits,
     engine::{
         Outline,
         rewrite::{Edits, export, leb128},
@@ -39,17 +39,23 @@ enum Grown {
     Table(u32),
 }
 
+/// What rewriting one growing instruction takes of host memory, from above.
+const SITE_BYTES: u64 = 128;
 /// How many slots there are.
 const SLOTS: u8 = 3;
 
 /// Notes in `edits` what makes growth a call of the host.
-pub(super) fn edit(bytes: &[u8], outline: &Outline, edits: &mut Edits) -> Result<(), Error> {
+pub(super) fn edit(bytes: &[u8], outline: &Outline, limits: &Limits, edits: &mut Edits) -> Result<(), Error> {
     let mut sites = Vec::new();
     for body in bodies(bytes)? {
         if !may_grow(&bytes[body.clone()], outline) {
             continue;
         }
         each_growth(bytes, body, |range, grown| sites.push((range, grown)))?;
+        let asked = outline.load_bytes(bytes.len() as u64).saturating_add(sites.len() as u64 * SITE_BYTES);
+        if asked > limits.load_bytes {
+            return Err(Error::limit("load_bytes", asked, limits.load_bytes));
+        }
     }
     if sites.is_empty() {
         return Ok(());

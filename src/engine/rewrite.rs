@@ -37,7 +37,7 @@ pub(super) fn rewrite<'a>(
     }
     edits.edits_code = outline.locals_priced > 0;
     if metering == Metering::Off {
-        growth::edit(bytes, outline, &mut edits)?;
+        growth::edit(bytes, outline, limits, &mut edits)?;
     }
     if edits.is_empty() {
         return Ok(Cow::Borrowed(bytes));

@@ -33,6 +33,8 @@ pub(in crate::wasi::p1) fn fd_readdir(
     if cookie == 0 {
         state.fds.set_listing(fd, None)?;
     }
+    // A longer buffer is filled as far as one call may move bytes.
+    let length = length.min(bytes_max);
     let mut out = Out { memory: &mut memory, address: buffer, length, used: 0 };
     let mut listed = 0u32;
     for index in cookie..=u64::MAX {
@@ -123,13 +125,17 @@ fn cover(fds: &mut Table, fd: u32, index: u64, bytes_max: u32) -> Result<u32, Fa
     let room = bytes_max.saturating_sub(others).max(LISTING_BYTES_MIN);
     let listing = directory.list(index, room)?;
     let read = u32::try_from(listing.len()).unwrap_or(u32::MAX);
-    let skipped = u32::try_from(index).unwrap_or(u32::MAX);
+    // Nobody says how many entries there were to skip: a cookie past the end is charged as a large directory.
+    let skipped = u32::try_from(index).unwrap_or(u32::MAX).min(SKIPPED_CHARGED_MAX);
     fds.set_listing(fd, Some(Box::new(listing)))?;
     Ok(read.saturating_add(skipped))
 }
 
 /// `.` and `..`.
 const DOTS: u64 = 2;
+
+/// The most entries that skipping to a cookie is charged for.
+const SKIPPED_CHARGED_MAX: u32 = 1 << 16;
 
 /// What a listing may hold whatever the others do.
 const LISTING_BYTES_MIN: usize = 1 << 10;
