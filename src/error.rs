@@ -21,7 +21,6 @@ pub use rule::Rule;
 /// One pointer wide. Its text reads as a sentence; what a caller may want to branch on has an accessor.
 pub struct Error(Box<Kind>);
 
-#[derive(Debug)]
 enum Kind {
     Malformed { reason: String, offset: Option<usize> },
     Unsupported { what: &'static str, reason: String },
@@ -143,7 +142,7 @@ impl Error {
     pub(crate) fn grants(code: Code) -> Self {
         Self::misuse(match code {
             Code::TooManyOpen => "more is granted than the limit `handles` allows",
-            _ => "an argument, environment variable or directory name is empty or contains a NUL or a `=`",
+            _ => "an argument, variable or directory name is empty or has a NUL or `=`",
         })
     }
 
@@ -223,7 +222,8 @@ fn write_imports(f: &mut fmt::Formatter<'_>, missing: &[MissingImport]) -> fmt::
 
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.0, f)
+        // As it reads: a second text for each kind would be flash that says nothing more.
+        fmt::Display::fmt(self, f)
     }
 }
 

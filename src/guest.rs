@@ -106,10 +106,7 @@ impl Guest {
     /// When it has no such entry, when it traps, and when its fuel is spent.
     pub async fn run(&mut self) -> Result<Exit, Error> {
         if !self.has_function(COMMAND_ENTRY) {
-            return Err(Error::export(
-                COMMAND_ENTRY,
-                "the program is no command: it does not export this function",
-            ));
+            return Err(Error::export(COMMAND_ENTRY, "the program is no command"));
         }
         match self.call(COMMAND_ENTRY, &[]).await {
             Ok(_) => Ok(Exit(0)),
@@ -214,9 +211,7 @@ impl Guest {
         match core::mem::replace(&mut self.state, State::Called) {
             State::Fresh => Ok(true),
             State::Ready => Ok(false),
-            State::Called => {
-                Err(Error::misuse("the guest was dropped in the middle of a call and cannot be called again"))
-            }
+            State::Called => Err(Error::misuse("the guest was dropped in a call and cannot be called again")),
             State::Over => {
                 self.state = State::Over;
                 Err(Error::misuse("the guest has ended and cannot be called again"))

@@ -104,7 +104,6 @@ pub(super) fn load_error(error: &wasmi::Error) -> Error {
 /// The proposal a validator's message is about, by the words it uses for it.
 fn proposal_in(text: &str) -> Option<&'static str> {
     const PROPOSALS: &[(&str, &str)] = &[
-        ("exceptions proposal", "exception handling"),
         ("exception", "exception handling"),
         ("gc feature", "garbage collection"),
         ("gc proposal", "garbage collection"),
@@ -115,7 +114,6 @@ fn proposal_in(text: &str) -> Option<&'static str> {
         ("custom page sizes", "custom page sizes"),
         ("memory64", "64-bit memories"),
         ("SIMD", "128-bit vectors (feature `simd`)"),
-        ("simd", "128-bit vectors (feature `simd`)"),
         ("wide arithmetic", "wide arithmetic"),
     ];
     PROPOSALS.iter().find(|(word, _)| text.contains(word)).map(|(_, proposal)| *proposal)

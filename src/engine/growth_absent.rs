@@ -6,7 +6,7 @@ use crate::{
 };
 
 pub(super) fn edit(_: &[u8], _: &Outline, _: &Limits, _: &mut Edits) -> Result<(), Error> {
-    Err(Error::misuse("loading with metering off needs the feature `unmetered`, on x86-64 or RISC-V"))
+    Err(Error::misuse("metering off needs the feature `unmetered`, on x86-64 or RISC-V"))
 }
 
 pub(super) fn connect<T: 'static>(_: &mut wasmi::Store<Data<T>>, _: wasmi::Instance) -> Result<(), Error> {

@@ -30,7 +30,7 @@ pub(super) fn rewrite<'a>(
     let mut edits = Edits::default();
     if let Some(start) = outline.start {
         if outline.exports_reserved_name {
-            return Err(Error::malformed("it has a start function and exports a name reserved for it", None));
+            return Err(Error::malformed("it exports a reserved name", None));
         }
         edits.drops_start = true;
         edits.exports.push(export(START, 0, start));

@@ -232,7 +232,7 @@ impl Outline {
             return Err(cursor.malformed("a start section out of place"));
         }
         self.start = Some(cursor.u32()?);
-        if cursor.is_at_end() { Ok(()) } else { Err(cursor.malformed("a start section of the wrong size")) }
+        if cursor.is_at_end() { Ok(()) } else { Err(cursor.malformed("a start section out of place")) }
     }
 
     fn types(&mut self, cursor: &mut Cursor<'_>, limits: &Limits) -> Result<(), Error> {
@@ -408,7 +408,7 @@ impl Outline {
         if imports && found.tail_calls_import {
             // The interpreter gives up the caller's frame first, and cannot tell afterwards to whom a function
             // that waited answers.
-            let reason = "the interpreter cannot suspend them (a tail call through a table may be one)";
+            let reason = "the interpreter cannot suspend them";
             return Err(Error::unsupported("tail calls of imports", reason));
         }
         Ok(())
