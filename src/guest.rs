@@ -214,7 +214,7 @@ impl Guest {
             State::Called => Err(Error::misuse("the guest was dropped in a call and cannot be called again")),
             State::Over => {
                 self.state = State::Over;
-                Err(Error::misuse("the guest has ended and cannot be called again"))
+                Err(Error::misuse("the guest has ended"))
             }
         }
     }
