@@ -40,7 +40,8 @@
 //!
 //! Features only add. `std` (default): the platform's clocks, streams, directories, sockets. `p1` (default): WASI 0.1.
 //! `validate` (default): loading on this machine. `unmetered`: loading with fuel not counted. `simd`,
-//! `memory64`: those proposals. `component`: the Component Model. `cli`: the program `wasmote`.
+//! `memory64`: those proposals. `component`: the Component Model. `p2`, `p3`: WASI 0.2 and 0.3. `http`: HTTP for
+//! components. `bindgen`: bindings for WIT worlds. `cli`: the program `wasmote`.
 
 #![no_std]
 #![cfg_attr(
@@ -71,6 +72,8 @@ mod limits;
 mod program;
 
 pub mod backend;
+#[cfg(feature = "bindgen")]
+pub mod bindgen;
 pub mod cap;
 #[cfg(feature = "component")]
 pub mod component;

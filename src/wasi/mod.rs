@@ -14,5 +14,9 @@ pub mod sockets;
 
 #[cfg(feature = "p1")]
 pub mod p1;
+#[cfg(feature = "p2")]
+pub mod p2;
+#[cfg(feature = "p3")]
+pub mod p3;
 
 pub use grants::{Grants, Preopen};
