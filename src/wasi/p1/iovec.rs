@@ -63,7 +63,7 @@ pub(super) fn poll_fill(
     buffers: Buffers,
     until: Until,
     bytes_max: u32,
-    mut read: impl FnMut(&mut [u8]) -> Poll<Result<usize, Code>>,
+    read: &mut dyn FnMut(&mut [u8]) -> Poll<Result<usize, Code>>,
 ) -> Poll<Result<u32, Failure>> {
     let mut total = 0;
     let mut asked = false;
@@ -105,7 +105,7 @@ pub(super) fn poll_fill_on(
     buffers: Buffers,
     bytes_max: u32,
     total: &mut u32,
-    mut read: impl FnMut(&mut [u8]) -> Poll<Result<usize, Code>>,
+    read: &mut dyn FnMut(&mut [u8]) -> Poll<Result<usize, Code>>,
 ) -> Poll<Result<u32, Failure>> {
     let mut start = 0u32;
     for index in 0..buffers.count {
@@ -135,7 +135,7 @@ pub(super) fn poll_drain(
     memory: &Memory<'_>,
     buffers: Buffers,
     bytes_max: u32,
-    mut write: impl FnMut(&[u8]) -> Poll<Result<usize, Code>>,
+    write: &mut dyn FnMut(&[u8]) -> Poll<Result<usize, Code>>,
 ) -> Poll<Result<u32, Failure>> {
     let mut total = 0;
     let mut asked = false;

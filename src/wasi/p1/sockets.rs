@@ -5,6 +5,7 @@ use super::{
     abi::file_flags,
     errno::Failure,
     fd::Entry,
+    filesystem::{charge_moved, or_again},
     iovec::{self, Buffers},
     poll::Wait,
     rights::Rights,
@@ -33,10 +34,8 @@ pub(super) fn sock_accept(
     let entry = state.fds.get(fd)?;
     let socket = entry.as_socket(Rights::SOCK_ACCEPT)?;
     state.fds.check_room()?;
-    let accepted = match socket.poll_accept(cx) {
-        Poll::Pending if entry.flags().nonblocking => return Poll::Ready(Err(Code::WouldBlock.into())),
-        accepted => ready!(accepted)?,
-    };
+    let accepted = socket.poll_accept(cx).map_err(Failure::from);
+    let accepted = ready!(or_again(accepted, entry.flags().nonblocking))?;
     let fd = state.fds.insert(Entry::socket(accepted, nonblocking))?;
     memory.write_u32(fd_at, fd)?;
     Poll::Ready(Ok(()))
@@ -71,7 +70,7 @@ pub(super) fn sock_recv(
     let nonblocking = entry.flags().nonblocking;
     let received = if wait_for_all && !peek && !nonblocking {
         let mut total = before;
-        let received = iovec::poll_fill_on(&mut memory, buffers, bytes_max, &mut total, |bytes| {
+        let received = iovec::poll_fill_on(&mut memory, buffers, bytes_max, &mut total, &mut |bytes| {
             socket.poll_receive(cx, bytes, false)
         });
         if received.is_pending() {
@@ -79,19 +78,14 @@ pub(super) fn sock_recv(
         }
         received
     } else {
-        iovec::poll_fill(&mut memory, buffers, iovec::Until::First, bytes_max, |bytes| {
+        iovec::poll_fill(&mut memory, buffers, iovec::Until::First, bytes_max, &mut |bytes| {
             socket.poll_receive(cx, bytes, peek)
         })
     };
-    let received = match received {
-        Poll::Pending if nonblocking => return Poll::Ready(Err(Code::WouldBlock.into())),
-        received => ready!(received)?,
-    };
+    let received = ready!(or_again(received, nonblocking))?;
     memory.write_u32(size_at, received)?;
     memory.write_u16(flags_at, 0)?;
-    caller.charge_elements(buffers.count())?;
-    caller.charge_bytes(received)?;
-    Poll::Ready(Ok(()))
+    charge_moved(caller, buffers, received)
 }
 
 pub(super) fn sock_send(
@@ -112,15 +106,10 @@ pub(super) fn sock_send(
     let buffers = Buffers::new(&memory, iovs, iovs_count)?;
     let entry = state.fds.get(fd)?;
     let socket = entry.as_socket(Rights::FD_WRITE)?;
-    let sent = iovec::poll_drain(&memory, buffers, bytes_max, |bytes| socket.poll_send(cx, bytes));
-    let sent = match sent {
-        Poll::Pending if entry.flags().nonblocking => return Poll::Ready(Err(Code::WouldBlock.into())),
-        sent => ready!(sent)?,
-    };
+    let sent = iovec::poll_drain(&memory, buffers, bytes_max, &mut |bytes| socket.poll_send(cx, bytes));
+    let sent = ready!(or_again(sent, entry.flags().nonblocking))?;
     memory.write_u32(size_at, sent)?;
-    caller.charge_elements(buffers.count())?;
-    caller.charge_bytes(sent)?;
-    Poll::Ready(Ok(()))
+    charge_moved(caller, buffers, sent)
 }
 
 /// `sdflags`: rd, wr.

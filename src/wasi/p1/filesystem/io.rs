@@ -24,74 +24,7 @@ pub(in crate::wasi::p1) fn fd_read(
     iovs_count: u32,
     size_at: u32,
 ) -> Poll<Result<(), Failure>> {
-    let bytes_max = caller.limits().host_call_bytes;
-    let (mut memory, state) = caller.split()?;
-    let entry = state.fds.get_mut(fd)?;
-    entry.base.require(Rights::FD_READ)?;
-    memory.check(size_at, 4)?;
-    let buffers = Buffers::new(&memory, iovs, iovs_count)?;
-    let nonblocking = entry.flags().nonblocking;
-    let memory = &mut memory;
-    let read = match &mut entry.object {
-        Object::Input { stream, .. } => {
-            iovec::poll_fill(memory, buffers, Until::First, bytes_max, |bytes| stream.poll_read(cx, bytes))
-        }
-        Object::Socket { socket, .. } => {
-            iovec::poll_fill(memory, buffers, Until::First, bytes_max, |bytes| {
-                socket.poll_receive(cx, bytes, false)
-            })
-        }
-        Object::File { file, position } => {
-            let read = |bytes: &mut [u8]| {
-                let count = ready!(file.poll_read_at(cx, bytes, *position))?;
-                *position = position.saturating_add(count as u64);
-                Poll::Ready(Ok(count))
-            };
-            iovec::poll_fill(memory, buffers, Until::Short, bytes_max, read)
-        }
-        Object::Output { .. } | Object::Directory { .. } => {
-            return Poll::Ready(Err(Code::BadDescriptor.into()));
-        }
-    };
-    let read = ready!(or_again(read, nonblocking))?;
-    memory.write_u32(size_at, read)?;
-    charge_moved(caller, buffers, read)
-}
-
-pub(in crate::wasi::p1) fn fd_write(
-    caller: &mut Caller<'_, State>,
-    cx: &mut Context<'_>,
-    fd: u32,
-    iovs: u32,
-    iovs_count: u32,
-    size_at: u32,
-) -> Poll<Result<(), Failure>> {
-    let bytes_max = caller.limits().host_call_bytes;
-    let (mut memory, state) = caller.split()?;
-    let entry = state.fds.get_mut(fd)?;
-    entry.base.require(Rights::FD_WRITE)?;
-    memory.check(size_at, 4)?;
-    let buffers = Buffers::new(&memory, iovs, iovs_count)?;
-    let nonblocking = entry.flags().nonblocking;
-    let written = match &mut entry.object {
-        Object::Output { stream, .. } => {
-            iovec::poll_drain(&memory, buffers, bytes_max, |bytes| stream.poll_write(cx, bytes))
-        }
-        Object::Socket { socket, .. } => {
-            iovec::poll_drain(&memory, buffers, bytes_max, |bytes| socket.poll_send(cx, bytes))
-        }
-        Object::File { file, position } => iovec::poll_drain(&memory, buffers, bytes_max, |bytes| {
-            let (count, after) = ready!(file.poll_write(cx, bytes, *position))?;
-            *position = after;
-            Poll::Ready(Ok(count))
-        }),
-        Object::Input { .. } | Object::Directory { .. } => {
-            return Poll::Ready(Err(Code::BadDescriptor.into()));
-        }
-    };
-    let written = ready!(or_again(written, nonblocking))?;
-    memory.write_u32(size_at, written)?;
-    charge_moved(caller, buffers, written)
+    read(caller, cx, fd, None, (iovs, iovs_count), size_at)
 }
 
 pub(in crate::wasi::p1) fn fd_pread(
@@ -103,20 +36,18 @@ pub(in crate::wasi::p1) fn fd_pread(
     offset: u64,
     size_at: u32,
 ) -> Poll<Result<(), Failure>> {
-    let bytes_max = caller.limits().host_call_bytes;
-    let (mut memory, state) = caller.split()?;
-    let file = seekable(state.fds.get(fd)?, Rights::FD_READ | Rights::FD_SEEK)?;
-    memory.check(size_at, 4)?;
-    let buffers = Buffers::new(&memory, iovs, iovs_count)?;
-    let mut at = offset;
-    let read = |bytes: &mut [u8]| {
-        let count = ready!(file.poll_read_at(cx, bytes, at))?;
-        at = at.saturating_add(count as u64);
-        Poll::Ready(Ok(count))
-    };
-    let read = ready!(iovec::poll_fill(&mut memory, buffers, Until::Short, bytes_max, read))?;
-    memory.write_u32(size_at, read)?;
-    charge_moved(caller, buffers, read)
+    read(caller, cx, fd, Some(offset), (iovs, iovs_count), size_at)
+}
+
+pub(in crate::wasi::p1) fn fd_write(
+    caller: &mut Caller<'_, State>,
+    cx: &mut Context<'_>,
+    fd: u32,
+    iovs: u32,
+    iovs_count: u32,
+    size_at: u32,
+) -> Poll<Result<(), Failure>> {
+    write(caller, cx, fd, None, (iovs, iovs_count), size_at)
 }
 
 /// Where the file appends, `offset` still says where: as POSIX's `pwrite` and unlike Linux's.
@@ -129,20 +60,109 @@ pub(in crate::wasi::p1) fn fd_pwrite(
     offset: u64,
     size_at: u32,
 ) -> Poll<Result<(), Failure>> {
+    write(caller, cx, fd, Some(offset), (iovs, iovs_count), size_at)
+}
+
+/// Reads at `offset`, or where the descriptor stands.
+fn read(
+    caller: &mut Caller<'_, State>,
+    cx: &mut Context<'_>,
+    fd: u32,
+    mut offset: Option<u64>,
+    (iovs, iovs_count): (u32, u32),
+    size_at: u32,
+) -> Poll<Result<(), Failure>> {
     let bytes_max = caller.limits().host_call_bytes;
     let (mut memory, state) = caller.split()?;
-    let file = seekable(state.fds.get(fd)?, Rights::FD_WRITE | Rights::FD_SEEK)?;
+    let entry = state.fds.get_mut(fd)?;
+    may_move(entry, Rights::FD_READ, offset)?;
     memory.check(size_at, 4)?;
     let buffers = Buffers::new(&memory, iovs, iovs_count)?;
-    let mut at = offset;
-    let write = |bytes: &[u8]| {
-        let count = ready!(file.poll_write_at(cx, bytes, at))?;
-        at = at.saturating_add(count as u64);
-        Poll::Ready(Ok(count))
-    };
-    let written = ready!(iovec::poll_drain(&memory, buffers, bytes_max, write))?;
+    let nonblocking = entry.flags().nonblocking;
+    let object = &mut entry.object;
+    // Elsewhere asking again could wait, or swallow an end that is told once.
+    let until = if matches!(object, Object::File { .. }) { Until::Short } else { Until::First };
+    let read = iovec::poll_fill(&mut memory, buffers, until, bytes_max, &mut |bytes| {
+        poll_read(object, cx, &mut offset, bytes)
+    });
+    let read = ready!(or_again(read, nonblocking))?;
+    memory.write_u32(size_at, read)?;
+    charge_moved(caller, buffers, read)
+}
+
+/// Writes at `offset`, or where the descriptor stands.
+fn write(
+    caller: &mut Caller<'_, State>,
+    cx: &mut Context<'_>,
+    fd: u32,
+    mut offset: Option<u64>,
+    (iovs, iovs_count): (u32, u32),
+    size_at: u32,
+) -> Poll<Result<(), Failure>> {
+    let bytes_max = caller.limits().host_call_bytes;
+    let (mut memory, state) = caller.split()?;
+    let entry = state.fds.get_mut(fd)?;
+    may_move(entry, Rights::FD_WRITE, offset)?;
+    memory.check(size_at, 4)?;
+    let buffers = Buffers::new(&memory, iovs, iovs_count)?;
+    let nonblocking = entry.flags().nonblocking;
+    let object = &mut entry.object;
+    let written = iovec::poll_drain(&memory, buffers, bytes_max, &mut |bytes| {
+        poll_write(object, cx, &mut offset, bytes)
+    });
+    let written = ready!(or_again(written, nonblocking))?;
     memory.write_u32(size_at, written)?;
     charge_moved(caller, buffers, written)
+}
+
+/// Refuses a descriptor that lacks `right`, or one without positions where one is given.
+fn may_move(entry: &Entry, right: Rights, offset: Option<u64>) -> Result<(), Code> {
+    match offset {
+        Some(_) => seekable(entry, right | Rights::FD_SEEK).map(|_| ()),
+        None => entry.base.require(right),
+    }
+}
+
+fn poll_read(
+    object: &mut Object,
+    cx: &mut Context<'_>,
+    offset: &mut Option<u64>,
+    bytes: &mut [u8],
+) -> Poll<Result<usize, Code>> {
+    match object {
+        Object::Input { stream, .. } => stream.poll_read(cx, bytes),
+        Object::Socket { socket, .. } => socket.poll_receive(cx, bytes, false),
+        Object::File { file, position } => {
+            let at = offset.as_mut().unwrap_or(position);
+            let count = ready!(file.poll_read_at(cx, bytes, *at))?;
+            *at = at.saturating_add(count as u64);
+            Poll::Ready(Ok(count))
+        }
+        Object::Output { .. } | Object::Directory { .. } => Poll::Ready(Err(Code::BadDescriptor)),
+    }
+}
+
+fn poll_write(
+    object: &mut Object,
+    cx: &mut Context<'_>,
+    offset: &mut Option<u64>,
+    bytes: &[u8],
+) -> Poll<Result<usize, Code>> {
+    match (object, offset) {
+        (Object::Output { stream, .. }, _) => stream.poll_write(cx, bytes),
+        (Object::Socket { socket, .. }, _) => socket.poll_send(cx, bytes),
+        (Object::File { file, position }, None) => {
+            let (count, after) = ready!(file.poll_write(cx, bytes, *position))?;
+            *position = after;
+            Poll::Ready(Ok(count))
+        }
+        (Object::File { file, .. }, Some(at)) => {
+            let count = ready!(file.poll_write_at(cx, bytes, *at))?;
+            *at = at.saturating_add(count as u64);
+            Poll::Ready(Ok(count))
+        }
+        (Object::Input { .. } | Object::Directory { .. }, _) => Poll::Ready(Err(Code::BadDescriptor)),
+    }
 }
 
 /// The file behind a descriptor that has positions at all.
@@ -154,7 +174,10 @@ pub(super) fn seekable(entry: &Entry, rights: Rights) -> Result<&File, Code> {
 }
 
 /// A descriptor that does not wait says so where it would have to.
-fn or_again<T>(poll: Poll<Result<T, Failure>>, nonblocking: bool) -> Poll<Result<T, Failure>> {
+pub(in crate::wasi::p1) fn or_again<T>(
+    poll: Poll<Result<T, Failure>>,
+    nonblocking: bool,
+) -> Poll<Result<T, Failure>> {
     match poll {
         Poll::Pending if nonblocking => Poll::Ready(Err(Code::WouldBlock.into())),
         poll => poll,
@@ -163,7 +186,11 @@ fn or_again<T>(poll: Poll<Result<T, Failure>>, nonblocking: bool) -> Poll<Result
 
 /// Charges what was done, once it is done: a call that waits is made again, and must not pay twice. How much
 /// that can be is bounded before.
-fn charge_moved(caller: &mut Caller<'_, State>, buffers: Buffers, bytes: u32) -> Poll<Result<(), Failure>> {
+pub(in crate::wasi::p1) fn charge_moved(
+    caller: &mut Caller<'_, State>,
+    buffers: Buffers,
+    bytes: u32,
+) -> Poll<Result<(), Failure>> {
     caller.charge_elements(buffers.count())?;
     caller.charge_bytes(bytes)?;
     Poll::Ready(Ok(()))
