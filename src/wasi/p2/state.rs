@@ -1,0 +1,60 @@
+//! What this dialect keeps for one guest.
+
+use crate::{
+    Limits,
+    cap::Code,
+    component::ResourceTable,
+    wasi::{
+        Grants,
+        cli::{is_argument, is_variable},
+        path::Walks,
+    },
+};
+use core::fmt;
+
+/// What was granted to a guest of WASI 0.2, and what it holds of it.
+pub struct State {
+    pub(super) grants: Grants,
+    pub(super) table: ResourceTable,
+    pub(super) walks: Walks,
+    pub(super) limits: Limits,
+}
+
+impl State {
+    /// What a guest starts with: grants, and no resource of any of them yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Invalid`] for an argument, variable or directory name that cannot be one.
+    pub fn new(grants: Grants, limits: &Limits) -> Result<Self, Code> {
+        let is_name = |name: &str| !name.is_empty() && !name.contains('\0');
+        if !grants.args.iter().all(|arg| is_argument(arg))
+            || !grants.env.iter().all(|(name, value)| is_variable(name, value))
+            || !grants.directories.iter().all(|preopen| is_name(&preopen.name))
+        {
+            return Err(Code::Invalid);
+        }
+        let walks = Walks::new(limits.path_bytes);
+        Ok(Self { grants, table: ResourceTable::new(), walks, limits: *limits })
+    }
+
+    /// What was granted.
+    #[must_use]
+    pub fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
+    /// Every resource that the guest holds.
+    pub fn table(&mut self) -> &mut ResourceTable {
+        &mut self.table
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State")
+            .field("grants", &self.grants)
+            .field("table", &self.table)
+            .finish_non_exhaustive()
+    }
+}
