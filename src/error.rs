@@ -141,7 +141,7 @@ impl Error {
     /// What was granted cannot be: a text with a NUL, or more of something than a limit allows.
     pub(crate) fn grants(code: Code) -> Self {
         Self::misuse(match code {
-            Code::TooManyOpen => "more is granted than `handles` allows",
+            Code::TooManyOpen => "more is granted than `descriptors` allows",
             _ => "an argument, variable or directory name is empty or has a NUL or `=`",
         })
     }

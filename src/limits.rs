@@ -73,8 +73,11 @@ pub struct Limits {
     pub component_instances: u32,
     /// Tasks, threads and calls under way, of each.
     pub tasks: u32,
-    /// Open descriptors and other handles, store-wide.
+    /// Handles of every kind, store-wide.
     pub handles: u32,
+    /// Open files, directories, streams and sockets: each may hold a descriptor of the host's process, which has few
+    /// for all its guests.
+    pub descriptors: u32,
     /// Bytes that one host call may read from or write to guest memory.
     pub host_call_bytes: u32,
     /// Subscriptions of one poll.
@@ -119,6 +122,7 @@ impl Limits {
             component_instances: 16,
             tasks: 16,
             handles: 64,
+            descriptors: 32,
             host_call_bytes: 16 << 10,
             poll_subscriptions: 16,
             path_bytes: 512,
@@ -136,6 +140,7 @@ impl Limits {
             instance_bytes: self.instance_bytes.min(others.instance_bytes),
             reentry_depth: self.reentry_depth.min(others.reentry_depth),
             handles: self.handles.min(others.handles),
+            descriptors: self.descriptors.min(others.descriptors),
             host_call_bytes: self.host_call_bytes.min(others.host_call_bytes),
             poll_subscriptions: self.poll_subscriptions.min(others.poll_subscriptions),
             path_bytes: self.path_bytes.min(others.path_bytes),
@@ -176,6 +181,7 @@ impl Limits {
             component_instances: 4_096,
             tasks: 4_096,
             handles: 4_096,
+            descriptors: 256,
             host_call_bytes: 8 << 20,
             poll_subscriptions: 1_024,
             path_bytes: 4_096,

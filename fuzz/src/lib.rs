@@ -91,7 +91,7 @@ pub fn p1_calls(data: &[u8]) {
     let _ = tree.insert("c", "");
     let host = Host::new()
         .args(["guest"])
-        .limits(Limits { handles: 16, ..little() })
+        .limits(Limits { descriptors: 16, ..little() })
         .stdin(mem::Input::bytes(&b"input"[..]))
         .directory("/", tree, Access::ReadWrite)
         .directory("/r", mem::Directory::new(), Access::ReadOnly)

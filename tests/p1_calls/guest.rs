@@ -265,8 +265,8 @@ pub fn tree() -> mem::Directory {
     tree
 }
 
-pub fn small(handles: u32) -> Limits {
-    Limits { handles, ..Limits::server() }
+pub fn small(descriptors: u32) -> Limits {
+    Limits { descriptors, ..Limits::server() }
 }
 
 fn text(module: &str) -> String {

@@ -30,7 +30,7 @@ proptest! {
         let tree = tree();
         tree.insert("a/b/c", "abc").unwrap();
         // No call has more to move than all of memory, so that none is ended for moving too much.
-        let limits = Limits { handles: 16, host_call_bytes: 1 << 24, ..Limits::server() };
+        let limits = Limits { descriptors: 16, host_call_bytes: 1 << 24, ..Limits::server() };
         let host = Host::new()
             .args(["name"])
             .env("NAME", "value")

@@ -258,7 +258,8 @@ limit_keys! {
     Wasm "max-definitions" definitions U32 Count "definitions of a component";
     Wasm "max-type-depth" type_depth U32 Count "types within types";
     Wasm "max-tasks" tasks U32 Count "tasks, threads or calls under way";
-    System "max-handles" handles U32 Count "open files and other handles";
+    System "max-handles" handles U32 Count "handles of components, of every kind";
+    System "max-descriptors" descriptors U32 Count "open files, directories, streams and sockets";
     System "max-host-call-bytes" host_call_bytes U32 Bytes "moved by one call of the system";
     System "max-poll-subscriptions" poll_subscriptions U32 Count "of one poll";
     Wasm "max-growths" growths U32 Count "growing instructions of one function";

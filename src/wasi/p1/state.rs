@@ -35,7 +35,7 @@ impl State {
     /// # Errors
     ///
     /// [`Code::Invalid`] for an argument, variable or directory name that cannot be one;
-    /// [`Code::TooManyOpen`] when there are more grants than [`Limits::handles`].
+    /// [`Code::TooManyOpen`] when there are more grants than [`Limits::descriptors`].
     pub fn new(grants: Grants, limits: &Limits) -> Result<Self, Code> {
         let Grants { args, env, stdin, stdout, stderr, directories, sockets, clocks, random } = grants;
         if !args.iter().all(|arg| is_argument(arg)) {
@@ -45,7 +45,7 @@ impl State {
             return Err(Code::Invalid);
         }
         let env = env.iter().map(|(name, value)| variable_text(name, value)).collect();
-        let mut fds = Table::new(limits.handles);
+        let mut fds = Table::new(limits.descriptors);
         fds.insert(Entry::input(stdin))?;
         fds.insert(Entry::output(stdout))?;
         fds.insert(Entry::output(stderr))?;
