@@ -1,1 +1,273 @@
 //! Rust bindings for WIT worlds: a trait to implement for what a world imports, typed callers for what it exports.
+//!
+//! From a build script:
+//!
+//! ```no_run
+//! fn main() -> Result<(), wasmote::bindgen::Error> {
+//!     wasmote::bindgen::Config::new("wit").world("plugin").generate_to_out_dir("plugin.rs")
+//! }
+//! ```
+//!
+//! and in the crate, which has `wasmote` among its dependencies too:
+//!
+//! ```ignore
+//! mod bindings {
+//!     include!(concat!(env!("OUT_DIR"), "/plugin.rs"));
+//! }
+//! ```
+//!
+//! `wasmote bindgen wit --world plugin -o src/plugin.rs` writes the same to a file to keep and to read.
+//!
+//! # What is generated
+//!
+//! For an imported interface `wasi:io/streams` there is a module `wasi::io::streams` with its types; a trait `Host` with
+//! its functions, and one more, `HostInputStream`, for each of its resources; and `add_to_linker`. For an exported one
+//! there is `exports::…::Guest`, whose methods call it. The world is a struct: `add_to_linker` for all its imports,
+//! `instantiate`, and callers for what it exports. All of it needs only `core` and `alloc`.
+//!
+//! A host's function is one of four kinds:
+//!
+//! * `fn f(&mut self, a: A) -> Result<R, Fault>`, where `R` is what WIT says (`Result<B, E>` for a `result<b, e>`), and a
+//!   `Fault` ends the guest.
+//! * One that may wait ([`Config::poll`]; WIT's `async` functions always):
+//!   `fn f(&mut self, cx: &mut Context<'_>, a: &mut A) -> Poll<Result<R, Fault>>`. It is called again, with the same
+//!   arguments, until it is ready.
+//! * One that needs the store ([`Config::store`]; those with streams or futures always):
+//!   `fn f<T: Send + 'static>(access: Access<'_, T, Self>, a: A) -> Result<R, Fault>`.
+//! * Both: `fn f<T: Send + 'static>(access: Access<'_, T, Self>, cx: &mut Context<'_>, a: &mut A) -> Poll<Result<R, Fault>>`.
+//!
+//! Not bound: `map`, `error-context` and lists of fixed length.
+
+mod exports;
+mod imports;
+mod names;
+mod plan;
+mod scope;
+mod source;
+mod types;
+mod wit;
+
+use plan::Plan;
+use std::{
+    borrow::ToOwned,
+    env, fmt, fs, io,
+    io::Write,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    string::String,
+    vec::Vec,
+};
+
+/// Tuples, and so functions, have a Rust type up to this many values.
+const VALUES_MAX: usize = 12;
+
+/// What to generate bindings for, and how they look.
+#[derive(Clone, Debug, Default)]
+pub struct Config {
+    paths: Vec<PathBuf>,
+    inline: Option<String>,
+    world: Option<String>,
+    poll: Vec<String>,
+    store: Vec<String>,
+    with: Vec<(String, String)>,
+    at_root: Option<String>,
+    crate_path: Option<String>,
+    rustfmt: bool,
+}
+
+/// Why there are no bindings.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or folder with WIT could not be read.
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The WIT is wrong: what, and where.
+    Wit(String),
+    /// There is no such world, or more than one.
+    World(String),
+    /// Something in the world that bindings cannot express yet.
+    Unsupported {
+        /// What, in WIT's terms.
+        what: &'static str,
+        /// Where it is used.
+        place: String,
+    },
+    /// A pattern or name that was given and is found nowhere in the world.
+    Unused {
+        /// Which setting: `poll`, `store` or `with`.
+        setting: &'static str,
+        /// What it was set to.
+        value: String,
+    },
+    /// The bindings could not be written.
+    Write {
+        /// Where to.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// `OUT_DIR` is not set: this is no build script.
+    NoOutDir,
+    /// `rustfmt` was asked for and could not be run.
+    Rustfmt(String),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read { path, error } => write!(f, "cannot read `{}`: {error}", path.display()),
+            Self::Wit(text) | Self::World(text) => f.write_str(text.trim_end()),
+            Self::Unsupported { what, place } => write!(f, "{place}: no bindings for {what} yet"),
+            Self::Unused { setting, value } => write!(f, "`{setting}`: the world has nothing like `{value}`"),
+            Self::Write { path, error } => write!(f, "cannot write `{}`: {error}", path.display()),
+            Self::NoOutDir => f.write_str("`OUT_DIR` is not set: this is no build script"),
+            Self::Rustfmt(text) => write!(f, "rustfmt failed: {}", text.trim_end()),
+        }
+    }
+}
+
+impl core::error::Error for Error {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Read { error, .. } | Self::Write { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl Config {
+    /// Bindings for the world of the package at `path`: a `.wit` file, or a folder of them with what it depends on in
+    /// its folder `deps`, or a folder of packages.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { paths: [path.into()].into(), ..Self::default() }
+    }
+
+    /// More packages to find what is imported in.
+    #[must_use]
+    pub fn path(mut self, path: impl Into<PathBuf>) -> Self {
+        self.paths.push(path.into());
+        self
+    }
+
+    /// A package given as text: its world is the one bindings are generated for.
+    #[must_use]
+    pub fn inline(mut self, text: impl Into<String>) -> Self {
+        self.inline = Some(text.into());
+        self
+    }
+
+    /// The world: `plugin`, or with its package, `example:plugins/plugin@1.0.0`. It may be left out where there is one.
+    #[must_use]
+    pub fn world(mut self, world: impl Into<String>) -> Self {
+        self.world = Some(world.into());
+        self
+    }
+
+    /// Host functions that may wait: see [the kinds](crate::bindgen#what-is-generated). `*` in the pattern stands for any
+    /// characters. Where it has a `/` it is matched with the whole name (`wasi:io/poll/pollable.block`), else with what
+    /// comes after the interface (`*.blocking-*`).
+    #[must_use]
+    pub fn poll(mut self, pattern: impl Into<String>) -> Self {
+        self.poll.push(pattern.into());
+        self
+    }
+
+    /// Host functions that need the store: matched as [`poll`](Self::poll)'s.
+    #[must_use]
+    pub fn store(mut self, pattern: impl Into<String>) -> Self {
+        self.store.push(pattern.into());
+        self
+    }
+
+    /// Takes something from elsewhere instead of generating it: a resource (`wasi:io/poll/pollable`) from the Rust type
+    /// that stands for it, an interface (`wasi:io/poll`) or all of a package (`wasi:io`) from modules generated before.
+    /// `path` is as seen from the root of what is generated, or begins with `crate::` or `::`.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, path: impl Into<String>) -> Self {
+        self.with.push((name.into(), path.into()));
+        self
+    }
+
+    /// Puts the interfaces of this package (`wasi:io`) at the root of what is generated, not in `wasi::io`.
+    #[must_use]
+    pub fn at_root(mut self, package: impl Into<String>) -> Self {
+        self.at_root = Some(package.into());
+        self
+    }
+
+    /// How generated code names this crate: `wasmote` if nothing else is said.
+    #[must_use]
+    pub fn crate_path(mut self, path: impl Into<String>) -> Self {
+        self.crate_path = Some(path.into());
+        self
+    }
+
+    /// Has `rustfmt` format what is generated, by the settings of the current folder.
+    #[must_use]
+    pub fn rustfmt(mut self) -> Self {
+        self.rustfmt = true;
+        self
+    }
+
+    /// Generates the bindings, as the text of a module.
+    ///
+    /// # Errors
+    ///
+    /// When the WIT cannot be read, is wrong, or has what bindings cannot express; when a setting is about nothing in the
+    /// world; when `rustfmt` was asked for and fails.
+    pub fn generate(&self) -> Result<String, Error> {
+        let (resolve, world) = source::read(&self.paths, self.inline.as_deref(), self.world.as_deref())?;
+        let text = Plan::new(self, &resolve, world)?.generate()?;
+        if self.rustfmt { rustfmt(&text) } else { Ok(text) }
+    }
+
+    /// Generates the bindings into a file.
+    ///
+    /// # Errors
+    ///
+    /// As [`generate`](Self::generate), and when the file cannot be written.
+    pub fn generate_to(&self, file: impl AsRef<Path>) -> Result<(), Error> {
+        let path = file.as_ref();
+        fs::write(path, self.generate()?).map_err(|error| Error::Write { path: path.to_owned(), error })
+    }
+
+    /// Generates the bindings into a file of this name in `OUT_DIR`, and has Cargo run the build script again when
+    /// the WIT changes.
+    ///
+    /// # Errors
+    ///
+    /// As [`generate_to`](Self::generate_to), and when this is no build script.
+    pub fn generate_to_out_dir(&self, name: &str) -> Result<(), Error> {
+        let folder = env::var_os("OUT_DIR").ok_or(Error::NoOutDir)?;
+        for path in &self.paths {
+            std::println!("cargo:rerun-if-changed={}", path.display());
+        }
+        self.generate_to(Path::new(&folder).join(name))
+    }
+}
+
+/// Formats code.
+fn rustfmt(text: &str) -> Result<String, Error> {
+    let failed = |error: io::Error| Error::Rustfmt(std::string::ToString::to_string(&error));
+    let mut child = Command::new("rustfmt")
+        .args(["--edition", "2024"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    // It reads all of its input before it writes, so neither waits for the other.
+    if let Some(mut input) = child.stdin.take() {
+        input.write_all(text.as_bytes()).map_err(failed)?;
+    }
+    let output = child.wait_with_output().map_err(failed)?;
+    if !output.status.success() {
+        return Err(Error::Rustfmt(String::from_utf8_lossy(&output.stderr).into_owned()));
+    }
+    String::from_utf8(output.stdout).map_err(|_| Error::Rustfmt("its output is no UTF-8".into()))
+}

@@ -261,11 +261,14 @@ macro_rules! variant {
 ///
 /// ```
 /// wasmote::flags! { Access { READ = "read", WRITE = "write" } }
-/// assert_eq!(Access::READ.0 | Access::WRITE.0, 3);
+/// let both = Access::READ | Access::WRITE;
+/// assert!(both.contains(Access::WRITE));
+/// assert_eq!(both.0, 3);
 /// ```
 #[macro_export]
 macro_rules! flags {
-    ($name:ident { $($flag:ident = $label:literal),* $(,)? }) => {
+    ($(#[$attr:meta])* $name:ident { $($(#[$flag_attr:meta])* $flag:ident = $label:literal),* $(,)? }) => {
+        $(#[$attr])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         #[allow(missing_docs, reason = "the names are the user's")]
         pub struct $name(pub u32);
@@ -278,9 +281,35 @@ macro_rules! flags {
 
             #[allow(missing_docs, dead_code, reason = "the names are the user's")]
             impl $name {
-                $(pub const $flag: Self = Self(1 << (At::$flag as u32));)*
+                $($(#[$flag_attr])* pub const $flag: Self = Self(1 << (At::$flag as u32));)*
+
+                /// No flag at all.
+                #[must_use]
+                pub const fn empty() -> Self {
+                    Self(0)
+                }
+
+                /// Whether every flag of `other` is set.
+                #[must_use]
+                pub const fn contains(self, other: Self) -> bool {
+                    self.0 & other.0 == other.0
+                }
             }
         };
+
+        impl ::core::ops::BitOr for $name {
+            type Output = Self;
+
+            fn bitor(self, other: Self) -> Self {
+                Self(self.0 | other.0)
+            }
+        }
+
+        impl ::core::ops::BitOrAssign for $name {
+            fn bitor_assign(&mut self, other: Self) {
+                self.0 |= other.0;
+            }
+        }
 
         impl $crate::component::ComponentType for $name {
             fn check(

@@ -20,6 +20,7 @@ use crate::{
 use alloc::{boxed::Box, format, string::String, vec::Vec};
 use core::{
     any::Any,
+    fmt,
     future::Future,
     marker::PhantomData,
     pin::Pin,
@@ -107,6 +108,12 @@ pub struct TypedFunc<P, R> {
 impl<P, R> Clone for TypedFunc<P, R> {
     fn clone(&self) -> Self {
         Self { func: self.func.clone(), types: PhantomData }
+    }
+}
+
+impl<P, R> fmt::Debug for TypedFunc<P, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.func.fmt(f)
     }
 }
 

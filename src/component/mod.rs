@@ -27,6 +27,7 @@
 
 #[doc(hidden)]
 pub mod abi;
+mod access;
 mod binary;
 mod call;
 mod canon;
@@ -61,6 +62,7 @@ mod val;
 mod waitable;
 mod wrapped;
 
+pub use access::Access;
 pub use features::Features;
 pub use func::{Func, Instance, TypedFunc};
 pub use linker::{Linker, LinkerInstance};

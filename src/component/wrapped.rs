@@ -33,6 +33,11 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
         &mut self.0.data_mut().user
     }
 
+    /// The same store, for a shorter time.
+    pub fn reborrow(&mut self) -> StoreContextMut<'_, T> {
+        StoreContextMut(Caller::<'_, Inner<T>>::reborrow(&mut self.0))
+    }
+
     /// Charges `fuel` for work the host is about to do.
     ///
     /// # Errors
@@ -79,7 +84,7 @@ impl<T: Send + 'static> AsContextMut for StoreContextMut<'_, T> {
     type Data = T;
 
     fn as_context_mut(&mut self) -> StoreContextMut<'_, T> {
-        StoreContextMut(Caller::<'_, Inner<T>>::reborrow(&mut self.0))
+        self.reborrow()
     }
 }
 

@@ -1,1 +1,3 @@
 //! WASI 0.3, for components. Decodes, calls what WASI means in [`wasi`](crate::wasi), and encodes.
+
+pub mod bindings;

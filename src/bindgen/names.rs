@@ -1,0 +1,120 @@
+//! WIT identifiers as Rust identifiers.
+
+use std::{
+    borrow::ToOwned,
+    collections::BTreeSet,
+    string::{String, ToString},
+};
+
+/// Strict and reserved keywords of every edition, and `self` and its like.
+const KEYWORDS: &[&str] = &[
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "crate", "do", "dyn",
+    "else", "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop",
+    "macro", "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return", "self", "static",
+    "struct", "super", "trait", "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual",
+    "where", "while", "yield",
+];
+
+/// Type names that mean something else in generated code or in the macros it calls.
+const TAKEN_TYPES: &[&str] =
+    &["Self", "Ok", "Err", "Some", "None", "Host", "Guest", "Send", "Sync", "Fn", "Copy"];
+
+/// `blocking-read` as a function, parameter, field or module.
+pub(super) fn snake(name: &str) -> String {
+    let snake = name.replace('-', "_").to_lowercase();
+    if KEYWORDS.contains(&snake.as_str()) { snake + "_" } else { snake }
+}
+
+/// `input-stream` as a type or case.
+pub(super) fn camel(name: &str) -> String {
+    name.split('-')
+        .map(|word| {
+            let mut letters = word.chars();
+            let first = letters.next().map(|letter| letter.to_ascii_uppercase());
+            first.into_iter().chain(letters.map(|letter| letter.to_ascii_lowercase())).collect::<String>()
+        })
+        .collect()
+}
+
+/// `symlink-follow` as a constant.
+pub(super) fn shouting(name: &str) -> String {
+    name.replace('-', "_").to_uppercase()
+}
+
+/// Names that are in use in one scope.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Taken(BTreeSet<String>);
+
+impl Taken {
+    /// A scope of types, where the names that generated code needs are taken. One letter is a type parameter.
+    pub(super) fn types() -> Self {
+        let letters = ('A'..='Z').map(|letter| letter.to_string());
+        Self(TAKEN_TYPES.iter().map(|name| (*name).to_owned()).chain(letters).collect())
+    }
+
+    /// A scope where `names` are taken.
+    pub(super) fn new(names: &[&str]) -> Self {
+        Self(names.iter().map(|name| (*name).to_owned()).collect())
+    }
+
+    /// The name itself, or with as many underscores as it takes to be no other's.
+    pub(super) fn unique(&mut self, mut name: String) -> String {
+        while !self.0.insert(name.clone()) {
+            name.push('_');
+        }
+        name
+    }
+}
+
+/// Whether `*` in a pattern, for any characters, makes it read as the text.
+pub(super) fn matches(pattern: &str, text: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = text.strip_prefix(parts.next().unwrap_or_default()) else { return false };
+    let mut parts = parts.peekable();
+    if parts.peek().is_none() {
+        return rest.is_empty();
+    }
+    while let Some(part) = parts.next() {
+        if parts.peek().is_none() {
+            return rest.ends_with(part);
+        }
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn identifiers_become_those_of_rust() {
+        assert_eq!(snake("blocking-read"), "blocking_read");
+        assert_eq!(snake("type"), "type_");
+        assert_eq!(snake("self"), "self_");
+        assert_eq!(camel("DNS-error-payload"), "DnsErrorPayload");
+        assert_eq!(camel("r0-1st"), "R01st");
+        assert_eq!(shouting("symlink-follow"), "SYMLINK_FOLLOW");
+    }
+
+    #[test]
+    fn no_two_things_have_one_name() {
+        let mut taken = Taken::types();
+        assert_eq!(taken.unique(camel("t")), "T_");
+        assert_eq!(taken.unique(camel("host")), "Host_");
+        assert_eq!(taken.unique(camel("a-b")), "AB");
+        assert_eq!(taken.unique(camel("a-B")), "AB_");
+    }
+
+    #[test]
+    fn a_star_stands_for_any_characters() {
+        assert!(matches("poll", "poll"));
+        assert!(!matches("poll", "polls"));
+        assert!(matches("*.blocking-*", "output-stream.blocking-flush"));
+        assert!(!matches("*.blocking-*", "output-stream.flush"));
+        assert!(matches("*", ""));
+        assert!(matches("a*b*c", "abbc"));
+        assert!(!matches("a*bc*c", "abc"));
+    }
+}

@@ -1,0 +1,300 @@
+//! One module while its text is written: what it uses, and how it names types.
+
+use super::{
+    Error,
+    plan::{Module, Plan, Side},
+};
+use std::{borrow::ToOwned, collections::BTreeSet, format, string::String, vec::Vec};
+use wit_parser::{Docs, Handle, Type, TypeDefKind, TypeId};
+
+/// What generated code uses by name: `(name, where it is, which crate)`.
+const USED: &[(&str, &str, Source)] = &[
+    ("Access", "component", Source::This),
+    ("ChannelAny", "component", Source::This),
+    ("Component", "component", Source::This),
+    ("Context", "task", Source::Core),
+    ("Error", "", Source::This),
+    ("Fault", "engine", Source::This),
+    ("Instance", "component", Source::This),
+    ("Linker", "component", Source::This),
+    ("Poll", "task", Source::Core),
+    ("Resource", "component", Source::This),
+    ("ResourceAny", "component", Source::This),
+    ("ResourceType", "component", Source::This),
+    ("Store", "component", Source::This),
+    ("String", "string", Source::Alloc),
+    ("TypedFunc", "component", Source::This),
+    ("Vec", "vec", Source::Alloc),
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Source {
+    This,
+    Alloc,
+    Core,
+}
+
+/// A module while its text is written.
+pub(super) struct Scope<'p> {
+    pub(super) plan: &'p Plan<'p>,
+    pub(super) at: usize,
+    /// Type names that it defines.
+    own: BTreeSet<String>,
+    uses: BTreeSet<(Source, &'static str, &'static str)>,
+    needs_alloc: bool,
+    pub(super) text: String,
+    depth: usize,
+}
+
+impl<'p> Scope<'p> {
+    pub(super) fn new(plan: &'p Plan<'p>, at: usize) -> Self {
+        let types = plan.types_of(at);
+        let own = types.iter().filter_map(|id| plan.name_of(*id)).map(ToOwned::to_owned).collect();
+        Self { plan, at, own, uses: BTreeSet::new(), needs_alloc: false, text: String::new(), depth: 0 }
+    }
+
+    pub(super) fn module(&self) -> &'p Module {
+        &self.plan.modules[self.at]
+    }
+
+    /// Adds a line, as far in as the braces before it say.
+    pub(super) fn line(&mut self, line: &str) {
+        let closes = line.starts_with(['}', ')']);
+        self.depth -= usize::from(closes && self.depth > 0);
+        if !line.is_empty() {
+            self.text.extend(std::iter::repeat_n("    ", self.depth));
+            self.text.push_str(line);
+        }
+        self.text.push('\n');
+        self.depth += usize::from(line.ends_with(['{', '(']));
+    }
+
+    /// Adds an empty line, unless a block just begins.
+    pub(super) fn gap(&mut self) {
+        if !self.text.is_empty() && !self.text.ends_with("{\n") && !self.text.ends_with("\n\n") {
+            self.text.push('\n');
+        }
+    }
+
+    /// Adds a comment: the WIT's own, or else `otherwise`.
+    pub(super) fn docs(&mut self, docs: &Docs, otherwise: &str) {
+        let text = docs.contents.as_deref().map_or("", str::trim);
+        let text = if text.is_empty() { otherwise } else { text };
+        for line in comment(text) {
+            self.line(&line);
+        }
+    }
+
+    /// The name of something that generated code uses, in a module that may have a type of the same name.
+    pub(super) fn used(&mut self, name: &'static str) -> String {
+        let Some(&(name, module, source)) = USED.iter().find(|(known, _, _)| *known == name) else {
+            return name.to_owned();
+        };
+        self.needs_alloc |= source == Source::Alloc;
+        if !self.own.contains(name) {
+            self.uses.insert((source, module, name));
+            return name.to_owned();
+        }
+        let root = self.root(source);
+        if module.is_empty() { format!("{root}::{name}") } else { format!("{root}::{module}::{name}") }
+    }
+
+    /// What the prelude has under a name, in a module that may have a type of the same name.
+    fn prelude(&self, name: &str, module: &str) -> String {
+        if self.own.contains(name) { format!("core::{module}::{name}") } else { name.to_owned() }
+    }
+
+    fn root(&self, source: Source) -> &'p str {
+        match source {
+            Source::This => self.krate(),
+            Source::Alloc => "alloc",
+            Source::Core => "core",
+        }
+    }
+
+    /// How generated code names this crate.
+    pub(super) fn krate(&self) -> &'p str {
+        self.plan.config.crate_path.as_deref().unwrap_or("wasmote")
+    }
+
+    /// The lines that bring in what the text uses.
+    pub(super) fn use_lines(&self) -> String {
+        let mut lines = String::new();
+        // A crate that is no `no_std` one has `alloc` in no prelude.
+        if self.needs_alloc && self.krate() != "crate" {
+            lines.push_str("extern crate alloc;\n\n");
+        }
+        for source in [Source::This, Source::Alloc, Source::Core] {
+            let mut items = Vec::new();
+            let used: Vec<_> = self.uses.iter().filter(|(from, _, _)| *from == source).collect();
+            let mut modules: Vec<_> = used.iter().map(|(_, module, _)| *module).collect();
+            modules.dedup();
+            for module in modules {
+                let names = used.iter().filter(|(_, of, _)| *of == module).map(|(_, _, name)| *name);
+                let names: Vec<_> = names.collect();
+                items.push(match (module, names.as_slice()) {
+                    ("", names) => names.join(", "),
+                    (module, [name]) => format!("{module}::{name}"),
+                    (module, names) => format!("{module}::{{{}}}", names.join(", ")),
+                });
+            }
+            let root = self.root(source);
+            match items.as_slice() {
+                [] => {}
+                [item] => lines.push_str(&format!("use {root}::{item};\n")),
+                items => lines.push_str(&format!("use {root}::{{{}}};\n", items.join(", "))),
+            }
+        }
+        lines
+    }
+
+    /// The way from this module to a path from the root.
+    pub(super) fn from_root(&self, path: &str) -> String {
+        if matches!(path.split("::").next(), Some("crate" | "")) {
+            return path.to_owned();
+        }
+        let here = &self.module().path;
+        let shared = here.iter().zip(path.split("::")).take_while(|(a, b)| a == b).count();
+        // A path that names this very module would end before its last part.
+        let shared = shared.min(path.split("::").count().saturating_sub(1));
+        let up = std::iter::repeat_n("super", here.len() - shared);
+        up.chain(path.split("::").skip(shared)).collect::<Vec<_>>().join("::")
+    }
+
+    /// The path of a named type as seen from here.
+    pub(super) fn path(&self, id: TypeId) -> Result<String, Error> {
+        let (Some(at), Some(name)) = (self.plan.module_of(id), self.plan.name_of(id)) else {
+            return Err(self.unsupported("a type of an interface the world does not name", id));
+        };
+        if at == self.at {
+            return Ok(name.to_owned());
+        }
+        let module = &self.plan.modules[at];
+        let path = match &module.mapped {
+            Some(mapped) => format!("{mapped}::{name}"),
+            None => [module.path.join("::").as_str(), name]
+                .iter()
+                .filter(|part| !part.is_empty())
+                .copied()
+                .collect::<Vec<_>>()
+                .join("::"),
+        };
+        Ok(self.from_root(&path))
+    }
+
+    fn unsupported(&self, what: &'static str, id: TypeId) -> Error {
+        let def = &self.plan.resolve.types[id];
+        let place = match &def.name {
+            Some(name) => format!("{}/{name}", self.plan.place(def.owner)),
+            None => self.module().name.clone(),
+        };
+        Error::Unsupported { what, place }
+    }
+
+    /// A WIT type as a Rust type.
+    pub(super) fn ty(&mut self, ty: &Type) -> Result<String, Error> {
+        let name = match ty {
+            Type::Bool => "bool",
+            Type::U8 => "u8",
+            Type::U16 => "u16",
+            Type::U32 => "u32",
+            Type::U64 => "u64",
+            Type::S8 => "i8",
+            Type::S16 => "i16",
+            Type::S32 => "i32",
+            Type::S64 => "i64",
+            Type::F32 => "f32",
+            Type::F64 => "f64",
+            Type::Char => "char",
+            Type::String => return Ok(self.used("String")),
+            Type::ErrorContext => {
+                return Err(Error::Unsupported {
+                    what: "`error-context`",
+                    place: self.module().name.clone(),
+                });
+            }
+            Type::Id(id) => return self.defined(*id),
+        };
+        Ok(name.to_owned())
+    }
+
+    fn defined(&mut self, id: TypeId) -> Result<String, Error> {
+        let plan = self.plan;
+        let def = &plan.resolve.types[id];
+        if def.name.is_some() { self.path(id) } else { self.kind(&def.kind, id) }
+    }
+
+    /// A type without a name.
+    pub(super) fn kind(&mut self, kind: &TypeDefKind, id: TypeId) -> Result<String, Error> {
+        Ok(match kind {
+            TypeDefKind::Handle(Handle::Own(resource) | Handle::Borrow(resource)) => {
+                self.handle(*resource)?
+            }
+            TypeDefKind::Tuple(tuple) => {
+                if tuple.types.len() > super::VALUES_MAX {
+                    return Err(self.unsupported("a tuple of so many values", id));
+                }
+                self.tuple(&tuple.types)?
+            }
+            TypeDefKind::Option(part) => format!("{}<{}>", self.prelude("Option", "option"), self.ty(part)?),
+            TypeDefKind::Result(result) => {
+                let mut part =
+                    |part: &Option<Type>| part.as_ref().map_or(Ok("()".into()), |part| self.ty(part));
+                let (ok, err) = (part(&result.ok)?, part(&result.err)?);
+                format!("{}<{ok}, {err}>", self.result())
+            }
+            TypeDefKind::List(part) => format!("{}<{}>", self.used("Vec"), self.ty(part)?),
+            TypeDefKind::Future(_) | TypeDefKind::Stream(_) => self.used("ChannelAny"),
+            TypeDefKind::Type(part) => self.ty(part)?,
+            TypeDefKind::Map(..) => return Err(self.unsupported("`map`", id)),
+            TypeDefKind::FixedLengthList(..) => return Err(self.unsupported("a list of fixed length", id)),
+            _ => return Err(self.unsupported("a type of this kind", id)),
+        })
+    }
+
+    /// `Result`, whatever it is called here.
+    pub(super) fn result(&self) -> String {
+        self.prelude("Result", "result")
+    }
+
+    /// A tuple type; of one value too.
+    fn tuple(&mut self, types: &[Type]) -> Result<String, Error> {
+        let types = types.iter().map(|ty| self.ty(ty)).collect::<Result<Vec<_>, _>>()?;
+        Ok(tuple(&types))
+    }
+
+    /// A handle to a resource: the host's by its type, a guest's by its alias.
+    fn handle(&mut self, resource: TypeId) -> Result<String, Error> {
+        let path = self.path(resource)?;
+        let origin = self.plan.module_of(self.plan.origin(resource));
+        let is_guests = origin.is_some_and(|at| self.plan.modules[at].side == Side::Export);
+        Ok(if is_guests { path } else { format!("{}<{path}>", self.used("Resource")) })
+    }
+}
+
+/// `()`, `(a,)`, `(a, b)`.
+pub(super) fn tuple(items: &[String]) -> String {
+    match items {
+        [item] => format!("({item},)"),
+        items => format!("({})", items.join(", ")),
+    }
+}
+
+/// Text as a documentation comment.
+pub(super) fn comment(text: &str) -> Vec<String> {
+    let mut in_code = false;
+    text.lines()
+        .map(|line| {
+            let mut line = line.trim_end().replace('\r', " ");
+            if line.trim_start().starts_with("```") {
+                in_code = !in_code;
+                // What a WIT file shows is no Rust to be tested.
+                if in_code {
+                    let before = line.len() - line.trim_start().len();
+                    line = format!("{}```text", &line[..before]);
+                }
+            }
+            if line.is_empty() { "///".to_owned() } else { format!("/// {line}") }
+        })
+        .collect()
+}

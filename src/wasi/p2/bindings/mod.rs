@@ -1,0 +1,20 @@
+//! WASI 0.2 as its WIT declares it: generated from `wit/wasi-0.2`, a file for each package.
+//!
+//! `tests/bindings_current.rs` says how, and makes it anew: `BLESS=1 cargo test --features bindgen --test
+//! bindings_current`.
+
+/// `wasi:cli`.
+pub mod cli;
+/// `wasi:clocks`.
+pub mod clocks;
+/// `wasi:filesystem`.
+pub mod filesystem;
+/// `wasi:http`.
+#[cfg(feature = "http")]
+pub mod http;
+/// `wasi:io`.
+pub mod io;
+/// `wasi:random`.
+pub mod random;
+/// `wasi:sockets`.
+pub mod sockets;

@@ -1,0 +1,97 @@
+//! The bindings that are checked in are what `wasmote::bindgen` makes of `wit/`.
+//!
+//! This is the one place that says how they are made. To make them anew, after a change here or of the generator:
+//!
+//! ```text
+//! BLESS=1 cargo test --features bindgen --test bindings_current
+//! ```
+//!
+//! To have a resource stand for a type of ours, add a line to its package below: `.with("wasi:io/poll/pollable",
+//! "crate::wasi::p2::io::Pollable")`. To let a function wait or use the store, `.poll("pollable.block")` or
+//! `.store("get-random-bytes")`: see `wasmote::bindgen::Config`.
+
+#![cfg(feature = "bindgen")]
+
+use std::{env, fs, path::Path};
+use wasmote::bindgen::Config;
+
+/// Bindings for the interfaces of one package in `src/wasi/<dialect>/bindings/<package>.rs`; what it uses of other
+/// packages is in the files next to it.
+fn package(dialect: &str, package: &str, world: &str, others: &[&str]) -> Config {
+    let (folder, version) = match dialect {
+        "p2" => ("wit/wasi-0.2", "0.2.12"),
+        _ => ("wit/wasi-0.3", "0.3.0"),
+    };
+    let config = Config::new(folder)
+        .world(format!("wasi:{package}/{world}@{version}"))
+        .at_root(format!("wasi:{package}"))
+        .crate_path("crate");
+    others.iter().fold(config, |config, other| {
+        config.with(format!("wasi:{other}"), format!("super::{}", other.replace('-', "_")))
+    })
+}
+
+fn p2() -> [(&'static str, Config); 7] {
+    [
+        ("io", package("p2", "io", "imports", &[]).poll("pollable.block").poll("poll").poll("*.blocking-*")),
+        ("clocks", package("p2", "clocks", "imports", &["io"])),
+        ("random", package("p2", "random", "imports", &[])),
+        ("cli", package("p2", "cli", "command", &["io", "clocks", "random", "filesystem", "sockets"])),
+        ("filesystem", package("p2", "filesystem", "imports", &["io", "clocks"])),
+        ("sockets", package("p2", "sockets", "imports", &["io", "clocks"])),
+        ("http", package("p2", "http", "proxy", &["io", "clocks", "random", "cli"])),
+    ]
+}
+
+fn p3() -> [(&'static str, Config); 6] {
+    [
+        ("clocks", package("p3", "clocks", "imports", &[])),
+        ("random", package("p3", "random", "imports", &[])),
+        ("cli", package("p3", "cli", "command", &["clocks", "random", "filesystem", "sockets"])),
+        ("filesystem", package("p3", "filesystem", "imports", &["clocks"])),
+        ("sockets", package("p3", "sockets", "imports", &["clocks"])),
+        ("http", package("p3", "http", "middleware", &["clocks", "random", "cli"])),
+    ]
+}
+
+/// Compares what is generated with a file, or writes the file.
+fn check(path: &str, config: &Config) -> Result<(), String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    if env::var_os("BLESS").is_some() {
+        return config.clone().rustfmt().generate_to(&path).map_err(|error| error.to_string());
+    }
+    let expected = config.generate().map_err(|error| error.to_string())?;
+    let found = fs::read_to_string(&path).map_err(|error| error.to_string())?;
+    // How it is laid out is the formatter's business, and the formatter's version's.
+    if tokens(&expected) == tokens(&found) {
+        return Ok(());
+    }
+    Err("not what the generator makes: `BLESS=1 cargo test --features bindgen --test bindings_current`"
+        .into())
+}
+
+/// Text without what a formatter may add or take: white space, commas, and the braces of a closure.
+fn tokens(text: &str) -> String {
+    text.chars().filter(|letter| !letter.is_whitespace() && !",{}".contains(*letter)).collect()
+}
+
+fn check_all<'c>(dialect: &str, configs: impl IntoIterator<Item = &'c (&'static str, Config)>) {
+    let failures: Vec<_> = configs
+        .into_iter()
+        .filter_map(|(name, config)| {
+            let path = format!("src/wasi/{dialect}/bindings/{name}.rs");
+            check(&path, config).err().map(|reason| format!("{path}: {reason}"))
+        })
+        .collect();
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn bindings_of_wasi_0_2_are_current() {
+    check_all("p2", &p2());
+}
+
+#[test]
+fn bindings_of_wasi_0_3_are_current() {
+    check_all("p3", &p3());
+}
