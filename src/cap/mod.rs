@@ -13,6 +13,8 @@ pub mod cli;
 pub mod clocks;
 mod code;
 pub mod filesystem;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod random;
 pub mod sockets;
 

@@ -8,6 +8,8 @@ pub mod cli;
 pub mod clocks;
 pub mod filesystem;
 mod grants;
+#[cfg(feature = "http")]
+pub mod http;
 #[cfg(feature = "component")]
 pub mod io;
 pub mod path;
