@@ -92,7 +92,7 @@ pub use error::{Error, LimitExceeded, MissingImport, Rule, Trap};
 pub use guest::{CallError, Exit, Guest};
 #[cfg(all(feature = "p1", feature = "validate"))]
 pub use host::Host;
-pub use limits::Limits;
+pub use limits::{HttpLimits, Limits};
 #[cfg(feature = "validate")]
 pub use program::{Loader, Program};
 pub use wasi::filesystem::Access;

@@ -1,5 +1,13 @@
 //! Every bound on what a program and its guest may use.
 
+#[cfg(feature = "http")]
+mod http;
+#[cfg(not(feature = "http"))]
+#[path = "limits/http_absent.rs"]
+mod http;
+
+pub use http::HttpLimits;
+
 /// What a program may ask for at load and a guest may use while it runs.
 ///
 /// Every field is a hard bound, in the unit its documentation names. What passes a bound at load is
@@ -84,6 +92,8 @@ pub struct Limits {
     pub poll_subscriptions: u32,
     /// Bytes of one path.
     pub path_bytes: u32,
+    /// HTTP.
+    pub http: HttpLimits,
     /// Fuel that a guest runs on before it gives way to its host. Also bounds the native stack that
     /// growing memory takes: see `manual::architecture`.
     pub slice_fuel: u64,
@@ -126,6 +136,7 @@ impl Limits {
             host_call_bytes: 16 << 10,
             poll_subscriptions: 16,
             path_bytes: 512,
+            http: HttpLimits::MCU,
             slice_fuel: 5_000,
         }
     }
@@ -144,6 +155,7 @@ impl Limits {
             host_call_bytes: self.host_call_bytes.min(others.host_call_bytes),
             poll_subscriptions: self.poll_subscriptions.min(others.poll_subscriptions),
             path_bytes: self.path_bytes.min(others.path_bytes),
+            http: self.http.at_most(&others.http),
             slice_fuel: self.slice_fuel.min(others.slice_fuel),
             ..*self
         }
@@ -185,6 +197,7 @@ impl Limits {
             host_call_bytes: 8 << 20,
             poll_subscriptions: 1_024,
             path_bytes: 4_096,
+            http: HttpLimits::SERVER,
             slice_fuel: 20_000,
         }
     }

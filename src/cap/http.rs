@@ -6,6 +6,7 @@
 use alloc::{boxed::Box, string::String, vec::Vec};
 use core::{
     fmt,
+    future::poll_fn,
     task::{Context, Poll},
 };
 
@@ -75,6 +76,41 @@ pub struct Request {
     pub headers: Fields,
     /// The contents.
     pub body: Box<dyn Body>,
+}
+
+impl Request {
+    /// A request for `uri` (`http://example.com/a?b`) without fields and contents. What is missing in it, the request
+    /// does not say.
+    #[must_use]
+    pub fn new(method: Method, uri: &str) -> Self {
+        let (scheme, rest) = match uri.split_once("://") {
+            Some((scheme, rest)) => (Some(Scheme::from(scheme)), rest),
+            None => (None, uri),
+        };
+        let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let some = |text: &str| (!text.is_empty()).then(|| String::from(text));
+        Self {
+            method,
+            scheme,
+            authority: some(authority),
+            path_with_query: some(path),
+            headers: Fields::new(),
+            body: Whole::empty(),
+        }
+    }
+
+    /// The same, with one more field.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.append(name, value);
+        self
+    }
+
+    /// The same, with these contents.
+    #[must_use]
+    pub fn body(self, body: impl Body + 'static) -> Self {
+        Self { body: Box::new(body), ..self }
+    }
 }
 
 /// A response: from a client, or from a guest.
@@ -218,6 +254,40 @@ impl Whole {
     #[must_use]
     pub fn with_trailers(self, trailers: Fields) -> Self {
         Self { trailers: Some(trailers), ..self }
+    }
+
+    /// Reads `body` to its end, if that comes within `bytes_max` bytes.
+    ///
+    /// # Errors
+    ///
+    /// Why the body breaks off; [`ErrorCode::HttpResponseBodySize`] when it is larger.
+    pub async fn read(body: &mut dyn Body, bytes_max: usize) -> Result<Self, ErrorCode> {
+        let mut whole = Self::default();
+        while let Some(frame) = poll_fn(|cx| body.poll_frame(cx)).await {
+            match frame? {
+                Frame::Data(piece) if piece.len() > bytes_max - whole.contents.len() => {
+                    return Err(ErrorCode::HttpResponseBodySize(None));
+                }
+                Frame::Data(piece) => whole.contents.extend_from_slice(&piece),
+                Frame::Trailers(trailers) => {
+                    whole.trailers = Some(trailers);
+                    break;
+                }
+            }
+        }
+        Ok(whole)
+    }
+
+    /// The contents.
+    #[must_use]
+    pub fn contents(&self) -> &[u8] {
+        &self.contents
+    }
+
+    /// The trailers, if there are any.
+    #[must_use]
+    pub const fn trailers(&self) -> Option<&Fields> {
+        self.trailers.as_ref()
     }
 
     /// An empty body, boxed.

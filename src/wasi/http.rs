@@ -1,1 +1,30 @@
-//! What HTTP means: which fields, targets and lengths a guest may say, and how long it may wait.
+//! What HTTP means: which fields and targets a guest may say, how long bodies are, how long it may wait, and whom it
+//! may reach.
+//!
+//! Knows no dialect and no network: a dialect keeps what is here for each handle it gives out, and bodies come from and
+//! go to whoever implements [`cap::http`](crate::cap::http).
+
+mod fields;
+mod incoming;
+mod pipe;
+mod policy;
+mod quota;
+mod send;
+mod target;
+
+pub use fields::{Fields, HeaderError};
+pub use incoming::IncomingBody;
+pub use pipe::{BodyWriter, PipedBody, pipe};
+pub use policy::{Denied, Policy, Rule, RuleError};
+pub use quota::Bounds;
+pub use send::{Answered, Asked, Granted, Outgoing, Sending, Slots, answer, asked, is_status};
+pub use target::{Invalid, Target};
+
+/// Which of two messages a body belongs to: errors differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// A request.
+    Request,
+    /// A response.
+    Response,
+}

@@ -9,11 +9,15 @@ mod channel;
 pub mod cli;
 pub mod clocks;
 pub mod filesystem;
+#[cfg(feature = "http")]
+pub mod http;
 pub mod random;
 pub mod sockets;
 
 pub use cli::{Closed, Empty, Input, Output, Pipe, Sink};
 pub use clocks::Clocks;
 pub use filesystem::{Directory, Quota};
+#[cfg(feature = "http")]
+pub use http::Web;
 pub use random::Random;
 pub use sockets::{TcpListener, TcpStream};

@@ -6,6 +6,8 @@
 use crate::units;
 use clap::ValueEnum;
 use std::{fmt::Write as _, net::SocketAddr, time::Duration};
+#[cfg(test)]
+use wasmote::HttpLimits;
 use wasmote::{Limits, engine::Metering};
 
 /// A set of limits to start from.
@@ -213,7 +215,10 @@ impl LimitKey {
 }
 
 macro_rules! limit_keys {
-    ($($group:ident $key:literal $field:ident $width:ident $unit:ident $help:literal;)*) => {
+    (
+        $($group:ident $key:literal $field:ident $width:ident $unit:ident $help:literal;)*
+        ; $($http_key:literal $http_field:ident $http_unit:ident $http_help:literal;)*
+    ) => {
         const LIMIT_KEYS: &[LimitKey] = &[$(LimitKey {
             group: Group::$group,
             key: $key,
@@ -221,12 +226,19 @@ macro_rules! limit_keys {
             unit: Unit::$unit,
             help: $help,
             place: |limits| Place::$width(&mut limits.$field),
-        }),*];
+        },)* $(LimitKey {
+            group: Group::System,
+            key: $http_key,
+            field: concat!("http.", stringify!($http_field)),
+            unit: Unit::$http_unit,
+            help: $http_help,
+            place: |limits| Place::U32(&mut limits.http.$http_field),
+        },)*];
 
         /// Fails to compile when `Limits` has a field without a key.
         #[cfg(test)]
         fn every_field_has_a_key(limits: Limits) {
-            let Limits { $($field: _),* } = limits;
+            let Limits { $($field: _,)* http: HttpLimits { $($http_field: _),* } } = limits;
         }
     };
 }
@@ -265,6 +277,13 @@ limit_keys! {
     Wasm "max-growths" growths U32 Count "growing instructions of one function";
     Wasm "max-constant-operators" constant_operators U32 Count "operators of one constant expression";
     System "max-path-bytes" path_bytes U32 Bytes "of one path";
+
+    ;
+    "max-http-fields" fields Count "fields of one HTTP header or trailer section";
+    "max-http-fields-size" fields_bytes Bytes "of one HTTP header or trailer section";
+    "max-http-target-size" target_bytes Bytes "of an HTTP method, authority, or path with query";
+    "max-http-requests" requests Count "outgoing HTTP requests under way";
+    "max-http-memory" bytes Bytes "HTTP fields, and bodies that wait to be sent";
 }
 
 /// A setting that is no limit.

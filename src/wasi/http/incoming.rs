@@ -1,0 +1,211 @@
+//! Contents that come in: read piece by piece, counted against the length they were said to have, with trailers behind.
+
+use super::{
+    Message,
+    fields::{Fields, HeaderError},
+    quota::Bounds,
+    send::Slot,
+};
+use crate::cap::{
+    clocks::Clocks,
+    http::{Body, ErrorCode, Frame},
+};
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use core::{
+    fmt, mem,
+    task::{Context, Poll, ready},
+};
+
+/// The contents of a message that came in.
+///
+/// Of what arrives one piece is kept, until it is read.
+pub struct IncomingBody {
+    state: State,
+    message: Message,
+    bounds: Bounds,
+    /// What arrived and was not yet read.
+    piece: Vec<u8>,
+    read: usize,
+    /// How much is still to come, if that was said.
+    remaining: Option<u64>,
+    patience: Option<Patience>,
+    /// Held as long as the exchange is under way.
+    _slot: Option<Slot>,
+}
+
+enum State {
+    Coming(Box<dyn Body>),
+    Over(Result<Option<Fields>, ErrorCode>),
+    /// It is over, and the trailers were taken.
+    Taken,
+}
+
+/// How long to wait for the next piece.
+struct Patience {
+    clocks: Arc<dyn Clocks>,
+    timeout_ns: u64,
+    /// Until when, while something is waited for.
+    deadline_ns: Option<u64>,
+}
+
+/// How many pieces are thrown away in one go, by who wants only the trailers.
+const SKIPPED_MAX: usize = 16;
+
+impl IncomingBody {
+    /// The contents of `message`, which are `length` bytes if that was said.
+    #[must_use]
+    pub fn new(bounds: &Bounds, message: Message, length: Option<u64>, body: Box<dyn Body>) -> Self {
+        Self {
+            state: State::Coming(body),
+            message,
+            bounds: bounds.clone(),
+            piece: Vec::new(),
+            read: 0,
+            remaining: length,
+            patience: None,
+            _slot: None,
+        }
+    }
+
+    pub(super) fn with_slot(self, slot: Slot) -> Self {
+        Self { _slot: Some(slot), ..self }
+    }
+
+    /// The same, waiting no longer than this for each piece.
+    #[must_use]
+    pub fn with_timeout(self, clocks: Arc<dyn Clocks>, timeout_ns: Option<u64>) -> Self {
+        let patience = timeout_ns.map(|timeout_ns| Patience { clocks, timeout_ns, deadline_ns: None });
+        Self { patience, ..self }
+    }
+
+    /// Reads at most `bytes.len()` bytes. `Ok(0)`, for a buffer that is not empty, is the end.
+    ///
+    /// # Errors
+    ///
+    /// Why the contents break off; asked again, the same.
+    pub fn poll_read(&mut self, cx: &mut Context<'_>, bytes: &mut [u8]) -> Poll<Result<usize, ErrorCode>> {
+        if bytes.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        ready!(self.poll_readable(cx));
+        let rest = &self.piece[self.read..];
+        if rest.is_empty() {
+            return Poll::Ready(match &self.state {
+                State::Over(Err(code)) => Err(code.clone()),
+                _ => Ok(0),
+            });
+        }
+        let count = rest.len().min(bytes.len());
+        bytes[..count].copy_from_slice(&rest[..count]);
+        self.read += count;
+        Poll::Ready(Ok(count))
+    }
+
+    /// Waits until [`poll_read`](Self::poll_read) would not be pending.
+    pub fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while self.read == self.piece.len() {
+            let State::Coming(body) = &mut self.state else { break };
+            let Poll::Ready(frame) = body.poll_frame(cx) else {
+                if ready!(self.poll_patience(cx)) {
+                    self.end(Err(ErrorCode::ConnectionReadTimeout));
+                }
+                return self.poll_readable(cx);
+            };
+            if let Some(patience) = &mut self.patience {
+                patience.deadline_ns = None;
+            }
+            match frame {
+                Some(Ok(Frame::Data(piece))) => self.arrived(piece),
+                Some(Ok(Frame::Trailers(trailers))) => {
+                    let trailers = Fields::received(&self.bounds, trailers);
+                    self.end(trailers.map(Some).map_err(|error| self.trailers_error(error)));
+                }
+                Some(Err(code)) => self.end(Err(code)),
+                None => self.end(Ok(None)),
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Waits for the end, throwing away what was not read, and takes the trailers. Taken once, there are none.
+    ///
+    /// # Errors
+    ///
+    /// Why the contents break off.
+    pub fn poll_trailers(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Fields>, ErrorCode>> {
+        for _ in 0..SKIPPED_MAX {
+            self.read = self.piece.len();
+            if !matches!(self.state, State::Coming(_)) {
+                return Poll::Ready(match mem::replace(&mut self.state, State::Taken) {
+                    State::Over(result) => result,
+                    _ => Ok(None),
+                });
+            }
+            ready!(self.poll_readable(cx));
+        }
+        // A body without an end must not keep the host.
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    /// Whether all of it was read.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        !matches!(self.state, State::Coming(_)) && self.read == self.piece.len()
+    }
+
+    fn arrived(&mut self, piece: Vec<u8>) {
+        if let Some(remaining) = &mut self.remaining {
+            let Some(rest) = remaining.checked_sub(piece.len() as u64) else {
+                // Where the first message ends is where the next begins: what is beyond is not for this one.
+                return self.end(Err(self.length_error()));
+            };
+            *remaining = rest;
+        }
+        (self.piece, self.read) = (piece, 0);
+    }
+
+    fn end(&mut self, result: Result<Option<Fields>, ErrorCode>) {
+        let result = match (result, self.remaining) {
+            (Ok(_), Some(1..)) => Err(self.length_error()),
+            (result, _) => result,
+        };
+        self.state = State::Over(result);
+        (self.piece, self.read) = (Vec::new(), 0);
+    }
+
+    fn length_error(&self) -> ErrorCode {
+        match self.message {
+            Message::Request => ErrorCode::HttpRequestBodySize(None),
+            Message::Response => ErrorCode::HttpResponseBodySize(None),
+        }
+    }
+
+    fn trailers_error(&self, error: HeaderError) -> ErrorCode {
+        match (error, self.message) {
+            (HeaderError::SizeExceeded, Message::Request) => ErrorCode::HttpRequestTrailerSectionSize(None),
+            (HeaderError::SizeExceeded, Message::Response) => ErrorCode::HttpResponseTrailerSectionSize(None),
+            _ => ErrorCode::HttpProtocolError,
+        }
+    }
+
+    /// Waits until there was nothing for too long, if there is such a time.
+    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        let Some(Patience { clocks, timeout_ns, deadline_ns }) = &mut self.patience else {
+            return Poll::Pending;
+        };
+        let deadline_ns =
+            *deadline_ns.get_or_insert_with(|| clocks.monotonic_now_ns().saturating_add(*timeout_ns));
+        clocks.poll_until(cx, deadline_ns).map(|()| true)
+    }
+}
+
+impl fmt::Debug for IncomingBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IncomingBody")
+            .field("message", &self.message)
+            .field("remaining", &self.remaining)
+            .field("over", &self.is_over())
+            .finish_non_exhaustive()
+    }
+}

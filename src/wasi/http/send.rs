@@ -1,0 +1,252 @@
+//! Exchanges: requests that leave a guest, and those it answers.
+
+use super::{
+    Message,
+    fields::{Fields, HeaderError},
+    incoming::IncomingBody,
+    policy::Policy,
+    quota::Bounds,
+    target::{Target, Wire},
+};
+use crate::cap::{
+    clocks::Clocks,
+    http::{Body, Client, ErrorCode, Method, Options, Request, Response, ResponseFuture},
+};
+use alloc::{boxed::Box, sync::Arc};
+use core::{
+    fmt,
+    sync::atomic::{AtomicU32, Ordering},
+    task::{Context, Poll},
+};
+
+/// Whom a guest may send requests to, and who sends them. Nobody and nobody, unless granted.
+#[derive(Clone, Default)]
+pub struct Granted {
+    /// Who sends them.
+    pub client: Option<Arc<dyn Client>>,
+    /// To whom.
+    pub policy: Policy,
+}
+
+impl fmt::Debug for Granted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Granted")
+            .field("client", &self.client.is_some())
+            .field("policy", &self.policy)
+            .finish()
+    }
+}
+
+/// How many requests of a guest are under way. A cheap handle: clones count together.
+#[derive(Clone, Debug, Default)]
+pub struct Slots(Arc<AtomicU32>);
+
+/// One of them. Free again when it is dropped.
+#[derive(Debug)]
+pub(super) struct Slot(Arc<AtomicU32>);
+
+impl Slots {
+    fn take(&self, max: u32) -> Option<Slot> {
+        let add = |used: u32| used.checked_add(1).filter(|used| *used <= max);
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).ok()?;
+        Some(Slot(self.0.clone()))
+    }
+
+    /// How many are under way.
+    #[must_use]
+    pub fn used(&self) -> u32 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A request that a guest made.
+pub struct Outgoing<'a> {
+    /// What it is for.
+    pub target: &'a Target,
+    /// Its header section.
+    pub headers: &'a Fields,
+    /// Its contents.
+    pub body: Box<dyn Body>,
+    /// How long to wait.
+    pub options: Options,
+}
+
+/// A request that came in, as a guest sees it.
+#[derive(Debug)]
+pub struct Asked {
+    /// What it is for.
+    pub target: Target,
+    /// Its header section, not to be changed.
+    pub headers: Fields,
+    /// Its contents.
+    pub body: IncomingBody,
+}
+
+/// A response that came in, as a guest sees it.
+#[derive(Debug)]
+pub struct Answered {
+    /// The status code.
+    pub status: u16,
+    /// Its header section, not to be changed.
+    pub headers: Fields,
+    /// Its contents.
+    pub body: IncomingBody,
+}
+
+/// A request on its way.
+pub struct Sending {
+    future: Box<dyn ResponseFuture>,
+    clocks: Arc<dyn Clocks>,
+    bounds: Bounds,
+    /// When to give up.
+    deadline_ns: Option<u64>,
+    between_bytes_timeout_ns: Option<u64>,
+    is_head: bool,
+    slot: Option<Slot>,
+}
+
+impl fmt::Debug for Outgoing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outgoing")
+            .field("target", self.target)
+            .field("headers", self.headers)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Sending {
+    /// Sends a request, if all of it may go on the wire, its destination is granted, and not too many are under way.
+    ///
+    /// # Errors
+    ///
+    /// Which of these it is.
+    pub fn new(
+        granted: &Granted,
+        slots: &Slots,
+        bounds: &Bounds,
+        clocks: &Arc<dyn Clocks>,
+        request: Outgoing<'_>,
+    ) -> Result<Self, ErrorCode> {
+        let Outgoing { target, headers, body, options } = request;
+        let Wire { method, scheme, authority, path_with_query } = target.to_wire()?;
+        headers.content_length().map_err(|_| ErrorCode::HttpProtocolError)?;
+        let allowed = granted.policy.check(&scheme, &authority);
+        let client = granted.client.as_ref().filter(|_| allowed).ok_or(ErrorCode::HttpRequestDenied)?;
+        let slot = slots.take(bounds.limits().requests).ok_or(ErrorCode::ConnectionLimitReached)?;
+        let timeout = |timeout_ns| clocks.monotonic_now_ns().saturating_add(timeout_ns);
+        let deadline_ns = options.first_byte_timeout_ns.map(timeout);
+        let is_head = method == Method::Head;
+        let request = Request {
+            method,
+            scheme: Some(scheme),
+            authority: Some(authority),
+            path_with_query: Some(path_with_query),
+            headers: headers.to_wire(),
+            body,
+        };
+        let future = client.send(request, options);
+        let (clocks, bounds) = (clocks.clone(), bounds.clone());
+        let between_bytes_timeout_ns = options.between_bytes_timeout_ns;
+        Ok(Self { future, clocks, bounds, deadline_ns, between_bytes_timeout_ns, is_head, slot: Some(slot) })
+    }
+
+    /// Waits for the response, and no longer than was said. Whoever waits for several things waits for
+    /// [`deadline_ns`](Self::deadline_ns) too.
+    ///
+    /// # Errors
+    ///
+    /// Why there is none.
+    pub fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answered, ErrorCode>> {
+        let polled = self.future.poll_response(cx);
+        let is_late =
+            self.deadline_ns.is_some_and(|deadline_ns| self.clocks.monotonic_now_ns() > deadline_ns);
+        match polled {
+            // On a virtual clock the wait for an answer may have taken all the time there was.
+            _ if is_late => Poll::Ready(Err(ErrorCode::ConnectionReadTimeout)),
+            Poll::Ready(response) => Poll::Ready(response.and_then(|response| self.answered(response))),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    /// When [`poll_response`](Self::poll_response) gives up, on the monotonic clock: to be asked again then.
+    #[must_use]
+    pub fn deadline_ns(&self) -> Option<u64> {
+        self.deadline_ns.map(|deadline_ns| deadline_ns.saturating_add(1))
+    }
+
+    fn answered(&mut self, response: Response) -> Result<Answered, ErrorCode> {
+        let Response { status, headers, body } = response;
+        if !is_final(status) {
+            return Err(ErrorCode::HttpProtocolError);
+        }
+        let headers = Fields::received(&self.bounds, headers).map_err(|error| match error {
+            HeaderError::SizeExceeded => ErrorCode::HttpResponseHeaderSectionSize(None),
+            _ => ErrorCode::HttpProtocolError,
+        })?;
+        let length = headers.content_length().map_err(|_| ErrorCode::HttpProtocolError)?;
+        // These say how long the contents would be, and have none (RFC 9110, section 8.6).
+        let length = length.filter(|_| !self.is_head && status != 204 && status != 304);
+        let body = IncomingBody::new(&self.bounds, Message::Response, length, body)
+            .with_timeout(self.clocks.clone(), self.between_bytes_timeout_ns);
+        let body = match self.slot.take() {
+            Some(slot) => body.with_slot(slot),
+            None => body,
+        };
+        Ok(Answered { status, headers, body })
+    }
+}
+
+impl fmt::Debug for Sending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sending").field("deadline_ns", &self.deadline_ns).finish_non_exhaustive()
+    }
+}
+
+/// A request that came in, as a guest sees it.
+///
+/// # Errors
+///
+/// When its header section is too large or says two lengths.
+pub fn asked(bounds: &Bounds, request: Request) -> Result<Asked, ErrorCode> {
+    let Request { method, scheme, authority, path_with_query, headers, body } = request;
+    let headers = Fields::received(bounds, headers).map_err(|error| match error {
+        HeaderError::SizeExceeded => ErrorCode::HttpRequestHeaderSectionSize(None),
+        _ => ErrorCode::HttpProtocolError,
+    })?;
+    let too_long = |text: &str| text.len() > bounds.limits().target_bytes as usize;
+    if path_with_query.as_deref().is_some_and(too_long) || authority.as_deref().is_some_and(too_long) {
+        return Err(ErrorCode::HttpRequestUriTooLong);
+    }
+    let length = headers.content_length().map_err(|_| ErrorCode::HttpProtocolError)?;
+    let body = IncomingBody::new(bounds, Message::Request, length, body);
+    Ok(Asked { target: Target::received(method, scheme, authority, path_with_query), headers, body })
+}
+
+/// A guest's response, as it goes on the wire.
+///
+/// # Errors
+///
+/// [`ErrorCode::HttpProtocolError`] when it is no final response or says two lengths.
+pub fn answer(status: u16, headers: &Fields, body: Box<dyn Body>) -> Result<Response, ErrorCode> {
+    if !is_final(status) || headers.content_length().is_err() {
+        return Err(ErrorCode::HttpProtocolError);
+    }
+    Ok(Response { status, headers: headers.to_wire(), body })
+}
+
+/// Whether this is a status code (RFC 9110, section 15).
+#[must_use]
+pub const fn is_status(status: u16) -> bool {
+    matches!(status, 100..=599)
+}
+
+/// Whether it is one that ends an exchange.
+const fn is_final(status: u16) -> bool {
+    matches!(status, 200..=599)
+}
