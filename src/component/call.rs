@@ -6,8 +6,9 @@ use crate::{
     component::{
         abi::{Copier, GuestOptions, LiftContext, LowerContext, Place, bytes, in_guest, reallocate},
         channel::BLOCKED,
+        direct,
         handles::Lender,
-        host,
+        load::Loaded,
         store::{
             Cx, FuncId, FuncInst, Implementor, InstanceId, Lifted, ResourceTypeId, State, TaskId, WaitableId,
         },
@@ -26,6 +27,8 @@ use core::any::Any;
 #[derive(Debug)]
 pub(crate) struct Lowered {
     pub(crate) callee: FuncId,
+    /// The caller's program, whose types these are.
+    pub(crate) program: Arc<Loaded>,
     /// Its type, as the caller sees it.
     pub(crate) ty: FuncTypeId,
     pub(crate) options: GuestOptions,
@@ -60,7 +63,7 @@ pub(crate) type HostLift<T> =
     fn(&mut LiftContext<'_, '_, T>, Option<ValType>, Place) -> Result<Box<dyn Any + Send>, Fault>;
 
 /// Where values stand that may have been too many to be flat: so many flat values at the front, or a pointer.
-fn lifted_place<T: Send + 'static>(
+pub(crate) fn lifted_place<T: Send + 'static>(
     cx: &Cx<'_, T>,
     types: &Types,
     options: &GuestOptions,
@@ -133,12 +136,12 @@ pub(crate) fn start<T: Send + 'static>(cx: &mut Cx<'_, T>, id: TaskId) -> Result
     let func = task.func;
     match &mut task.caller {
         Caller::Instantiation => Ok(Vec::new()),
+        Caller::Direct => Err(Fault::Trap(crate::bug!("a call that went straight through begins again"))),
         Caller::Destructor { rep, .. } => Ok([Val::I32(rep.cast_signed())].into()),
         Caller::Guest { lowered, flat, subtask } => {
             let (lowered, flat, subtask) = (lowered.clone(), *flat, *subtask);
             progress(cx.state_mut(), subtask, SubtaskState::Started)?;
-            let program = cx.state().instance(lowered.options.instance).program.clone();
-            let types = program.types();
+            let types = lowered.program.types();
             let tuple = types.func(lowered.ty).params_tuple;
             let from = lowered.arguments(cx, types, flat.as_slice())?;
             lower_arguments(cx, &func, types, tuple, |cx, to, flat_to| {
@@ -213,8 +216,11 @@ pub(crate) fn progress<T: Send + 'static>(
 ) -> Result<(), Fault> {
     let waitable = state.waitables.get_mut(id)?;
     waitable.subtask_mut()?.state = to;
-    if waitable.index != 0 {
-        waitable.has_event = true;
+    let (has_handle, waiter) = (waitable.index != 0, waitable.waiter);
+    match waiter {
+        _ if has_handle => state.set_event(id)?,
+        Some(waiter) => state.look(waiter),
+        None => {}
     }
     Ok(())
 }
@@ -236,11 +242,19 @@ pub(crate) fn return_sync<T: Send + 'static>(
         None => Place::Flat(0),
     };
     resolve(cx, id, &flat, place)?;
-    if let Some(post_return) = func.options.post_return {
-        cx.state_mut().instance_mut(func.options.instance).may_leave = false;
-        cx.call_to_end(post_return, results)?;
-        cx.state_mut().instance_mut(func.options.instance).may_leave = true;
-    }
+    post_return(cx, &func, results)
+}
+
+/// Lets a function clean up after its result was told. It gets what its core function returned.
+pub(crate) fn post_return<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    func: &Lifted,
+    results: &[Val],
+) -> Result<(), Fault> {
+    let Some(post_return) = func.options.post_return else { return Ok(()) };
+    cx.state_mut().instance_mut(func.options.instance).may_leave = false;
+    cx.call_to_end::<0>(post_return, results)?;
+    cx.state_mut().instance_mut(func.options.instance).may_leave = true;
     Ok(())
 }
 
@@ -295,11 +309,11 @@ fn resolve<T: Send + 'static>(
     let task = cx.state().tasks.get(id)?;
     let func = task.func;
     match &task.caller {
-        Caller::Instantiation => {}
-        Caller::Destructor { .. } => {}
+        Caller::Instantiation | Caller::Destructor { .. } => {}
+        Caller::Direct => return Err(Fault::Trap(crate::bug!("a call that went straight through waits"))),
         Caller::Guest { lowered, flat: arguments, subtask } => {
             let (lowered, arguments, subtask) = (lowered.clone(), *arguments, *subtask);
-            let result = copy_result(cx, &func, &lowered, arguments.as_slice(), flat, from)?;
+            let result = copy_result_from(cx, &func, &lowered, arguments.as_slice(), flat, from)?;
             cx.state_mut().waitables.get_mut(subtask)?.subtask_mut()?.result = result;
             progress(cx.state_mut(), subtask, SubtaskState::Returned)?;
         }
@@ -320,7 +334,21 @@ fn resolve<T: Send + 'static>(
     Ok(())
 }
 
-fn copy_result<T: Send + 'static>(
+/// Copies what a synchronously lifted function returned to where a guest wants it.
+pub(crate) fn copy_result<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    func: &Lifted,
+    lowered: &Lowered,
+    arguments: &[u64],
+    flat: &[u64],
+) -> Result<Option<u64>, Fault> {
+    let types = lowered.program.types();
+    let Some(ty) = types.func(lowered.ty).result else { return Ok(None) };
+    let from = lifted_place(cx, types, &func.options, ty, flat, MAX_FLAT_RESULTS)?;
+    copy_result_from(cx, func, lowered, arguments, flat, from)
+}
+
+fn copy_result_from<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     func: &Lifted,
     lowered: &Lowered,
@@ -328,8 +356,7 @@ fn copy_result<T: Send + 'static>(
     flat: &[u64],
     from: Place,
 ) -> Result<Option<u64>, Fault> {
-    let program = cx.state().instance(lowered.options.instance).program.clone();
-    let types = program.types();
+    let types = lowered.program.types();
     let Some(ty) = types.func(lowered.ty).result else { return Ok(None) };
     let to = lowered.result(cx, types, arguments, ty)?;
     let mut result = [0];
@@ -379,48 +406,64 @@ fn cancelled_subtask<T: Send + 'static>(state: &mut State<T>, subtask: WaitableI
 }
 
 /// Makes the caller's side of a call.
-pub(crate) fn new_subtask<T: Send + 'static>(state: &mut State<T>, caller: InstanceId) -> WaitableId {
+fn new_subtask<T: Send + 'static>(
+    state: &mut State<T>,
+    caller: InstanceId,
+    progress: SubtaskState,
+    callee: Callee,
+) -> WaitableId {
     let subtask = Subtask {
-        state: SubtaskState::Starting,
+        state: progress,
         lenders: Vec::new(),
         delivered: false,
         cancel_requested: false,
         result: None,
-        callee: Callee::Gone,
+        callee,
     };
     state.waitables.add(Waitable::new(caller, WaitableKind::Subtask(subtask)))
 }
 
-/// What a lowered function does (`canon_lower`).
+/// Makes the caller's side of a call that has its arguments.
+pub(crate) fn started_subtask<T: Send + 'static>(
+    state: &mut State<T>,
+    caller: InstanceId,
+    callee: Callee,
+) -> WaitableId {
+    new_subtask(state, caller, SubtaskState::Started, callee)
+}
+
+/// What a lowered function does (`canon_lower`), of a guest's function.
 pub(crate) fn call_lowered<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     lowered: &Arc<Lowered>,
     flat: &[u64],
 ) -> Result<Answer, Fault> {
     let caller = lowered.options.instance;
-    if !cx.state().instance(caller).may_leave {
+    let state = cx.state_mut();
+    if !state.instance(caller).may_leave {
         return Err(Rule::CannotLeave.into());
     }
-    let func = match &cx.state().funcs[lowered.callee.0 as usize] {
-        FuncInst::Host(function) => {
-            let function = function.clone();
-            return host::call(cx, lowered, flat, &*function);
-        }
-        FuncInst::Lifted(func) => *func,
+    let FuncInst::Lifted(func) = &state.funcs[lowered.callee.0 as usize] else {
+        return Err(Fault::Trap(crate::bug!("a host function is called as a guest's")));
     };
+    let func = *func;
     let callee = func.options.instance;
-    let state = cx.state_mut();
-    let is_async = state.instance(caller).program.types().func(lowered.ty).is_async;
-    if is_async && !lowered.options.is_async {
+    let types = lowered.program.types();
+    let ty = types.func(lowered.ty);
+    if ty.is_async && !lowered.options.is_async {
         state.check_may_block(caller)?;
     }
     if state.are_related(callee, caller) || !state.may_enter(callee, Some(caller)) {
         return Err(Rule::CannotEnter.into());
     }
+    let lends = types.layout(ty.params_tuple).borrows;
+    if state.is_direct(&func, ty.is_async) && !lowered.options.is_async && !lends {
+        return direct::call_from_guest(cx, lowered, flat, &func);
+    }
     state.set_entered(callee, Some(caller), true);
-    let subtask = new_subtask(state, caller);
+    let subtask = new_subtask(state, caller, SubtaskState::Starting, Callee::Gone);
     let from = Caller::Guest { lowered: lowered.clone(), flat: FlatArguments::new(flat), subtask };
-    let (task, thread) = state.new_task(func, is_async, from)?;
+    let (task, thread) = state.new_task(func, ty.is_async, from)?;
     state.waitables.get_mut(subtask)?.subtask_mut()?.callee = Callee::Task(task);
     task::resume(cx, thread, false)?;
     after_call(cx, lowered, subtask, task, callee)
@@ -442,7 +485,7 @@ pub(crate) fn go_on_after_call<T: Send + 'static>(
 }
 
 /// After a callee ran: it is over, or waits, or was stopped.
-fn after_call<T: Send + 'static>(
+pub(crate) fn after_call<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     lowered: &Arc<Lowered>,
     subtask: WaitableId,
@@ -559,7 +602,7 @@ pub(crate) fn destroy<T: Send + 'static>(
         return Err(Rule::CannotEnter.into());
     }
     let Some(core) = dtor else { return Ok(Answer::Return(None)) };
-    let func = Lifted { core, ty: FuncTypeId(u32::MAX), options: GuestOptions::bare(callee) };
+    let func = Lifted { core, results: 0, ty: FuncTypeId(u32::MAX), options: GuestOptions::bare(callee) };
     state.set_entered(callee, caller, true);
     let (task, thread) = state.new_task(func, false, Caller::Destructor { rep })?;
     task::resume(cx, thread, false)?;

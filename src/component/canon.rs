@@ -4,10 +4,11 @@
 use crate::{
     Rule,
     component::{
-        abi::{GuestOptions, Text, bytes, lift_string, store_text, write_number},
+        abi::{GuestOptions, Source, bytes, lift_string, store_string, write_number},
         call::{self, Lowered, core_type},
         channel::{self, BLOCKED},
-        definition::{Canon, Channel, End, Switch},
+        definition::{Canon, Channel, End, Options, Switch},
+        host::{self, HostFunction},
         store::{Cx, Handle, InstanceId, ResourceTypeId},
         task::{self, Progress, Wait},
         types::{Flat, MAX_FLAT_ASYNC_PARAMS, MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, Types, ValType},
@@ -18,8 +19,9 @@ use crate::{
 use alloc::{sync::Arc, vec, vec::Vec};
 
 /// A canonical definition with everything it refers to resolved in a store.
-pub(crate) enum Builtin {
+pub(crate) enum Builtin<T: 'static> {
     Lower(Arc<Lowered>),
+    LowerHost(Arc<Lowered>, Arc<dyn HostFunction<T>>),
     ResourceNew(ResourceTypeId),
     ResourceDrop(ResourceTypeId),
     ResourceRep(ResourceTypeId),
@@ -105,16 +107,25 @@ fn lowered_signature(
     (flat, result.iter().map(|ty| core_type(*ty)).collect())
 }
 
+/// How many results a core function has that is lifted (`flatten_functype` for `lift`).
+pub(crate) fn lifted_results(types: &Types, ty: super::types::FuncTypeId, options: &Options) -> usize {
+    if options.is_async {
+        return usize::from(options.callback.is_some());
+    }
+    types.func(ty).result.map_or(0, |ty| (types.flat_count(ty) as usize).min(1))
+}
+
 /// Calls a canonical definition's function.
 pub(crate) fn call<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     instance: InstanceId,
-    builtin: &Builtin,
+    builtin: &Builtin<T>,
     flat: &[u64],
 ) -> Result<Answer, Fault> {
     let argument = |at: usize| flat.get(at).copied().unwrap_or(0) as u32;
     match builtin {
         Builtin::Lower(lowered) => call::call_lowered(cx, lowered, flat),
+        Builtin::LowerHost(lowered, function) => host::call(cx, lowered, flat, &**function),
         Builtin::ResourceRep(ty) => {
             let rep = cx.state_mut().resource_handle(instance, argument(0), *ty)?.rep;
             answer(rep)
@@ -250,6 +261,9 @@ fn backpressure<T: Send + 'static>(
 ) -> Result<Answer, Fault> {
     let counter = &mut cx.state_mut().instance_mut(instance).backpressure;
     *counter = counter.checked_add_signed(by).filter(|count| *count < 1 << 16).ok_or(Rule::Backpressure)?;
+    if *counter == 0 {
+        cx.state_mut().look_next(instance);
+    }
     Ok(Answer::Return(None))
 }
 
@@ -284,7 +298,6 @@ fn set_wait<T: Send + 'static>(
         let event = state.take_set_event(set)?;
         return task::write_event(cx, memory, at, event).map(Answer::Return);
     }
-    state.sets.get_mut(set)?.waiters += 1;
     state.block(Wait::Set { set, memory, at })
 }
 
@@ -301,7 +314,7 @@ fn debug_message<T: Send + 'static>(
     if !at.is_multiple_of(4) || u64::from(at) + 8 > bytes(cx, options).len() as u64 {
         return Err(Rule::DebugMessage.into());
     }
-    let (start, length) = store_text(cx, options, Text::Utf8(&text))?;
+    let (start, length) = store_string(cx, options, Source::Host(&text))?;
     let memory = super::abi::bytes_mut(cx, options);
     write_number(memory, at, 4, u64::from(start))?;
     write_number(memory, at + 4, 4, u64::from(length))?;

@@ -4,25 +4,27 @@ use crate::{
     Error, Rule, Trap,
     component::{
         Val,
+        abi::{LiftContext, LowerContext, Place},
         call::{self, Arguments, HostLift},
-        describe,
+        describe, direct,
         host::{self, Check},
         host_channel,
         load::Component,
         store::{ExportsId, FuncId, FuncInst, InstanceId, Item, Store, TaskId, ThreadId},
         task::{self, Caller, Turn},
-        typed::{ComponentNamedList, LiftResult, Lower},
-        types::{FuncTypeId, ItemType, ResourceIx},
+        typed::{ComponentNamedList, Lift, LiftResult, Lower},
+        types::{FuncTypeId, ItemType, ResourceIx, ValType},
         wrapped::{check_signature, lower_values},
     },
     engine::Fault,
 };
-use alloc::{boxed::Box, format, string::String, vec::Vec};
+use alloc::{boxed::Box, format, string::String};
 use core::{
     any::Any,
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
     marker::PhantomData,
+    mem,
     pin::Pin,
     task::{Context, Poll, Waker},
 };
@@ -163,7 +165,11 @@ impl Func {
         params: &[Val],
         results: &mut [Val],
     ) -> Result<(), Error> {
-        crate::block_on_with(self.call_async(store, params, results), core::hint::spin_loop)
+        let value = match self.begin(store, params, results, None)? {
+            Called::Returned(value) => value,
+            Called::Stopped(calling) => crate::block_on_with(calling, core::hint::spin_loop)?,
+        };
+        put(value, results)
     }
 
     /// Calls it as a future, which makes progress while it is polled and gives way where the guest waits and after
@@ -178,6 +184,20 @@ impl Func {
         params: &[Val],
         results: &mut [Val],
     ) -> Result<(), Error> {
+        let value = match self.begin(store, params, results, Some(waker().await))? {
+            Called::Returned(value) => value,
+            Called::Stopped(calling) => calling.await?,
+        };
+        put(value, results)
+    }
+
+    fn begin<'s, T: Send + 'static>(
+        &self,
+        store: &'s mut Store<T>,
+        params: &[Val],
+        results: &[Val],
+        waker: Option<Waker>,
+    ) -> Result<Called<'s, T, Option<Val>>, Error> {
         let ty = self.component.loaded.types().func(self.ty);
         if params.len() != ty.params.len() {
             return Err(Error::export(
@@ -188,20 +208,32 @@ impl Func {
         if results.len() != usize::from(ty.result.is_some()) {
             return Err(Error::misuse("the results of a call are as many as its function has"));
         }
-        let params: Vec<Val> = params.to_vec();
-        let arguments: Arguments<T> = Box::new(move |cx, ty, to| lower_values(&params, cx, ty, to));
-        let lift: HostLift<T> = |cx, ty, from| {
-            let value = ty.map(|ty| crate::component::typed::Lift::lift(cx, ty, from)).transpose()?;
-            Ok(Box::new(value as Option<Val>))
-        };
-        let result = Calling::start(store, self.func, arguments, lift)?.await?;
-        match (result.downcast::<Option<Val>>().ok().and_then(|value| *value), results.first_mut()) {
-            (Some(value), Some(place)) => *place = value,
-            (None, None) => {}
-            _ => return Err(crate::bug!("a call has another result than its type").into()),
-        }
-        Ok(())
+        begin(
+            store,
+            self.func,
+            Values(params),
+            lift_value,
+            |cx, ty, from| Ok(Box::new(lift_value(cx, ty, from)?)),
+            waker,
+        )
     }
+}
+
+fn lift_value<T: Send + 'static>(
+    cx: &mut LiftContext<'_, '_, T>,
+    ty: Option<ValType>,
+    from: Place,
+) -> Result<Option<Val>, Fault> {
+    ty.map(|ty| Val::lift(cx, ty, from)).transpose()
+}
+
+fn put(value: Option<Val>, results: &mut [Val]) -> Result<(), Error> {
+    match (value, results.first_mut()) {
+        (Some(value), Some(place)) => *place = value,
+        (None, None) => {}
+        _ => return Err(crate::bug!("a call has another result than its type").into()),
+    }
+    Ok(())
 }
 
 impl<P, R> TypedFunc<P, R>
@@ -215,7 +247,10 @@ where
     ///
     /// When it traps, or nothing can ever make it return.
     pub fn call<T: Send + 'static>(&self, store: &mut Store<T>, params: P) -> Result<R, Error> {
-        crate::block_on_with(self.call_async(store, params), core::hint::spin_loop)
+        match self.begin(store, params, None)? {
+            Called::Returned(result) => Ok(result),
+            Called::Stopped(calling) => crate::block_on_with(calling, core::hint::spin_loop),
+        }
     }
 
     /// Calls it as a future: see [`Func::call_async`].
@@ -224,16 +259,20 @@ where
     ///
     /// As [`call`](Self::call).
     pub async fn call_async<T: Send + 'static>(&self, store: &mut Store<T>, params: P) -> Result<R, Error> {
-        let arguments: Arguments<T> = Box::new(move |cx, ty, to| match P::COUNT {
-            0 => Ok(()),
-            _ => params.lower(cx, ty, to),
-        });
-        let lift: HostLift<T> = |cx, ty, from| Ok(Box::new(R::lift_result(cx, ty, from)?));
-        let result = Calling::start(store, self.func.func, arguments, lift)?.await?;
-        result
-            .downcast::<R>()
-            .map(|value| *value)
-            .map_err(|_| crate::bug!("a call has another result than its type").into())
+        match self.begin(store, params, Some(waker().await))? {
+            Called::Returned(result) => Ok(result),
+            Called::Stopped(calling) => calling.await,
+        }
+    }
+
+    fn begin<'s, T: Send + 'static>(
+        &self,
+        store: &'s mut Store<T>,
+        params: P,
+        waker: Option<Waker>,
+    ) -> Result<Called<'s, T, R>, Error> {
+        let later: HostLift<T> = |cx, ty, from| Ok(Box::new(R::lift_result(cx, ty, from)?));
+        begin(store, self.func.func, Typed(params), R::lift_result, later, waker)
     }
 
     /// The function itself.
@@ -243,44 +282,131 @@ where
     }
 }
 
+/// The waker of the task that polls this.
+fn waker() -> impl Future<Output = Waker> {
+    poll_fn(|cx| Poll::Ready(cx.waker().clone()))
+}
+
+/// Arguments the host gives.
+trait Given<T: 'static> {
+    fn lower(&self, cx: &mut LowerContext<'_, '_, T>, tuple: ValType, to: Place) -> Result<(), Fault>;
+
+    /// Keeps them until the call can start.
+    fn keep(self) -> Arguments<T>;
+}
+
+struct Typed<P>(P);
+
+impl<T: Send + 'static, P: ComponentNamedList + Lower> Given<T> for Typed<P> {
+    fn lower(&self, cx: &mut LowerContext<'_, '_, T>, tuple: ValType, to: Place) -> Result<(), Fault> {
+        if P::COUNT == 0 { Ok(()) } else { self.0.lower(cx, tuple, to) }
+    }
+
+    fn keep(self) -> Arguments<T> {
+        Box::new(move |cx, tuple, to| self.lower(cx, tuple, to))
+    }
+}
+
+struct Values<'p>(&'p [Val]);
+
+impl<T: Send + 'static> Given<T> for Values<'_> {
+    fn lower(&self, cx: &mut LowerContext<'_, '_, T>, tuple: ValType, to: Place) -> Result<(), Fault> {
+        lower_values(self.0, cx, tuple, to)
+    }
+
+    fn keep(self) -> Arguments<T> {
+        let values = self.0.to_vec();
+        Box::new(move |cx, tuple, to| lower_values(&values, cx, tuple, to))
+    }
+}
+
+/// How a call of the host's went so far.
+enum Called<'s, T: 'static, R> {
+    Returned(R),
+    Stopped(Calling<'s, T, R>),
+}
+
+/// Calls a function of a store: straight through, or as far as it gets. `waker` is who is to be woken.
+fn begin<'s, T: Send + 'static, R: Send + 'static>(
+    store: &'s mut Store<T>,
+    func: FuncId,
+    given: impl Given<T>,
+    lift: fn(&mut LiftContext<'_, '_, T>, Option<ValType>, Place) -> Result<R, Fault>,
+    lift_later: HostLift<T>,
+    waker: Option<Waker>,
+) -> Result<Called<'s, T, R>, Error> {
+    store.check_alive()?;
+    let FuncInst::Lifted(lifted) = &store.state().funcs[func.0 as usize] else {
+        return Err(Error::misuse("a function that the host gave is called by the host"));
+    };
+    let lifted = *lifted;
+    let callee = lifted.options.instance;
+    let program = store.state().instance(callee).program.clone();
+    let is_async = program.types().func(lifted.ty).is_async;
+    if !store.state().may_enter(callee, None) {
+        return Err(Trap::from(Rule::CannotEnter).into());
+    }
+    let result = PhantomData;
+    if !store.state().is_direct(&lifted, is_async) {
+        let caller = Caller::Host { arguments: Some(given.keep()), lift: lift_later, result: None };
+        let new = store.state_mut().new_task(lifted, is_async, caller);
+        let (task, thread) = new.map_err(Fault::into_error)?;
+        let thread = Some(thread);
+        return Ok(Called::Stopped(Calling {
+            store,
+            task,
+            callee,
+            thread,
+            is_async,
+            preempted: false,
+            result,
+        }));
+    }
+    let before = waker.map(|waker| store.inner.swap_waker(Some(waker)));
+    let lower = |cx: &mut LowerContext<'_, '_, T>, tuple, to| given.lower(cx, tuple, to);
+    let called = direct::call_from_host(&mut store.cx(), &lifted, program.types(), lower, lift, lift_later);
+    if let Some(before) = before {
+        store.inner.swap_waker(before);
+    }
+    match called {
+        Ok(direct::Called::Returned(result)) => Ok(Called::Returned(result)),
+        Ok(direct::Called::Stopped(task)) => {
+            let preempted = task::after_turn(&store.cx()) == Turn::Preempted;
+            Ok(Called::Stopped(Calling { store, task, callee, thread: None, is_async, preempted, result }))
+        }
+        Err(fault) => {
+            store.state_mut().poisoned = true;
+            Err(fault.into_error())
+        }
+    }
+}
+
 /// A call of the host, on its way.
-struct Calling<'s, T: 'static> {
+struct Calling<'s, T: 'static, R> {
     store: &'s mut Store<T>,
     task: TaskId,
     callee: InstanceId,
     /// Its first thread, until that has begun.
     thread: Option<ThreadId>,
     is_async: bool,
+    /// Its slice of fuel is over, and others have not had their turn yet.
+    preempted: bool,
+    result: PhantomData<fn() -> R>,
 }
 
-impl<'s, T: Send + 'static> Calling<'s, T> {
-    fn start(
-        store: &'s mut Store<T>,
-        func: FuncId,
-        arguments: Arguments<T>,
-        lift: HostLift<T>,
-    ) -> Result<Self, Error> {
-        store.check_alive()?;
-        let FuncInst::Lifted(lifted) = &store.state().funcs[func.0 as usize] else {
-            return Err(Error::misuse("a function that the host gave is called by the host"));
-        };
-        let lifted = *lifted;
-        let callee = lifted.options.instance;
-        let is_async = store.state().instance(callee).program.types().func(lifted.ty).is_async;
-        if !store.state().may_enter(callee, None) {
-            return Err(Trap::from(Rule::CannotEnter).into());
-        }
-        let caller = Caller::Host { arguments: Some(arguments), lift, result: None };
-        let (task, thread) =
-            store.state_mut().new_task(lifted, is_async, caller).map_err(Fault::into_error)?;
-        Ok(Self { store, task, callee, thread: Some(thread), is_async })
-    }
-
+impl<T: Send + 'static, R: Send + 'static> Calling<'_, T, R> {
     /// Runs guests until the task is resolved or nothing can go on.
-    fn run(&mut self, waker: &Waker) -> Poll<Result<Box<dyn Any + Send>, Fault>> {
+    fn run(&mut self, waker: &Waker) -> Poll<Result<R, Fault>> {
+        if mem::take(&mut self.preempted) {
+            waker.wake_by_ref();
+            return Poll::Pending;
+        }
         loop {
             if let Some(result) = self.take_result() {
-                return Poll::Ready(Ok(result));
+                let result = result.downcast::<R>().map(|result| *result);
+                return Poll::Ready(
+                    result.map_err(|_| crate::bug!("a call has another result than its type").into()),
+                );
             }
             let mut cx = self.store.cx();
             if !cx.state().host_calls.is_empty() {
@@ -334,8 +460,8 @@ impl<'s, T: Send + 'static> Calling<'s, T> {
     }
 }
 
-impl<T: Send + 'static> Future for Calling<'_, T> {
-    type Output = Result<Box<dyn Any + Send>, Error>;
+impl<T: Send + 'static, R: Send + 'static> Future for Calling<'_, T, R> {
+    type Output = Result<R, Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();

@@ -1,6 +1,7 @@
 //! Functions that the host gives to components, and calls of them that wait.
 
 use crate::{
+    Rule,
     component::{
         abi::{LiftContext, LowerContext, Place},
         call::{self, FlatArguments, Lowered},
@@ -42,7 +43,8 @@ pub(crate) struct HostCall<'c, 'a, T: 'static> {
     pub(crate) types: &'c Types,
     pub(crate) lowered: &'c Lowered,
     pub(crate) flat: &'c [u64],
-    pub(crate) subtask: WaitableId,
+    /// What lends the handles that are borrowed for it, if any are.
+    pub(crate) subtask: Option<WaitableId>,
     pub(crate) result: Option<u64>,
 }
 
@@ -55,7 +57,7 @@ impl<T: Send + 'static> HostCall<'_, '_, T> {
         let from = self.lowered.arguments(self.cx, self.types, self.flat)?;
         let tuple = ValType::Def(self.types.func(self.lowered.ty).params_tuple);
         let options = &self.lowered.options;
-        let lender = Lender { subtask: Some(self.subtask), task: None };
+        let lender = Lender { subtask: self.subtask, task: None };
         let mut context = LiftContext {
             cx: self.cx,
             types: self.types,
@@ -109,27 +111,31 @@ pub(crate) fn call<T: Send + 'static>(
     flat: &[u64],
     function: &dyn HostFunction<T>,
 ) -> Result<Answer, Fault> {
-    let program = cx.state().instance(lowered.options.instance).program.clone();
-    let types = program.types();
+    let (types, instance) = (lowered.program.types(), lowered.options.instance);
     let state = cx.state_mut();
-    let subtask = call::new_subtask(state, lowered.options.instance);
-    state.waitables.get_mut(subtask)?.subtask_mut()?.state = SubtaskState::Started;
+    if !state.instance(instance).may_leave {
+        return Err(Rule::CannotLeave.into());
+    }
+    let lends = types.layout(types.func(lowered.ty).params_tuple).borrows;
+    let subtask = lends.then(|| call::started_subtask(state, instance, Callee::Gone));
     state.host_bytes = 0;
     let mut call = HostCall { cx, types, lowered, flat, subtask, result: None };
     let Some(pending) = function.call(&mut call)? else {
         let result = call.result;
-        let subtask_ = cx.state_mut().waitables.get_mut(subtask)?.subtask_mut()?;
-        subtask_.state = SubtaskState::Returned;
-        subtask_.result = result;
-        return call::finish_lowered(cx, lowered, subtask);
+        if let Some(subtask) = subtask {
+            call::deliver(cx, subtask)?;
+        }
+        let status = lowered.options.is_async.then_some(SubtaskState::Returned as u64);
+        return Ok(Answer::Return(status.or(result)));
     };
     let state = cx.state_mut();
     let id = state.next_host_call;
     state.next_host_call += 1;
+    let subtask = subtask.unwrap_or_else(|| call::started_subtask(state, instance, Callee::Gone));
+    state.waitables.get_mut(subtask)?.subtask_mut()?.callee = Callee::Host(id);
     let flat = FlatArguments::new(flat);
     let under_way = HostCallUnderWay { id, subtask, lowered: lowered.clone(), flat, pending: Some(pending) };
     state.host_calls.push(under_way);
-    state.waitables.get_mut(subtask)?.subtask_mut()?.callee = Callee::Host(id);
     // It may have its answer by now; and if not, it has to know whom to wake.
     let waker = cx.waker();
     poll_one(cx, id, &mut Context::from_waker(&waker))?;
@@ -160,10 +166,10 @@ fn poll_one<T: Send + 'static>(
     let under_way = &mut cx.state_mut().host_calls[at];
     let Some(mut pending) = under_way.pending.take() else { return Ok(false) };
     let (lowered, flat, subtask) = (under_way.lowered.clone(), under_way.flat, under_way.subtask);
-    let program = cx.state().instance(lowered.options.instance).program.clone();
-    let types = program.types();
+    let types = lowered.program.types();
     cx.state_mut().host_bytes = 0;
-    let mut call = HostCall { cx, types, lowered: &lowered, flat: flat.as_slice(), subtask, result: None };
+    let (flat, lent_by) = (flat.as_slice(), Some(subtask));
+    let mut call = HostCall { cx, types, lowered: &lowered, flat, subtask: lent_by, result: None };
     let polled = pending.poll(&mut call, context);
     let result = call.result;
     let state = cx.state_mut();

@@ -7,10 +7,10 @@ use crate::{
         call::Lowered,
         canon::{self, Builtin},
         definition::{Canon, Capture, CoreSort, Named, Op, Options, Sort},
-        load::Loaded,
+        load::{Component, Loaded},
         store::{
             Captured, ComponentValue, ExportsId, FuncId, FuncInst, Implementor, Instance, InstanceId, Item,
-            Lifted, ModuleRef, ResourceType, ResourceTypeId, Store,
+            Lifted, ModuleRef, ResourceType, ResourceTypeId, State, Store,
         },
         table::Table,
         task::Caller,
@@ -18,7 +18,7 @@ use crate::{
     },
     engine::{self, CoreFunc, CoreGlobal, CoreMemory, CoreTable, Extern, Fault, ValType},
 };
-use alloc::{boxed::Box, format, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeSet, format, sync::Arc, vec::Vec};
 
 /// A core instance: of a module, or a bundle of items.
 enum CoreInstance {
@@ -96,13 +96,30 @@ pub(crate) fn instantiate<T: Send + 'static>(
     Ok(store.state_mut().add_exports(exports))
 }
 
-/// Makes a place for an instance, charged before anything of it is made.
-pub(crate) fn reserve<T: Send + 'static>(
+/// Makes an instance of a component by itself, in the place made for it.
+pub(crate) fn instantiate_root<T: Send + 'static>(
     store: &mut Store<T>,
+    component: &Component,
+    instance: InstanceId,
+    arguments: Vec<(Arc<str>, Item)>,
+) -> Result<super::Instance, Error> {
+    let value = ComponentValue {
+        program: component.loaded.clone(),
+        definition: component.root_index(),
+        captured: Vec::new(),
+    };
+    let made = instantiate(store, &value, instance, arguments, 0);
+    // What ran and trapped may have left anything half done.
+    store.state_mut().poisoned |= made.is_err();
+    made.map(|exports| super::Instance { exports, component: component.clone(), instance })
+}
+
+/// Makes a place for an instance, charged before anything of it is made.
+pub(crate) fn reserve<T: 'static>(
+    state: &mut State<T>,
     program: &Arc<Loaded>,
     parent: Option<InstanceId>,
 ) -> Result<InstanceId, Error> {
-    let state = store.state_mut();
     let count = state.instances.len() as u64;
     if count >= u64::from(state.instances_max) {
         return Err(Error::limit("component_instances", count + 1, u64::from(state.instances_max)));
@@ -117,6 +134,7 @@ pub(crate) fn reserve<T: Send + 'static>(
         may_leave: true,
         backpressure: 0,
         waiting_to_enter: 0,
+        at_the_door: BTreeSet::new(),
         exclusive: None,
     });
     Ok(InstanceId(count as u32))
@@ -166,8 +184,9 @@ impl Frame<'_> {
             }
             Op::AliasCore { instance, name, sort } => self.alias_core(store, *instance, name, *sort)?,
             Op::Lift { core, ty, options } => {
-                let lifted =
-                    Lifted { core: self.core_funcs[*core as usize], ty: *ty, options: self.options(options) };
+                let core = self.core_funcs[*core as usize];
+                let results = canon::lifted_results(self.program.types(), *ty, options);
+                let lifted = Lifted { core, results, ty: *ty, options: self.options(options) };
                 let func = store.state_mut().add_func(FuncInst::Lifted(lifted));
                 self.funcs.push(func);
             }
@@ -300,7 +319,12 @@ impl Frame<'_> {
         else {
             return store.inner.instantiate_and_start(module, imports);
         };
-        let func = Lifted { core: any, ty: FuncTypeId(u32::MAX), options: GuestOptions::bare(self.instance) };
+        let func = Lifted {
+            core: any,
+            results: 0,
+            ty: FuncTypeId(u32::MAX),
+            options: GuestOptions::bare(self.instance),
+        };
         let (task, thread) = state.new_task(func, false, Caller::Instantiation).map_err(Fault::into_error)?;
         state.register_thread(thread).map_err(Fault::into_error)?;
         state.tasks.get_mut(task)?.state = crate::component::task::TaskState::Started;
@@ -368,7 +392,7 @@ impl Frame<'_> {
     ) -> Result<(), Error> {
         let component = self.components[component as usize].clone();
         let arguments = self.items(args)?;
-        let child = reserve(store, &component.program, Some(self.instance))?;
+        let child = reserve(store.state_mut(), &component.program, Some(self.instance))?;
         let exports = instantiate(store, &component, child, arguments, self.depth + 1)?;
         self.instances.push(exports);
         Ok(())
@@ -394,7 +418,16 @@ impl Frame<'_> {
         let builtin = match canon {
             Canon::Lower { func, ty, options } => {
                 let callee = self.funcs[*func as usize];
-                Builtin::Lower(Arc::new(Lowered { callee, ty: *ty, options: self.options(options) }))
+                let host = match &store.state().funcs[callee.0 as usize] {
+                    FuncInst::Host(function) => Some(function.clone()),
+                    FuncInst::Lifted(_) => None,
+                };
+                let program = self.program.clone();
+                let lowered = Lowered { callee, program, ty: *ty, options: self.options(options) };
+                match host {
+                    Some(function) => Builtin::LowerHost(Arc::new(lowered), function),
+                    None => Builtin::Lower(Arc::new(lowered)),
+                }
             }
             Canon::ResourceNew(id) => Builtin::ResourceNew(resource(*id)?),
             Canon::ResourceDrop(id) => Builtin::ResourceDrop(resource(*id)?),
@@ -420,7 +453,7 @@ impl Frame<'_> {
             plain => Builtin::Plain(plain.clone()),
         };
         let instance = self.instance;
-        let builtin: Box<Builtin> = Box::new(builtin);
+        let builtin: Box<Builtin<T>> = Box::new(builtin);
         let function =
             store.cx().define(&params, &results, move |cx, flat| canon::call(cx, instance, &builtin, flat));
         self.core_funcs.push(function);

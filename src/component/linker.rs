@@ -8,8 +8,9 @@ use crate::{
         load::{Component, Engine, Loaded},
         matching::Matcher,
         names::Names,
+        pre::InstancePre,
         resource::ResourceType,
-        store::{ComponentValue, HostDestructor, InstanceId, Item, ModuleRef, Store},
+        store::{HostDestructor, InstanceId, Item, ModuleRef, State, Store},
         typed::{ComponentNamedList, Lift, LowerResult},
         wrapped::{Dynamic, DynamicPoll, StoreContextMut, Wrapped, WrappedPoll},
     },
@@ -97,41 +98,51 @@ impl<T: Send + 'static> Linker<T> {
     /// and when a start function traps.
     pub fn instantiate(&self, store: &mut Store<T>, component: &Component) -> Result<super::Instance, Error> {
         store.check_alive()?;
-        let instance = instance::reserve(store, &component.loaded, None)?;
-        let result = self.arguments(store, component, instance).and_then(|arguments| {
-            let value = ComponentValue {
-                program: component.loaded.clone(),
-                definition: component.root_index(),
-                captured: Vec::new(),
-            };
-            let made = instance::instantiate(store, &value, instance, arguments, 0);
-            // What ran and trapped may have left anything half done.
-            store.state_mut().poisoned |= made.is_err();
-            made
-        });
-        result.map(|exports| super::Instance { exports, component: component.clone(), instance })
+        let instance = instance::reserve(store.state_mut(), &component.loaded, None)?;
+        match self.meet(store.state_mut(), component, instance) {
+            Ok((arguments, _)) => instance::instantiate_root(store, component, instance, arguments),
+            Err(error) => {
+                store.state_mut().instances.pop();
+                Err(error)
+            }
+        }
     }
 
-    /// The offers for a component's imports.
-    fn arguments(
+    /// Meets a component's imports once, for any number of instances in stores of their own.
+    ///
+    /// # Errors
+    ///
+    /// When imports are missing or of another type (all of them are listed), and when an item of another instance is
+    /// among what is offered: that is only known in its store.
+    pub fn instantiate_pre(&self, component: &Component) -> Result<InstancePre<T>, Error> {
+        // Met in a world of its own, which is copied for each instance.
+        let mut world = State::new(component.engine.limits());
+        let instance = instance::reserve(&mut world, &component.loaded, None)?;
+        let (arguments, has_items) = self.meet(&mut world, component, instance)?;
+        if has_items {
+            return Err(Error::misuse("an item of another instance is only known in its store"));
+        }
+        Ok(InstancePre::new(component.clone(), world, arguments))
+    }
+
+    /// The offers for a component's imports, and whether one is an item of the store.
+    fn meet(
         &self,
-        store: &mut Store<T>,
+        state: &mut State<T>,
         component: &Component,
         instance: InstanceId,
-    ) -> Result<Vec<(Arc<str>, Item)>, Error> {
-        let mut matcher = Matcher::new(store, &component.loaded, instance);
+    ) -> Result<(Vec<(Arc<str>, Item)>, bool), Error> {
+        let mut matcher = Matcher::new(state, &component.loaded, instance);
         let mut arguments = Vec::new();
         for (name, ty) in &component.root().imports {
             if let Some(item) = matcher.import("", name, *ty, self.root.find(name)) {
                 arguments.push((name.clone(), item));
             }
         }
+        let has_items = matcher.has_items;
         match matcher.into_missing() {
-            missing if missing.is_empty() => Ok(arguments),
-            missing => {
-                store.state_mut().instances.pop();
-                Err(Error::imports(missing))
-            }
+            missing if missing.is_empty() => Ok((arguments, has_items)),
+            missing => Err(Error::imports(missing)),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::{
         resource::ResourceType as HostResource,
         store::{
             ComponentValue, FuncId, FuncInst, HostDestructor, Implementor, InstanceId, Item, ModuleRef,
-            ResourceType, ResourceTypeId, Store,
+            ResourceType, ResourceTypeId, State,
         },
         types::{CoreType, CoreVal, FuncTypeId, ItemType, ResourceIx, Types},
     },
@@ -26,29 +26,32 @@ use alloc::{
 
 /// Meets a component's imports with what is offered.
 pub(crate) struct Matcher<'m, T: 'static> {
-    store: &'m mut Store<T>,
+    state: &'m mut State<T>,
     program: Arc<Loaded>,
     instance: InstanceId,
     missing: Vec<MissingImport>,
+    /// Whether an offer was an item of the store, which means nothing in another.
+    pub(crate) has_items: bool,
 }
 
 /// What finds an offer by name.
-type Lookup<'o, T> = dyn Fn(&Store<T>, &str) -> Option<Offer<T>> + 'o;
+type Lookup<'o, T> = dyn Fn(&State<T>, &str) -> Option<Offer<T>> + 'o;
 
 /// How many mismatches are kept: a component may declare any number of imports.
 const MISSING_MAX: usize = 1_000;
 
 impl<'m, T: Send + 'static> Matcher<'m, T> {
-    pub(crate) fn new(store: &'m mut Store<T>, program: &Arc<Loaded>, instance: InstanceId) -> Self {
-        Self { store, program: program.clone(), instance, missing: Vec::new() }
+    pub(crate) fn new(state: &'m mut State<T>, program: &Arc<Loaded>, instance: InstanceId) -> Self {
+        Self { state, program: program.clone(), instance, missing: Vec::new(), has_items: false }
     }
 
     pub(crate) fn into_missing(self) -> Vec<MissingImport> {
         self.missing
     }
 
-    fn miss(&mut self, module: &str, name: &str, expected: String, found: Option<String>) -> Option<Item> {
+    fn miss(&mut self, module: &str, name: &str, ty: ItemType, found: Option<String>) -> Option<Item> {
         if self.missing.len() < MISSING_MAX {
+            let expected = describe::item(self.program.types(), ty);
             let (module, name) = if module.is_empty() { (name, "") } else { (module, name) };
             self.missing.push(MissingImport {
                 module: module.to_owned(),
@@ -65,14 +68,14 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
         &mut self,
         module: &str,
         name: &str,
-        ty: ItemType,
+        expected: ItemType,
         offer: Option<&Offer<T>>,
     ) -> Option<Item> {
-        let expected = describe::item(self.program.types(), ty);
-        match (ty, offer) {
+        self.has_items |= matches!(offer, Some(Offer::Item(_)));
+        match (expected, offer) {
             (ItemType::Type(_), _) => Some(Item::Type),
             (ItemType::Instance(ty), None) => self.instance(module, name, ty, &|_, _| None),
-            (ItemType::Resource(ix), None) => match self.store.state().find_resource(self.instance, ix) {
+            (ItemType::Resource(ix), None) => match self.state.find_resource(self.instance, ix) {
                 // It is one that was imported before, and need not be offered again.
                 Some(known) => Some(Item::Resource(known)),
                 None => self.miss(module, name, expected, None),
@@ -82,7 +85,7 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
                 let function = function.clone();
                 match self.check(|check| function.check(check, ty)) {
                     Ok(()) => {
-                        let func = self.store.state_mut().add_func(FuncInst::Host(function));
+                        let func = self.state.add_func(FuncInst::Host(function));
                         Some(Item::Func(func))
                     }
                     Err(found) => self.miss(module, name, expected, Some(format!("type mismatch: {found}"))),
@@ -103,8 +106,8 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
                 self.instance(module, name, ty, &|_, name| names.find(name).cloned())
             }
             (ItemType::Instance(ty), Some(Offer::Item(Item::Instance(exports)))) => {
-                self.instance(module, name, ty, &|store, name| {
-                    store.state().export(*exports, name).cloned().map(Offer::Item)
+                self.instance(module, name, ty, &|state, name| {
+                    state.export(*exports, name).cloned().map(Offer::Item)
                 })
             }
             (ItemType::Module(ty), Some(Offer::Module(found) | Offer::Item(Item::Module(found)))) => {
@@ -133,7 +136,7 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
     }
 
     fn check<R>(&self, check: impl FnOnce(&Check<'_>) -> R) -> R {
-        let state = self.store.state();
+        let state = &*self.state;
         let implementor = |ix: ResourceIx| {
             let ty = state.resource_of(self.instance, ix).ok()?;
             Some(state.resource_type(ty).implementor)
@@ -147,7 +150,7 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
         let mut exports = Vec::new();
         let before = self.missing.len();
         for (name, ty) in &program.types().instances[ty as usize] {
-            let offer = offer(self.store, name);
+            let offer = offer(self.state, name);
             if let Some(item) = self.import(&path, name, *ty, offer.as_ref()) {
                 exports.push((name.clone(), item));
             }
@@ -155,13 +158,13 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
         if self.missing.len() > before {
             return None;
         }
-        Some(Item::Instance(self.store.state_mut().add_exports(exports)))
+        Some(Item::Instance(self.state.add_exports(exports)))
     }
 
     /// The store's resource type for one of the host's, the same each time.
     fn host_resource(&mut self, resource: HostResource, dtor: &HostDestructor<T>) -> ResourceTypeId {
         let implementor = Implementor::Host(resource.0);
-        let state = self.store.state_mut();
+        let state = &mut *self.state;
         let known = state.resource_types.iter().position(|ty| ty.implementor == implementor);
         let at = known.unwrap_or_else(|| {
             state.resource_types.push(ResourceType {
@@ -175,18 +178,17 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
     }
 
     fn resource(&mut self, module: &str, name: &str, ix: ResourceIx, ty: ResourceTypeId) -> Option<Item> {
-        let state = self.store.state_mut();
-        match state.find_resource(self.instance, ix) {
+        match self.state.find_resource(self.instance, ix) {
             // The import says it is one that was imported before.
             Some(known) if known != ty => self.miss(
                 module,
                 name,
-                "resource".into(),
+                ItemType::Resource(ix),
                 Some("another resource: mismatched resource types".into()),
             ),
             Some(_) => Some(Item::Resource(ty)),
             None => {
-                state.bind(self.instance, ix, ty);
+                self.state.bind(self.instance, ix, ty);
                 Some(Item::Resource(ty))
             }
         }
@@ -194,7 +196,7 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
 
     /// Compares the type of a function in the store with the imported one.
     fn check_func(&self, func: FuncId, ty: FuncTypeId) -> Result<(), String> {
-        let state = self.store.state();
+        let state = &*self.state;
         let lifted = match &state.funcs[func.0 as usize] {
             FuncInst::Host(function) => return self.check(|check| function.check(check, ty)),
             FuncInst::Lifted(lifted) => lifted,

@@ -36,6 +36,7 @@ mod definition;
 #[doc(hidden)]
 pub mod derive;
 mod describe;
+mod direct;
 mod features;
 mod func;
 mod handles;
@@ -47,6 +48,7 @@ mod linker;
 mod load;
 mod matching;
 mod names;
+mod pre;
 #[cfg(feature = "wast")]
 mod reflect;
 mod resolve;
@@ -67,6 +69,7 @@ pub use features::Features;
 pub use func::{Func, Instance, TypedFunc};
 pub use linker::{Linker, LinkerInstance};
 pub use load::{Component, Engine};
+pub use pre::InstancePre;
 pub use resource::{ChannelAny, Resource, ResourceAny, ResourceTable, ResourceTableError, ResourceType};
 pub use store::Store;
 pub use typed::{ComponentNamedList, ComponentType, Lift, LiftResult, Lower, LowerResult};

@@ -19,7 +19,11 @@ use crate::{
     },
     engine::{self, Caller, CoreFunc, Fault},
 };
-use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+    vec::Vec,
+};
 
 /// A guest, as what runs in it and for it sees it.
 pub(crate) type Cx<'a, T> = Caller<'a, Inner<T>>;
@@ -65,6 +69,9 @@ pub(crate) enum Item {
     Type,
 }
 
+/// What an instance exports, by name.
+pub(crate) type Exports = Arc<[(Arc<str>, Item)]>;
+
 /// A core module of a loaded program.
 #[derive(Clone, Debug)]
 pub(crate) struct ModuleRef {
@@ -91,6 +98,8 @@ pub(crate) enum Captured {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lifted {
     pub(crate) core: CoreFunc,
+    /// How many results the core function has.
+    pub(crate) results: usize,
     pub(crate) ty: FuncTypeId,
     pub(crate) options: GuestOptions,
 }
@@ -99,6 +108,15 @@ pub(crate) struct Lifted {
 pub(crate) enum FuncInst<T: 'static> {
     Lifted(Lifted),
     Host(Arc<dyn HostFunction<T>>),
+}
+
+impl<T> Clone for FuncInst<T> {
+    fn clone(&self) -> Self {
+        match self {
+            Self::Lifted(lifted) => Self::Lifted(*lifted),
+            Self::Host(function) => Self::Host(function.clone()),
+        }
+    }
 }
 
 /// Who implements a resource type.
@@ -116,6 +134,12 @@ pub(crate) struct ResourceType<T: 'static> {
     pub(crate) implementor: Implementor,
     pub(crate) dtor: Option<CoreFunc>,
     pub(crate) host_dtor: Option<HostDestructor<T>>,
+}
+
+impl<T> Clone for ResourceType<T> {
+    fn clone(&self) -> Self {
+        Self { implementor: self.implementor, dtor: self.dtor, host_dtor: self.host_dtor.clone() }
+    }
 }
 
 /// What a handle stands for.
@@ -151,6 +175,8 @@ pub(crate) struct Instance {
     pub(crate) may_leave: bool,
     pub(crate) backpressure: u32,
     pub(crate) waiting_to_enter: u32,
+    /// Threads that only wait for room in it, by when they began to.
+    pub(crate) at_the_door: BTreeSet<u64>,
     pub(crate) exclusive: Option<ThreadId>,
 }
 
@@ -164,15 +190,18 @@ pub(crate) struct Inner<T: 'static> {
 pub(crate) struct State<T: 'static> {
     pub(crate) instances: Vec<Instance>,
     pub(crate) funcs: Vec<FuncInst<T>>,
-    pub(crate) exports: Vec<Vec<(Arc<str>, Item)>>,
+    pub(crate) exports: Vec<Exports>,
     pub(crate) resource_types: Vec<ResourceType<T>>,
     pub(crate) tasks: Slab<Task<T>, TaskTag>,
     pub(crate) threads: Slab<Thread<T>, ThreadTag>,
     pub(crate) waitables: Slab<Waitable>,
     pub(crate) sets: Slab<WaitableSet>,
     pub(crate) channels: Slab<SharedChannel>,
-    /// Threads that wait for something, in the order they began to.
-    pub(crate) waiting: VecDeque<ThreadId>,
+    /// Threads that wait for something, by when they began to.
+    pub(crate) waiting: BTreeMap<u64, ThreadId>,
+    pub(crate) waits: u64,
+    /// Those of them that may be ready, for something happened that they wait for.
+    pub(crate) looking: BTreeSet<u64>,
     /// Threads stopped where the Component Model knows no stop (the end of a slice of fuel, a host function of a
     /// synchronous type that waits), the innermost first. Nothing else may run before they have gone on.
     pub(crate) frozen: VecDeque<ThreadId>,
@@ -264,7 +293,7 @@ impl<T: Send + 'static> Store<T> {
 }
 
 impl<T: 'static> State<T> {
-    fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             instances: Vec::new(),
             funcs: Vec::new(),
@@ -275,7 +304,9 @@ impl<T: 'static> State<T> {
             waitables: Slab::default(),
             sets: Slab::default(),
             channels: Slab::default(),
-            waiting: VecDeque::new(),
+            waiting: BTreeMap::new(),
+            waits: 0,
+            looking: BTreeSet::new(),
             frozen: VecDeque::new(),
             current: None,
             switch_to: None,
@@ -345,6 +376,11 @@ impl<T: 'static> State<T> {
         Ok(handle)
     }
 
+    /// Scratch space for a copy.
+    pub(crate) fn take_scratch(&mut self) -> Vec<u8> {
+        core::mem::take(&mut self.scratch)
+    }
+
     /// Keeps scratch space for the next copy, unless it grew out of proportion.
     pub(crate) fn keep_scratch(&mut self, scratch: Vec<u8>) {
         if scratch.capacity() <= SCRATCH_KEPT_MAX && scratch.capacity() > self.scratch.capacity() {
@@ -352,41 +388,47 @@ impl<T: 'static> State<T> {
         }
     }
 
-    /// The instance itself and those it nests in, unless the caller is in them too
+    /// Whether one instance is another or nests in it.
+    fn is_in(&self, inner: InstanceId, outer: InstanceId) -> bool {
+        core::iter::successors(Some(inner), |id| self.instance(*id).parent).any(|id| id == outer)
+    }
+
+    /// What a call enters next after `id`, which is the callee or around it: nothing once the caller is in it too
     /// (`ComponentInstance.entering_set`).
-    fn entering(
-        &self,
-        callee: InstanceId,
-        caller: Option<InstanceId>,
-    ) -> impl Iterator<Item = InstanceId> + '_ {
-        let ancestors =
-            move |from: Option<InstanceId>| core::iter::successors(from, move |id| self.instance(*id).parent);
-        ancestors(Some(callee)).filter(move |id| !ancestors(caller).any(|known| known == *id))
+    fn entering(&self, id: Option<InstanceId>, caller: Option<InstanceId>) -> Option<InstanceId> {
+        id.filter(|id| caller.is_none_or(|caller| !self.is_in(caller, *id)))
     }
 
     /// Whether one instance is the other or nests in it. Calls between such are not allowed for now.
     pub(crate) fn are_related(&self, a: InstanceId, b: InstanceId) -> bool {
-        let nests = |inner, outer| {
-            core::iter::successors(Some(inner), |id| self.instance(*id).parent).any(|id| id == outer)
-        };
-        nests(a, b) || nests(b, a)
+        self.is_in(a, b) || self.is_in(b, a)
     }
 
     /// Which rule a synchronous task breaks that waits where nothing it may wait for can go on.
     pub(crate) fn stuck(&self, task: TaskId) -> Rule {
         let is_other = |id: &ThreadId| self.threads.find(*id).is_some_and(|thread| thread.task != task);
-        if self.waiting.iter().any(is_other) { Rule::Deadlock } else { Rule::CannotBlock }
+        if self.waiting.values().any(is_other) { Rule::Deadlock } else { Rule::CannotBlock }
     }
 
     pub(crate) fn may_enter(&self, callee: InstanceId, caller: Option<InstanceId>) -> bool {
-        self.entering(callee, caller).all(|id| self.instance(id).may_enter)
+        let mut next = Some(callee);
+        while let Some(id) = self.entering(next, caller) {
+            let instance = self.instance(id);
+            if !instance.may_enter {
+                return false;
+            }
+            next = instance.parent;
+        }
+        true
     }
 
     /// Marks what a call enters as entered, or left again.
     pub(crate) fn set_entered(&mut self, callee: InstanceId, caller: Option<InstanceId>, entered: bool) {
-        let ids: Vec<_> = self.entering(callee, caller).collect();
-        for id in ids {
-            self.instance_mut(id).may_enter = !entered;
+        let mut next = Some(callee);
+        while let Some(id) = self.entering(next, caller) {
+            let instance = self.instance_mut(id);
+            instance.may_enter = !entered;
+            next = instance.parent;
         }
     }
 
@@ -395,8 +437,8 @@ impl<T: 'static> State<T> {
         FuncId(self.funcs.len() as u32 - 1)
     }
 
-    pub(crate) fn add_exports(&mut self, exports: Vec<(Arc<str>, Item)>) -> ExportsId {
-        self.exports.push(exports);
+    pub(crate) fn add_exports(&mut self, exports: impl Into<Exports>) -> ExportsId {
+        self.exports.push(exports.into());
         ExportsId(self.exports.len() as u32 - 1)
     }
 

@@ -58,6 +58,8 @@ pub(crate) enum Caller<T: 'static> {
     },
     /// Code that runs while its instance is made.
     Instantiation,
+    /// A stack frame: nothing has stopped yet (`direct`).
+    Direct,
 }
 
 impl<T> Task<T> {
@@ -74,6 +76,8 @@ pub(crate) struct Thread<T: 'static> {
     pub(crate) storage: [u64; 2],
     pub(crate) progress: Progress<T>,
     pub(crate) wait: Wait,
+    /// Its place among those that wait.
+    place: Option<u64>,
 }
 
 /// How a thread goes on.
@@ -200,7 +204,14 @@ impl<T: Send + 'static> State<T> {
         if self.threads.len() >= self.tasks_max as usize {
             return Err(Rule::Tasks.into());
         }
-        Ok(self.threads.add(Thread { task, index: 0, storage: [0; 2], progress, wait: Wait::Nothing }))
+        Ok(self.threads.add(Thread {
+            task,
+            index: 0,
+            storage: [0; 2],
+            progress,
+            wait: Wait::Nothing,
+            place: None,
+        }))
     }
 
     /// Gives a thread its index in the instance (`Task.register_thread`).
@@ -214,7 +225,7 @@ impl<T: Send + 'static> State<T> {
     }
 
     /// Ends a thread, and with the last one its task (`Task.unregister_thread`).
-    fn unregister_thread(&mut self, thread: ThreadId) -> Result<(), Fault> {
+    pub(crate) fn unregister_thread(&mut self, thread: ThreadId) -> Result<(), Fault> {
         let Some(ended) = self.threads.remove(thread) else {
             return Err(Fault::Trap(crate::bug!("a thread ended twice")));
         };
@@ -275,14 +286,106 @@ impl<T: Send + 'static> State<T> {
         }
     }
 
-    /// Lets a thread wait.
-    pub(crate) fn wait(&mut self, id: ThreadId, wait: Wait) -> Result<(), Fault> {
-        let waits = !matches!(wait, Wait::Suspended);
-        self.threads.get_mut(id)?.wait = wait;
-        if waits {
-            self.waiting.push_back(id);
+    /// Notes where the main function of a thread stopped.
+    pub(crate) fn stop_main(
+        &mut self,
+        id: ThreadId,
+        activation: Activation<crate::component::store::Inner<T>>,
+        step: Step,
+    ) -> Result<(), Fault> {
+        let thread = self.threads.get_mut(id)?;
+        thread.progress = Progress::Core(activation, Stage::Main);
+        if step == Step::Preempted {
+            thread.wait = Wait::Fuel;
+            self.frozen.push_back(id);
         }
         Ok(())
+    }
+
+    /// Lets a thread wait.
+    pub(crate) fn wait(&mut self, id: ThreadId, wait: Wait) -> Result<(), Fault> {
+        match wait {
+            Wait::Subtask(waitable) | Wait::CancelledSubtask(waitable) | Wait::Event(waitable) => {
+                self.waitables.get_mut(waitable)?.waiter = Some(id);
+            }
+            Wait::Set { set, .. } | Wait::CallbackSet(set) => self.sets.get_mut(set)?.waiters.push(id),
+            _ => {}
+        }
+        let waits = !matches!(wait, Wait::Suspended);
+        let place = waits.then_some(self.waits);
+        let thread = self.threads.get_mut(id)?;
+        (thread.wait, thread.place) = (wait, place);
+        if let Some(place) = place {
+            self.waits += 1;
+            self.waiting.insert(place, id);
+            self.looking.insert(place);
+        }
+        Ok(())
+    }
+
+    /// Lets a thread look whether it can go on, if it waits.
+    pub(crate) fn look(&mut self, id: ThreadId) {
+        if let Some(place) = self.threads.find(id).and_then(|thread| thread.place) {
+            self.looking.insert(place);
+        }
+    }
+
+    /// Lets the next of those look that wait for room in an instance.
+    pub(crate) fn look_next(&mut self, instance: InstanceId) {
+        if let Some(place) = self.instance_mut(instance).at_the_door.pop_first() {
+            self.looking.insert(place);
+        }
+    }
+
+    /// Lets another task run core code in an instance.
+    fn leave_exclusive(&mut self, instance: InstanceId) {
+        self.instance_mut(instance).exclusive = None;
+        self.look_next(instance);
+    }
+
+    /// The thread that can go on and has waited longest. Only those are looked at for which something happened.
+    fn first_ready(&mut self) -> Option<ThreadId> {
+        while let Some(place) = self.looking.first().copied() {
+            let thread = self.waiting.get(&place).copied();
+            let door = thread.and_then(|thread| self.door(thread));
+            if let Some(thread) = thread.filter(|thread| self.is_ready(*thread)) {
+                // It need not fill the room that it waited for.
+                if let Some((instance, _)) = door {
+                    self.look_next(instance);
+                }
+                return Some(thread);
+            }
+            self.looking.pop_first();
+            match door {
+                Some((instance, true)) => {
+                    self.instance_mut(instance).at_the_door.insert(place);
+                }
+                Some((instance, false)) if self.is_open(instance) => self.look_next(instance),
+                _ => {}
+            }
+        }
+        debug_assert!(
+            !self.waiting.values().any(|id| self.is_ready(*id)),
+            "a ready thread was not told to look"
+        );
+        None
+    }
+
+    /// Whether any task may run core code in an instance.
+    fn is_open(&self, instance: InstanceId) -> bool {
+        let instance = self.instance(instance);
+        instance.exclusive.is_none() && instance.backpressure == 0
+    }
+
+    /// The instance in which a thread waits for room, and whether it waits for nothing else.
+    fn door(&self, id: ThreadId) -> Option<(InstanceId, bool)> {
+        let thread = self.threads.find(id)?;
+        let only_for_room = match thread.wait {
+            Wait::Entry | Wait::CallbackYield => true,
+            Wait::CallbackSet(set) => self.set_has_event(set),
+            _ => return None,
+        };
+        Some((self.tasks.find(thread.task)?.func.options.instance, only_for_room))
     }
 
     /// Lets the running thread wait, from inside a host function.
@@ -309,7 +412,7 @@ impl<T: Send + 'static> State<T> {
                     && !(task.implicit == Some(*id) && task.needs_exclusive())
             })
         };
-        self.waiting.iter().copied().find(|id| may_run(id) && self.is_ready(*id))
+        self.waiting.values().copied().find(|id| may_run(id) && self.is_ready(*id))
     }
 
     /// Notes that a task has told its result, after [`call::resolve`] did.
@@ -338,7 +441,7 @@ pub(crate) fn turn<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<Turn, Fault>
         cx.state_mut().frozen.append(&mut outer);
         result?;
     } else {
-        let Some(ready) = state.waiting.iter().copied().find(|id| state.is_ready(*id)) else {
+        let Some(ready) = state.first_ready() else {
             return Ok(Turn::Idle);
         };
         run_at_root(cx, ready)?;
@@ -372,17 +475,30 @@ pub(crate) fn resume<T: Send + 'static>(
     thread: ThreadId,
     cancelled: bool,
 ) -> Result<(), Fault> {
-    let (mut next, mut cancelled) = (Some(thread), cancelled);
-    while let Some(thread) = next {
-        let state = cx.state_mut();
-        state.waiting.retain(|waiting| *waiting != thread);
-        let before = state.current.replace(thread);
-        run(cx, thread, cancelled)?;
-        let state = cx.state_mut();
-        state.current = before;
-        next = state.switch_to.take();
-        cancelled = false;
+    resume_one(cx, thread, cancelled)?;
+    switch(cx)
+}
+
+/// Resumes what the thread that just stopped wants resumed, and so on.
+pub(crate) fn switch<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<(), Fault> {
+    while let Some(thread) = cx.state_mut().switch_to.take() {
+        resume_one(cx, thread, false)?;
     }
+    Ok(())
+}
+
+fn resume_one<T: Send + 'static>(cx: &mut Cx<'_, T>, thread: ThreadId, cancelled: bool) -> Result<(), Fault> {
+    let state = cx.state_mut();
+    if let Some(place) = state.threads.get_mut(thread)?.place.take() {
+        state.waiting.remove(&place);
+        state.looking.remove(&place);
+        if let Some((instance, _)) = state.door(thread) {
+            state.instance_mut(instance).at_the_door.remove(&place);
+        }
+    }
+    let before = state.current.replace(thread);
+    run(cx, thread, cancelled)?;
+    cx.state_mut().current = before;
     Ok(())
 }
 
@@ -401,7 +517,7 @@ fn run<T: Send + 'static>(cx: &mut Cx<'_, T>, id: ThreadId, cancelled: bool) -> 
             let event = callback_event(cx, id, &wait, cancelled)?;
             call_back(cx, id, event)
         }
-        Progress::Core(activation, stage) => match finish_wait(cx, wait)? {
+        Progress::Core(activation, stage) => match finish_wait(cx, id, wait)? {
             Answer::Return(value) => step(cx, id, activation, stage, value),
             Answer::Suspend => {
                 cx.state_mut().threads.get_mut(id)?.progress = Progress::Core(activation, stage);
@@ -412,20 +528,21 @@ fn run<T: Send + 'static>(cx: &mut Cx<'_, T>, id: ThreadId, cancelled: bool) -> 
 }
 
 /// What the call a thread waits in answers, now that the wait is over.
-fn finish_wait<T: Send + 'static>(cx: &mut Cx<'_, T>, wait: Wait) -> Result<Answer, Fault> {
+fn finish_wait<T: Send + 'static>(cx: &mut Cx<'_, T>, thread: ThreadId, wait: Wait) -> Result<Answer, Fault> {
     match wait {
         Wait::Fuel => Ok(Answer::Return(None)),
         Wait::Ready | Wait::Suspended => Ok(Answer::Return(Some(0))),
         Wait::Subtask(subtask) => call::deliver(cx, subtask).map(Answer::Return),
         Wait::Event(id) | Wait::CancelledSubtask(id) => {
             let state = cx.state_mut();
-            state.waitables.get_mut(id)?.sync_waiter = false;
+            let waitable = state.waitables.get_mut(id)?;
+            (waitable.sync_waiter, waitable.waiter) = (false, None);
             let event = state.take_event(id)?;
             Ok(Answer::Return(Some(u64::from(event.payload))))
         }
         Wait::Set { set, memory, at } => {
             let state = cx.state_mut();
-            state.sets.get_mut(set)?.waiters -= 1;
+            state.stop_waiting(set, thread)?;
             let event = state.take_set_event(set)?;
             write_event(cx, memory, at, event).map(Answer::Return)
         }
@@ -509,7 +626,7 @@ fn let_exclusive_go_on<T: Send + 'static>(
         return Ok(());
     }
     match state.instance(instance).exclusive {
-        Some(thread) if state.is_ready(thread) && state.waiting.contains(&thread) => {
+        Some(thread) if state.is_ready(thread) && state.threads.get(thread)?.place.is_some() => {
             resume(cx, thread, false)
         }
         _ => Ok(()),
@@ -583,14 +700,11 @@ fn callback_returned<T: Send + 'static>(
         }
         _ => return Err(Rule::CallbackCode.into()),
     };
-    state.instance_mut(instance).exclusive = None;
+    state.leave_exclusive(instance);
     let task = state.tasks.get_mut(task)?;
     if task.state == TaskState::PendingCancel {
         task.state = TaskState::CancelDelivered;
         return call_back(cx, id, Event::CANCELLED);
-    }
-    if let Wait::CallbackSet(set) = &wait {
-        state.sets.get_mut(*set)?.waiters += 1;
     }
     state.threads.get_mut(id)?.progress = Progress::EventLoop;
     state.wait(id, wait)
@@ -598,13 +712,13 @@ fn callback_returned<T: Send + 'static>(
 
 fn callback_event<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
-    _: ThreadId,
+    id: ThreadId,
     wait: &Wait,
     cancelled: bool,
 ) -> Result<Event, Fault> {
     let state = cx.state_mut();
     if let Wait::CallbackSet(set) = wait {
-        state.sets.get_mut(*set)?.waiters -= 1;
+        state.stop_waiting(*set, id)?;
         if !cancelled {
             return state.take_set_event(*set);
         }
@@ -632,7 +746,7 @@ fn exit<T: Send + 'static>(cx: &mut Cx<'_, T>, id: ThreadId) -> Result<(), Fault
     let task = state.tasks.get(state.threads.get(id)?.task)?;
     if task.needs_exclusive() {
         let instance = task.func.options.instance;
-        state.instance_mut(instance).exclusive = None;
+        state.leave_exclusive(instance);
     }
     state.unregister_thread(id)
 }

@@ -4,7 +4,7 @@ use crate::{
     Rule,
     component::{
         channel::CopyEnd,
-        store::{Cx, Handle, InstanceId, SetId, State, TaskId, WaitableId},
+        store::{Cx, Handle, InstanceId, SetId, State, TaskId, ThreadId, WaitableId},
     },
     engine::Fault,
 };
@@ -45,6 +45,8 @@ pub(crate) struct Waitable {
     pub(crate) has_event: bool,
     pub(crate) set: Option<SetId>,
     pub(crate) sync_waiter: bool,
+    /// The thread that waits for it outside any set.
+    pub(crate) waiter: Option<ThreadId>,
     pub(crate) kind: WaitableKind,
 }
 
@@ -96,7 +98,7 @@ impl Subtask {
 
 impl Waitable {
     pub(crate) fn new(instance: InstanceId, kind: WaitableKind) -> Self {
-        Self { instance, index: 0, has_event: false, set: None, sync_waiter: false, kind }
+        Self { instance, index: 0, has_event: false, set: None, sync_waiter: false, waiter: None, kind }
     }
 
     pub(crate) fn subtask(&self) -> Result<&Subtask, Fault> {
@@ -117,9 +119,12 @@ impl Waitable {
 /// A set of waitables that is waited for as one.
 #[derive(Debug, Default)]
 pub(crate) struct WaitableSet {
-    /// Its members, the one that waits longest for its turn first.
-    pub(crate) members: VecDeque<WaitableId>,
-    pub(crate) waiters: u32,
+    /// How many waitables are in it.
+    pub(crate) members: u32,
+    /// Those that have an event, in the order in which they got it.
+    ready: VecDeque<WaitableId>,
+    /// The threads that wait for it.
+    pub(crate) waiters: Vec<ThreadId>,
 }
 
 impl<T: Send + 'static> State<T> {
@@ -153,8 +158,18 @@ impl<T: Send + 'static> State<T> {
         Ok((id, index))
     }
 
+    /// Notes that something happened to a waitable, and lets those look who wait for it.
     pub(crate) fn set_event(&mut self, id: WaitableId) -> Result<(), Fault> {
-        self.waitables.get_mut(id)?.has_event = true;
+        let waitable = self.waitables.get_mut(id)?;
+        let is_new = !core::mem::replace(&mut waitable.has_event, true);
+        let (set, waiter) = (waitable.set.filter(|_| is_new), waitable.waiter);
+        if let Some(waiter) = waiter {
+            self.look(waiter);
+        }
+        if let Some(set) = set {
+            self.sets.get_mut(set)?.ready.push_back(id);
+            self.look_all(set);
+        }
         Ok(())
     }
 
@@ -162,35 +177,52 @@ impl<T: Send + 'static> State<T> {
         self.waitables.find(id).is_some_and(|waitable| waitable.has_event)
     }
 
+    /// Lets all threads look that wait for a set.
+    fn look_all(&mut self, set: SetId) {
+        let count = self.sets.find(set).map_or(0, |set| set.waiters.len());
+        for at in 0..count {
+            if let Some(waiter) = self.sets.find(set).and_then(|set| set.waiters.get(at)).copied() {
+                self.look(waiter);
+            }
+        }
+    }
+
     /// Moves a waitable into a set, or out of any (`Waitable.join`).
     pub(crate) fn join(&mut self, id: WaitableId, set: Option<SetId>) -> Result<(), Fault> {
-        let before = core::mem::replace(&mut self.waitables.get_mut(id)?.set, set);
-        if let Some(before) = before {
-            self.sets.get_mut(before)?.members.retain(|member| *member != id);
+        let waitable = self.waitables.get_mut(id)?;
+        let has_event = waitable.has_event;
+        if let Some(before) = core::mem::replace(&mut waitable.set, set) {
+            let before = self.sets.get_mut(before)?;
+            before.members -= 1;
+            before.ready.retain(|member| *member != id);
         }
-        if let Some(set) = set {
-            self.sets.get_mut(set)?.members.push_back(id);
+        if let Some(id_) = set {
+            let set = self.sets.get_mut(id_)?;
+            set.members += 1;
+            if has_event {
+                set.ready.push_back(id);
+                self.look_all(id_);
+            }
         }
         Ok(())
     }
 
     pub(crate) fn set_has_event(&self, set: SetId) -> bool {
-        self.sets.find(set).is_some_and(|set| set.members.iter().any(|id| self.has_event(*id)))
+        self.sets.find(set).is_some_and(|set| !set.ready.is_empty())
     }
 
-    /// Tells the event of the first member that has one. That member goes to the end of the line, so that none
-    /// starves the others.
+    /// Tells the event that came first of those its members have.
     pub(crate) fn take_set_event(&mut self, set: SetId) -> Result<Event, Fault> {
-        let members = &self.sets.get(set)?.members;
-        let Some(at) = members.iter().position(|id| self.has_event(*id)) else {
-            return Err(Fault::Trap(crate::bug!("a waitable set has no event to tell")));
-        };
-        let members = &mut self.sets.get_mut(set)?.members;
-        let Some(id) = members.remove(at) else {
-            return Err(Fault::Trap(crate::bug!("a waitable set lost a member")));
-        };
-        members.push_back(id);
-        self.take_event(id)
+        match self.sets.get(set)?.ready.front().copied() {
+            Some(id) => self.take_event(id),
+            None => Err(Fault::Trap(crate::bug!("a waitable set has no event to tell"))),
+        }
+    }
+
+    /// A thread no longer waits for a set.
+    pub(crate) fn stop_waiting(&mut self, set: SetId, thread: ThreadId) -> Result<(), Fault> {
+        self.sets.get_mut(set)?.waiters.retain(|waiter| *waiter != thread);
+        Ok(())
     }
 
     /// Tells what happened to a waitable, and does what telling entails.
@@ -198,7 +230,10 @@ impl<T: Send + 'static> State<T> {
         let waitable = self.waitables.get_mut(id)?;
         waitable.has_event = false;
         let (instance, index) = (waitable.instance, waitable.index);
-        match &mut waitable.kind {
+        if let Some(set) = waitable.set {
+            self.sets.get_mut(set)?.ready.retain(|member| *member != id);
+        }
+        match &mut self.waitables.get_mut(id)?.kind {
             WaitableKind::Subtask(subtask) => {
                 let payload = subtask.state as u32;
                 if subtask.resolved() {
@@ -233,10 +268,10 @@ pub(crate) fn drop_set<T: Send + 'static>(
     let state = cx.state_mut();
     let id = state.set_at(instance, index)?;
     let set = state.sets.get(id)?;
-    if !set.members.is_empty() {
+    if set.members > 0 {
         return Err(Rule::SetNotEmpty.into());
     }
-    if set.waiters > 0 {
+    if !set.waiters.is_empty() {
         return Err(Rule::SetHasWaiters.into());
     }
     state.remove_handle(instance, index)?;

@@ -27,8 +27,8 @@ pub(super) type Pending<T> =
 /// One call into a guest.
 pub(crate) struct Activation<T: 'static> {
     pub(super) progress: Progress,
-    results: Vec<Val>,
-    pending: Option<Pending<T>>,
+    pub(super) results: Vec<Val>,
+    pub(super) pending: Option<Pending<T>>,
 }
 
 pub(super) enum Progress {
@@ -128,7 +128,10 @@ impl<T: Send + 'static> Activation<T> {
 }
 
 /// Gives the guest its next slice where it has less than a step needs.
-fn refuel<T: 'static>(context: &mut StoreContextMut<'_, Data<T>>, required: u64) -> Result<(), Trap> {
+pub(super) fn refuel<T: 'static>(
+    context: &mut StoreContextMut<'_, Data<T>>,
+    required: u64,
+) -> Result<(), Trap> {
     if !context.data().meter.is_on() {
         return Ok(());
     }
@@ -141,7 +144,7 @@ fn refuel<T: 'static>(context: &mut StoreContextMut<'_, Data<T>>, required: u64)
 }
 
 /// Counts one more guest call on the native stack.
-fn enter<T: 'static>(context: &mut StoreContextMut<'_, Data<T>>) -> Result<(), Trap> {
+pub(super) fn enter<T: 'static>(context: &mut StoreContextMut<'_, Data<T>>) -> Result<(), Trap> {
     let data = context.data_mut();
     if data.depth >= data.limits.reentry_depth {
         return Err(Trap::ReentryDepth);

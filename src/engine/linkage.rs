@@ -5,7 +5,7 @@ use crate::{
     Error, Trap,
     engine::{
         Activation, Caller, Fault, Module, Step, Store,
-        activation::Progress,
+        activation::{Progress, enter, refuel},
         fault::Suspended,
         meter::{BYTES_PER_FUEL, HOST_CALL_FUEL},
         store::Data,
@@ -13,7 +13,7 @@ use crate::{
 };
 use alloc::{format, vec::Vec};
 use core::{mem, task::Waker};
-use wasmi::{AsContextMut, Func, Instance, Memory, Table, Val, ValType};
+use wasmi::{AsContextMut, Func, Instance, Memory, ResumableCall, Table, Val, ValType};
 
 /// What a function made of a closure answers: values, or that its guest waits.
 pub(crate) enum Answer {
@@ -59,17 +59,54 @@ impl<T: Send + 'static> Caller<'_, T> {
         core::ptr::eq(left, right)
     }
 
-    /// Calls a function and stays with it until it returns. It may not wait; slices of fuel pass unnoticed.
+    /// Calls a function. Where it returns at once, nothing is allocated: `results`, as many as it has, hold what it
+    /// returned. Else the call as it stands, and why it stopped.
+    ///
+    /// # Errors
+    ///
+    /// When it traps or runs out of fuel.
+    pub(crate) fn call_through(
+        &mut self,
+        function: Func,
+        params: &[Val],
+        results: &mut [Val],
+    ) -> Result<Option<(Activation<T>, Step)>, Fault> {
+        let context = &mut self.context;
+        refuel(context, 1)?;
+        enter(context)?;
+        let call = function.call_resumable(&mut *context, params, results);
+        context.data_mut().depth -= 1;
+        let (progress, step) = match call.map_err(|error| Fault::from_wasmi(&error))? {
+            ResumableCall::Finished => return Ok(None),
+            ResumableCall::OutOfFuel(call) => (Progress::OutOfFuel(call), Step::Preempted),
+            ResumableCall::HostTrap(call) if call.host_error().downcast_ref::<Suspended>().is_some() => {
+                (Progress::InHost(call), Step::Blocked)
+            }
+            ResumableCall::HostTrap(call) => return Err(Fault::from_wasmi(call.host_error())),
+        };
+        let pending = context.data_mut().pending.take();
+        Ok(Some((Activation { progress, results: results.to_vec(), pending }, step)))
+    }
+
+    /// Calls a function with at most one result and stays with it until it returns. It may not wait; slices of fuel
+    /// pass unnoticed.
     ///
     /// # Errors
     ///
     /// When it traps, runs out of fuel, or waits.
-    pub(crate) fn call_to_end(&mut self, function: Func, params: &[Val]) -> Result<Option<u64>, Fault> {
-        let mut activation = Activation::new(self, function, params.to_vec());
+    pub(crate) fn call_to_end<const RESULTS: usize>(
+        &mut self,
+        function: Func,
+        params: &[Val],
+    ) -> Result<Option<u64>, Fault> {
+        let mut results = [const { Val::I32(0) }; RESULTS];
+        let Some((mut activation, mut stopped)) = self.call_through(function, params, &mut results)? else {
+            return Ok(results.first().map(bits));
+        };
         loop {
-            match activation.step(self, None)? {
+            match stopped {
                 Step::Finished => return Ok(activation.into_results().first().map(bits)),
-                Step::Preempted => {}
+                Step::Preempted => stopped = activation.step(self, None)?,
                 Step::Blocked => return Err(Trap::Component(crate::Rule::CannotBlock).into()),
             }
         }
@@ -84,7 +121,7 @@ impl<T: Send + 'static> Caller<'_, T> {
         self.charge(count as u64 / BYTES_PER_FUEL)
     }
 
-    /// Runs `body` with the waker of the task that drives this guest.
+    /// The waker of the task that drives this guest; one that does nothing where none does.
     pub(crate) fn waker(&self) -> Waker {
         self.context.data().waker.clone().unwrap_or_else(|| Waker::noop().clone())
     }
@@ -111,30 +148,115 @@ impl<T: Send + 'static> Caller<'_, T> {
         results: &[ValType],
         function: impl Fn(&mut Caller<'_, T>, &[u64]) -> Result<Answer, Fault> + Send + Sync + 'static,
     ) -> Func {
-        let ty = wasmi::FuncType::new(params.iter().copied(), results.iter().copied());
-        let result = results.first().copied();
-        Func::new(
-            &mut self.context,
-            ty,
-            move |mut caller: wasmi::Caller<'_, Data<T>>, params: &[Val], results| {
-                let mut flat = [0; FLAT_MAX];
-                for (to, from) in flat.iter_mut().zip(params) {
-                    *to = bits(from);
-                }
-                let mut caller = Caller { context: caller.as_context_mut() };
-                caller.charge(HOST_CALL_FUEL).map_err(Fault::into_wasmi)?;
-                match function(&mut caller, &flat[..params.len().min(FLAT_MAX)]).map_err(Fault::into_wasmi)? {
-                    Answer::Suspend => Err(wasmi::Error::host(Suspended)),
-                    Answer::Return(value) => {
-                        if let (Some(ty), Some(place)) = (result, results.first_mut()) {
-                            *place = value_of(ty, value.unwrap_or(0));
-                        }
-                        Ok(())
-                    }
-                }
-            },
-        )
+        let is_i32 = |ty: &ValType| *ty == ValType::I32;
+        if results.len() < 2 && params.iter().all(is_i32) && results.iter().all(is_i32) {
+            return match (params.len(), results.len()) {
+                (0, 0) => define_0::<T, ()>(self, function),
+                (1, 0) => define_1::<T, ()>(self, function),
+                (2, 0) => define_2::<T, ()>(self, function),
+                (3, 0) => define_3::<T, ()>(self, function),
+                (4, 0) => define_4::<T, ()>(self, function),
+                (5, 0) => define_5::<T, ()>(self, function),
+                (6, 0) => define_6::<T, ()>(self, function),
+                (0, _) => define_0::<T, u32>(self, function),
+                (1, _) => define_1::<T, u32>(self, function),
+                (2, _) => define_2::<T, u32>(self, function),
+                (3, _) => define_3::<T, u32>(self, function),
+                (4, _) => define_4::<T, u32>(self, function),
+                (5, _) => define_5::<T, u32>(self, function),
+                (6, _) => define_6::<T, u32>(self, function),
+                _ => define_any(self, params, results, function),
+            };
+        }
+        define_any(self, params, results, function)
     }
+}
+
+/// Calls a closure for the guest that called it.
+fn answer<T: Send + 'static>(
+    caller: &mut wasmi::Caller<'_, Data<T>>,
+    function: &impl Fn(&mut Caller<'_, T>, &[u64]) -> Result<Answer, Fault>,
+    flat: &[u64],
+) -> Result<u64, wasmi::Error> {
+    let mut caller = Caller { context: caller.as_context_mut() };
+    caller.charge(HOST_CALL_FUEL).map_err(Fault::into_wasmi)?;
+    match function(&mut caller, flat).map_err(Fault::into_wasmi)? {
+        Answer::Suspend => Err(wasmi::Error::host(Suspended)),
+        Answer::Return(value) => Ok(value.unwrap_or(0)),
+    }
+}
+
+/// Makes a function of any type. Each call of it allocates, for the interpreter keeps values of any type for it.
+fn define_any<T: Send + 'static>(
+    caller: &mut Caller<'_, T>,
+    params: &[ValType],
+    results: &[ValType],
+    function: impl Fn(&mut Caller<'_, T>, &[u64]) -> Result<Answer, Fault> + Send + Sync + 'static,
+) -> Func {
+    let ty = wasmi::FuncType::new(params.iter().copied(), results.iter().copied());
+    let result = results.first().copied();
+    Func::new(
+        &mut caller.context,
+        ty,
+        move |mut caller: wasmi::Caller<'_, Data<T>>, params: &[Val], results| {
+            let mut flat = [0; FLAT_MAX];
+            for (to, from) in flat.iter_mut().zip(params) {
+                *to = bits(from);
+            }
+            let value = answer(&mut caller, &function, &flat[..params.len().min(FLAT_MAX)])?;
+            if let (Some(ty), Some(place)) = (result, results.first_mut()) {
+                *place = value_of(ty, value);
+            }
+            Ok(())
+        },
+    )
+}
+
+/// What a function of numbers returns.
+trait Narrow: wasmi::WasmRet {
+    fn narrow(bits: Result<u64, wasmi::Error>) -> Result<Self, wasmi::Error>
+    where
+        Self: Sized;
+}
+
+impl Narrow for () {
+    fn narrow(bits: Result<u64, wasmi::Error>) -> Result<Self, wasmi::Error> {
+        bits.map(|_| ())
+    }
+}
+
+impl Narrow for u32 {
+    fn narrow(bits: Result<u64, wasmi::Error>) -> Result<Self, wasmi::Error> {
+        bits.map(|bits| bits as u32)
+    }
+}
+
+macro_rules! define {
+    ($($name:ident $($param:ident)*;)*) => {
+        $(fn $name<T: Send + 'static, R: Narrow + 'static>(
+            caller: &mut Caller<'_, T>,
+            function: impl Fn(&mut Caller<'_, T>, &[u64]) -> Result<Answer, Fault> + Send + Sync + 'static,
+        ) -> Func
+        where
+            Result<R, wasmi::Error>: wasmi::WasmRet,
+        {
+            Func::wrap(
+                &mut caller.context,
+                move |mut caller: wasmi::Caller<'_, Data<T>> $(, $param: u32)*| -> Result<R, wasmi::Error> {
+                    R::narrow(answer(&mut caller, &function, &[$(u64::from($param)),*]))
+                },
+            )
+        })*
+    };
+}
+define! {
+    define_0;
+    define_1 a;
+    define_2 a b;
+    define_3 a b c;
+    define_4 a b c d;
+    define_5 a b c d e;
+    define_6 a b c d e f;
 }
 
 /// Core functions that canonical definitions make take no more parameters than this: 16 flat ones and a pointer
@@ -155,7 +277,7 @@ impl<T: Send + 'static> Store<T> {
     ) -> Result<Instance, Error> {
         let instance = self.instantiate_with(module, imports)?;
         if let Some(start) = module.start().and_then(|name| instance.get_func(&self.inner, name)) {
-            self.caller().call_to_end(start, &[]).map_err(Fault::into_error)?;
+            self.caller().call_to_end::<0>(start, &[]).map_err(Fault::into_error)?;
         }
         Ok(instance)
     }

@@ -9,7 +9,7 @@ use crate::{
         abi::{
             GuestOptions, Place, bytes, bytes_mut, check_list, normalise, read_number, reallocate, slice,
             slice_mut,
-            string::{Span, store_text},
+            string::{Source, Span, store_string},
             write_number,
         },
         handles::{self, Lender},
@@ -18,7 +18,6 @@ use crate::{
     },
     engine::Fault,
 };
-use alloc::vec::Vec;
 
 /// A copy from one guest to another.
 pub(crate) struct Copier<'c, 'a, T: 'static> {
@@ -82,17 +81,9 @@ impl<T: Send + 'static> Copier<'_, '_, T> {
         let at = self.read(from, 4)? as u32;
         let units = self.read(from.field(1, 4), 4)? as u32;
         let span = Span::check(self.from.encoding, bytes(self.cx, self.from), at, units, false)?;
-        let mut scratch = core::mem::take(&mut self.cx.state_mut().scratch);
-        scratch.clear();
-        scratch.extend_from_slice(slice(
-            bytes(self.cx, self.from),
-            at,
-            span.length,
-            Rule::StringOutOfBounds,
-        )?);
-        let (at, units) = store_text(self.cx, self.to, span.text(&scratch)?)
+        let source = Source::Guest { options: self.from, at, span };
+        let (at, units) = store_string(self.cx, self.to, source)
             .map_err(|fault| in_guest(fault, Rule::StringOutOfBounds))?;
-        self.cx.state_mut().keep_scratch(scratch);
         self.write(to, 4, u64::from(at))?;
         self.write(to.field(1, 4), 4, u64::from(units))
     }
@@ -228,17 +219,29 @@ impl<T: Send + 'static> Copier<'_, '_, T> {
         })
     }
 
+    /// Copies bytes a piece at a time: the interpreter lends out one memory at once.
     fn bulk(&mut self, from: u32, to: u32, size: u32) -> Result<(), Fault> {
         self.cx.charge_moved(size as usize)?;
-        let rule = Rule::ListOutOfBounds;
-        let mut scratch: Vec<u8> = core::mem::take(&mut self.cx.state_mut().scratch);
-        scratch.clear();
-        scratch.extend_from_slice(slice(bytes(self.cx, self.from), from, size as usize, rule)?);
-        slice_mut(bytes_mut(self.cx, self.to), to, size as usize, rule)?.copy_from_slice(&scratch);
+        let (size, rule) = (size as usize, Rule::ListOutOfBounds);
+        slice_mut(bytes_mut(self.cx, self.to), to, size, rule)?;
+        let mut scratch = self.cx.state_mut().take_scratch();
+        let mut done = 0;
+        while done < size {
+            let count = (size - done).min(PIECE_BYTES);
+            scratch.clear();
+            let source = slice(bytes(self.cx, self.from), from, size, rule)?;
+            scratch.extend_from_slice(&source[done..done + count]);
+            let target = slice_mut(bytes_mut(self.cx, self.to), to, size, rule)?;
+            target[done..done + count].copy_from_slice(&scratch);
+            done += count;
+        }
         self.cx.state_mut().keep_scratch(scratch);
         Ok(())
     }
 }
+
+/// So many bytes are copied at once: they fit what is next to the processor.
+const PIECE_BYTES: usize = 16 << 10;
 
 /// What a bad answer of `realloc` is called between guests: as any other bad pointer.
 pub(crate) fn in_guest(fault: Fault, out_of_bounds: Rule) -> Fault {

@@ -5,7 +5,7 @@ use crate::{
     component::{
         abi::{
             GuestOptions, Place, bytes, bytes_mut, check_list, lift_string, normalise, read_number,
-            reallocate, store_text, string::Text, write_number,
+            reallocate, store_string, string::Source, write_number,
         },
         channel::Payload,
         handles::{self, Channel, Lender},
@@ -186,7 +186,7 @@ impl<'c, T: Send + 'static> LowerContext<'c, '_, T> {
     }
 
     pub(crate) fn string(&mut self, text: &str, to: Place) -> Result<(), Fault> {
-        let span = store_text(self.cx, self.options, Text::Utf8(text))?;
+        let span = store_string(self.cx, self.options, Source::Host(text))?;
         self.span(to, span)
     }
 
@@ -252,8 +252,8 @@ impl<'c, T: Send + 'static> LowerContext<'c, '_, T> {
 /// Numbers as they stand in memory, for lists in bulk.
 pub(crate) trait Number: Copy {
     const SIZE: usize;
-    fn from_bytes(bytes: &[u8]) -> Self;
-    fn write(self, to: &mut [u8]);
+    fn from_bytes(bytes: &[u8]) -> Vec<Self>;
+    fn to_bytes(numbers: &[Self], bytes: &mut [u8]);
 }
 
 macro_rules! number {
@@ -261,14 +261,15 @@ macro_rules! number {
         $(impl Number for $ty {
             const SIZE: usize = size_of::<$ty>();
 
-            fn from_bytes(bytes: &[u8]) -> Self {
-                let mut array = [0; size_of::<$ty>()];
-                array.copy_from_slice(bytes);
-                <$ty>::from_le_bytes(array)
+            // Over arrays of a constant size, so that the compiler makes one copy of it.
+            fn from_bytes(bytes: &[u8]) -> Vec<Self> {
+                bytes.as_chunks().0.iter().map(|number| <$ty>::from_le_bytes(*number)).collect()
             }
 
-            fn write(self, to: &mut [u8]) {
-                to.copy_from_slice(&self.to_le_bytes());
+            fn to_bytes(numbers: &[Self], bytes: &mut [u8]) {
+                for (place, number) in bytes.as_chunks_mut().0.iter_mut().zip(numbers) {
+                    *place = number.to_le_bytes();
+                }
             }
         })*
     };
@@ -283,7 +284,7 @@ pub(crate) fn lift_numbers<T: Send + 'static, N: Number>(
 ) -> Result<Vec<N>, Fault> {
     let (at, length) = cx.list(element, from, N::SIZE)?;
     let bytes = cx.bytes(at, length as usize * N::SIZE)?;
-    Ok(bytes.chunks_exact(N::SIZE).map(N::from_bytes).collect())
+    Ok(N::from_bytes(bytes))
 }
 
 /// A list of numbers, in bulk.
@@ -295,8 +296,6 @@ pub(crate) fn lower_numbers<T: Send + 'static, N: Number>(
 ) -> Result<(), Fault> {
     let at = cx.list(element, numbers.len(), to)?;
     let bytes = cx.bytes(at, numbers.len() * N::SIZE)?;
-    for (place, number) in bytes.chunks_exact_mut(N::SIZE).zip(numbers) {
-        number.write(place);
-    }
+    N::to_bytes(numbers, bytes);
     Ok(())
 }

@@ -13,7 +13,7 @@ mod string;
 pub(crate) use copy::{Copier, copy_elements, in_guest};
 pub use host::{LiftContext, LowerContext};
 pub(crate) use host::{Number, lift_numbers, lower_numbers};
-pub(crate) use string::{Text, lift_string, store_text};
+pub(crate) use string::{Source, lift_string, store_string};
 
 use crate::{
     Rule,
@@ -183,7 +183,7 @@ pub(crate) fn reallocate<T: Send>(
     // It runs as a task of its own would: with fresh context slots.
     let context = state.swap_context([0; 2]);
     let arguments = [old.0, old.1, align, size].map(|n| crate::engine::Val::I32(n.cast_signed()));
-    let address = cx.call_to_end(realloc, &arguments)?.map_or(0, |address| address as u32);
+    let address = cx.call_to_end::<1>(realloc, &arguments)?.map_or(0, |address| address as u32);
     let state = cx.state_mut();
     state.instance_mut(instance).may_leave = may_leave;
     state.swap_context(context);

@@ -15,17 +15,25 @@ use crate::{
 };
 use alloc::{string::String, vec::Vec};
 
-/// A string's code units, in whichever form its owner keeps them. UTF-8 is valid.
+/// Some of a string's code units, in whichever form its owner keeps them: whole characters, well-formed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Text<'t> {
+enum Text<'t> {
     Utf8(&'t str),
-    /// Little-endian, well-formed.
-    Utf16 {
-        units: &'t [u8],
-        tagged: bool,
-    },
+    /// Little-endian.
+    Utf16(&'t [u8]),
     Latin1(&'t [u8]),
 }
+
+/// A string on its way into a guest.
+pub(crate) enum Source<'s> {
+    /// The host's.
+    Host(&'s str),
+    /// Another guest's, which keeps it in its memory.
+    Guest { options: &'s GuestOptions, at: u32, span: Span },
+}
+
+/// So many bytes of a string are on their way at once: a string crosses without the host holding more of it.
+const CHUNK_BYTES: usize = 16 << 10;
 
 /// How long the code units of a guest's string are, checked: bytes, and whether they are UTF-16,
 /// Latin-1, or else UTF-8.
@@ -70,18 +78,95 @@ impl Span {
         Ok(Self { length, form })
     }
 
-    /// The code units, checked for well-formedness.
-    pub(crate) fn text<'t>(&self, units: &'t [u8]) -> Result<Text<'t>, Fault> {
+    /// The code units of a whole string, checked for well-formedness.
+    fn text<'t>(&self, units: &'t [u8]) -> Result<Text<'t>, Fault> {
         Ok(match self.form {
             Form::Utf8 => Text::Utf8(utf8(units)?),
             Form::Latin1 => Text::Latin1(units),
-            Form::Utf16 { tagged } => {
-                if char::decode_utf16(units16(units)).any(|unit| unit.is_err()) {
-                    return Err(Rule::InvalidUtf16.into());
-                }
-                Text::Utf16 { units, tagged }
-            }
+            Form::Utf16 { .. } => Text::Utf16(utf16(units)?),
         })
+    }
+
+    /// As many of the next code units as are whole characters, checked for well-formedness. `is_last` says whether the
+    /// string ends with them.
+    fn next_text<'t>(&self, units: &'t [u8], is_last: bool) -> Result<Text<'t>, Fault> {
+        if is_last {
+            return self.text(units);
+        }
+        match self.form {
+            Form::Utf8 => {
+                // A character has no more than three bytes before its last.
+                let cut =
+                    (0..4).find(|cut| !matches!(units[units.len() - 1 - cut], 0x80..=0xbf)).unwrap_or(0);
+                let end = units.len() - 1 - cut;
+                self.text(if units[end] < 0x80 { units } else { &units[..end] })
+            }
+            Form::Latin1 => self.text(units),
+            Form::Utf16 { .. } => {
+                let is_high = matches!(units, [.., 0xd8..=0xdb]);
+                self.text(if is_high { &units[..units.len() - 2] } else { units })
+            }
+        }
+    }
+}
+
+/// What is left of a string to be read, a piece at a time.
+struct Pieces<'s> {
+    source: Source<'s>,
+    /// Bytes of it that were read.
+    done: usize,
+}
+
+impl Pieces<'_> {
+    /// The next piece; none at the end. `buffer` is where it is read to.
+    fn next<'b, T: Send>(
+        &'b mut self,
+        cx: &Cx<'_, T>,
+        buffer: &'b mut Vec<u8>,
+    ) -> Result<Option<Text<'b>>, Fault> {
+        match &self.source {
+            Source::Host(text) => {
+                let rest = &text[self.done..];
+                let piece = &rest[..rest.floor_char_boundary(CHUNK_BYTES)];
+                self.done += piece.len();
+                Ok((!piece.is_empty()).then_some(Text::Utf8(piece)))
+            }
+            Source::Guest { options, at, span } => {
+                let left = span.length - self.done;
+                if left == 0 {
+                    return Ok(None);
+                }
+                let units = slice(bytes(cx, options), *at, span.length, Rule::StringOutOfBounds)?;
+                let count = left.min(CHUNK_BYTES);
+                buffer.clear();
+                buffer.extend_from_slice(&units[self.done..self.done + count]);
+                let text = span.next_text(buffer, count == left)?;
+                self.done += text.len();
+                if text.len() == 0 {
+                    // Not one whole character in as many bytes.
+                    return Err(Rule::InvalidUtf8.into());
+                }
+                Ok(Some(text))
+            }
+        }
+    }
+}
+
+impl Text<'_> {
+    /// Its length in bytes, as its owner has it.
+    fn len(&self) -> usize {
+        match self {
+            Self::Utf8(text) => text.len(),
+            Self::Utf16(units) | Self::Latin1(units) => units.len(),
+        }
+    }
+
+    fn for_each(&self, mut each: impl FnMut(char)) {
+        match self {
+            Self::Utf8(text) => text.chars().for_each(each),
+            Self::Utf16(units) => chars16(units).for_each(each),
+            Self::Latin1(units) => units.iter().for_each(|unit| each(char::from(*unit))),
+        }
     }
 }
 
@@ -99,7 +184,7 @@ pub(crate) fn lift_string<T: Send>(
     Ok(match text {
         Text::Utf8(text) => text.into(),
         Text::Latin1(units) => units.iter().copied().map(char::from).collect(),
-        Text::Utf16 { units, .. } => chars16(units).collect(),
+        Text::Utf16(units) => chars16(units).collect(),
     })
 }
 
@@ -108,6 +193,13 @@ fn utf8(units: &[u8]) -> Result<&str, Fault> {
         None => Rule::IncompleteUtf8.into(),
         Some(_) => Rule::InvalidUtf8.into(),
     })
+}
+
+fn utf16(units: &[u8]) -> Result<&[u8], Fault> {
+    if char::decode_utf16(units16(units)).any(|unit| unit.is_err()) {
+        return Err(Rule::InvalidUtf16.into());
+    }
+    Ok(units)
 }
 
 fn units16(units: &[u8]) -> impl Iterator<Item = u16> + Clone + '_ {
@@ -119,158 +211,218 @@ fn chars16(units: &[u8]) -> impl Iterator<Item = char> + Clone + '_ {
     char::decode_utf16(units16(units)).filter_map(Result::ok)
 }
 
+fn push16(c: char, to: &mut Vec<u8>) {
+    for unit in c.encode_utf16(&mut [0; 2]) {
+        to.extend_from_slice(&unit.to_le_bytes());
+    }
+}
+
+fn push8(c: char, to: &mut Vec<u8>) {
+    to.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+}
+
 /// Puts a string into a guest's memory: its address, and its length as that guest counts it.
-pub(crate) fn store_text<T: Send>(
+pub(crate) fn store_string<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     options: &GuestOptions,
-    text: Text<'_>,
+    source: Source<'_>,
 ) -> Result<(u32, u32), Fault> {
-    match (options.encoding, text) {
-        (Encoding::Utf8, Text::Utf8(text)) => {
-            let at = store_units(cx, options, 1, text.as_bytes())?;
-            Ok((at, text.len() as u32))
+    let (form, length) = match &source {
+        Source::Host(text) => (Form::Utf8, text.len()),
+        Source::Guest { span, .. } => (span.form, span.length),
+    };
+    let mut store = Storing {
+        options,
+        pieces: Pieces { source, done: 0 },
+        buffer: cx.state_mut().take_scratch(),
+        at: 0,
+        allocated: 0,
+        written: 0,
+    };
+    cx.charge_moved(length)?;
+    let units = if matches!(form, Form::Utf16 { .. }) { length / 2 } else { length };
+    let stored = match (options.encoding, form) {
+        (Encoding::Utf8, Form::Utf8) => store.same(cx, 1, length),
+        (Encoding::Utf8, Form::Utf16 { .. }) => store.to_utf8(cx, units, 3),
+        (Encoding::Utf8, Form::Latin1) => store.to_utf8(cx, units, 2),
+        (Encoding::Utf16, Form::Utf8) => store.to_utf16(cx, units),
+        (Encoding::Utf16, Form::Utf16 { .. }) => store.same(cx, 2, length).map(|_| units as u32),
+        (Encoding::Utf16, Form::Latin1) => store.to_utf16(cx, units),
+        (Encoding::Latin1OrUtf16, Form::Utf8 | Form::Utf16 { tagged: false }) => store.to_compact(cx, units),
+        (Encoding::Latin1OrUtf16, Form::Utf16 { tagged: true }) => store.probably_wide(cx, length),
+        (Encoding::Latin1OrUtf16, Form::Latin1) => store.same(cx, 2, length),
+    };
+    let (at, stored) = (store.at, stored?);
+    cx.state_mut().keep_scratch(store.buffer);
+    Ok((at, stored))
+}
+
+/// A string while it is stored. Each form answers the length as the guest counts it.
+struct Storing<'s> {
+    options: &'s GuestOptions,
+    pieces: Pieces<'s>,
+    buffer: Vec<u8>,
+    /// Where the guest made room, and for how many bytes.
+    at: u32,
+    allocated: u32,
+    /// Bytes that stand there.
+    written: usize,
+}
+
+impl Storing<'_> {
+    /// Has the guest make room, or other room.
+    fn reallocate<T: Send + 'static>(
+        &mut self,
+        cx: &mut Cx<'_, T>,
+        align: u32,
+        size: u64,
+    ) -> Result<(), Fault> {
+        self.at = reallocate(cx, self.options, (self.at, self.allocated), align, size)?;
+        self.allocated = size as u32;
+        Ok(())
+    }
+
+    /// Gives back what is more than was written.
+    fn shrink<T: Send + 'static>(&mut self, cx: &mut Cx<'_, T>, align: u32) -> Result<(), Fault> {
+        if (self.allocated as usize) > self.written {
+            self.reallocate(cx, align, self.written as u64)?;
         }
-        (Encoding::Utf8, Text::Utf16 { units, .. }) => {
-            to_utf8(cx, options, units.len() / 2, 3, chars16(units))
+        Ok(())
+    }
+
+    fn write<T: Send>(&mut self, cx: &mut Cx<'_, T>, units: &[u8]) -> Result<(), Fault> {
+        write(cx, self.options, self.at, &mut self.written, units)
+    }
+
+    /// What stands there.
+    fn memory<'m, T: Send>(&self, cx: &'m mut Cx<'_, T>, length: usize) -> Result<&'m mut [u8], Fault> {
+        slice_mut(bytes_mut(cx, self.options), self.at, length, Rule::StringOutOfBounds)
+    }
+
+    /// Code units that stay as they are (`store_string_copy`).
+    fn same<T: Send + 'static>(
+        &mut self,
+        cx: &mut Cx<'_, T>,
+        align: u32,
+        length: usize,
+    ) -> Result<u32, Fault> {
+        self.reallocate(cx, align, length as u64)?;
+        while let Some(text) = self.pieces.next(cx, &mut self.buffer)? {
+            let units = match text {
+                Text::Utf8(text) => text.as_bytes(),
+                Text::Utf16(units) | Text::Latin1(units) => units,
+            };
+            write(cx, self.options, self.at, &mut self.written, units)?;
         }
-        (Encoding::Utf8, Text::Latin1(units)) => {
-            to_utf8(cx, options, units.len(), 2, units.iter().copied().map(char::from))
+        Ok(length as u32)
+    }
+
+    /// Characters of another encoding as UTF-8 (`store_string_to_utf8`): hoping for ASCII at first.
+    fn to_utf8<T: Send + 'static>(
+        &mut self,
+        cx: &mut Cx<'_, T>,
+        count: usize,
+        worst: u64,
+    ) -> Result<u32, Fault> {
+        self.reallocate(cx, 1, count as u64)?;
+        let (mut is_ascii, mut piece) = (true, Vec::new());
+        while let Some(text) = self.pieces.next(cx, &mut self.buffer)? {
+            piece.clear();
+            text.for_each(|c| push8(c, &mut piece));
+            let mut rest = &*piece;
+            if is_ascii && !piece.is_ascii() {
+                is_ascii = false;
+                let (plain, other) = piece.split_at(piece.iter().take_while(|byte| byte.is_ascii()).count());
+                self.write(cx, plain)?;
+                self.reallocate(cx, 1, count as u64 * worst)?;
+                rest = other;
+            }
+            self.write(cx, rest)?;
         }
-        (Encoding::Utf16, Text::Utf8(text)) => to_utf16(cx, options, text),
-        (Encoding::Utf16, Text::Utf16 { units, .. }) => {
-            let at = store_units(cx, options, 2, units)?;
-            Ok((at, (units.len() / 2) as u32))
+        if !is_ascii {
+            self.shrink(cx, 1)?;
         }
-        (Encoding::Utf16, Text::Latin1(units)) => {
-            let wide: Vec<u8> = units.iter().flat_map(|unit| [*unit, 0]).collect();
-            let at = store_units(cx, options, 2, &wide)?;
-            Ok((at, units.len() as u32))
+        Ok(self.written as u32)
+    }
+
+    /// UTF-8 as UTF-16 (`store_utf8_to_utf16`), as many units as there were bytes at most; and Latin-1, exactly as many.
+    fn to_utf16<T: Send + 'static>(&mut self, cx: &mut Cx<'_, T>, count: usize) -> Result<u32, Fault> {
+        self.reallocate(cx, 2, count as u64 * 2)?;
+        let mut piece = Vec::new();
+        while let Some(text) = self.pieces.next(cx, &mut self.buffer)? {
+            piece.clear();
+            text.for_each(|c| push16(c, &mut piece));
+            self.write(cx, &piece)?;
         }
-        (Encoding::Latin1OrUtf16, Text::Utf8(text)) => to_compact(cx, options, text.len(), text.chars()),
-        (Encoding::Latin1OrUtf16, Text::Utf16 { units, tagged: false }) => {
-            to_compact(cx, options, units.len() / 2, chars16(units))
+        self.shrink(cx, 2)?;
+        Ok((self.written / 2) as u32)
+    }
+
+    /// Characters as Latin-1 until one does not fit, then all as UTF-16 (`store_string_to_latin1_or_utf16`).
+    fn to_compact<T: Send + 'static>(&mut self, cx: &mut Cx<'_, T>, count: usize) -> Result<u32, Fault> {
+        self.reallocate(cx, 2, count as u64)?;
+        let (mut is_narrow, mut piece) = (true, Vec::new());
+        while let Some(text) = self.pieces.next(cx, &mut self.buffer)? {
+            piece.clear();
+            let mut fits = 0;
+            text.for_each(|c| match u8::try_from(u32::from(c)) {
+                Ok(unit) if is_narrow && fits == piece.len() => {
+                    piece.push(unit);
+                    fits += 1;
+                }
+                _ => push16(c, &mut piece),
+            });
+            let (narrow, wide) = piece.split_at(fits);
+            self.write(cx, narrow)?;
+            if is_narrow && !wide.is_empty() {
+                is_narrow = false;
+                self.reallocate(cx, 2, count as u64 * 2)?;
+                self.widen(cx)?;
+            }
+            self.write(cx, wide)?;
         }
-        (Encoding::Latin1OrUtf16, Text::Utf16 { units, tagged: true }) => probably_wide(cx, options, units),
-        (Encoding::Latin1OrUtf16, Text::Latin1(units)) => {
-            let at = store_units(cx, options, 2, units)?;
-            Ok((at, units.len() as u32))
+        self.shrink(cx, 2)?;
+        Ok(if is_narrow { self.written as u32 } else { (self.written / 2) as u32 | UTF16_TAG })
+    }
+
+    /// Makes UTF-16 of the Latin-1 that stands there.
+    fn widen<T: Send>(&mut self, cx: &mut Cx<'_, T>) -> Result<(), Fault> {
+        let memory = self.memory(cx, self.written * 2)?;
+        for at in (0..self.written).rev() {
+            memory[2 * at] = memory[at];
+            memory[2 * at + 1] = 0;
         }
+        self.written *= 2;
+        Ok(())
+    }
+
+    /// UTF-16 that was chosen because Latin-1 did not do (`store_probably_utf16_to_latin1_or_utf16`).
+    fn probably_wide<T: Send + 'static>(&mut self, cx: &mut Cx<'_, T>, length: usize) -> Result<u32, Fault> {
+        self.same(cx, 2, length)?;
+        let memory = self.memory(cx, length)?;
+        if memory.iter().skip(1).step_by(2).any(|high| *high != 0) {
+            return Ok((length / 2) as u32 | UTF16_TAG);
+        }
+        for at in 0..length / 2 {
+            memory[at] = memory[2 * at];
+        }
+        self.written = length / 2;
+        self.shrink(cx, 2)?;
+        Ok(self.written as u32)
     }
 }
 
-fn write<T: Send>(cx: &mut Cx<'_, T>, options: &GuestOptions, at: u32, units: &[u8]) -> Result<(), Fault> {
-    slice_mut(bytes_mut(cx, options), at, units.len(), Rule::StringOutOfBounds)?.copy_from_slice(units);
+/// Writes code units behind those that stand at `start`.
+fn write<T: Send>(
+    cx: &mut Cx<'_, T>,
+    options: &GuestOptions,
+    start: u32,
+    written: &mut usize,
+    units: &[u8],
+) -> Result<(), Fault> {
+    let end = written.saturating_add(units.len());
+    let memory = slice_mut(bytes_mut(cx, options), start, end, Rule::StringOutOfBounds)?;
+    memory[*written..].copy_from_slice(units);
+    *written = end;
     Ok(())
-}
-
-/// Code units that stay as they are (`store_string_copy`).
-fn store_units<T: Send>(
-    cx: &mut Cx<'_, T>,
-    options: &GuestOptions,
-    align: u32,
-    units: &[u8],
-) -> Result<u32, Fault> {
-    cx.charge_moved(units.len())?;
-    let at = reallocate(cx, options, (0, 0), align, units.len() as u64)?;
-    write(cx, options, at, units)?;
-    Ok(at)
-}
-
-/// Characters of another encoding as UTF-8 (`store_string_to_utf8`): hoping for ASCII at first.
-fn to_utf8<T: Send>(
-    cx: &mut Cx<'_, T>,
-    options: &GuestOptions,
-    count: usize,
-    worst: u64,
-    chars: impl Iterator<Item = char>,
-) -> Result<(u32, u32), Fault> {
-    cx.charge_moved(count)?;
-    let text: String = chars.collect();
-    let first = count as u32;
-    let at = reallocate(cx, options, (0, 0), 1, count as u64)?;
-    if text.len() == count {
-        write(cx, options, at, text.as_bytes())?;
-        return Ok((at, first));
-    }
-    let plain = text.bytes().take_while(u8::is_ascii).count();
-    write(cx, options, at, &text.as_bytes()[..plain])?;
-    let worst = count as u64 * worst;
-    let at = reallocate(cx, options, (at, first), 1, worst)?;
-    write(cx, options, at.wrapping_add(plain as u32), &text.as_bytes()[plain..])?;
-    let length = text.len() as u32;
-    if worst > u64::from(length) {
-        let at = reallocate(cx, options, (at, worst as u32), 1, u64::from(length))?;
-        return Ok((at, length));
-    }
-    Ok((at, length))
-}
-
-/// UTF-8 as UTF-16 (`store_utf8_to_utf16`): as many units as there were bytes at most.
-fn to_utf16<T: Send>(cx: &mut Cx<'_, T>, options: &GuestOptions, text: &str) -> Result<(u32, u32), Fault> {
-    cx.charge_moved(text.len())?;
-    let worst = text.len() as u64 * 2;
-    let at = reallocate(cx, options, (0, 0), 2, worst)?;
-    let wide: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
-    write(cx, options, at, &wide)?;
-    let at = if (wide.len() as u64) < worst {
-        reallocate(cx, options, (at, worst as u32), 2, wide.len() as u64)?
-    } else {
-        at
-    };
-    Ok((at, (wide.len() / 2) as u32))
-}
-
-/// Characters as Latin-1 until one does not fit, then all as UTF-16 (`store_string_to_latin1_or_utf16`).
-fn to_compact<T: Send>(
-    cx: &mut Cx<'_, T>,
-    options: &GuestOptions,
-    count: usize,
-    chars: impl Iterator<Item = char> + Clone,
-) -> Result<(u32, u32), Fault> {
-    cx.charge_moved(count)?;
-    let first = count as u32;
-    let at = reallocate(cx, options, (0, 0), 2, count as u64)?;
-    let narrow: Vec<u8> = chars.clone().map_while(|c| u8::try_from(u32::from(c)).ok()).collect();
-    write(cx, options, at, &narrow)?;
-    let total = chars.clone().count();
-    if narrow.len() == total {
-        let length = narrow.len() as u32;
-        let at = if narrow.len() < count {
-            reallocate(cx, options, (at, first), 2, u64::from(length))?
-        } else {
-            at
-        };
-        return Ok((at, length));
-    }
-    let worst = count as u64 * 2;
-    let at = reallocate(cx, options, (at, first), 2, worst)?;
-    let mut units = [0; 2];
-    let wide: Vec<u8> = chars
-        .flat_map(|c| {
-            c.encode_utf16(&mut units).iter().flat_map(|unit| unit.to_le_bytes()).collect::<Vec<_>>()
-        })
-        .collect();
-    write(cx, options, at, &wide)?;
-    let at = if worst > wide.len() as u64 {
-        reallocate(cx, options, (at, worst as u32), 2, wide.len() as u64)?
-    } else {
-        at
-    };
-    Ok((at, (wide.len() / 2) as u32 | UTF16_TAG))
-}
-
-/// UTF-16 that was chosen because Latin-1 did not do (`store_probably_utf16_to_latin1_or_utf16`).
-fn probably_wide<T: Send>(
-    cx: &mut Cx<'_, T>,
-    options: &GuestOptions,
-    units: &[u8],
-) -> Result<(u32, u32), Fault> {
-    let at = store_units(cx, options, 2, units)?;
-    if units16(units).any(|unit| unit > 0xff) {
-        return Ok((at, (units.len() / 2) as u32 | UTF16_TAG));
-    }
-    let narrow: Vec<u8> = units.iter().step_by(2).copied().collect();
-    write(cx, options, at, &narrow)?;
-    let at = reallocate(cx, options, (at, units.len() as u32), 2, narrow.len() as u64)?;
-    Ok((at, narrow.len() as u32))
 }

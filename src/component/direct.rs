@@ -1,0 +1,210 @@
+//! Calls straight through: of synchronous functions, as long as nothing waits.
+//!
+//! Nearly all calls are such. They have a task and a thread as all calls have, but their arguments and results go from
+//! one stack frame to another, and nothing is kept for later. Where one stops, what it left out is made up for, and it
+//! goes on as a call that was not expected to be short (`call`, `task`).
+
+use crate::{
+    component::{
+        abi::{Copier, LiftContext, LowerContext, Place, in_guest, reallocate},
+        call::{self, FlatArguments, HostLift, Lowered, core_type, lifted_place},
+        handles::Lender,
+        store::{Cx, InstanceId, Lifted, TaskId, ThreadId},
+        task::{self, Caller, TaskState},
+        types::{Flat, MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, TypeId, Types, ValType},
+        waitable::Callee,
+    },
+    engine::{Answer, Fault, Val, bits, value_of},
+};
+use alloc::sync::Arc;
+
+/// How a call of the host's went so far.
+pub(crate) enum Called<R> {
+    Returned(R),
+    /// It stopped: its task goes on later.
+    Stopped(TaskId),
+}
+
+/// A call that has begun.
+struct Begun {
+    task: TaskId,
+    thread: ThreadId,
+    /// What ran before.
+    before: Option<ThreadId>,
+}
+
+/// What a core function returned, if it did: a lifted one has no more than one result.
+type Returned = Option<(Val, usize)>;
+
+impl<T: Send + 'static> crate::component::store::State<T> {
+    /// Whether a call of a function can go straight through.
+    pub(crate) fn is_direct(&self, func: &Lifted, is_async: bool) -> bool {
+        !is_async && !func.options.is_async && self.frozen.is_empty()
+    }
+}
+
+/// Calls a function for the host.
+pub(crate) fn call_from_host<T: Send + 'static, R>(
+    cx: &mut Cx<'_, T>,
+    func: &Lifted,
+    types: &Types,
+    lower: impl FnOnce(&mut LowerContext<'_, '_, T>, ValType, Place) -> Result<(), Fault>,
+    lift: impl FnOnce(&mut LiftContext<'_, '_, T>, Option<ValType>, Place) -> Result<R, Fault>,
+    lift_later: HostLift<T>,
+) -> Result<Called<R>, Fault> {
+    let (view, options, ty) = (func.options.instance, &func.options, types.func(func.ty));
+    cx.state_mut().set_entered(view, None, true);
+    let begun = begin(cx, func)?;
+    let lender = Lender { subtask: None, task: Some(begun.task) };
+    let returned = run(cx, func, &begun, types, ty.params_tuple, |cx, tuple, to, flat| {
+        lower(&mut LowerContext { cx, types, view, options, flat, lender }, tuple, to)
+    })?;
+    let Some((value, count)) = returned else {
+        let caller = Caller::Host { arguments: None, lift: lift_later, result: None };
+        cx.state_mut().tasks.get_mut(begun.task)?.caller = caller;
+        task::switch(cx)?;
+        call::run_if_sync(cx, begun.task, view)?;
+        cx.state_mut().set_entered(view, None, false);
+        return Ok(Called::Stopped(begun.task));
+    };
+    cx.state().check_resolve(begun.task)?;
+    cx.state_mut().host_bytes = 0;
+    let flat = &[bits(&value)][..count];
+    let result = {
+        let from = match ty.result {
+            Some(ty) => lifted_place(cx, types, options, ty, flat, MAX_FLAT_RESULTS)?,
+            None => Place::Flat(0),
+        };
+        let lender = Lender::default();
+        lift(&mut LiftContext { cx, types, view, options, flat, lender }, ty.result, from)?
+    };
+    end(cx, func, &begun, &[value][..count])?;
+    cx.state_mut().set_entered(view, None, false);
+    Ok(Called::Returned(result))
+}
+
+/// Calls a function for a guest: what `canon lower` does, after it was checked that the call may be made.
+pub(crate) fn call_from_guest<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    lowered: &Arc<Lowered>,
+    flat: &[u64],
+    func: &Lifted,
+) -> Result<Answer, Fault> {
+    let (caller, callee) = (lowered.options.instance, func.options.instance);
+    let types = lowered.program.types();
+    let ty = types.func(lowered.ty);
+    cx.state_mut().set_entered(callee, Some(caller), true);
+    let begun = begin(cx, func)?;
+    let lender = Lender { subtask: None, task: Some(begun.task) };
+    let returned = run(cx, func, &begun, types, ty.params_tuple, |cx, tuple, to, flat_to| {
+        let from = lowered.arguments(cx, types, flat)?;
+        Copier {
+            cx,
+            types,
+            view: caller,
+            from: &lowered.options,
+            to: &func.options,
+            flat_from: flat,
+            flat_to,
+            lender,
+        }
+        .value(tuple, from, to)
+    })
+    .map_err(|fault| in_guest(fault, crate::Rule::PointerOutOfBounds))?;
+    let Some((value, count)) = returned else {
+        return stopped(cx, lowered, flat, &begun, callee);
+    };
+    cx.state().check_resolve(begun.task)?;
+    let result = call::copy_result(cx, func, lowered, flat, &[bits(&value)][..count])?;
+    end(cx, func, &begun, &[value][..count])?;
+    cx.state_mut().set_entered(callee, Some(caller), false);
+    Ok(Answer::Return(result))
+}
+
+/// Makes the caller's side of a guest's call that stopped.
+fn stopped<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    lowered: &Arc<Lowered>,
+    flat: &[u64],
+    begun: &Begun,
+    callee: InstanceId,
+) -> Result<Answer, Fault> {
+    let state = cx.state_mut();
+    let subtask = call::started_subtask(state, lowered.options.instance, Callee::Task(begun.task));
+    state.tasks.get_mut(begun.task)?.caller =
+        Caller::Guest { lowered: lowered.clone(), flat: FlatArguments::new(flat), subtask };
+    task::switch(cx)?;
+    call::after_call(cx, lowered, subtask, begun.task, callee)
+}
+
+/// Makes the task of a call and its thread, and lets that run.
+fn begin<T: Send + 'static>(cx: &mut Cx<'_, T>, func: &Lifted) -> Result<Begun, Fault> {
+    let state = cx.state_mut();
+    let (task, thread) = state.new_task(*func, false, Caller::Direct)?;
+    state.register_thread(thread)?;
+    state.tasks.get_mut(task)?.state = TaskState::Started;
+    let before = state.current.replace(thread);
+    Ok(Begun { task, thread, before })
+}
+
+/// Lowers the arguments and runs the core function.
+fn run<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    func: &Lifted,
+    begun: &Begun,
+    types: &Types,
+    tuple: TypeId,
+    lower: impl FnOnce(&mut Cx<'_, T>, ValType, Place, &mut [u64]) -> Result<(), Fault>,
+) -> Result<Returned, Fault> {
+    let layout = types.layout(tuple);
+    let mut flat = [0; MAX_FLAT_PARAMS];
+    let flat_types: &[Flat] = if layout.flat_count as usize > MAX_FLAT_PARAMS {
+        let at = reallocate(cx, &func.options, (0, 0), layout.align, u64::from(layout.size))?;
+        lower(cx, ValType::Def(tuple), Place::Memory(at), &mut [])?;
+        flat[0] = u64::from(at);
+        &[Flat::I32]
+    } else {
+        lower(cx, ValType::Def(tuple), Place::Flat(0), &mut flat[..layout.flat.len()])?;
+        &layout.flat
+    };
+    let value = |at: usize| value_of(core_type(flat_types[at]), flat[at]);
+    let mut results = [Val::I32(0)];
+    let results = &mut results[..func.results];
+    let stopped = if flat_types.len() <= FEW {
+        let params: [Val; FEW] =
+            core::array::from_fn(|at| if at < flat_types.len() { value(at) } else { Val::I32(0) });
+        cx.call_through(func.core, &params[..flat_types.len()], results)?
+    } else {
+        let params: [Val; MAX_FLAT_PARAMS] =
+            core::array::from_fn(|at| if at < flat_types.len() { value(at) } else { Val::I32(0) });
+        cx.call_through(func.core, &params[..flat_types.len()], results)?
+    };
+    cx.state_mut().current = begun.before;
+    match stopped {
+        None => Ok(Some((results.first().cloned().unwrap_or(Val::I32(0)), func.results))),
+        Some((activation, step)) => {
+            cx.state_mut().stop_main(begun.thread, activation, step)?;
+            Ok(None)
+        }
+    }
+}
+
+/// So many arguments most functions have at most: no more are prepared for them.
+const FEW: usize = 4;
+
+/// Ends a call that returned: its `post-return` runs, and task and thread are gone.
+fn end<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    func: &Lifted,
+    begun: &Begun,
+    results: &[Val],
+) -> Result<(), Fault> {
+    let state = cx.state_mut();
+    state.tasks.get_mut(begun.task)?.state = TaskState::Resolved;
+    if func.options.post_return.is_some() {
+        state.current = Some(begun.thread);
+        call::post_return(cx, func, results)?;
+        cx.state_mut().current = begun.before;
+    }
+    cx.state_mut().unregister_thread(begun.thread)
+}

@@ -1,0 +1,119 @@
+//! Imports met once, for any number of instances.
+
+use crate::{
+    Error,
+    component::{
+        Instance,
+        instance::{self, instantiate_root},
+        load::Component,
+        store::{Exports, ExportsId, FuncId, FuncInst, Item, ResourceType, ResourceTypeId, State, Store},
+        types::ResourceIx,
+    },
+};
+use alloc::{sync::Arc, vec::Vec};
+
+/// A component with all its imports met: what [`Linker::instantiate_pre`](super::Linker::instantiate_pre) makes. Each
+/// instance made of it costs nothing for names and types any more. Cheap to clone.
+pub struct InstancePre<T: 'static> {
+    component: Component,
+    met: Arc<Met<T>>,
+}
+
+/// What meeting the imports put into a store that had nothing in it.
+struct Met<T: 'static> {
+    funcs: Vec<FuncInst<T>>,
+    exports: Vec<Exports>,
+    resource_types: Vec<ResourceType<T>>,
+    /// Which resource type the component means by which.
+    bound: Vec<(ResourceIx, ResourceTypeId)>,
+    arguments: Vec<(Arc<str>, Item)>,
+}
+
+impl<T: 'static> Clone for InstancePre<T> {
+    fn clone(&self) -> Self {
+        Self { component: self.component.clone(), met: self.met.clone() }
+    }
+}
+
+impl<T: Send + 'static> InstancePre<T> {
+    /// Of what meeting the imports put into `world`, where nothing was before but the instance.
+    pub(crate) fn new(component: Component, world: State<T>, arguments: Vec<(Arc<str>, Item)>) -> Self {
+        let State { funcs, exports, resource_types, instances, .. } = world;
+        let bound = instances.into_iter().flat_map(|instance| instance.resources).collect();
+        Self { component, met: Arc::new(Met { funcs, exports, resource_types, bound, arguments }) }
+    }
+
+    /// The component.
+    #[must_use]
+    pub fn component(&self) -> &Component {
+        &self.component
+    }
+
+    /// Makes an instance.
+    ///
+    /// # Errors
+    ///
+    /// When the instance does not fit its limits, and when a start function traps.
+    pub fn instantiate(&self, store: &mut Store<T>) -> Result<Instance, Error> {
+        store.check_alive()?;
+        let state = store.state_mut();
+        let instance = instance::reserve(state, &self.component.loaded, None)?;
+        let moved = Moved::new(state, &self.met);
+        let arguments = self.met.arguments.iter().map(|(name, item)| (name.clone(), moved.item(item)));
+        let arguments = arguments.collect();
+        let bound = self.met.bound.iter().map(|(ix, ty)| (*ix, moved.resource(*ty)));
+        state.instance_mut(instance).resources = bound.collect();
+        instantiate_root(store, &self.component, instance, arguments)
+    }
+}
+
+/// Where the items of one world went in another.
+struct Moved {
+    funcs: u32,
+    exports: u32,
+    resources: Vec<ResourceTypeId>,
+}
+
+impl Moved {
+    /// Adds what was met to a store.
+    fn new<T: 'static>(state: &mut State<T>, met: &Met<T>) -> Self {
+        let (funcs, exports) = (state.funcs.len() as u32, state.exports.len() as u32);
+        let resources = met.resource_types.iter().map(|ty| {
+            let known = state.resource_types.iter().position(|known| known.implementor == ty.implementor);
+            ResourceTypeId(known.unwrap_or_else(|| {
+                state.resource_types.push(ty.clone());
+                state.resource_types.len() - 1
+            }) as u32)
+        });
+        let moved = Self { funcs, exports, resources: resources.collect() };
+        state.funcs.extend_from_slice(&met.funcs);
+        if moved.is_same() {
+            state.exports.extend_from_slice(&met.exports);
+        } else {
+            let items = |list: &Exports| {
+                list.iter().map(|(name, item)| (name.clone(), moved.item(item))).collect::<Exports>()
+            };
+            state.exports.extend(met.exports.iter().map(items));
+        }
+        moved
+    }
+
+    /// Whether everything kept its number: it went into an empty met.
+    fn is_same(&self) -> bool {
+        let mut resources = self.resources.iter().enumerate();
+        self.funcs == 0 && self.exports == 0 && resources.all(|(at, ty)| ty.0 as usize == at)
+    }
+
+    fn resource(&self, ty: ResourceTypeId) -> ResourceTypeId {
+        self.resources[ty.0 as usize]
+    }
+
+    fn item(&self, item: &Item) -> Item {
+        match item {
+            Item::Func(func) => Item::Func(FuncId(self.funcs + func.0)),
+            Item::Instance(exports) => Item::Instance(ExportsId(self.exports + exports.0)),
+            Item::Resource(ty) => Item::Resource(self.resource(*ty)),
+            other => other.clone(),
+        }
+    }
+}
