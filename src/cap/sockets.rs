@@ -1,6 +1,11 @@
-//! Sockets that a host hands to a guest: listeners and byte streams.
+//! Sockets that a host hands to a guest: listeners and byte streams; and a network to open them on.
 //!
-//! WASI 0.1 cannot create sockets, it can only use those it was given; these two traits are that much.
+//! WASI 0.1 cannot create sockets, it can only use those it was given; the two traits in this file are that much.
+//! Later versions are given a [`Network`].
+
+mod network;
+
+pub use network::{AddressFamily, Lookup, LookupError, Network, SocketOption, TcpSocket, UdpSocket};
 
 use super::Code;
 use alloc::sync::Arc;
