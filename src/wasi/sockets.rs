@@ -1,4 +1,31 @@
-//! What sockets mean that a host handed to a guest: accept, receive, send, shut down.
+//! What sockets mean: those that a host handed to a guest (accept, receive, send, shut down), and those that
+//! a guest opens by itself on a network it was granted.
+
+#[cfg(feature = "component")]
+pub mod address;
+#[cfg(feature = "component")]
+mod name;
+#[cfg(feature = "component")]
+mod network;
+#[cfg(not(feature = "component"))]
+#[path = "sockets/network_absent.rs"]
+mod network;
+#[cfg(feature = "component")]
+mod option;
+#[cfg(feature = "component")]
+pub mod policy;
+#[cfg(feature = "component")]
+mod tcp;
+#[cfg(feature = "component")]
+mod udp;
+
+pub use network::NetworkGrant;
+#[cfg(feature = "component")]
+pub use network::{Lookup, SocketError, Sockets};
+#[cfg(feature = "component")]
+pub use tcp::{Connection, TcpSocket};
+#[cfg(feature = "component")]
+pub use udp::{Datagram, UdpSocket};
 
 use crate::cap::{
     Code,

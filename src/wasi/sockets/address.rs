@@ -1,0 +1,205 @@
+//! What addresses mean: which one is meant however it is written, and which may stand where.
+
+use crate::cap::{Code, sockets::AddressFamily};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// The address that packets to `ip` end up at: of version 4 where that is only wrapped into version 6, as
+/// IPv4-mapped addresses (RFC 4291, 2.5.5.2) and those of the well-known NAT64 prefix (RFC 6052, 2.1) do.
+#[must_use]
+pub fn canonical(ip: IpAddr) -> IpAddr {
+    match ip {
+        IpAddr::V4(_) => ip,
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped().or_else(|| nat64(v6)) {
+            Some(v4) => v4.into(),
+            None => ip,
+        },
+    }
+}
+
+/// The version 4 address within `64:ff9b::/96`.
+fn nat64(ip: Ipv6Addr) -> Option<Ipv4Addr> {
+    match ip.segments() {
+        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => {
+            Some(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)))
+        }
+        _ => None,
+    }
+}
+
+/// Whether `ip` is meant to be reached from everywhere: not this machine, nor a network of its own, nor anything
+/// set aside (the IANA registries of special-purpose addresses). Prefixes that tunnel to others are not.
+#[must_use]
+pub fn is_global(ip: IpAddr) -> bool {
+    match canonical(ip) {
+        IpAddr::V4(ip) => is_global_v4(ip),
+        IpAddr::V6(ip) => is_global_v6(ip),
+    }
+}
+
+fn is_global_v4(ip: Ipv4Addr) -> bool {
+    let special = match ip.octets() {
+        [0 | 10 | 127, ..] | [169, 254, ..] | [192, 168, ..] => true,
+        // Shared by carriers; private; protocol assignments; documentation; 6to4 relays; benchmarks.
+        [100, second, ..] => second & 0xc0 == 64,
+        [172, second, ..] => second & 0xf0 == 16,
+        [192, 0, 0 | 2, _] | [192, 88, 99, _] | [198, 18 | 19, ..] => true,
+        [198, 51, 100, _] | [203, 0, 113, _] => true,
+        // Multicast, reserved, broadcast.
+        [first, ..] => first >= 224,
+    };
+    !special
+}
+
+fn is_global_v6(ip: Ipv6Addr) -> bool {
+    let special = match ip.segments() {
+        // Teredo and other protocol assignments, documentation, 6to4, documentation again.
+        [0x2001, second, ..] => second < 0x200 || second == 0xdb8,
+        [0x2002, ..] => true,
+        [0x3fff, second, ..] => second < 0x1000,
+        _ => false,
+    };
+    // Global unicast is 2000::/3; all else is local, multicast, or not given out.
+    ip.segments()[0] & 0xe000 == 0x2000 && !special
+}
+
+/// Refuses what no socket of `family` can have as an address of its own or of a peer.
+///
+/// # Errors
+///
+/// [`Code::Invalid`] for another family, and for version 4 in the clothes of version 6: a socket of version 6 is of
+/// that version alone.
+pub fn check_family(family: AddressFamily, address: SocketAddr) -> Result<(), Code> {
+    let fits = AddressFamily::of(&address.ip()) == family;
+    let disguised = match address.ip() {
+        IpAddr::V4(_) => false,
+        // The deprecated IPv4-compatible ones as well: `to_ipv4` knows both, and takes `::` and `::1` for such.
+        IpAddr::V6(ip) => ip.to_ipv4().is_some() && !ip.is_unspecified() && !ip.is_loopback(),
+    };
+    if fits && !disguised { Ok(()) } else { Err(Code::Invalid) }
+}
+
+/// Refuses a local address of a TCP socket that could never be one.
+///
+/// # Errors
+///
+/// [`Code::Invalid`] for another family and for what is not one machine's.
+pub fn check_local(family: AddressFamily, address: SocketAddr) -> Result<(), Code> {
+    check_family(family, address)?;
+    if is_unicast(address.ip()) { Ok(()) } else { Err(Code::Invalid) }
+}
+
+/// Refuses a peer's address that could never be one.
+///
+/// # Errors
+///
+/// [`Code::Invalid`] for another family, for what stands for all addresses, and for port 0.
+pub fn check_remote(family: AddressFamily, address: SocketAddr) -> Result<(), Code> {
+    check_family(family, address)?;
+    if address.ip().is_unspecified() || address.port() == 0 { Err(Code::Invalid) } else { Ok(()) }
+}
+
+/// Whether `ip` is one machine's.
+#[must_use]
+pub fn is_unicast(ip: IpAddr) -> bool {
+    !ip.is_multicast() && ip != IpAddr::V4(Ipv4Addr::BROADCAST)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn an_address_counts_as_where_its_packets_go() {
+        assert_eq!(canonical(ip("::ffff:127.0.0.1")), ip("127.0.0.1"));
+        assert_eq!(canonical(ip("64:ff9b::10.0.0.1")), ip("10.0.0.1"));
+        for same in ["1.2.3.4", "::1", "::", "64:ff9b:1::10.0.0.1", "2002:a00:1::", "fe80::1"] {
+            assert_eq!(canonical(ip(same)), ip(same));
+        }
+    }
+
+    #[test]
+    fn only_what_everybody_can_reach_is_global() {
+        let local = [
+            "0.0.0.0",
+            "0.1.2.3",
+            "10.9.8.7",
+            "100.64.0.1",
+            "100.127.255.255",
+            "127.0.0.1",
+            "127.255.255.254",
+            "169.254.169.254",
+            "172.16.0.1",
+            "172.31.255.255",
+            "192.0.0.8",
+            "192.0.2.1",
+            "192.88.99.1",
+            "192.168.1.1",
+            "198.18.0.1",
+            "198.19.255.255",
+            "198.51.100.7",
+            "203.0.113.9",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::",
+            "::1",
+            "::ffff:10.0.0.1",
+            "::ffff:127.0.0.1",
+            "64:ff9b::169.254.169.254",
+            "64:ff9b:1::1",
+            "100::1",
+            "2001::1",
+            "2001:db8::1",
+            "2002:7f00:1::",
+            "3fff::1",
+            "fc00::1",
+            "fd12::1",
+            "fe80::1",
+            "fec0::1",
+            "ff02::1",
+            "::127.0.0.1",
+        ];
+        for text in local {
+            assert!(!is_global(ip(text)), "{text}");
+        }
+        let global = [
+            "1.1.1.1",
+            "100.63.255.255",
+            "100.128.0.1",
+            "172.15.0.1",
+            "172.32.0.1",
+            "192.0.1.1",
+            "198.17.0.1",
+            "223.255.255.255",
+            "2606:4700::1",
+            "2001:4860:4860::8888",
+            "2a00::1",
+            "64:ff9b::1.1.1.1",
+            "::ffff:1.1.1.1",
+        ];
+        for text in global {
+            assert!(is_global(ip(text)), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_socket_of_version_6_takes_no_version_4_in_disguise() {
+        let at = |text: &str| text.parse::<SocketAddr>().unwrap();
+        for wrong in ["127.0.0.1:1", "[::ffff:127.0.0.1]:1", "[::127.0.0.1]:1"] {
+            assert_eq!(check_family(AddressFamily::Ipv6, at(wrong)), Err(Code::Invalid), "{wrong}");
+        }
+        for right in ["[::1]:1", "[::]:1", "[2606:4700::1]:1"] {
+            assert_eq!(check_family(AddressFamily::Ipv6, at(right)), Ok(()), "{right}");
+        }
+        assert_eq!(check_family(AddressFamily::Ipv4, at("[::1]:1")), Err(Code::Invalid));
+        assert_eq!(check_local(AddressFamily::Ipv4, at("255.255.255.255:1")), Err(Code::Invalid));
+        assert_eq!(check_local(AddressFamily::Ipv4, at("239.0.0.1:0")), Err(Code::Invalid));
+        assert_eq!(check_local(AddressFamily::Ipv6, at("[ffff::1]:0")), Err(Code::Invalid));
+        assert_eq!(check_remote(AddressFamily::Ipv4, at("0.0.0.0:1")), Err(Code::Invalid));
+        assert_eq!(check_remote(AddressFamily::Ipv4, at("1.1.1.1:0")), Err(Code::Invalid));
+    }
+}

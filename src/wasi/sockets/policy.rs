@@ -1,0 +1,383 @@
+//! What a guest may do with a network: nothing, and what rules allow.
+//!
+//! A rule speaks of addresses or of a name. Addresses are judged when a socket is about to use one, and as what they
+//! are in the end ([`canonical`]). A rule with a name allows to look it up, and then the addresses the
+//! answer had, and of those only the ones that are everybody's ([`is_global`]): whoever runs a name server outside
+//! may choose what a name stands for, but reaches nothing inside with it (DNS rebinding). A name of the inside is
+//! granted by its address.
+
+use super::{
+    address::{canonical, is_global},
+    name,
+};
+use alloc::{string::String, sync::Arc, vec::Vec};
+use core::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    ops::RangeInclusive,
+    str::FromStr,
+};
+
+/// What a guest may want with an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operation {
+    /// Connecting by TCP.
+    TcpConnect,
+    /// Binding a TCP socket, to listen there or to connect from there.
+    TcpBind,
+    /// Sending datagrams to it, and receiving from it.
+    UdpSend,
+    /// Binding a UDP socket, and receiving there from anybody.
+    UdpBind,
+}
+
+impl Operation {
+    /// Going out: connecting, and exchanging datagrams with a peer.
+    pub const OUT: [Self; 2] = [Self::TcpConnect, Self::UdpSend];
+    /// Letting others in.
+    pub const IN: [Self; 2] = [Self::TcpBind, Self::UdpBind];
+    /// All there is.
+    pub const ALL: [Self; 4] = [Self::TcpConnect, Self::TcpBind, Self::UdpSend, Self::UdpBind];
+}
+
+/// Addresses that share their first bits, as in `10.0.0.0/8`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddressRange {
+    first: IpAddr,
+    prefix: u8,
+}
+
+impl AddressRange {
+    /// The addresses that share their first `prefix` bits with `address`: none of version 4 with one of version 6.
+    /// `None` when an address has not that many bits.
+    #[must_use]
+    pub fn new(address: IpAddr, prefix: u8) -> Option<Self> {
+        let bits = if address.is_ipv4() { 32 } else { 128 };
+        // A range of wrapped version 4 addresses is one of version 4.
+        match canonical(address) {
+            first @ IpAddr::V4(_) if address.is_ipv6() && prefix >= 96 => {
+                (prefix <= bits).then_some(Self { first, prefix: prefix - 96 })
+            }
+            _ => (prefix <= bits).then_some(Self { first: address, prefix }),
+        }
+    }
+
+    /// Whether `address` is one of these.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.first, canonical(address)) {
+            (IpAddr::V4(first), IpAddr::V4(address)) => {
+                let differ = u64::from(first.to_bits() ^ address.to_bits());
+                differ >> (32 - self.prefix.min(32)) == 0
+            }
+            (IpAddr::V6(first), IpAddr::V6(address)) => {
+                let differ = first.to_bits() ^ address.to_bits();
+                differ.checked_shr(128 - u32::from(self.prefix)).unwrap_or(0) == 0
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whom a rule speaks of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Target {
+    Anyone,
+    Range(AddressRange),
+    Name(String),
+    /// All names that end so, with the dot.
+    NamesBelow(String),
+}
+
+/// Addresses or a name, and ports: `10.0.0.0/8:*`, `[::1]:8000-8010`, `api.example.com:443`, `*.example.com:443`,
+/// `*:53`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    target: Target,
+    ports: RangeInclusive<u16>,
+}
+
+/// Why a text is no [`Rule`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RuleError {
+    /// There is no colon with ports behind it.
+    NoPorts,
+    /// What stands for ports is none.
+    Ports,
+    /// An address of version 6 without brackets.
+    Brackets,
+    /// What stands before the ports is no address, no range of them and no name.
+    Host,
+}
+
+impl fmt::Display for RuleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoPorts => "no port is named: write HOST:443, HOST:8000-8010, or HOST:* for all of them",
+            Self::Ports => "the port is none: write 443, 8000-8010, or * for all of them",
+            Self::Brackets => "an address of version 6 goes into brackets: [::1]:443",
+            Self::Host => {
+                "the host is none: write a name, an address, a range of addresses (10.0.0.0/8, [fd00::/8]), or * for all"
+            }
+        })
+    }
+}
+
+impl core::error::Error for RuleError {}
+
+impl Rule {
+    /// Every address and port.
+    #[must_use]
+    pub fn any() -> Self {
+        Self { target: Target::Anyone, ports: 0..=u16::MAX }
+    }
+
+    /// These addresses and ports.
+    #[must_use]
+    pub fn addresses(range: AddressRange, ports: RangeInclusive<u16>) -> Self {
+        Self { target: Target::Range(range), ports }
+    }
+
+    fn names(&self, asked: &str) -> bool {
+        match &self.target {
+            Target::Name(name) => name == asked,
+            Target::NamesBelow(end) => asked.len() > end.len() && asked.ends_with(end.as_str()),
+            Target::Anyone | Target::Range(_) => false,
+        }
+    }
+
+    fn allows(&self, address: SocketAddr, known: &Known) -> bool {
+        self.ports.contains(&address.port())
+            && match &self.target {
+                Target::Anyone => true,
+                Target::Range(range) => range.contains(address.ip()),
+                Target::Name(_) | Target::NamesBelow(_) => known.allows(self, address.ip()),
+            }
+    }
+}
+
+impl FromStr for Rule {
+    type Err = RuleError;
+
+    fn from_str(text: &str) -> Result<Self, RuleError> {
+        let (host, ports) = text.rsplit_once(':').ok_or(RuleError::NoPorts)?;
+        if host.contains(':') && !host.starts_with('[') {
+            return Err(RuleError::Brackets);
+        }
+        // `[::1` with the rest of the address as port.
+        if host.starts_with('[') && !host.ends_with(']') {
+            return Err(RuleError::NoPorts);
+        }
+        Ok(Self { target: target(host)?, ports: port_range(ports)? })
+    }
+}
+
+fn port_range(text: &str) -> Result<RangeInclusive<u16>, RuleError> {
+    let port = |text: &str| match text.bytes().all(|byte| byte.is_ascii_digit()) {
+        true => text.parse::<u16>().map_err(|_| RuleError::Ports),
+        false => Err(RuleError::Ports),
+    };
+    let (first, last) = match text {
+        "*" => (0, u16::MAX),
+        _ => match text.split_once('-') {
+            Some((first, last)) => (port(first)?, port(last)?),
+            None => (port(text)?, port(text)?),
+        },
+    };
+    if first <= last { Ok(first..=last) } else { Err(RuleError::Ports) }
+}
+
+fn target(host: &str) -> Result<Target, RuleError> {
+    let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let (address, prefix) = match bracketed.unwrap_or(host).split_once('/') {
+        Some((address, prefix)) => (address, Some(prefix.parse().map_err(|_| RuleError::Host)?)),
+        None => (bracketed.unwrap_or(host), None),
+    };
+    if let Ok(address) = address.parse::<IpAddr>() {
+        if address.is_ipv6() != bracketed.is_some() {
+            return Err(RuleError::Brackets);
+        }
+        let bits = if address.is_ipv4() { 32 } else { 128 };
+        return AddressRange::new(address, prefix.unwrap_or(bits)).map(Target::Range).ok_or(RuleError::Host);
+    }
+    if host == "*" {
+        return Ok(Target::Anyone);
+    }
+    let below = host.strip_prefix("*.");
+    match name::to_ascii(below.unwrap_or(host)).ok_or(RuleError::Host)? {
+        name if below.is_some() => Ok(Target::NamesBelow([".", &name].concat())),
+        name => Ok(Target::Name(name)),
+    }
+}
+
+/// What was refused, and what would have allowed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// No rule allows this with this address.
+    Address(Operation, SocketAddr),
+    /// No rule allows to look up this name.
+    Name(String),
+    /// Sockets of this kind were ruled out: TCP, or else UDP.
+    Socket {
+        /// Whether it would have been one for TCP.
+        tcp: bool,
+    },
+    /// This many sockets are open, and no more may be.
+    TooMany(u32),
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(Operation::TcpConnect, at) => write!(f, "connecting by TCP to {at} is not granted"),
+            Self::Address(Operation::TcpBind, at) => write!(f, "binding TCP to {at} is not granted"),
+            Self::Address(Operation::UdpSend, at) => write!(f, "exchanging UDP with {at} is not granted"),
+            Self::Address(Operation::UdpBind, at) => write!(f, "binding UDP to {at} is not granted"),
+            Self::Name(name) => write!(f, "looking up `{name}` is not granted"),
+            Self::Socket { tcp: true } => f.write_str("TCP is ruled out"),
+            Self::Socket { tcp: false } => f.write_str("UDP is ruled out"),
+            Self::TooMany(open) => write!(f, "{open} sockets are open and no more are granted"),
+        }
+    }
+}
+
+/// Who hears of what was refused.
+type Watch = Arc<dyn Fn(&Denied) + Send + Sync>;
+
+/// What a guest may do with a network.
+#[derive(Clone)]
+pub struct Policy {
+    rules: Vec<(Operation, Rule)>,
+    pub(super) tcp: bool,
+    pub(super) udp: bool,
+    any_name: bool,
+    pub(super) sockets_max: u32,
+    watch: Option<Watch>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Policy {
+    /// How many sockets a guest may have open, unless told otherwise.
+    pub const SOCKETS_MAX: u32 = 256;
+
+    /// Nothing but making sockets that reach nobody.
+    #[must_use]
+    pub fn new() -> Self {
+        let (rules, watch) = (Vec::new(), None);
+        Self { rules, tcp: true, udp: true, any_name: false, sockets_max: Self::SOCKETS_MAX, watch }
+    }
+
+    /// Everything but looking up names, which [`allow_names`](Self::allow_names) adds.
+    #[must_use]
+    pub fn allow_all(self) -> Self {
+        self.allow(Operation::ALL, &Rule::any())
+    }
+
+    /// These operations also with the addresses of `rule`.
+    #[must_use]
+    pub fn allow(mut self, operations: impl IntoIterator<Item = Operation>, rule: &Rule) -> Self {
+        self.rules.extend(operations.into_iter().map(|operation| (operation, rule.clone())));
+        self
+    }
+
+    /// Any name may be looked up. That alone allows no address.
+    #[must_use]
+    pub fn allow_names(mut self) -> Self {
+        self.any_name = true;
+        self
+    }
+
+    /// No TCP sockets, whatever else is allowed.
+    #[must_use]
+    pub fn without_tcp(mut self) -> Self {
+        self.tcp = false;
+        self
+    }
+
+    /// No UDP sockets, whatever else is allowed.
+    #[must_use]
+    pub fn without_udp(mut self) -> Self {
+        self.udp = false;
+        self
+    }
+
+    /// At most so many sockets open at once.
+    #[must_use]
+    pub fn sockets_max(mut self, sockets: u32) -> Self {
+        self.sockets_max = sockets;
+        self
+    }
+
+    /// Has `watch` told of everything that is refused.
+    #[must_use]
+    pub fn on_denied(mut self, watch: impl Fn(&Denied) + Send + Sync + 'static) -> Self {
+        self.watch = Some(Arc::new(watch));
+        self
+    }
+
+    pub(super) fn deny(&self, denied: &Denied) {
+        if let Some(watch) = &self.watch {
+            watch(denied);
+        }
+    }
+
+    pub(super) fn allows(&self, operation: Operation, address: SocketAddr, known: &Known) -> bool {
+        self.rules.iter().any(|(allowed, rule)| *allowed == operation && rule.allows(address, known))
+    }
+
+    pub(super) fn allows_name(&self, name: &str) -> bool {
+        self.any_name || self.is_named(name)
+    }
+
+    /// Whether a rule speaks of this name, so that its addresses matter.
+    pub(super) fn is_named(&self, name: &str) -> bool {
+        self.rules.iter().any(|(_, rule)| rule.names(name))
+    }
+}
+
+impl fmt::Debug for Policy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Policy")
+            .field("rules", &self.rules)
+            .field("tcp", &self.tcp)
+            .field("udp", &self.udp)
+            .field("any_name", &self.any_name)
+            .field("sockets_max", &self.sockets_max)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The addresses that names were found to stand for: of each name the last answer, the oldest name first.
+#[derive(Debug, Default)]
+pub(super) struct Known(Vec<(String, Vec<IpAddr>)>);
+
+impl Known {
+    const NAMES_MAX: usize = 64;
+    pub(super) const ADDRESSES_MAX: usize = 32;
+
+    /// Remembers what was answered for a name, instead of what was answered before.
+    pub(super) fn remember(&mut self, name: &str, addresses: &[IpAddr]) {
+        self.0.retain(|(known, _)| known != name);
+        if self.0.len() >= Self::NAMES_MAX {
+            self.0.remove(0);
+        }
+        let addresses = addresses.iter().take(Self::ADDRESSES_MAX).map(|ip| canonical(*ip)).collect();
+        self.0.push((name.into(), addresses));
+    }
+
+    fn allows(&self, rule: &Rule, address: IpAddr) -> bool {
+        let address = canonical(address);
+        self.0.iter().any(|(name, addresses)| {
+            let reachable = is_global(address) || (name::is_localhost(name) && address.is_loopback());
+            reachable && addresses.contains(&address) && rule.names(name)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
