@@ -20,4 +20,6 @@ pub use filesystem::{Directory, Quota};
 #[cfg(feature = "http")]
 pub use http::Web;
 pub use random::Random;
+#[cfg(feature = "component")]
+pub use sockets::{Link, Machine, Network, NetworkClocks};
 pub use sockets::{TcpListener, TcpStream};

@@ -1,5 +1,15 @@
 //! A loopback network in memory: connections between a guest and its embedder, or between two guests.
 
+#[cfg(feature = "component")]
+mod network;
+#[cfg(feature = "component")]
+mod tcp;
+#[cfg(feature = "component")]
+mod udp;
+
+#[cfg(feature = "component")]
+pub use network::{Link, Machine, Network, NetworkClocks};
+
 use super::channel::Channel;
 use crate::{
     backend::wakers::{Wakers, wake},

@@ -17,4 +17,6 @@ pub use cli::{Input, Output};
 pub use clocks::Clocks;
 pub use filesystem::Directory;
 pub use random::Random;
+#[cfg(feature = "component")]
+pub use sockets::Network;
 pub use sockets::{TcpListener, TcpStream};

@@ -3,6 +3,16 @@
 //! Readiness comes from a tokio reactor on one thread of this backend's own, so a guest that waits for
 //! a socket runs under any executor.
 
+#[cfg(feature = "component")]
+mod network;
+#[cfg(feature = "component")]
+mod tcp;
+#[cfg(feature = "component")]
+mod udp;
+
+#[cfg(feature = "component")]
+pub use network::Network;
+
 use super::error::{errno_code, from_io};
 use crate::{
     backend::wakers::{Wakers, wake},

@@ -1,0 +1,287 @@
+//! The platform's network: sockets of its own, and its resolver on threads beside.
+
+use super::{Everyone, reactor};
+use crate::{
+    backend::std::error::{errno_code, from_io},
+    cap::{
+        Code,
+        sockets::{self as cap, AddressFamily, Lookup, LookupError, SocketOption},
+    },
+};
+use alloc::{
+    string::{String, ToString},
+    sync::{Arc, Weak},
+    task::Wake,
+    vec::Vec,
+};
+use core::{
+    net::{IpAddr, SocketAddr},
+    sync::atomic::{AtomicUsize, Ordering},
+    task::{Context, Poll},
+    time::Duration,
+};
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    io::Errno,
+    net::{SocketAddrAny, SocketFlags, SocketType, sockopt},
+};
+use std::{
+    env::consts::OS,
+    io,
+    net::ToSocketAddrs,
+    os::fd::{AsFd, BorrowedFd, OwnedFd},
+    sync::{Mutex, OnceLock, PoisonError},
+};
+use tokio::io::unix::AsyncFd;
+
+/// The platform's network, all of it. Grant it with a policy.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Network;
+
+impl cap::Network for Network {
+    fn tcp_socket(&self, family: AddressFamily) -> Result<Arc<dyn cap::TcpSocket>, Code> {
+        Ok(Arc::new(super::tcp::TcpSocket::new(Socket::new(family, SocketType::STREAM)?)))
+    }
+
+    fn udp_socket(&self, family: AddressFamily) -> Result<Arc<dyn cap::UdpSocket>, Code> {
+        Ok(Arc::new(super::udp::UdpSocket::new(Socket::new(family, SocketType::DGRAM)?)))
+    }
+
+    fn look_up(&self, name: &str) -> Result<Arc<dyn Lookup>, LookupError> {
+        Ok(Asked::new(name.to_string())?)
+    }
+}
+
+/// A socket, watched by the reactor from when there is something to watch for.
+pub(super) struct Socket {
+    fd: Arc<OwnedFd>,
+    pub(super) family: AddressFamily,
+    watched: OnceLock<AsyncFd<Arc<OwnedFd>>>,
+    readers: Arc<Everyone>,
+    writers: Arc<Everyone>,
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl Socket {
+    fn new(family: AddressFamily, ty: SocketType) -> Result<Self, Code> {
+        let domain = match family {
+            AddressFamily::Ipv4 => rustix::net::AddressFamily::INET,
+            AddressFamily::Ipv6 => rustix::net::AddressFamily::INET6,
+        };
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        let fd = rustix::net::socket_with(domain, ty, flags, None).map_err(|errno| match errno {
+            Errno::AFNOSUPPORT | Errno::PROTONOSUPPORT => Code::NotSupported,
+            errno => errno_code(errno),
+        })?;
+        if family == AddressFamily::Ipv6 {
+            sockopt::set_ipv6_v6only(&fd, true).map_err(errno_code)?;
+        }
+        Ok(Self::from_fd(fd, family))
+    }
+
+    pub(super) fn from_fd(fd: OwnedFd, family: AddressFamily) -> Self {
+        let (readers, writers) = (Arc::default(), Arc::default());
+        Self { fd: Arc::new(fd), family, watched: OnceLock::new(), readers, writers }
+    }
+
+    /// Has the reactor watch it. Not before it connects or listens: a TCP socket that does neither counts as hung
+    /// up, and the reactor would remember that for good.
+    pub(super) fn watch(&self) -> Result<&AsyncFd<Arc<OwnedFd>>, Code> {
+        if let Some(watched) = self.watched.get() {
+            return Ok(watched);
+        }
+        let reactor = reactor().map_err(from_io)?;
+        let _entered = reactor.enter();
+        #[expect(
+            deprecated,
+            reason = "what took its place is unsafe, because not all say the truth about what they own"
+        )]
+        let watched = AsyncFd::new(self.fd.clone()).map_err(from_io)?;
+        Ok(self.watched.get_or_init(|| watched))
+    }
+
+    /// Tries until it is done or would block, and then waits.
+    pub(super) fn poll_reading<T>(
+        &self,
+        cx: &Context<'_>,
+        mut attempt: impl FnMut() -> Result<T, Errno>,
+    ) -> Poll<Result<T, Code>> {
+        let watched = match self.watch() {
+            Ok(watched) => watched,
+            Err(code) => return Poll::Ready(Err(code)),
+        };
+        self.readers.poll(cx, |cx| {
+            poll_attempt(&mut attempt, || {
+                watched.poll_read_ready(cx).map(|ready| ready.map(|mut guard| guard.clear_ready()))
+            })
+        })
+    }
+
+    /// Tries until it is done or would block, and then waits.
+    pub(super) fn poll_writing<T>(
+        &self,
+        cx: &Context<'_>,
+        mut attempt: impl FnMut() -> Result<T, Errno>,
+    ) -> Poll<Result<T, Code>> {
+        let watched = match self.watch() {
+            Ok(watched) => watched,
+            Err(code) => return Poll::Ready(Err(code)),
+        };
+        self.writers.poll(cx, |cx| {
+            poll_attempt(&mut attempt, || {
+                watched.poll_write_ready(cx).map(|ready| ready.map(|mut guard| guard.clear_ready()))
+            })
+        })
+    }
+
+    /// Asks the socket itself whether an operation would block: then this fails so.
+    pub(super) fn check(&self, events: PollFlags) -> Result<(), Errno> {
+        let mut sockets = [PollFd::new(self, events)];
+        match poll(&mut sockets, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? {
+            0 => Err(Errno::AGAIN),
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn local_address(&self) -> Result<SocketAddr, Code> {
+        let address = rustix::net::getsockname(self).map_err(errno_code)?;
+        SocketAddr::try_from(address).map_err(|_| Code::NotConnected)
+    }
+
+    pub(super) fn option(&self, option: SocketOption) -> Result<u64, Code> {
+        let value = match option {
+            SocketOption::KeepAlive => sockopt::socket_keepalive(self).map(u64::from),
+            SocketOption::KeepAliveIdleNs => sockopt::tcp_keepidle(self).map(nanoseconds),
+            SocketOption::KeepAliveIntervalNs => sockopt::tcp_keepintvl(self).map(nanoseconds),
+            SocketOption::KeepAliveCount => sockopt::tcp_keepcnt(self).map(u64::from),
+            SocketOption::HopLimit => match self.family {
+                AddressFamily::Ipv4 => sockopt::ip_ttl(self).map(u64::from),
+                AddressFamily::Ipv6 => sockopt::ipv6_unicast_hops(self).map(u64::from),
+            },
+            SocketOption::ReceiveBufferBytes => sockopt::socket_recv_buffer_size(self).map(buffer_bytes),
+            SocketOption::SendBufferBytes => sockopt::socket_send_buffer_size(self).map(buffer_bytes),
+        };
+        value.map_err(errno_code)
+    }
+
+    pub(super) fn set_option(&self, option: SocketOption, value: u64) -> Result<(), Code> {
+        let hops = value.clamp(1, 255) as u8;
+        let seconds = Duration::from_secs(value.div_ceil(1_000_000_000).clamp(1, SECONDS_MAX));
+        let bytes = usize::try_from(value.clamp(1, BUFFER_BYTES_MAX)).unwrap_or(usize::MAX);
+        match option {
+            SocketOption::KeepAlive => sockopt::set_socket_keepalive(self, value != 0),
+            SocketOption::KeepAliveIdleNs => sockopt::set_tcp_keepidle(self, seconds),
+            SocketOption::KeepAliveIntervalNs => sockopt::set_tcp_keepintvl(self, seconds),
+            SocketOption::KeepAliveCount => sockopt::set_tcp_keepcnt(self, value.clamp(1, COUNT_MAX) as u32),
+            SocketOption::HopLimit => match self.family {
+                AddressFamily::Ipv4 => sockopt::set_ip_ttl(self, hops.into()),
+                AddressFamily::Ipv6 => sockopt::set_ipv6_unicast_hops(self, Some(hops)),
+            },
+            SocketOption::ReceiveBufferBytes => sockopt::set_socket_recv_buffer_size(self, bytes),
+            SocketOption::SendBufferBytes => sockopt::set_socket_send_buffer_size(self, bytes),
+        }
+        .map_err(errno_code)
+    }
+}
+
+/// What Linux takes (`tcp.h`: `MAX_TCP_KEEPIDLE`, `MAX_TCP_KEEPCNT`); less than others do.
+const SECONDS_MAX: u64 = 32_767;
+const COUNT_MAX: u64 = 127;
+/// A guest's buffers are the kernel's memory.
+const BUFFER_BYTES_MAX: u64 = 4 << 20;
+
+fn nanoseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Linux answers twice what it was told, its own bookkeeping included (socket(7)).
+fn buffer_bytes(bytes: usize) -> u64 {
+    (if OS == "linux" { bytes / 2 } else { bytes }) as u64
+}
+
+fn poll_attempt<T>(
+    attempt: &mut impl FnMut() -> Result<T, Errno>,
+    mut poll_ready: impl FnMut() -> Poll<io::Result<()>>,
+) -> Poll<Result<T, Code>> {
+    loop {
+        match attempt() {
+            Err(Errno::AGAIN) => match poll_ready() {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(from_io(error))),
+                Poll::Pending => return Poll::Pending,
+            },
+            Err(Errno::INTR) => {}
+            done => return Poll::Ready(done.map_err(errno_code)),
+        }
+    }
+}
+
+pub(super) fn address(any: Option<SocketAddrAny>) -> Result<SocketAddr, Code> {
+    any.and_then(|any| SocketAddr::try_from(any).ok()).ok_or(Code::NotConnected)
+}
+
+/// A name that the platform's resolver looks up on a thread.
+struct Asked {
+    answer: Mutex<Option<Result<Vec<IpAddr>, LookupError>>>,
+    waiting: Arc<Everyone>,
+}
+
+/// Lookups under way in this process, also of those who gave up.
+static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
+const UNDER_WAY_MAX: usize = 256;
+
+impl Asked {
+    fn new(name: String) -> Result<Arc<Self>, LookupError> {
+        let reactor = reactor().map_err(|_| LookupError::Temporary)?;
+        let more = |count: usize| (count < UNDER_WAY_MAX).then_some(count + 1);
+        if UNDER_WAY.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
+            return Err(LookupError::Temporary);
+        }
+        let asked = Arc::new(Self { answer: Mutex::default(), waiting: Arc::default() });
+        let weak = Arc::downgrade(&asked);
+        reactor.spawn_blocking(move || {
+            Self::resolve(&weak, &name);
+            UNDER_WAY.fetch_sub(1, Ordering::Relaxed);
+        });
+        Ok(asked)
+    }
+
+    fn resolve(asked: &Weak<Self>, name: &str) {
+        // Who gave up before its turn came costs no question.
+        if asked.strong_count() == 0 {
+            return;
+        }
+        let answer = (name, 0).to_socket_addrs();
+        let answer = answer.map(|all| all.map(|at| at.ip()).collect()).map_err(|error| lookup_error(&error));
+        if let Some(asked) = asked.upgrade() {
+            *asked.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
+            asked.waiting.clone().wake();
+        }
+    }
+}
+
+/// The standard library keeps the resolver's number to itself; its text is that of `gai_strerror` in the C locale.
+fn lookup_error(error: &io::Error) -> LookupError {
+    let text = error.to_string();
+    if text.contains("Temporary failure") || text.contains("System error") {
+        LookupError::Temporary
+    } else if text.contains("Non-recoverable") {
+        LookupError::Permanent
+    } else {
+        LookupError::Unresolvable
+    }
+}
+
+impl Lookup for Asked {
+    fn poll_addresses(&self, cx: &mut Context<'_>) -> Poll<Result<Vec<IpAddr>, LookupError>> {
+        self.waiting.poll(cx, |_| match &*self.answer.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(answer) => Poll::Ready(answer.clone()),
+            None => Poll::Pending,
+        })
+    }
+}
