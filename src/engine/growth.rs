@@ -7,9 +7,10 @@
 //! instantiation. A table, and not imports, because those would shift the index of every function.
 
 use crate::{
-    Error, Limits,
+    Error,
     engine::{
-        Outline,
+        Engine, Outline,
+        fault::load_error,
         rewrite::{Edits, export, leb128},
         scan::sections,
         store::Data,
@@ -45,7 +46,8 @@ const SITE_BYTES: u64 = 128;
 const SLOTS: u8 = 3;
 
 /// Notes in `edits` what makes growth a call of the host.
-pub(super) fn edit(bytes: &[u8], outline: &Outline, limits: &Limits, edits: &mut Edits) -> Result<(), Error> {
+pub(super) fn edit(bytes: &[u8], outline: &Outline, engine: &Engine, edits: &mut Edits) -> Result<(), Error> {
+    let load_bytes_max = engine.limits.load_bytes;
     let mut sites = Vec::new();
     for body in bodies(bytes)? {
         if !may_grow(&bytes[body.clone()], outline) {
@@ -53,13 +55,15 @@ pub(super) fn edit(bytes: &[u8], outline: &Outline, limits: &Limits, edits: &mut
         }
         each_growth(bytes, body, |range, grown| sites.push((range, grown)))?;
         let asked = outline.load_bytes(bytes.len() as u64).saturating_add(sites.len() as u64 * SITE_BYTES);
-        if asked > limits.load_bytes {
-            return Err(Error::limit("load_bytes", asked, limits.load_bytes));
+        if asked > load_bytes_max {
+            return Err(Error::limit("load_bytes", asked, load_bytes_max));
         }
     }
     if sites.is_empty() {
         return Ok(());
     }
+    // As it is: with a table more than it has, an invalid module could be a valid one.
+    wasmi::Module::validate(&engine.inner, bytes).map_err(|error| load_error(&error))?;
     if outline.exports_reserved_name {
         return Err(Error::malformed("it exports a name that is reserved for growth", None));
     }

@@ -22,7 +22,7 @@ impl Module {
             return Err(Error::malformed("it is a component where a core module is expected", Some(4)));
         }
         let outline = Outline::of(bytes, &engine.limits)?;
-        let bytes = rewrite::rewrite(bytes, &outline, &engine.limits, engine.metering)?;
+        let bytes = rewrite::rewrite(bytes, &outline, engine)?;
         let inner = wasmi::Module::new(&engine.inner, &bytes).map_err(|error| load_error(&error))?;
         let module = Self { inner, outline };
         module.check_start()?;

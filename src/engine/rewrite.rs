@@ -5,15 +5,14 @@
 //! * A function with many locals pays for having them zeroed. The interpreter charges the same for
 //!   calling it as for one with none; here its body begins with constants that are dropped at once, each of
 //!   which is charged and none of which is executed.
-//!
 //! * Where fuel is not counted, growing a memory or table becomes a call of the host: see [`growth`].
 //!
 //! Everything else is copied as it is, and what comes out is validated as if it had come in.
 
 use crate::{
-    Error, Limits,
+    Error,
     engine::{
-        Metering, Outline, growth,
+        Engine, Metering, Outline, growth,
         scan::{Cursor, START, Section, locals_fuel, sections},
     },
 };
@@ -24,8 +23,7 @@ use core::ops::Range;
 pub(super) fn rewrite<'a>(
     bytes: &'a [u8],
     outline: &Outline,
-    limits: &Limits,
-    metering: Metering,
+    engine: &Engine,
 ) -> Result<Cow<'a, [u8]>, Error> {
     let mut edits = Edits::default();
     if let Some(start) = outline.start {
@@ -36,16 +34,17 @@ pub(super) fn rewrite<'a>(
         edits.exports.push(export(START, 0, start));
     }
     edits.edits_code = outline.locals_priced > 0;
-    if metering == Metering::Off {
-        growth::edit(bytes, outline, limits, &mut edits)?;
+    if engine.metering == Metering::Off {
+        growth::edit(bytes, outline, engine, &mut edits)?;
     }
     if edits.is_empty() {
         return Ok(Cow::Borrowed(bytes));
     }
     let added = outline.locals_priced.saturating_mul(DROPPED_CONSTANT.len() as u64);
     let size = (bytes.len() as u64).saturating_add(added).saturating_add(edits.splices_bytes());
-    if size > u64::from(limits.module_bytes) {
-        return Err(Error::limit("module_bytes", size, u64::from(limits.module_bytes)));
+    let size_max = u64::from(engine.limits.module_bytes);
+    if size > size_max {
+        return Err(Error::limit("module_bytes", size, size_max));
     }
     let mut out = Vec::with_capacity(usize::try_from(size).unwrap_or(bytes.len()) + 256);
     edits.apply(bytes, &mut out)?;

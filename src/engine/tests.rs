@@ -523,3 +523,18 @@ fn what_an_instance_begins_with_is_paid_for() {
     assert!(guest.store.fuel_spent() >= (100 << 16) / 64 + 100_000 / 8);
     guest.run("f", &[]).unwrap();
 }
+
+#[test]
+fn what_is_invalid_stays_invalid_where_a_table_is_added() {
+    // There is no table; the one that growth is sent through would be it.
+    let text = r#"(module (type $f (func)) (memory 1)
+        (func (drop (memory.grow (i32.const 1))) (call_indirect (type $f) (i32.const 0))))"#;
+    let bytes = wat::parse_str(text.replace("(memory 1)", "(memory 1) (table 1 funcref)")).unwrap();
+    // The table section, of six bytes, is taken out again.
+    let at = bytes.windows(6).position(|window| window == [0x04, 0x04, 0x01, 0x70, 0x00, 0x01]).unwrap();
+    let bytes = [&bytes[..at], &bytes[at + 6..]].concat();
+    for metering in [Metering::On, Metering::Off] {
+        let engine = Engine::new(metering, &Limits::server());
+        assert!(Module::load(&engine, &bytes).is_err(), "{metering:?}");
+    }
+}
