@@ -31,13 +31,41 @@ fn package(dialect: &str, package: &str, world: &str, others: &[&str]) -> Config
     })
 }
 
+/// `wasi:io` of WASI 0.2. What asks a stream or a pollable for anything needs a context to ask with, also where it does
+/// not wait; what moves bytes that no guest sees needs the store, to charge for them.
+fn p2_io() -> Config {
+    let config = package("p2", "io", "imports", &[])
+        .with("wasi:io/error/error", "crate::wasi::io::Error")
+        .with("wasi:io/poll/pollable", "crate::wasi::p2::Pollable")
+        .with("wasi:io/streams/input-stream", "crate::wasi::io::InputStream")
+        .with("wasi:io/streams/output-stream", "crate::wasi::io::OutputStream");
+    let asks = ["pollable.ready", "*.read", "*.skip", "*.check-write", "*.write", "*.flush", "*.splice"];
+    let waits = ["pollable.block", "poll", "*.blocking-*"];
+    let config = asks.into_iter().chain(waits).fold(config, Config::poll).poll("*.write-zeroes");
+    ["*skip", "*zeroes*", "*splice"].into_iter().fold(config, Config::store)
+}
+
+/// `wasi:filesystem` of WASI 0.2. What walks a path or lists a directory needs the store, to charge for that.
+fn p2_filesystem() -> Config {
+    package("p2", "filesystem", "imports", &["io", "clocks"])
+        .with("wasi:filesystem/types/descriptor", "crate::wasi::filesystem::Descriptor")
+        .with("wasi:filesystem/types/directory-entry-stream", "crate::wasi::p2::DirectoryEntryStream")
+        .poll("descriptor.read")
+        .poll("descriptor.write")
+        .store("descriptor.*-at")
+        .store("*.read-directory*")
+}
+
 fn p2() -> [(&'static str, Config); 7] {
+    let cli = package("p2", "cli", "command", &["io", "clocks", "random", "filesystem", "sockets"])
+        .with("wasi:cli/terminal-input/terminal-input", "crate::wasi::p2::TerminalInput")
+        .with("wasi:cli/terminal-output/terminal-output", "crate::wasi::p2::TerminalOutput");
     [
-        ("io", package("p2", "io", "imports", &[]).poll("pollable.block").poll("poll").poll("*.blocking-*")),
+        ("io", p2_io()),
         ("clocks", package("p2", "clocks", "imports", &["io"])),
         ("random", package("p2", "random", "imports", &[])),
-        ("cli", package("p2", "cli", "command", &["io", "clocks", "random", "filesystem", "sockets"])),
-        ("filesystem", package("p2", "filesystem", "imports", &["io", "clocks"])),
+        ("cli", cli),
+        ("filesystem", p2_filesystem()),
         ("sockets", package("p2", "sockets", "imports", &["io", "clocks"])),
         ("http", package("p2", "http", "proxy", &["io", "clocks", "random", "cli"])),
     ]

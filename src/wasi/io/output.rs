@@ -158,8 +158,10 @@ impl OutputStream {
             ready!(self.poll_settled(cx))?;
             *written += ready!(self.poll_some(cx, rest))?;
         }
+        // Polled again for the flush alone, there may be nothing left to write.
+        let had_any = !bytes.is_empty() || self.flushing;
         match ready!(self.poll_flush(cx)) {
-            Err(StreamError::Closed) if !bytes.is_empty() => Poll::Ready(Ok(())),
+            Err(StreamError::Closed) if had_any => Poll::Ready(Ok(())),
             result => Poll::Ready(result),
         }
     }
@@ -181,8 +183,9 @@ impl OutputStream {
             let zeroes = &[0; CHUNK_BYTES_MAX][..chunk(count - *written)];
             *written += ready!(self.poll_some(cx, zeroes))? as u64;
         }
+        let had_any = count > 0 || self.flushing;
         match ready!(self.poll_flush(cx)) {
-            Err(StreamError::Closed) if count > 0 => Poll::Ready(Ok(())),
+            Err(StreamError::Closed) if had_any => Poll::Ready(Ok(())),
             result => Poll::Ready(result),
         }
     }

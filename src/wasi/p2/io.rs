@@ -1,12 +1,26 @@
 //! `wasi:io`: errors, pollables, streams.
 
+use super::{
+    State,
+    bindings::io::{
+        error, poll,
+        streams::{self, HostInputStream, HostOutputStream, StreamError},
+    },
+};
 use crate::{
-    component::{Resource, ResourceTable, ResourceTableError},
-    wasi::io::{Asked, InputStream, OutputStream},
+    Trap,
+    component::{Access, Resource, ResourceTable, ResourceTableError},
+    engine::Fault,
+    wasi::io::{self, Asked, InputStream, OutputStream, poll_any},
+};
+use alloc::{
+    string::{String, ToString},
+    vec,
+    vec::Vec,
 };
 use core::{
     fmt,
-    task::{Context, Poll},
+    task::{Context, Poll, Waker, ready},
 };
 
 /// A resource that a guest can wait for.
@@ -39,7 +53,7 @@ type PollResource = fn(&mut ResourceTable, u32, &mut Context<'_>) -> Result<Poll
 
 impl Pollable {
     /// Asks what this waits for, in the table that both are in.
-    pub(super) fn ask(
+    fn ask(
         table: &mut ResourceTable,
         pollable: &Resource<Self>,
         cx: &mut Context<'_>,
@@ -86,3 +100,295 @@ pub fn subscribe_deadline(
 ) -> Result<Resource<Pollable>, ResourceTableError> {
     table.push(Pollable(On::Deadline(deadline_ns)))
 }
+
+impl State {
+    /// What a guest is told of how an operation on a stream ended.
+    fn told<R>(&mut self, result: Result<R, io::StreamError>) -> Result<Result<R, StreamError>, Fault> {
+        Ok(match result {
+            Ok(value) => Ok(value),
+            Err(io::StreamError::Closed) => Err(StreamError::Closed),
+            Err(io::StreamError::Failed(error)) => {
+                Err(StreamError::LastOperationFailed(self.table.push(error)?))
+            }
+            Err(io::StreamError::NotPermitted) => return Err(EXCESS.into()),
+        })
+    }
+
+    /// Room for a read of `length` bytes, or of less where that is a lot: it is the guest that says how long.
+    pub(super) fn buffer(&self, length: u64) -> Vec<u8> {
+        let most = READ_BYTES_MAX.min(self.limits.host_call_bytes as usize / 2);
+        vec![0; usize::try_from(length).map_or(most, |length| length.min(most))]
+    }
+
+    /// Works on both ends of a splice at once, which are in the same table.
+    fn splice_with<R>(
+        &mut self,
+        output: &Resource<OutputStream>,
+        input: &Resource<InputStream>,
+        splice: impl FnOnce(&mut OutputStream, &mut InputStream) -> R,
+    ) -> Result<R, Fault> {
+        let mut source = core::mem::take(self.table.get_mut(input)?);
+        let result = self.table.get_mut(output).map(|output| splice(output, &mut source));
+        *self.table.get_mut(input)? = source;
+        Ok(result?)
+    }
+}
+
+impl error::Host for State {}
+
+impl error::HostError for State {
+    fn to_debug_string(&mut self, this: Resource<io::Error>) -> Result<String, Fault> {
+        Ok(self.table.get(&this)?.to_string())
+    }
+
+    fn drop(&mut self, this: Resource<io::Error>) -> Result<(), Fault> {
+        self.table.delete(this)?;
+        Ok(())
+    }
+}
+
+impl poll::Host for State {
+    fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        in_: &mut Vec<Resource<Pollable>>,
+    ) -> Poll<Result<Vec<u32>, Fault>> {
+        let count = u32::try_from(in_.len()).unwrap_or(u32::MAX);
+        if count == 0 {
+            return Poll::Ready(Err(NOTHING_POLLED.into()));
+        }
+        if count > self.limits.poll_subscriptions {
+            return Poll::Ready(Err(TOO_MUCH_POLLED.into()));
+        }
+        let Self { table, grants, .. } = self;
+        let ask = |index: u32, cx: &mut Context<'_>| Pollable::ask(table, &in_[index as usize], cx);
+        poll_any(&*grants.clocks, cx, count, ask).map_err(Fault::from)
+    }
+}
+
+impl poll::HostPollable for State {
+    fn ready(&mut self, cx: &mut Context<'_>, this: &mut Resource<Pollable>) -> Poll<Result<bool, Fault>> {
+        Poll::Ready(Ok(match Pollable::ask(&mut self.table, this, cx)? {
+            Asked::Ready => true,
+            Asked::NotYet => false,
+            Asked::At(deadline_ns) => self.grants.clocks.monotonic_now_ns() >= deadline_ns,
+        }))
+    }
+
+    fn block(&mut self, cx: &mut Context<'_>, this: &mut Resource<Pollable>) -> Poll<Result<(), Fault>> {
+        let Self { table, grants, .. } = self;
+        let ask = |_, cx: &mut Context<'_>| Pollable::ask(table, this, cx);
+        poll_any(&*grants.clocks, cx, 1, ask).map(|polled| polled.map(drop).map_err(Fault::from))
+    }
+
+    fn drop(&mut self, this: Resource<Pollable>) -> Result<(), Fault> {
+        self.table.delete(this)?;
+        Ok(())
+    }
+}
+
+impl streams::Host for State {}
+
+impl HostInputStream for State {
+    fn read(
+        &mut self,
+        cx: &mut Context<'_>,
+        this: &mut Resource<InputStream>,
+        len: &mut u64,
+    ) -> Poll<Result<Result<Vec<u8>, StreamError>, Fault>> {
+        let mut bytes = self.buffer(*len);
+        let read = self.table.get_mut(this)?.read(cx, &mut bytes);
+        Poll::Ready(self.told(read.map(|count| {
+            bytes.truncate(count);
+            bytes
+        })))
+    }
+
+    fn blocking_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        this: &mut Resource<InputStream>,
+        len: &mut u64,
+    ) -> Poll<Result<Result<Vec<u8>, StreamError>, Fault>> {
+        let mut bytes = self.buffer(*len);
+        let read = ready!(self.table.get_mut(this)?.poll_read(cx, &mut bytes));
+        Poll::Ready(self.told(read.map(|count| {
+            bytes.truncate(count);
+            bytes
+        })))
+    }
+
+    fn skip<T: Send + 'static>(
+        mut access: Access<'_, T, Self>,
+        cx: &mut Context<'_>,
+        this: &mut Resource<InputStream>,
+        len: &mut u64,
+    ) -> Poll<Result<Result<u64, StreamError>, Fault>> {
+        let state = access.get();
+        let skipped = state.table.get_mut(this)?.skip(cx, *len);
+        Poll::Ready(moved(access, skipped))
+    }
+
+    fn blocking_skip<T: Send + 'static>(
+        mut access: Access<'_, T, Self>,
+        cx: &mut Context<'_>,
+        this: &mut Resource<InputStream>,
+        len: &mut u64,
+    ) -> Poll<Result<Result<u64, StreamError>, Fault>> {
+        let state = access.get();
+        let skipped = ready!(state.table.get_mut(this)?.poll_skip(cx, *len));
+        Poll::Ready(moved(access, skipped))
+    }
+
+    fn subscribe(&mut self, this: Resource<InputStream>) -> Result<Resource<Pollable>, Fault> {
+        Ok(subscribe(&mut self.table, &this)?)
+    }
+
+    fn drop(&mut self, this: Resource<InputStream>) -> Result<(), Fault> {
+        self.table.delete(this)?;
+        Ok(())
+    }
+}
+
+impl HostOutputStream for State {
+    fn check_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        this: &mut Resource<OutputStream>,
+    ) -> Poll<Result<Result<u64, StreamError>, Fault>> {
+        let permit = self.table.get_mut(this)?.check_write(cx);
+        Poll::Ready(self.told(permit))
+    }
+
+    fn write(
+        &mut self,
+        cx: &mut Context<'_>,
+        this: &mut Resource<OutputStream>,
+        contents: &mut Vec<u8>,
+    ) -> Poll<Result<Result<(), StreamError>, Fault>> {
+        let written = self.table.get_mut(this)?.write(cx, contents);
+        Poll::Ready(self.told(written))
+    }
+
+    fn blocking_write_and_flush(
+        &mut self,
+        cx: &mut Context<'_>,
+        this: &mut Resource<OutputStream>,
+        contents: &mut Vec<u8>,
+    ) -> Poll<Result<Result<(), StreamError>, Fault>> {
+        if contents.len() as u64 > BLOCKING_BYTES_MAX {
+            return Poll::Ready(Err(TOO_LONG.into()));
+        }
+        let mut written = 0;
+        let polled = self.table.get_mut(this)?.poll_write_and_flush(cx, contents, &mut written);
+        // What is written is not there any more when this is polled again.
+        contents.drain(..written);
+        Poll::Ready(self.told(ready!(polled)))
+    }
+
+    fn flush(
+        &mut self,
+        cx: &mut Context<'_>,
+        this: &mut Resource<OutputStream>,
+    ) -> Poll<Result<Result<(), StreamError>, Fault>> {
+        let flushed = self.table.get_mut(this)?.flush(cx);
+        Poll::Ready(self.told(flushed))
+    }
+
+    fn blocking_flush(
+        &mut self,
+        cx: &mut Context<'_>,
+        this: &mut Resource<OutputStream>,
+    ) -> Poll<Result<Result<(), StreamError>, Fault>> {
+        let flushed = ready!(self.table.get_mut(this)?.poll_flush(cx));
+        Poll::Ready(self.told(flushed))
+    }
+
+    fn subscribe(&mut self, this: Resource<OutputStream>) -> Result<Resource<Pollable>, Fault> {
+        Ok(subscribe(&mut self.table, &this)?)
+    }
+
+    fn write_zeroes<T: Send + 'static>(
+        mut access: Access<'_, T, Self>,
+        cx: &mut Context<'_>,
+        this: &mut Resource<OutputStream>,
+        len: &mut u64,
+    ) -> Poll<Result<Result<(), StreamError>, Fault>> {
+        access.store().charge(*len / BYTES_PER_FUEL)?;
+        let state = access.get();
+        let written = state.table.get_mut(this)?.write_zeroes(cx, *len);
+        Poll::Ready(state.told(written))
+    }
+
+    fn blocking_write_zeroes_and_flush<T: Send + 'static>(
+        mut access: Access<'_, T, Self>,
+        cx: &mut Context<'_>,
+        this: &mut Resource<OutputStream>,
+        len: &mut u64,
+    ) -> Poll<Result<Result<(), StreamError>, Fault>> {
+        if *len > BLOCKING_BYTES_MAX {
+            return Poll::Ready(Err(TOO_LONG.into()));
+        }
+        let mut written = 0;
+        let polled = access.get().table.get_mut(this)?.poll_write_zeroes_and_flush(cx, *len, &mut written);
+        *len -= written;
+        access.store().charge(written / BYTES_PER_FUEL)?;
+        Poll::Ready(access.get().told(ready!(polled)))
+    }
+
+    fn splice<T: Send + 'static>(
+        mut access: Access<'_, T, Self>,
+        cx: &mut Context<'_>,
+        this: &mut Resource<OutputStream>,
+        src: &mut Resource<InputStream>,
+        len: &mut u64,
+    ) -> Poll<Result<Result<u64, StreamError>, Fault>> {
+        let state = access.get();
+        let spliced = state.splice_with(this, src, |output, input| output.splice(cx, input, *len))?;
+        Poll::Ready(moved(access, spliced))
+    }
+
+    fn blocking_splice<T: Send + 'static>(
+        mut access: Access<'_, T, Self>,
+        cx: &mut Context<'_>,
+        this: &mut Resource<OutputStream>,
+        src: &mut Resource<InputStream>,
+        len: &mut u64,
+    ) -> Poll<Result<Result<u64, StreamError>, Fault>> {
+        let state = access.get();
+        let spliced = state.splice_with(this, src, |output, input| output.poll_splice(cx, input, *len))?;
+        Poll::Ready(moved(access, ready!(spliced)))
+    }
+
+    fn drop(&mut self, this: Resource<OutputStream>) -> Result<(), Fault> {
+        let mut stream = self.table.delete(this)?;
+        // Nobody will ask again: what does not leave now is lost, as WIT says it may be.
+        let _ = stream.poll_close(&mut Context::from_waker(Waker::noop()));
+        Ok(())
+    }
+}
+
+/// Charges for bytes that went through the host and not through the guest, and tells the guest how many.
+fn moved<T: Send + 'static>(
+    mut access: Access<'_, T, State>,
+    result: Result<u64, io::StreamError>,
+) -> Result<Result<u64, StreamError>, Fault> {
+    if let Ok(count) = result {
+        access.store().charge(count / BYTES_PER_FUEL)?;
+    }
+    access.get().told(result)
+}
+
+/// The most that one read answers, however much is asked for.
+const READ_BYTES_MAX: usize = 64 << 10;
+
+/// The most that a guest may have written by one call that waits (`blocking-write-and-flush`).
+const BLOCKING_BYTES_MAX: u64 = 4_096;
+
+/// How many bytes move inside the host for one unit of fuel: as between host and guest.
+const BYTES_PER_FUEL: u64 = 16;
+
+const EXCESS: Trap = Trap::Host("more was written to a stream than was permitted");
+const TOO_LONG: Trap = Trap::Host("more than 4096 bytes were to be written and flushed at once");
+const NOTHING_POLLED: Trap = Trap::Host("an empty list was polled");
+const TOO_MUCH_POLLED: Trap = Trap::Host("more was polled at once than `poll_subscriptions` allows");

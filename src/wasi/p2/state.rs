@@ -18,6 +18,8 @@ pub struct State {
     pub(super) table: ResourceTable,
     pub(super) walks: Walks,
     pub(super) limits: Limits,
+    /// Bytes that the listings of all directories being read hold.
+    pub(super) listing_bytes: usize,
 }
 
 impl State {
@@ -35,7 +37,7 @@ impl State {
             return Err(Code::Invalid);
         }
         let walks = Walks::new(limits.path_bytes);
-        Ok(Self { grants, table: ResourceTable::new(), walks, limits: *limits })
+        Ok(Self { grants, table: ResourceTable::new(), walks, limits: *limits, listing_bytes: 0 })
     }
 
     /// What was granted.

@@ -255,9 +255,7 @@ pub mod terminal_input {
         engine::Fault,
     };
 
-    /// `resource terminal-input`
-    #[derive(Clone, Copy, Debug)]
-    pub enum TerminalInput {}
+    pub use crate::wasi::p2::TerminalInput;
 
     /// What a host does for `wasi:cli/terminal-input`.
     pub trait Host: HostTerminalInput {}
@@ -295,9 +293,7 @@ pub mod terminal_output {
         engine::Fault,
     };
 
-    /// `resource terminal-output`
-    #[derive(Clone, Copy, Debug)]
-    pub enum TerminalOutput {}
+    pub use crate::wasi::p2::TerminalOutput;
 
     /// What a host does for `wasi:cli/terminal-output`.
     pub trait Host: HostTerminalOutput {}

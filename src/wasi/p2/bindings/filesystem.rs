@@ -26,15 +26,18 @@ impl Imports {
 /// The interface `wasi:filesystem/types@0.2.12`.
 pub mod types {
     use crate::{
-        component::{Linker, Resource, ResourceType},
+        component::{Access, Linker, Resource, ResourceType},
         engine::Fault,
     };
     use alloc::{string::String, vec::Vec};
+    use core::task::{Context, Poll};
 
     pub use super::super::clocks::wall_clock::Datetime;
     pub use super::super::io::streams::Error;
     pub use super::super::io::streams::InputStream;
     pub use super::super::io::streams::OutputStream;
+    pub use crate::wasi::filesystem::Descriptor;
+    pub use crate::wasi::p2::DirectoryEntryStream;
 
     /// `type filesize`
     pub type Filesize = u64;
@@ -344,14 +347,6 @@ pub mod types {
         }
     }
 
-    /// `resource descriptor`
-    #[derive(Clone, Copy, Debug)]
-    pub enum Descriptor {}
-
-    /// `resource directory-entry-stream`
-    #[derive(Clone, Copy, Debug)]
-    pub enum DirectoryEntryStream {}
-
     /// What a host does for `wasi:filesystem/types`.
     pub trait Host: HostDescriptor + HostDirectoryEntryStream {
         /// `filesystem-error-code: func(err: borrow<error>) -> option<error-code>`
@@ -422,22 +417,24 @@ pub mod types {
         /// `read: func(length: filesize, offset: filesize) -> result<tuple<list<u8>, bool>, error-code>`
         fn read(
             &mut self,
-            this: Resource<Descriptor>,
-            length: Filesize,
-            offset: Filesize,
-        ) -> Result<Result<(Vec<u8>, bool), ErrorCode>, Fault>;
+            cx: &mut Context<'_>,
+            this: &mut Resource<Descriptor>,
+            length: &mut Filesize,
+            offset: &mut Filesize,
+        ) -> Poll<Result<Result<(Vec<u8>, bool), ErrorCode>, Fault>>;
 
         /// `write: func(buffer: list<u8>, offset: filesize) -> result<filesize, error-code>`
         fn write(
             &mut self,
-            this: Resource<Descriptor>,
-            buffer: Vec<u8>,
-            offset: Filesize,
-        ) -> Result<Result<Filesize, ErrorCode>, Fault>;
+            cx: &mut Context<'_>,
+            this: &mut Resource<Descriptor>,
+            buffer: &mut Vec<u8>,
+            offset: &mut Filesize,
+        ) -> Poll<Result<Result<Filesize, ErrorCode>, Fault>>;
 
         /// `read-directory: func() -> result<directory-entry-stream, error-code>`
-        fn read_directory(
-            &mut self,
+        fn read_directory<T: Send + 'static>(
+            access: Access<'_, T, Self>,
             this: Resource<Descriptor>,
         ) -> Result<Result<Resource<DirectoryEntryStream>, ErrorCode>, Fault>;
 
@@ -445,8 +442,8 @@ pub mod types {
         fn sync(&mut self, this: Resource<Descriptor>) -> Result<Result<(), ErrorCode>, Fault>;
 
         /// `create-directory-at: func(path: string) -> result<_, error-code>`
-        fn create_directory_at(
-            &mut self,
+        fn create_directory_at<T: Send + 'static>(
+            access: Access<'_, T, Self>,
             this: Resource<Descriptor>,
             path: String,
         ) -> Result<Result<(), ErrorCode>, Fault>;
@@ -455,16 +452,16 @@ pub mod types {
         fn stat(&mut self, this: Resource<Descriptor>) -> Result<Result<DescriptorStat, ErrorCode>, Fault>;
 
         /// `stat-at: func(path-flags: path-flags, path: string) -> result<descriptor-stat, error-code>`
-        fn stat_at(
-            &mut self,
+        fn stat_at<T: Send + 'static>(
+            access: Access<'_, T, Self>,
             this: Resource<Descriptor>,
             path_flags: PathFlags,
             path: String,
         ) -> Result<Result<DescriptorStat, ErrorCode>, Fault>;
 
         /// `set-times-at: func(path-flags: path-flags, path: string, data-access-timestamp: new-timestamp, data-modification-timestamp: new-timestamp) -> result<_, error-code>`
-        fn set_times_at(
-            &mut self,
+        fn set_times_at<T: Send + 'static>(
+            access: Access<'_, T, Self>,
             this: Resource<Descriptor>,
             path_flags: PathFlags,
             path: String,
@@ -473,8 +470,8 @@ pub mod types {
         ) -> Result<Result<(), ErrorCode>, Fault>;
 
         /// `link-at: func(old-path-flags: path-flags, old-path: string, new-descriptor: borrow<descriptor>, new-path: string) -> result<_, error-code>`
-        fn link_at(
-            &mut self,
+        fn link_at<T: Send + 'static>(
+            access: Access<'_, T, Self>,
             this: Resource<Descriptor>,
             old_path_flags: PathFlags,
             old_path: String,
@@ -483,8 +480,8 @@ pub mod types {
         ) -> Result<Result<(), ErrorCode>, Fault>;
 
         /// `open-at: func(path-flags: path-flags, path: string, open-flags: open-flags, flags: descriptor-flags) -> result<descriptor, error-code>`
-        fn open_at(
-            &mut self,
+        fn open_at<T: Send + 'static>(
+            access: Access<'_, T, Self>,
             this: Resource<Descriptor>,
             path_flags: PathFlags,
             path: String,
@@ -493,22 +490,22 @@ pub mod types {
         ) -> Result<Result<Resource<Descriptor>, ErrorCode>, Fault>;
 
         /// `readlink-at: func(path: string) -> result<string, error-code>`
-        fn readlink_at(
-            &mut self,
+        fn readlink_at<T: Send + 'static>(
+            access: Access<'_, T, Self>,
             this: Resource<Descriptor>,
             path: String,
         ) -> Result<Result<String, ErrorCode>, Fault>;
 
         /// `remove-directory-at: func(path: string) -> result<_, error-code>`
-        fn remove_directory_at(
-            &mut self,
+        fn remove_directory_at<T: Send + 'static>(
+            access: Access<'_, T, Self>,
             this: Resource<Descriptor>,
             path: String,
         ) -> Result<Result<(), ErrorCode>, Fault>;
 
         /// `rename-at: func(old-path: string, new-descriptor: borrow<descriptor>, new-path: string) -> result<_, error-code>`
-        fn rename_at(
-            &mut self,
+        fn rename_at<T: Send + 'static>(
+            access: Access<'_, T, Self>,
             this: Resource<Descriptor>,
             old_path: String,
             new_descriptor: Resource<Descriptor>,
@@ -516,16 +513,16 @@ pub mod types {
         ) -> Result<Result<(), ErrorCode>, Fault>;
 
         /// `symlink-at: func(old-path: string, new-path: string) -> result<_, error-code>`
-        fn symlink_at(
-            &mut self,
+        fn symlink_at<T: Send + 'static>(
+            access: Access<'_, T, Self>,
             this: Resource<Descriptor>,
             old_path: String,
             new_path: String,
         ) -> Result<Result<(), ErrorCode>, Fault>;
 
         /// `unlink-file-at: func(path: string) -> result<_, error-code>`
-        fn unlink_file_at(
-            &mut self,
+        fn unlink_file_at<T: Send + 'static>(
+            access: Access<'_, T, Self>,
             this: Resource<Descriptor>,
             path: String,
         ) -> Result<Result<(), ErrorCode>, Fault>;
@@ -544,8 +541,8 @@ pub mod types {
         ) -> Result<Result<MetadataHashValue, ErrorCode>, Fault>;
 
         /// `metadata-hash-at: func(path-flags: path-flags, path: string) -> result<metadata-hash-value, error-code>`
-        fn metadata_hash_at(
-            &mut self,
+        fn metadata_hash_at<T: Send + 'static>(
+            access: Access<'_, T, Self>,
             this: Resource<Descriptor>,
             path_flags: PathFlags,
             path: String,
@@ -558,8 +555,8 @@ pub mod types {
     /// What a host does for resources of type `directory-entry-stream`.
     pub trait HostDirectoryEntryStream {
         /// `read-directory-entry: func() -> result<option<directory-entry>, error-code>`
-        fn read_directory_entry(
-            &mut self,
+        fn read_directory_entry<T: Send + 'static>(
+            access: Access<'_, T, Self>,
             this: Resource<DirectoryEntryStream>,
         ) -> Result<Result<Option<DirectoryEntry>, ErrorCode>, Fault>;
 
@@ -649,22 +646,23 @@ pub mod types {
                 .map(|value| (value,))
             },
         )?;
-        instance.func_wrap(
+        instance.func_wrap_poll(
             "[method]descriptor.read",
-            move |mut store, (this, length, offset): (Resource<Descriptor>, Filesize, Filesize)| {
-                HostDescriptor::read(get(store.data_mut()), this, length, offset).map(|value| (value,))
+            move |mut store, cx, (this, length, offset): &mut (Resource<Descriptor>, Filesize, Filesize)| {
+                HostDescriptor::read(get(store.data_mut()), cx, this, length, offset).map_ok(|value| (value,))
             },
         )?;
-        instance.func_wrap(
+        instance.func_wrap_poll(
             "[method]descriptor.write",
-            move |mut store, (this, buffer, offset): (Resource<Descriptor>, Vec<u8>, Filesize)| {
-                HostDescriptor::write(get(store.data_mut()), this, buffer, offset).map(|value| (value,))
+            move |mut store, cx, (this, buffer, offset): &mut (Resource<Descriptor>, Vec<u8>, Filesize)| {
+                HostDescriptor::write(get(store.data_mut()), cx, this, buffer, offset)
+                    .map_ok(|value| (value,))
             },
         )?;
         instance.func_wrap(
             "[method]descriptor.read-directory",
-            move |mut store, (this,): (Resource<Descriptor>,)| {
-                HostDescriptor::read_directory(get(store.data_mut()), this).map(|value| (value,))
+            move |store, (this,): (Resource<Descriptor>,)| {
+                HostDescriptor::read_directory(Access::new(store, get), this).map(|value| (value,))
             },
         )?;
         instance.func_wrap(
@@ -675,8 +673,8 @@ pub mod types {
         )?;
         instance.func_wrap(
             "[method]descriptor.create-directory-at",
-            move |mut store, (this, path): (Resource<Descriptor>, String)| {
-                HostDescriptor::create_directory_at(get(store.data_mut()), this, path).map(|value| (value,))
+            move |store, (this, path): (Resource<Descriptor>, String)| {
+                HostDescriptor::create_directory_at(Access::new(store, get), this, path).map(|value| (value,))
             },
         )?;
         instance.func_wrap(
@@ -687,13 +685,13 @@ pub mod types {
         )?;
         instance.func_wrap(
             "[method]descriptor.stat-at",
-            move |mut store, (this, path_flags, path): (Resource<Descriptor>, PathFlags, String)| {
-                HostDescriptor::stat_at(get(store.data_mut()), this, path_flags, path).map(|value| (value,))
+            move |store, (this, path_flags, path): (Resource<Descriptor>, PathFlags, String)| {
+                HostDescriptor::stat_at(Access::new(store, get), this, path_flags, path).map(|value| (value,))
             },
         )?;
         instance.func_wrap(
             "[method]descriptor.set-times-at",
-            move |mut store,
+            move |store,
                   (this, path_flags, path, data_access_timestamp, data_modification_timestamp): (
                 Resource<Descriptor>,
                 PathFlags,
@@ -702,7 +700,7 @@ pub mod types {
                 NewTimestamp,
             )| {
                 HostDescriptor::set_times_at(
-                    get(store.data_mut()),
+                    Access::new(store, get),
                     this,
                     path_flags,
                     path,
@@ -714,7 +712,7 @@ pub mod types {
         )?;
         instance.func_wrap(
             "[method]descriptor.link-at",
-            move |mut store,
+            move |store,
                   (this, old_path_flags, old_path, new_descriptor, new_path): (
                 Resource<Descriptor>,
                 PathFlags,
@@ -723,7 +721,7 @@ pub mod types {
                 String,
             )| {
                 HostDescriptor::link_at(
-                    get(store.data_mut()),
+                    Access::new(store, get),
                     this,
                     old_path_flags,
                     old_path,
@@ -735,7 +733,7 @@ pub mod types {
         )?;
         instance.func_wrap(
             "[method]descriptor.open-at",
-            move |mut store,
+            move |store,
                   (this, path_flags, path, open_flags, flags): (
                 Resource<Descriptor>,
                 PathFlags,
@@ -743,46 +741,46 @@ pub mod types {
                 OpenFlags,
                 DescriptorFlags,
             )| {
-                HostDescriptor::open_at(get(store.data_mut()), this, path_flags, path, open_flags, flags)
+                HostDescriptor::open_at(Access::new(store, get), this, path_flags, path, open_flags, flags)
                     .map(|value| (value,))
             },
         )?;
         instance.func_wrap(
             "[method]descriptor.readlink-at",
-            move |mut store, (this, path): (Resource<Descriptor>, String)| {
-                HostDescriptor::readlink_at(get(store.data_mut()), this, path).map(|value| (value,))
+            move |store, (this, path): (Resource<Descriptor>, String)| {
+                HostDescriptor::readlink_at(Access::new(store, get), this, path).map(|value| (value,))
             },
         )?;
         instance.func_wrap(
             "[method]descriptor.remove-directory-at",
-            move |mut store, (this, path): (Resource<Descriptor>, String)| {
-                HostDescriptor::remove_directory_at(get(store.data_mut()), this, path).map(|value| (value,))
+            move |store, (this, path): (Resource<Descriptor>, String)| {
+                HostDescriptor::remove_directory_at(Access::new(store, get), this, path).map(|value| (value,))
             },
         )?;
         instance.func_wrap(
             "[method]descriptor.rename-at",
-            move |mut store,
+            move |store,
                   (this, old_path, new_descriptor, new_path): (
                 Resource<Descriptor>,
                 String,
                 Resource<Descriptor>,
                 String,
             )| {
-                HostDescriptor::rename_at(get(store.data_mut()), this, old_path, new_descriptor, new_path)
+                HostDescriptor::rename_at(Access::new(store, get), this, old_path, new_descriptor, new_path)
                     .map(|value| (value,))
             },
         )?;
         instance.func_wrap(
             "[method]descriptor.symlink-at",
-            move |mut store, (this, old_path, new_path): (Resource<Descriptor>, String, String)| {
-                HostDescriptor::symlink_at(get(store.data_mut()), this, old_path, new_path)
+            move |store, (this, old_path, new_path): (Resource<Descriptor>, String, String)| {
+                HostDescriptor::symlink_at(Access::new(store, get), this, old_path, new_path)
                     .map(|value| (value,))
             },
         )?;
         instance.func_wrap(
             "[method]descriptor.unlink-file-at",
-            move |mut store, (this, path): (Resource<Descriptor>, String)| {
-                HostDescriptor::unlink_file_at(get(store.data_mut()), this, path).map(|value| (value,))
+            move |store, (this, path): (Resource<Descriptor>, String)| {
+                HostDescriptor::unlink_file_at(Access::new(store, get), this, path).map(|value| (value,))
             },
         )?;
         instance.func_wrap(
@@ -799,15 +797,15 @@ pub mod types {
         )?;
         instance.func_wrap(
             "[method]descriptor.metadata-hash-at",
-            move |mut store, (this, path_flags, path): (Resource<Descriptor>, PathFlags, String)| {
-                HostDescriptor::metadata_hash_at(get(store.data_mut()), this, path_flags, path)
+            move |store, (this, path_flags, path): (Resource<Descriptor>, PathFlags, String)| {
+                HostDescriptor::metadata_hash_at(Access::new(store, get), this, path_flags, path)
                     .map(|value| (value,))
             },
         )?;
         instance.func_wrap(
             "[method]directory-entry-stream.read-directory-entry",
-            move |mut store, (this,): (Resource<DirectoryEntryStream>,)| {
-                HostDirectoryEntryStream::read_directory_entry(get(store.data_mut()), this)
+            move |store, (this,): (Resource<DirectoryEntryStream>,)| {
+                HostDirectoryEntryStream::read_directory_entry(Access::new(store, get), this)
                     .map(|value| (value,))
             },
         )?;

@@ -32,9 +32,7 @@ pub mod error {
     };
     use alloc::string::String;
 
-    /// `resource error`
-    #[derive(Clone, Copy, Debug)]
-    pub enum Error {}
+    pub use crate::wasi::io::Error;
 
     /// What a host does for `wasi:io/error`.
     pub trait Host: HostError {}
@@ -81,9 +79,7 @@ pub mod poll {
     use alloc::vec::Vec;
     use core::task::{Context, Poll};
 
-    /// `resource pollable`
-    #[derive(Clone, Copy, Debug)]
-    pub enum Pollable {}
+    pub use crate::wasi::p2::Pollable;
 
     /// What a host does for `wasi:io/poll`.
     pub trait Host: HostPollable {
@@ -98,7 +94,8 @@ pub mod poll {
     /// What a host does for resources of type `pollable`.
     pub trait HostPollable {
         /// `ready: func() -> bool`
-        fn ready(&mut self, this: Resource<Pollable>) -> Result<bool, Fault>;
+        fn ready(&mut self, cx: &mut Context<'_>, this: &mut Resource<Pollable>)
+        -> Poll<Result<bool, Fault>>;
 
         /// `block: func()`
         fn block(&mut self, cx: &mut Context<'_>, this: &mut Resource<Pollable>) -> Poll<Result<(), Fault>>;
@@ -120,9 +117,12 @@ pub mod poll {
         instance.resource("pollable", ResourceType::host::<Pollable>(), move |mut store, rep| {
             HostPollable::drop(get(store.data_mut()), Resource::new_own(rep))
         })?;
-        instance.func_wrap("[method]pollable.ready", move |mut store, (this,): (Resource<Pollable>,)| {
-            HostPollable::ready(get(store.data_mut()), this).map(|value| (value,))
-        })?;
+        instance.func_wrap_poll(
+            "[method]pollable.ready",
+            move |mut store, cx, (this,): &mut (Resource<Pollable>,)| {
+                HostPollable::ready(get(store.data_mut()), cx, this).map_ok(|value| (value,))
+            },
+        )?;
         instance.func_wrap_poll(
             "[method]pollable.block",
             move |mut store, cx, (this,): &mut (Resource<Pollable>,)| {
@@ -139,7 +139,7 @@ pub mod poll {
 /// The interface `wasi:io/streams@0.2.12`.
 pub mod streams {
     use crate::{
-        component::{Linker, Resource, ResourceType},
+        component::{Access, Linker, Resource, ResourceType},
         engine::Fault,
     };
     use alloc::vec::Vec;
@@ -147,6 +147,8 @@ pub mod streams {
 
     pub use super::error::Error;
     pub use super::poll::Pollable;
+    pub use crate::wasi::io::InputStream;
+    pub use crate::wasi::io::OutputStream;
 
     /// `variant stream-error`
     #[derive(Debug)]
@@ -164,14 +166,6 @@ pub mod streams {
         }
     }
 
-    /// `resource input-stream`
-    #[derive(Clone, Copy, Debug)]
-    pub enum InputStream {}
-
-    /// `resource output-stream`
-    #[derive(Clone, Copy, Debug)]
-    pub enum OutputStream {}
-
     /// What a host does for `wasi:io/streams`.
     pub trait Host: HostInputStream + HostOutputStream {}
 
@@ -180,9 +174,10 @@ pub mod streams {
         /// `read: func(len: u64) -> result<list<u8>, stream-error>`
         fn read(
             &mut self,
-            this: Resource<InputStream>,
-            len: u64,
-        ) -> Result<Result<Vec<u8>, StreamError>, Fault>;
+            cx: &mut Context<'_>,
+            this: &mut Resource<InputStream>,
+            len: &mut u64,
+        ) -> Poll<Result<Result<Vec<u8>, StreamError>, Fault>>;
 
         /// `blocking-read: func(len: u64) -> result<list<u8>, stream-error>`
         fn blocking_read(
@@ -193,11 +188,16 @@ pub mod streams {
         ) -> Poll<Result<Result<Vec<u8>, StreamError>, Fault>>;
 
         /// `skip: func(len: u64) -> result<u64, stream-error>`
-        fn skip(&mut self, this: Resource<InputStream>, len: u64) -> Result<Result<u64, StreamError>, Fault>;
+        fn skip<T: Send + 'static>(
+            access: Access<'_, T, Self>,
+            cx: &mut Context<'_>,
+            this: &mut Resource<InputStream>,
+            len: &mut u64,
+        ) -> Poll<Result<Result<u64, StreamError>, Fault>>;
 
         /// `blocking-skip: func(len: u64) -> result<u64, stream-error>`
-        fn blocking_skip(
-            &mut self,
+        fn blocking_skip<T: Send + 'static>(
+            access: Access<'_, T, Self>,
             cx: &mut Context<'_>,
             this: &mut Resource<InputStream>,
             len: &mut u64,
@@ -213,14 +213,19 @@ pub mod streams {
     /// What a host does for resources of type `output-stream`.
     pub trait HostOutputStream {
         /// `check-write: func() -> result<u64, stream-error>`
-        fn check_write(&mut self, this: Resource<OutputStream>) -> Result<Result<u64, StreamError>, Fault>;
+        fn check_write(
+            &mut self,
+            cx: &mut Context<'_>,
+            this: &mut Resource<OutputStream>,
+        ) -> Poll<Result<Result<u64, StreamError>, Fault>>;
 
         /// `write: func(contents: list<u8>) -> result<_, stream-error>`
         fn write(
             &mut self,
-            this: Resource<OutputStream>,
-            contents: Vec<u8>,
-        ) -> Result<Result<(), StreamError>, Fault>;
+            cx: &mut Context<'_>,
+            this: &mut Resource<OutputStream>,
+            contents: &mut Vec<u8>,
+        ) -> Poll<Result<Result<(), StreamError>, Fault>>;
 
         /// `blocking-write-and-flush: func(contents: list<u8>) -> result<_, stream-error>`
         fn blocking_write_and_flush(
@@ -231,7 +236,11 @@ pub mod streams {
         ) -> Poll<Result<Result<(), StreamError>, Fault>>;
 
         /// `flush: func() -> result<_, stream-error>`
-        fn flush(&mut self, this: Resource<OutputStream>) -> Result<Result<(), StreamError>, Fault>;
+        fn flush(
+            &mut self,
+            cx: &mut Context<'_>,
+            this: &mut Resource<OutputStream>,
+        ) -> Poll<Result<Result<(), StreamError>, Fault>>;
 
         /// `blocking-flush: func() -> result<_, stream-error>`
         fn blocking_flush(
@@ -244,31 +253,33 @@ pub mod streams {
         fn subscribe(&mut self, this: Resource<OutputStream>) -> Result<Resource<Pollable>, Fault>;
 
         /// `write-zeroes: func(len: u64) -> result<_, stream-error>`
-        fn write_zeroes(
-            &mut self,
-            this: Resource<OutputStream>,
-            len: u64,
-        ) -> Result<Result<(), StreamError>, Fault>;
+        fn write_zeroes<T: Send + 'static>(
+            access: Access<'_, T, Self>,
+            cx: &mut Context<'_>,
+            this: &mut Resource<OutputStream>,
+            len: &mut u64,
+        ) -> Poll<Result<Result<(), StreamError>, Fault>>;
 
         /// `blocking-write-zeroes-and-flush: func(len: u64) -> result<_, stream-error>`
-        fn blocking_write_zeroes_and_flush(
-            &mut self,
+        fn blocking_write_zeroes_and_flush<T: Send + 'static>(
+            access: Access<'_, T, Self>,
             cx: &mut Context<'_>,
             this: &mut Resource<OutputStream>,
             len: &mut u64,
         ) -> Poll<Result<Result<(), StreamError>, Fault>>;
 
         /// `splice: func(src: borrow<input-stream>, len: u64) -> result<u64, stream-error>`
-        fn splice(
-            &mut self,
-            this: Resource<OutputStream>,
-            src: Resource<InputStream>,
-            len: u64,
-        ) -> Result<Result<u64, StreamError>, Fault>;
+        fn splice<T: Send + 'static>(
+            access: Access<'_, T, Self>,
+            cx: &mut Context<'_>,
+            this: &mut Resource<OutputStream>,
+            src: &mut Resource<InputStream>,
+            len: &mut u64,
+        ) -> Poll<Result<Result<u64, StreamError>, Fault>>;
 
         /// `blocking-splice: func(src: borrow<input-stream>, len: u64) -> result<u64, stream-error>`
-        fn blocking_splice(
-            &mut self,
+        fn blocking_splice<T: Send + 'static>(
+            access: Access<'_, T, Self>,
             cx: &mut Context<'_>,
             this: &mut Resource<OutputStream>,
             src: &mut Resource<InputStream>,
@@ -295,10 +306,10 @@ pub mod streams {
         instance.resource("output-stream", ResourceType::host::<OutputStream>(), move |mut store, rep| {
             HostOutputStream::drop(get(store.data_mut()), Resource::new_own(rep))
         })?;
-        instance.func_wrap(
+        instance.func_wrap_poll(
             "[method]input-stream.read",
-            move |mut store, (this, len): (Resource<InputStream>, u64)| {
-                HostInputStream::read(get(store.data_mut()), this, len).map(|value| (value,))
+            move |mut store, cx, (this, len): &mut (Resource<InputStream>, u64)| {
+                HostInputStream::read(get(store.data_mut()), cx, this, len).map_ok(|value| (value,))
             },
         )?;
         instance.func_wrap_poll(
@@ -307,16 +318,17 @@ pub mod streams {
                 HostInputStream::blocking_read(get(store.data_mut()), cx, this, len).map_ok(|value| (value,))
             },
         )?;
-        instance.func_wrap(
+        instance.func_wrap_poll(
             "[method]input-stream.skip",
-            move |mut store, (this, len): (Resource<InputStream>, u64)| {
-                HostInputStream::skip(get(store.data_mut()), this, len).map(|value| (value,))
+            move |store, cx, (this, len): &mut (Resource<InputStream>, u64)| {
+                HostInputStream::skip(Access::new(store, get), cx, this, len).map_ok(|value| (value,))
             },
         )?;
         instance.func_wrap_poll(
             "[method]input-stream.blocking-skip",
-            move |mut store, cx, (this, len): &mut (Resource<InputStream>, u64)| {
-                HostInputStream::blocking_skip(get(store.data_mut()), cx, this, len).map_ok(|value| (value,))
+            move |store, cx, (this, len): &mut (Resource<InputStream>, u64)| {
+                HostInputStream::blocking_skip(Access::new(store, get), cx, this, len)
+                    .map_ok(|value| (value,))
             },
         )?;
         instance.func_wrap(
@@ -325,16 +337,16 @@ pub mod streams {
                 HostInputStream::subscribe(get(store.data_mut()), this).map(|value| (value,))
             },
         )?;
-        instance.func_wrap(
+        instance.func_wrap_poll(
             "[method]output-stream.check-write",
-            move |mut store, (this,): (Resource<OutputStream>,)| {
-                HostOutputStream::check_write(get(store.data_mut()), this).map(|value| (value,))
+            move |mut store, cx, (this,): &mut (Resource<OutputStream>,)| {
+                HostOutputStream::check_write(get(store.data_mut()), cx, this).map_ok(|value| (value,))
             },
         )?;
-        instance.func_wrap(
+        instance.func_wrap_poll(
             "[method]output-stream.write",
-            move |mut store, (this, contents): (Resource<OutputStream>, Vec<u8>)| {
-                HostOutputStream::write(get(store.data_mut()), this, contents).map(|value| (value,))
+            move |mut store, cx, (this, contents): &mut (Resource<OutputStream>, Vec<u8>)| {
+                HostOutputStream::write(get(store.data_mut()), cx, this, contents).map_ok(|value| (value,))
             },
         )?;
         instance.func_wrap_poll(
@@ -344,10 +356,10 @@ pub mod streams {
                     .map_ok(|value| (value,))
             },
         )?;
-        instance.func_wrap(
+        instance.func_wrap_poll(
             "[method]output-stream.flush",
-            move |mut store, (this,): (Resource<OutputStream>,)| {
-                HostOutputStream::flush(get(store.data_mut()), this).map(|value| (value,))
+            move |mut store, cx, (this,): &mut (Resource<OutputStream>,)| {
+                HostOutputStream::flush(get(store.data_mut()), cx, this).map_ok(|value| (value,))
             },
         )?;
         instance.func_wrap_poll(
@@ -362,31 +374,30 @@ pub mod streams {
                 HostOutputStream::subscribe(get(store.data_mut()), this).map(|value| (value,))
             },
         )?;
-        instance.func_wrap(
+        instance.func_wrap_poll(
             "[method]output-stream.write-zeroes",
-            move |mut store, (this, len): (Resource<OutputStream>, u64)| {
-                HostOutputStream::write_zeroes(get(store.data_mut()), this, len).map(|value| (value,))
+            move |store, cx, (this, len): &mut (Resource<OutputStream>, u64)| {
+                HostOutputStream::write_zeroes(Access::new(store, get), cx, this, len)
+                    .map_ok(|value| (value,))
             },
         )?;
         instance.func_wrap_poll(
             "[method]output-stream.blocking-write-zeroes-and-flush",
-            move |mut store, cx, (this, len): &mut (Resource<OutputStream>, u64)| {
-                HostOutputStream::blocking_write_zeroes_and_flush(get(store.data_mut()), cx, this, len)
+            move |store, cx, (this, len): &mut (Resource<OutputStream>, u64)| {
+                HostOutputStream::blocking_write_zeroes_and_flush(Access::new(store, get), cx, this, len)
                     .map_ok(|value| (value,))
             },
         )?;
-        instance.func_wrap(
+        instance.func_wrap_poll(
             "[method]output-stream.splice",
-            move |mut store, (this, src, len): (Resource<OutputStream>, Resource<InputStream>, u64)| {
-                HostOutputStream::splice(get(store.data_mut()), this, src, len).map(|value| (value,))
+            move |store, cx, (this, src, len): &mut (Resource<OutputStream>, Resource<InputStream>, u64)| {
+                HostOutputStream::splice(Access::new(store, get), cx, this, src, len).map_ok(|value| (value,))
             },
         )?;
         instance.func_wrap_poll(
             "[method]output-stream.blocking-splice",
-            move |mut store,
-                  cx,
-                  (this, src, len): &mut (Resource<OutputStream>, Resource<InputStream>, u64)| {
-                HostOutputStream::blocking_splice(get(store.data_mut()), cx, this, src, len)
+            move |store, cx, (this, src, len): &mut (Resource<OutputStream>, Resource<InputStream>, u64)| {
+                HostOutputStream::blocking_splice(Access::new(store, get), cx, this, src, len)
                     .map_ok(|value| (value,))
             },
         )?;

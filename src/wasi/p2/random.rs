@@ -1,0 +1,55 @@
+//! `wasi:random`. Its three sources are one: what was granted.
+
+use super::{
+    State,
+    bindings::random::{insecure, insecure_seed, random},
+};
+use crate::{
+    Trap,
+    engine::Fault,
+    wasi::random::{fill, random_u64},
+};
+use alloc::{vec, vec::Vec};
+
+impl State {
+    fn bytes(&mut self, length: u64) -> Result<Vec<u8>, Fault> {
+        // All of them or none: a guest that is given fewer than it asked for would not notice.
+        let length = u32::try_from(length).ok().filter(|length| *length <= self.limits.host_call_bytes);
+        let mut bytes = vec![0; length.ok_or(Trap::HostCallBytes)? as usize];
+        fill(&*self.grants.random, &mut bytes).map_err(|_| FAILED)?;
+        Ok(bytes)
+    }
+
+    fn number(&mut self) -> Result<u64, Fault> {
+        Ok(random_u64(&*self.grants.random).map_err(|_| FAILED)?)
+    }
+}
+
+impl random::Host for State {
+    fn get_random_bytes(&mut self, len: u64) -> Result<Vec<u8>, Fault> {
+        self.bytes(len)
+    }
+
+    fn get_random_u64(&mut self) -> Result<u64, Fault> {
+        self.number()
+    }
+}
+
+impl insecure::Host for State {
+    fn get_insecure_random_bytes(&mut self, len: u64) -> Result<Vec<u8>, Fault> {
+        self.bytes(len)
+    }
+
+    fn get_insecure_random_u64(&mut self) -> Result<u64, Fault> {
+        self.number()
+    }
+}
+
+impl insecure_seed::Host for State {
+    fn insecure_seed(&mut self) -> Result<(u64, u64), Fault> {
+        Ok((self.number()?, self.number()?))
+    }
+}
+
+/// WIT has no way to say so, and zeroes would pass for random bytes.
+const FAILED: Trap = Trap::Host("the source of random bytes failed");
