@@ -1,35 +1,23 @@
 //! One running, isolated instance of a program.
 
-use crate::{
-    Error, Limits, Program,
-    engine::{Call, Fault, Function, Instance, Interposer, Store, Val, Value},
-    wasi::{Grants, p1},
-};
-use alloc::{boxed::Box, vec::Vec};
+#[cfg(feature = "component")]
+mod any;
+#[cfg(feature = "component")]
+mod component;
+#[cfg(feature = "p1")]
+mod module;
+#[cfg(not(feature = "p1"))]
+#[path = "guest/module_absent.rs"]
+mod module;
+
+// Where there are only core modules, a guest is one: no branch, and no byte more on a board.
+#[cfg(feature = "component")]
+pub use any::Guest;
+#[cfg(not(feature = "component"))]
+pub use module::Guest;
+
+use crate::Error;
 use core::fmt;
-
-/// A started program: its memory, its descriptors, its fuel. Made by [`Host::start`](crate::Host::start).
-///
-/// Every call of it is a future that gives way where the guest waits and after each slice of fuel;
-/// any executor drives it, [`block_on`](crate::block_on) among them. A guest that trapped, exited, or was
-/// dropped in the middle of a call cannot be called again: its memory may be in any state.
-pub struct Guest {
-    store: Store<p1::State>,
-    instance: Instance,
-    /// The export that a start function was given, until it has run.
-    start: Option<&'static str>,
-    state: State,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
-    /// Not called yet: start function and `_initialize` are still to run.
-    Fresh,
-    Ready,
-    /// In a call; still so when that call was dropped.
-    Called,
-    Over,
-}
 
 /// How a program ended by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,142 +66,25 @@ impl fmt::Display for CallError {
 
 impl core::error::Error for CallError {}
 
-/// The entry of a command, and of a reactor (WASI 0.1 application ABI).
-const COMMAND_ENTRY: &str = "_start";
-const REACTOR_ENTRY: &str = "_initialize";
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Not called yet: start function and `_initialize` are still to run.
+    Fresh,
+    Ready,
+    /// In a call; still so when that call was dropped.
+    Called,
+    Over,
+}
 
-impl Guest {
-    pub(crate) fn start(
-        program: &Program,
-        grants: Grants,
-        limits: &Limits,
-        fuel: Option<u64>,
-    ) -> Result<Self, Error> {
-        let limits = &limits.at_most(program.engine.limits());
-        let state = p1::State::new(grants, limits).map_err(Error::grants)?;
-        let mut store = Store::new(&program.engine, state, limits);
-        if let Some(fuel) = fuel {
-            store.set_fuel(fuel)?;
-        }
-        let instance = store.instantiate(&program.module, &p1::Imports)?;
-        Ok(Self { store, instance, start: program.module.start(), state: State::Fresh })
-    }
-
-    /// Runs the program from its entry to its end: `_start`, as commands export it.
-    ///
-    /// # Errors
-    ///
-    /// When it has no such entry, when it traps, and when its fuel is spent.
-    pub async fn run(&mut self) -> Result<Exit, Error> {
-        if !self.has_function(COMMAND_ENTRY) {
-            return Err(Error::export(COMMAND_ENTRY, "the program is no command"));
-        }
-        match self.call(COMMAND_ENTRY, &[]).await {
-            Ok(_) => Ok(Exit(0)),
-            Err(CallError::Exit(exit)) => Ok(exit),
-            Err(CallError::Error(error)) => Err(error),
-        }
-    }
-
-    /// Calls the exported function `name` with `params`, and answers its results. The first call of a
-    /// guest runs its start function and, unless it is a command's entry that is called, `_initialize`
-    /// before.
-    ///
-    /// # Errors
-    ///
-    /// When there is no such function, when `params` are not of its types, when the guest traps or
-    /// exits, and when its fuel is spent.
-    pub async fn call(&mut self, name: &str, params: &[Value]) -> Result<Vec<Value>, CallError> {
-        let (function, params) = self.callee(name, params)?;
-        if self.begin()? {
-            self.initialize(name).await?;
-        }
-        let results = self.drive(name, &function, params).await?;
-        self.state = State::Ready;
-        Ok(results)
-    }
-
-    /// Lets `interposer` watch what crosses between this guest and its host from here on.
-    pub fn interpose(&mut self, interposer: impl Interposer + 'static) {
-        self.store.interpose(Box::new(interposer));
-    }
-
-    /// Fuel spent so far; 0 where the program was loaded with metering off.
-    #[must_use]
-    pub fn fuel_spent(&self) -> u64 {
-        self.store.fuel_spent()
-    }
-
-    /// Fuel left of the budget; [`u64::MAX`] where none was set.
-    #[must_use]
-    pub fn fuel_left(&self) -> u64 {
-        self.store.fuel_left()
-    }
-
-    /// Sets what fuel is left.
-    ///
-    /// # Errors
-    ///
-    /// When the program was loaded with metering off.
-    pub fn set_fuel(&mut self, fuel: u64) -> Result<(), Error> {
-        self.store.set_fuel(fuel)
-    }
-
-    /// Bytes of its linear memories: now, and the peak as well, since they only grow.
-    #[must_use]
-    pub fn memory_bytes(&self) -> u64 {
-        self.store.memory_bytes()
-    }
-
-    fn has_function(&self, name: &str) -> bool {
-        self.store.function(self.instance, name).is_some()
-    }
-
-    fn callee(&self, name: &str, params: &[Value]) -> Result<(Function, Vec<Val>), Error> {
-        let function = self.store.function(self.instance, name);
-        let function = function.ok_or_else(|| Error::export(name, "the program exports no such function"))?;
-        let params = function.params(params).map_err(|reason| Error::export(name, reason))?;
-        Ok((function, params))
-    }
-
-    /// Runs what has to run before the first call of `name`.
-    async fn initialize(&mut self, name: &str) -> Result<(), CallError> {
-        if let Some(start) = self.start.take() {
-            let (function, params) = self.callee(start, &[])?;
-            self.drive(start, &function, params).await?;
-        }
-        let is_entry = name == COMMAND_ENTRY || name == REACTOR_ENTRY;
-        if !is_entry && self.has_function(REACTOR_ENTRY) {
-            let (function, params) = self.callee(REACTOR_ENTRY, &[])?;
-            self.drive(REACTOR_ENTRY, &function, params).await?;
-        }
-        Ok(())
-    }
-
-    async fn drive(
-        &mut self,
-        name: &str,
-        function: &Function,
-        params: Vec<Val>,
-    ) -> Result<Vec<Value>, CallError> {
-        let ended = Call::new(&mut self.store, name.into(), function, params).await;
-        ended.map_err(|fault| {
-            self.state = State::Over;
-            match fault {
-                Fault::Trap(trap) => CallError::Error(trap.into()),
-                Fault::Exit(code) => CallError::Exit(Exit(code)),
-            }
-        })
-    }
-
+impl State {
     /// Marks the guest as called; answers whether this is its first call.
     fn begin(&mut self) -> Result<bool, Error> {
-        match core::mem::replace(&mut self.state, State::Called) {
-            State::Fresh => Ok(true),
-            State::Ready => Ok(false),
-            State::Called => Err(Error::misuse("the guest was dropped in a call and cannot be called again")),
-            State::Over => {
-                self.state = State::Over;
+        match core::mem::replace(self, Self::Called) {
+            Self::Fresh => Ok(true),
+            Self::Ready => Ok(false),
+            Self::Called => Err(Error::misuse("the guest was dropped in a call and cannot be called again")),
+            Self::Over => {
+                *self = Self::Over;
                 Err(Error::misuse("the guest has ended"))
             }
         }

@@ -62,10 +62,12 @@ extern crate std;
 mod block_on;
 #[cfg(feature = "std")]
 mod block_on_thread;
+#[cfg(feature = "component")]
+mod dialects;
 mod error;
-#[cfg(all(feature = "p1", feature = "validate"))]
+#[cfg(all(any(feature = "p1", feature = "component"), feature = "validate"))]
 mod guest;
-#[cfg(all(feature = "p1", feature = "validate"))]
+#[cfg(all(any(feature = "p1", feature = "component"), feature = "validate"))]
 mod host;
 mod limits;
 #[cfg(feature = "validate")]
@@ -88,9 +90,9 @@ pub use block_on::block_on_with;
 #[cfg(feature = "std")]
 pub use block_on_thread::block_on;
 pub use error::{Error, LimitExceeded, MissingImport, Rule, Trap};
-#[cfg(all(feature = "p1", feature = "validate"))]
+#[cfg(all(any(feature = "p1", feature = "component"), feature = "validate"))]
 pub use guest::{CallError, Exit, Guest};
-#[cfg(all(feature = "p1", feature = "validate"))]
+#[cfg(all(any(feature = "p1", feature = "component"), feature = "validate"))]
 pub use host::Host;
 pub use limits::{HttpLimits, Limits};
 #[cfg(feature = "validate")]

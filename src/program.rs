@@ -1,5 +1,13 @@
 //! Loaded code.
 
+#[cfg(feature = "component")]
+mod component;
+#[cfg(not(feature = "component"))]
+#[path = "program/component_absent.rs"]
+mod component;
+
+pub(crate) use component::Component;
+
 use crate::{
     Error, Limits,
     engine::{Engine, Metering, Module, Outline, ValueType, scan},
@@ -19,6 +27,19 @@ use alloc::{string::String, vec::Vec};
 /// ```
 #[derive(Clone, Debug)]
 pub struct Program {
+    pub(crate) code: Code,
+}
+
+/// What a program is. Where this build knows no components, there is only one thing it can be.
+#[derive(Clone, Debug)]
+pub(crate) enum Code {
+    Module(Core),
+    Component(Component),
+}
+
+/// A core module, in an interpreter of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct Core {
     pub(crate) engine: Engine,
     pub(crate) module: Module,
 }
@@ -59,45 +80,63 @@ impl Loader {
     /// As [`Program::load`].
     pub fn load(self, bytes: &[u8]) -> Result<Program, Error> {
         if scan::format(bytes)? == scan::Format::Component {
-            return Err(Error::unsupported("the Component Model", "this build runs core modules only"));
+            let code = Component::load(bytes, self.metering, &self.limits)?;
+            return Ok(Program { code: Code::Component(code) });
         }
         let engine = Engine::new(self.metering, &self.limits);
         let module = Module::load(&engine, bytes)?;
-        Ok(Program { engine, module })
+        Ok(Program { code: Code::Module(Core { engine, module }) })
     }
 }
 
 impl Program {
-    /// Loads a core module under [`Limits::server`], with fuel counted. What the bytes are is told by their header.
+    /// Loads a core module or a component under [`Limits::server`], with fuel counted. What the bytes are is told by
+    /// their header.
     ///
     /// # Errors
     ///
     /// When the bytes are no valid WebAssembly, when they pass a limit, and when they need a proposal that the
-    /// interpreter does not implement (exceptions, garbage collection, threads).
+    /// interpreter does not implement (exceptions, garbage collection, threads), or the Component Model in a build
+    /// without it.
     pub fn load(bytes: &[u8]) -> Result<Self, Error> {
         Loader::new().load(bytes)
     }
 
-    /// What it declares, by count and size.
+    /// What it declares, by count and size: of a component, what all its core modules do together.
     #[must_use]
     pub fn outline(&self) -> &Outline {
-        self.module.outline()
+        match &self.code {
+            Code::Module(core) => core.module.outline(),
+            Code::Component(component) => component.outline(),
+        }
     }
 
-    /// Each import: module, name, and how its type reads.
+    /// Each import: module, name, and how its type reads. Of a component, each function, type and resource of
+    /// an interface by itself.
     pub fn imports(&self) -> impl Iterator<Item = (&str, &str, String)> {
-        self.module.imports()
+        let (module, component) = self.parts();
+        let of_module = module.into_iter().flat_map(Module::imports);
+        of_module.chain(component.into_iter().flat_map(Component::imports))
     }
 
     /// Each export: name, and how its type reads.
     pub fn exports(&self) -> impl Iterator<Item = (&str, String)> {
-        self.module.exports()
+        let (module, component) = self.parts();
+        let of_module = module.into_iter().flat_map(Module::exports);
+        of_module.chain(component.into_iter().flat_map(Component::exports))
     }
 
-    /// The parameter types of the exported function `name`, if there is one.
+    /// The parameter types of the exported core function `name`, if there is one.
     #[must_use]
     pub fn function_params(&self, name: &str) -> Option<Vec<ValueType>> {
-        let params = self.module.function_params(name)?;
+        let params = self.parts().0?.function_params(name)?;
         Some(params.into_iter().map(ValueType::from_wasmi).collect())
+    }
+
+    fn parts(&self) -> (Option<&Module>, Option<&Component>) {
+        match &self.code {
+            Code::Module(core) => (Some(&core.module), None),
+            Code::Component(component) => (None, Some(component)),
+        }
     }
 }

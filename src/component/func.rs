@@ -7,8 +7,8 @@ use crate::{
         abi::{LiftContext, LowerContext, Place},
         call::{self, Arguments, HostLift},
         describe, direct,
-        host::Check,
-        host_task,
+        host::{self, Check},
+        host_channel,
         load::Component,
         store::{ExportsId, FuncId, FuncInst, InstanceId, Item, Store, TaskId, ThreadId},
         task::{self, Caller, Turn},
@@ -374,15 +374,9 @@ fn begin<'s, T: Send + 'static, R: Send + 'static>(
             let preempted = task::after_turn(&store.cx()) == Turn::Preempted;
             Ok(Called::Stopped(Calling { store, task, callee, thread: None, is_async, preempted, result }))
         }
-        Err(fault) => {
-            store.state_mut().poisoned = true;
-            Err(fault.into_error())
-        }
+        Err(fault) => Err(store.state_mut().end(fault)),
     }
 }
-
-/// After so many turns a call gives way to the embedder's other tasks.
-const TURNS_MAX: usize = 256;
 
 /// A call of the host, on its way.
 struct Calling<'s, T: 'static, R> {
@@ -404,40 +398,31 @@ impl<T: Send + 'static, R: Send + 'static> Calling<'_, T, R> {
             waker.wake_by_ref();
             return Poll::Pending;
         }
-        let state = self.store.state_mut();
-        state.wakeups.listen(waker);
-        if !state.wakeups.any() {
-            // Polled for a reason of the embedder's own: whatever waits may have become ready without waking.
-            state.wake_all();
-        }
-        for _ in 0..TURNS_MAX {
+        loop {
             if let Some(result) = self.take_result() {
                 let result = result.downcast::<R>().map(|result| *result);
                 return Poll::Ready(
                     result.map_err(|_| crate::bug!("a call has another result than its type").into()),
                 );
             }
-            let moved = host_task::poll_host(&mut self.store.cx())?;
+            let mut cx = self.store.cx();
+            if !cx.state().host_calls.is_empty() {
+                host::poll_all(&mut cx, waker)?;
+            }
+            let moved = host_channel::poll_tasks(&mut self.store.cx(), waker)?;
             match self.turn()? {
                 Turn::Ran => {}
-                Turn::Preempted => break,
-                Turn::Idle if moved || self.store.state().marked => {}
-                // Woken meanwhile, by what has woken this call too.
-                Turn::Idle if self.store.state().wakeups.any() => return Poll::Pending,
+                Turn::Idle if moved => {}
+                Turn::Preempted => {
+                    waker.wake_by_ref();
+                    return Poll::Pending;
+                }
                 Turn::Idle if !self.store.state().host_waits() => {
                     return Poll::Ready(Err(Rule::Deadlock.into()));
                 }
-                Turn::Idle => {
-                    if host_task::poll_time(&mut self.store.cx(), waker, true).is_pending() {
-                        return Poll::Pending;
-                    }
-                }
+                Turn::Idle => return Poll::Pending,
             }
         }
-        // Time goes on for those who wait for it, however busy others are.
-        let _ = host_task::poll_time(&mut self.store.cx(), waker, false);
-        waker.wake_by_ref();
-        Poll::Pending
     }
 
     /// Lets one thread run: the new one first, and until a synchronous task is resolved only what it may wait for.
@@ -484,11 +469,6 @@ impl<T: Send + 'static, R: Send + 'static> Future for Calling<'_, T, R> {
         let before = this.store.inner.swap_waker(Some(waker.clone()));
         let polled = this.run(&waker);
         this.store.inner.swap_waker(before);
-        polled.map(|result| {
-            result.map_err(|fault| {
-                this.store.state_mut().poisoned = true;
-                fault.into_error()
-            })
-        })
+        polled.map(|result| result.map_err(|fault| this.store.state_mut().end(fault)))
     }
 }

@@ -7,7 +7,7 @@ use crate::{
         definition::Definition,
         types::{ItemType, Types},
     },
-    engine::{self, Metering, Module},
+    engine::{self, Metering, Module, Outline},
 };
 use alloc::{string::String, sync::Arc, vec::Vec};
 
@@ -122,6 +122,28 @@ impl Component {
     pub fn imports(&self) -> impl Iterator<Item = (&str, String)> {
         let types = self.loaded.types();
         self.root().imports.iter().map(|(name, ty)| (&**name, super::describe::item(types, *ty)))
+    }
+
+    /// Each item it imports, one by one: the interface it is in, or nothing; its name; and how its type reads.
+    pub(crate) fn import_items(&self) -> impl Iterator<Item = (&str, &str, String)> {
+        let types = self.loaded.types();
+        self.root().imports.iter().flat_map(move |(name, ty)| {
+            let (interface, items): (&str, &[_]) = match ty {
+                ItemType::Instance(id) => (name, &types.instances[*id as usize]),
+                _ => ("", &[]),
+            };
+            let itself = interface.is_empty().then(|| ("", &**name, super::describe::item(types, *ty)));
+            let items = items.iter();
+            itself
+                .into_iter()
+                .chain(items.map(move |(item, ty)| (interface, &**item, super::describe::item(types, *ty))))
+        })
+    }
+
+    /// What all its core modules declare together.
+    pub(crate) fn outline(&self) -> Outline {
+        let outlines = self.loaded.modules.iter().map(Module::outline);
+        outlines.fold(Outline::default(), Outline::plus)
     }
 
     /// What it exports: each name, and how its type reads.

@@ -16,12 +16,11 @@ use crate::{
         task::{Task, Thread},
         types::{FuncTypeId, ResourceIx},
         waitable::{Waitable, WaitableSet},
-        wakeup::{Interest, Wakeups},
-        wrapped::IdleHook,
     },
-    engine::{self, Caller, CoreFunc, Fault},
+    engine::{self, Caller, CoreFunc, Fault, Interposer},
 };
 use alloc::{
+    boxed::Box,
     collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
     vec::Vec,
@@ -214,17 +213,7 @@ pub(crate) struct State<T: 'static> {
     pub(crate) host_calls: Vec<crate::component::host::HostCallUnderWay<T>>,
     pub(crate) next_host_call: u64,
     /// What the host does in the background.
-    pub(crate) host_tasks: Vec<crate::component::host_task::HostTask<T>>,
-    pub(crate) wakeups: Wakeups,
-    /// Whether a guest, or the host itself, did something since the last round of polls that concerns the host's work.
-    pub(crate) marked: bool,
-    /// Who is being polled, and the time it says it waits for.
-    pub(crate) polling: Option<Interest>,
-    pub(crate) polled_deadline: Option<u64>,
-    /// Deadlines up to here have come.
-    pub(crate) reached: u64,
-    /// What is asked about time.
-    pub(crate) idle: Option<IdleHook<T>>,
+    pub(crate) host_tasks: Vec<crate::component::host_channel::HostTask<T>>,
     /// Handles of all instances together.
     pub(crate) handles: u32,
     pub(crate) handles_max: u32,
@@ -232,6 +221,8 @@ pub(crate) struct State<T: 'static> {
     pub(crate) instances_max: u32,
     /// A trap has ended everything in this store.
     pub(crate) poisoned: bool,
+    /// What a guest asked to end with.
+    pub(crate) exited: Option<u32>,
     /// Bytes on their way from one guest to another.
     pub(crate) scratch: Vec<u8>,
     /// Bytes lifted for the current call of the host.
@@ -249,9 +240,30 @@ pub struct Store<T: 'static> {
 impl<T: Send + 'static> Store<T> {
     /// An empty world, under the engine's limits.
     pub fn new(engine: &Engine, data: T) -> Self {
-        let limits = *engine.limits();
-        let inner = Inner { user: data, state: State::new(&limits) };
-        Self { inner: engine::Store::new(engine.core(), inner, &limits) }
+        Self::with_limits(engine, data, engine.limits())
+    }
+
+    /// An empty world, under limits that should be no wider than the engine's.
+    pub fn with_limits(engine: &Engine, data: T, limits: &Limits) -> Self {
+        let inner = Inner { user: data, state: State::new(limits) };
+        Self { inner: engine::Store::new(engine.core(), inner, limits) }
+    }
+
+    /// Lets `interposer` watch what crosses between the guest and its host from here on.
+    pub fn interpose(&mut self, interposer: Box<dyn Interposer>) {
+        self.inner.interpose(interposer);
+    }
+
+    /// The status a guest ended itself with, if that is why it ended.
+    #[must_use]
+    pub fn exit_code(&self) -> Option<u32> {
+        self.state().exited
+    }
+
+    /// Bytes of all linear memories.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        self.inner.memory_bytes()
     }
 
     /// What the embedder keeps for this guest.
@@ -324,21 +336,25 @@ impl<T: 'static> State<T> {
             switch_to: None,
             next_host_call: 0,
             host_tasks: Vec::new(),
-            wakeups: Wakeups::new(),
-            marked: false,
-            polling: None,
-            polled_deadline: None,
-            reached: 0,
-            idle: None,
             host_calls: Vec::new(),
             handles: 0,
             handles_max: limits.handles,
             tasks_max: limits.tasks,
             instances_max: limits.component_instances,
             poisoned: false,
+            exited: None,
             scratch: Vec::new(),
             host_bytes: 0,
         }
+    }
+
+    /// Ends everything in this store, and says why as an embedder is told.
+    pub(crate) fn end(&mut self, fault: Fault) -> Error {
+        self.poisoned = true;
+        if let Fault::Exit(code) = fault {
+            self.exited = Some(code);
+        }
+        fault.into_error()
     }
 
     pub(crate) fn instance(&self, id: InstanceId) -> &Instance {

@@ -4,7 +4,7 @@
 use crate::{
     Error, Trap,
     engine::{
-        Activation, Caller, Fault, Module, Step, Store,
+        Activation, Caller, Fault, Module, Outline, Step, Store,
         activation::{Progress, enter, refuel},
         fault::Suspended,
         meter::{BYTES_PER_FUEL, HOST_CALL_FUEL},
@@ -312,6 +312,27 @@ impl Module {
     /// An export's type, if there is one of this name.
     pub(crate) fn export_type(&self, name: &str) -> Option<wasmi::ExternType> {
         self.inner.get_export(name)
+    }
+}
+
+impl Outline {
+    /// What this and another declare together.
+    #[must_use]
+    pub(crate) fn plus(mut self, other: &Self) -> Self {
+        self.types += other.types;
+        self.imports += other.imports;
+        self.exports += other.exports;
+        self.functions += other.functions;
+        self.globals += other.globals;
+        self.memories += other.memories;
+        self.memory_bytes += other.memory_bytes;
+        self.tables += other.tables;
+        self.table_elements += other.table_elements;
+        self.segments += other.segments;
+        self.segment_bytes += other.segment_bytes;
+        self.code_bytes += other.code_bytes;
+        self.frame_locals_max = self.frame_locals_max.max(other.frame_locals_max);
+        self
     }
 }
 

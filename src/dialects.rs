@@ -1,0 +1,41 @@
+//! The dialects of WASI that this build links components with, side by side: all of them share what was granted.
+
+#[cfg(feature = "p2")]
+mod p2;
+#[cfg(not(feature = "p2"))]
+#[path = "dialects/absent.rs"]
+mod p2;
+#[path = "dialects/absent.rs"]
+mod p3;
+
+use crate::{
+    Error, Limits,
+    cap::Code,
+    component::{Engine, Linker},
+    wasi::Grants,
+};
+
+/// What the host keeps for one guest that is a component.
+pub(crate) struct Data {
+    p2: p2::State,
+    p3: p3::State,
+}
+
+impl Data {
+    /// What a guest starts with.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Invalid`] for an argument, variable or directory name that cannot be one.
+    pub(crate) fn new(grants: &Grants, limits: &Limits) -> Result<Self, Code> {
+        Ok(Self { p2: p2::state(grants, limits)?, p3: p3::state(grants, limits)? })
+    }
+}
+
+/// Everything that components can import here.
+pub(crate) fn linker(engine: &Engine) -> Result<Linker<Data>, Error> {
+    let mut linker = Linker::new(engine);
+    p2::add_to_linker(&mut linker, |data: &mut Data| &mut data.p2)?;
+    p3::add_to_linker(&mut linker, |data: &mut Data| &mut data.p3)?;
+    Ok(linker)
+}

@@ -1,0 +1,153 @@
+//! A guest that is a core module, with WASI 0.1.
+
+use super::{CallError, Exit, State};
+use crate::{
+    Error, Limits, Program,
+    engine::{Call, Fault, Function, Instance, Interposer, Store, Val, Value},
+    program::Core,
+    wasi::{Grants, p1},
+};
+use alloc::{boxed::Box, vec::Vec};
+
+/// A started program: its memory, its descriptors, its fuel. Made by [`Host::start`](crate::Host::start).
+///
+/// Every call of it is a future that gives way where the guest waits and after each slice of fuel;
+/// any executor drives it, [`block_on`](crate::block_on) among them. A guest that trapped, exited, or was
+/// dropped in the middle of a call cannot be called again: its memory may be in any state.
+pub struct Guest {
+    store: Store<p1::State>,
+    instance: Instance,
+    /// The export that a start function was given, until it has run.
+    start: Option<&'static str>,
+    state: State,
+}
+
+/// The entry of a command, and of a reactor (WASI 0.1 application ABI).
+const COMMAND_ENTRY: &str = "_start";
+const REACTOR_ENTRY: &str = "_initialize";
+
+impl Guest {
+    pub(crate) fn start(
+        program: &Program,
+        grants: Grants,
+        limits: &Limits,
+        fuel: Option<u64>,
+    ) -> Result<Self, Error> {
+        let Core { engine, module } = program.core()?;
+        let limits = &limits.at_most(engine.limits());
+        let state = p1::State::new(grants, limits).map_err(Error::grants)?;
+        let mut store = Store::new(engine, state, limits);
+        if let Some(fuel) = fuel {
+            store.set_fuel(fuel)?;
+        }
+        let instance = store.instantiate(module, &p1::Imports)?;
+        Ok(Self { store, instance, start: module.start(), state: State::Fresh })
+    }
+
+    /// Runs the program from its entry to its end: `_start`, as commands export it.
+    ///
+    /// # Errors
+    ///
+    /// When it has no such entry, when it traps, and when its fuel is spent.
+    pub async fn run(&mut self) -> Result<Exit, Error> {
+        if !self.has_function(COMMAND_ENTRY) {
+            return Err(Error::export(COMMAND_ENTRY, "the program is no command"));
+        }
+        match self.call(COMMAND_ENTRY, &[]).await {
+            Ok(_) => Ok(Exit(0)),
+            Err(CallError::Exit(exit)) => Ok(exit),
+            Err(CallError::Error(error)) => Err(error),
+        }
+    }
+
+    /// Calls the exported function `name` with `params`, and answers its results. The first call of a
+    /// guest runs its start function and, unless it is a command's entry that is called, `_initialize`
+    /// before.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such function, when `params` are not of its types, when the guest traps or
+    /// exits, and when its fuel is spent.
+    pub async fn call(&mut self, name: &str, params: &[Value]) -> Result<Vec<Value>, CallError> {
+        let (function, params) = self.callee(name, params)?;
+        if self.state.begin()? {
+            self.initialize(name).await?;
+        }
+        let results = self.drive(name, &function, params).await?;
+        self.state = State::Ready;
+        Ok(results)
+    }
+
+    /// Lets `interposer` watch what crosses between this guest and its host from here on.
+    pub fn interpose(&mut self, interposer: impl Interposer + 'static) {
+        self.store.interpose(Box::new(interposer));
+    }
+
+    /// Fuel spent so far; 0 where the program was loaded with metering off.
+    #[must_use]
+    pub fn fuel_spent(&self) -> u64 {
+        self.store.fuel_spent()
+    }
+
+    /// Fuel left of the budget; [`u64::MAX`] where none was set.
+    #[must_use]
+    pub fn fuel_left(&self) -> u64 {
+        self.store.fuel_left()
+    }
+
+    /// Sets what fuel is left.
+    ///
+    /// # Errors
+    ///
+    /// When the program was loaded with metering off.
+    pub fn set_fuel(&mut self, fuel: u64) -> Result<(), Error> {
+        self.store.set_fuel(fuel)
+    }
+
+    /// Bytes of its linear memories: now, and the peak as well, since they only grow.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        self.store.memory_bytes()
+    }
+
+    fn has_function(&self, name: &str) -> bool {
+        self.store.function(self.instance, name).is_some()
+    }
+
+    fn callee(&self, name: &str, params: &[Value]) -> Result<(Function, Vec<Val>), Error> {
+        let function = self.store.function(self.instance, name);
+        let function = function.ok_or_else(|| Error::export(name, "the program exports no such function"))?;
+        let params = function.params(params).map_err(|reason| Error::export(name, reason))?;
+        Ok((function, params))
+    }
+
+    /// Runs what has to run before the first call of `name`.
+    async fn initialize(&mut self, name: &str) -> Result<(), CallError> {
+        if let Some(start) = self.start.take() {
+            let (function, params) = self.callee(start, &[])?;
+            self.drive(start, &function, params).await?;
+        }
+        let is_entry = name == COMMAND_ENTRY || name == REACTOR_ENTRY;
+        if !is_entry && self.has_function(REACTOR_ENTRY) {
+            let (function, params) = self.callee(REACTOR_ENTRY, &[])?;
+            self.drive(REACTOR_ENTRY, &function, params).await?;
+        }
+        Ok(())
+    }
+
+    async fn drive(
+        &mut self,
+        name: &str,
+        function: &Function,
+        params: Vec<Val>,
+    ) -> Result<Vec<Value>, CallError> {
+        let ended = Call::new(&mut self.store, name.into(), function, params).await;
+        ended.map_err(|fault| {
+            self.state = State::Over;
+            match fault {
+                Fault::Trap(trap) => CallError::Error(trap.into()),
+                Fault::Exit(code) => CallError::Exit(Exit(code)),
+            }
+        })
+    }
+}

@@ -1,0 +1,72 @@
+//! A loaded component, linked with what this build has of WASI.
+
+use super::{Code, Core, Program};
+use crate::{
+    Error, Limits,
+    component::{self, Engine, Features, Instance, InstancePre, Linker, Store},
+    dialects::{self, Data},
+    engine::{Metering, Outline},
+};
+use alloc::{string::String, sync::Arc};
+use core::fmt;
+
+/// A component, with its imports met: the same for all guests of it.
+#[derive(Clone)]
+pub(crate) struct Component {
+    pub(crate) component: component::Component,
+    /// None where something it imports is not to be had: told to who starts it, and no sooner.
+    met: Option<InstancePre<Data>>,
+    linker: Arc<Linker<Data>>,
+    outline: Arc<Outline>,
+}
+
+impl Component {
+    pub(super) fn load(bytes: &[u8], metering: Metering, limits: &Limits) -> Result<Self, Error> {
+        let engine = Engine::with_metering(Features::default(), limits, metering);
+        let component = component::Component::new(&engine, bytes)?;
+        let linker = Arc::new(dialects::linker(&engine)?);
+        let met = linker.instantiate_pre(&component).ok();
+        let outline = Arc::new(component.outline());
+        Ok(Self { component, met, linker, outline })
+    }
+
+    /// Makes an instance.
+    ///
+    /// # Errors
+    ///
+    /// When imports are missing, the instance does not fit its limits, and when a start function traps.
+    pub(crate) fn instantiate(&self, store: &mut Store<Data>) -> Result<Instance, Error> {
+        match &self.met {
+            Some(met) => met.instantiate(store),
+            None => self.linker.instantiate(store, &self.component),
+        }
+    }
+
+    pub(super) fn outline(&self) -> &Outline {
+        &self.outline
+    }
+
+    pub(super) fn imports(&self) -> impl Iterator<Item = (&str, &str, String)> {
+        self.component.import_items()
+    }
+
+    pub(super) fn exports(&self) -> impl Iterator<Item = (&str, String)> {
+        self.component.exports()
+    }
+}
+
+impl fmt::Debug for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Component").finish_non_exhaustive()
+    }
+}
+
+impl Program {
+    /// The core module, if it is one.
+    pub(crate) fn core(&self) -> Result<&Core, Error> {
+        match &self.code {
+            Code::Module(core) => Ok(core),
+            Code::Component(_) => Err(Error::misuse("a component was taken for a core module")),
+        }
+    }
+}
