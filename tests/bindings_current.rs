@@ -123,3 +123,9 @@ fn bindings_of_wasi_0_2_are_current() {
 fn bindings_of_wasi_0_3_are_current() {
     check_all("p3", &p3());
 }
+
+#[test]
+fn bindings_of_the_test_world_are_current() {
+    let config = Config::new("tests/bindgen/garden.wit");
+    check("tests/bindgen/garden.rs", &config).unwrap();
+}

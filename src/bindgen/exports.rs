@@ -9,7 +9,7 @@ use super::{
     wit,
 };
 use std::{borrow::ToOwned, format, string::String, vec::Vec};
-use wit_parser::{Docs, Function, TypeDefKind};
+use wit_parser::{Docs, Function, FunctionKind, TypeDefKind};
 
 /// A function of a guest.
 struct GuestFunction<'p> {
@@ -45,7 +45,10 @@ impl<'p> GuestFunction<'p> {
         Ok(Self {
             wit: function,
             export,
-            name: taken.unique(function_name(function)),
+            name: taken.unique(match function.kind {
+                FunctionKind::Constructor(_) => "constructor".to_owned(),
+                _ => function_name(function),
+            }),
             params: parameters(scope, function)?,
             result: function.result.map(|ty| scope.ty(&ty)).transpose()?,
         })
@@ -184,6 +187,7 @@ impl<'p> Scope<'p> {
         for guest in resources {
             guest.define(self);
             self.gap();
+            self.callers_may_stay_unused();
             self.line(&format!("impl {} {{", guest.name));
             guest.find(self, "pub");
             guest.methods(self);
@@ -226,6 +230,9 @@ impl<'p> Scope<'p> {
             self.line(&format!("pub struct {};", guest.name));
         }
         self.gap();
+        if has_exports {
+            self.callers_may_stay_unused();
+        }
         self.line(&format!("impl {} {{", guest.name));
         self.add_world_to_linker(hosts);
         if has_exports {
@@ -236,6 +243,13 @@ impl<'p> Scope<'p> {
         }
         self.line("}");
         Ok(())
+    }
+
+    /// In a program of an embedder's, nothing else uses what it does not call.
+    fn callers_may_stay_unused(&mut self) {
+        if self.krate() != "crate" {
+            self.line("#[allow(dead_code, reason = \"not every host calls everything\")]");
+        }
     }
 
     fn add_world_to_linker(&mut self, hosts: &[(usize, Hosts<'p>)]) {

@@ -38,7 +38,8 @@ pub struct Instance {
 }
 
 impl Instance {
-    /// The exported function `name`; of an exported instance, as `instance#name`.
+    /// The exported function `name`; of an exported instance, as `instance#name`. An instance is found by names of
+    /// compatible versions too: one that the component exports as `a:b/c@0.2.3` as `a:b/c@0.2.12`.
     ///
     /// # Errors
     ///
@@ -46,7 +47,7 @@ impl Instance {
     pub fn get_func<T: Send + 'static>(&self, store: &Store<T>, name: &str) -> Result<Func, Error> {
         let missing = || Error::export(name, "there is no function of this name");
         let (path, function) = match name.rsplit_once('#') {
-            Some((instance, function)) => (Some(instance), function),
+            Some((instance, function)) => (Some(self.component.export_name(instance)), function),
             None => (None, name),
         };
         let state = store.state();

@@ -5,6 +5,7 @@ use crate::{
     component::{
         Features, binary,
         definition::Definition,
+        names,
         types::{ItemType, Types},
     },
     engine::{self, Metering, Module, Outline},
@@ -159,6 +160,15 @@ impl Component {
     /// The outermost component is read to its end last.
     pub(crate) fn root_index(&self) -> u32 {
         self.loaded.definitions.len() as u32 - 1
+    }
+
+    /// What it exports under this name, or under the newest of the names that are compatible with it.
+    pub(crate) fn export_name<'n>(&'n self, name: &'n str) -> &'n str {
+        let exports = &self.root().exports;
+        if exports.iter().any(|(item, _)| &*item.name == name) {
+            return name;
+        }
+        names::newest_compatible(exports.iter().map(|(item, _)| &*item.name), name).unwrap_or(name)
     }
 
     pub(crate) fn export_type(&self, name: &str) -> Option<ItemType> {

@@ -31,6 +31,15 @@ fn version(name: &str) -> [u64; 3] {
     core::array::from_fn(|_| numbers.next().unwrap_or(0))
 }
 
+/// The newest of the names that are compatible with one.
+pub(crate) fn newest_compatible<'n>(names: impl Iterator<Item = &'n str>, name: &str) -> Option<&'n str> {
+    let wanted = compatible(name);
+    if wanted.len() == name.len() && !name.contains('@') {
+        return None;
+    }
+    names.filter(|known| compatible(known) == wanted).max_by_key(|known| version(known))
+}
+
 /// A list of named things where a name also finds what it is compatible with.
 #[derive(Clone, Debug)]
 pub(crate) struct Names<E>(Vec<(String, E)>);
@@ -60,12 +69,8 @@ impl<E> Names<E> {
         if let Some((_, entry)) = self.0.iter().find(|(known, _)| known == name) {
             return Some(entry);
         }
-        let wanted = compatible(name);
-        if wanted.len() == name.len() && !name.contains('@') {
-            return None;
-        }
-        let candidates = self.0.iter().filter(|(known, _)| compatible(known) == wanted);
-        candidates.max_by_key(|(known, _)| version(known)).map(|(_, entry)| entry)
+        let newest = newest_compatible(self.0.iter().map(|(known, _)| known.as_str()), name)?;
+        self.0.iter().find(|(known, _)| known == newest).map(|(_, entry)| entry)
     }
 }
 

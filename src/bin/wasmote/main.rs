@@ -2,6 +2,7 @@
 //!
 //! It uses the library's public interface only: whatever it does, an embedder can do.
 
+mod bindgen;
 mod deadline;
 mod failure;
 mod file;
@@ -37,12 +38,14 @@ Examples:
   wasmote run --dir data::/data:ro app.wasm       let it read the folder `data`, as /data
   wasmote run -W fuel=1000000,timeout=2s app.wasm stop it if it does not end
   wasmote run --invoke add sum.wat 1 2            call one function, print what it returns
-  wasmote inspect app.wasm                        what is it, what does it need, will it run";
+  wasmote inspect app.wasm                        what is it, what does it need, will it run
+  wasmote bindgen wit --world plugin -o plugin.rs Rust bindings for embedders";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Arguments),
     Inspect(inspect::Arguments),
+    Bindgen(bindgen::Arguments),
 }
 
 /// What this program ends with when it could not do what it was told. Flags that make no sense end with 2,
@@ -53,6 +56,7 @@ fn main() {
     let ended = match Cli::parse().command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Inspect(arguments) => inspect::inspect(&arguments).map(|()| 0),
+        Command::Bindgen(arguments) => bindgen::bindgen(&arguments).map(|()| 0),
     };
     exit(ended.unwrap_or_else(|error| {
         say::error(&format!("{error:#}"));

@@ -1,0 +1,100 @@
+//! `wasmote bindgen`: Rust bindings for a WIT world.
+
+use crate::say;
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use std::{
+    fs,
+    io::{ErrorKind, Write},
+    path::PathBuf,
+};
+use wasmote::bindgen::{Config, Error};
+
+/// Write Rust bindings for a WIT world
+///
+/// A trait to implement for what the world imports, typed callers for what it exports. A build script gets
+/// the same from `wasmote::bindgen::Config`, whose documentation says what is generated.
+#[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
+pub struct Arguments {
+    /// The WIT: a file, a folder of one package with its folder `deps`, or a folder of packages; more of
+    /// them for what is imported
+    #[arg(value_name = "WIT", required = true)]
+    wit: Vec<PathBuf>,
+
+    /// The world: its name, or with its package; may be left out where there is only one
+    #[arg(short, long, value_name = "WORLD")]
+    world: Option<String>,
+
+    /// The file to write; standard output if there is none
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Host functions that may wait, by name: `pollable.block`, `*.blocking-*`, `wasi:io/poll/*`
+    #[arg(long, value_name = "PATTERN")]
+    poll: Vec<String>,
+
+    /// Host functions that need the store, by name
+    #[arg(long, value_name = "PATTERN")]
+    store: Vec<String>,
+
+    /// Take a resource, an interface or a package from a Rust path instead of generating it
+    #[arg(long, value_name = "WIT=RUST", value_parser = with)]
+    with: Vec<(String, String)>,
+
+    /// How the bindings name the crate `wasmote`
+    #[arg(long, value_name = "PATH")]
+    crate_path: Option<String>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  wasmote bindgen wit --world plugin -o src/bindings.rs
+  wasmote bindgen wit --poll 'http.*' --with example:store/kv/bucket=crate::Bucket";
+
+fn with(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((wit, rust)) if !wit.is_empty() && !rust.is_empty() => Ok((wit.into(), rust.into())),
+        _ => Err("it has to be WIT=RUST, as in `wasi:io/poll/pollable=crate::Pollable`".into()),
+    }
+}
+
+/// Writes bindings.
+pub fn bindgen(arguments: &Arguments) -> Result<()> {
+    let text = generate(&config(arguments))?;
+    let Some(path) = &arguments.output else {
+        let mut stdout = std::io::stdout().lock();
+        return match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            // Whoever reads has read enough (`wasmote bindgen … | head`).
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            written => written.context("cannot print the bindings"),
+        };
+    };
+    fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))
+}
+
+fn config(arguments: &Arguments) -> Config {
+    let Arguments { wit, world, poll, store, with, crate_path, .. } = arguments;
+    let mut paths = wit.iter();
+    let config = Config::new(paths.next().cloned().unwrap_or_default());
+    let config = paths.fold(config, Config::path);
+    let config = poll.iter().fold(config, Config::poll);
+    let config = store.iter().fold(config, Config::store);
+    let config = with.iter().fold(config, |config, (wit, rust)| config.with(wit, rust));
+    let config = world.iter().fold(config, Config::world);
+    crate_path.iter().fold(config, Config::crate_path)
+}
+
+/// The bindings, formatted where there is a formatter.
+fn generate(config: &Config) -> Result<String> {
+    match config.clone().rustfmt().generate() {
+        Err(Error::Rustfmt(reason)) => {
+            say::plain(&format!("the bindings are not formatted: {}", reason.trim_end()));
+            Ok(config.generate()?)
+        }
+        Err(Error::Unused { setting, value }) => {
+            bail!("`--{setting} {value}` is about nothing: the world imports nothing of this name")
+        }
+        generated => Ok(generated?),
+    }
+}

@@ -1,0 +1,98 @@
+//! `wasmote bindgen`, as a person or a build meets it.
+
+mod program;
+
+use program::{Files, wasmote};
+
+const WIT: &str = "package example:shop@1.0.0;
+
+interface stock {
+    resource shelf {
+        constructor(name: string);
+        take: func(count: u32) -> result<u32, string>;
+    }
+    restock: async func(shelf: borrow<shelf>);
+}
+
+world shop {
+    import stock;
+    export greet: func(name: string) -> string;
+}
+
+world other {}
+";
+
+#[test]
+fn bindings_are_printed_or_written() {
+    let files = Files::new();
+    let wit = files.file("shop.wit", WIT);
+    let printed = wasmote(["bindgen", &wit, "--world", "shop"]);
+    printed.said(0, &[]);
+    for part in [
+        "pub mod stock {",
+        "pub trait HostShelf {",
+        "fn take(&mut self, this: Resource<Shelf>, count: u32)",
+        "cx: &mut Context<'_>",
+        "wasmote::component::",
+        "pub fn call_greet<T",
+    ] {
+        assert!(printed.text().contains(part), "`{part}` is not in: {}", printed.text());
+    }
+    let output = files.path("shop.rs");
+    wasmote(["bindgen", &wit, "-w", "example:shop/shop@1.0.0", "-o", output.to_str().unwrap()]).said(0, &[]);
+    assert_eq!(std::fs::read_to_string(output).unwrap(), printed.text());
+}
+
+#[test]
+fn settings_change_what_is_generated() {
+    let files = Files::new();
+    let wit = files.file("shop.wit", WIT);
+    let with = "example:shop/stock/shelf=crate::Shelf";
+    let ran = wasmote([
+        "bindgen",
+        &wit,
+        "-w",
+        "shop",
+        "--poll",
+        "shelf.take",
+        "--store",
+        "*.constructor",
+        "--with",
+        with,
+        "--crate-path",
+        "::other",
+    ]);
+    ran.said(0, &[]);
+    let text: String = ran.text().split_whitespace().collect();
+    for part in [
+        "pubusecrate::Shelf;",
+        "fntake(&mutself,cx:&mutContext<'_>,this:&mutResource<Shelf>,count:&mutu32",
+        "fnnew<T:Send+'static>(access:Access<'_,T,Self>,name:String",
+        "use::other::",
+    ] {
+        assert!(text.contains(part), "`{part}` is not in: {}", ran.text());
+    }
+}
+
+#[test]
+fn what_is_wrong_is_said_with_its_place() {
+    let files = Files::new();
+    let wit = files.file("shop.wit", WIT);
+    let broken = files.file("broken.wit", "package a:b;\ninterface i { f: func(x: nothing); }");
+    let map = files.file("map.wit", "package a:b;\nworld w { import f: func(x: map<string, u32>); }");
+    let cases: &[(&[&str], &[&str])] = &[
+        (&[&wit], &["more than one world", "shop", "other"]),
+        (&[&wit, "-w", "market"], &["market"]),
+        (&[&broken], &["nothing", "broken.wit:2:"]),
+        (&[&map], &["no bindings for `map`"]),
+        (&["/nowhere/at/all.wit"], &["cannot read `/nowhere/at/all.wit`"]),
+        (&[&wit, "-w", "shop", "--poll", "shelf.tkae"], &["--poll shelf.tkae", "nothing of this name"]),
+        (&[&wit, "-w", "shop", "--with", "a:b/c/d=E"], &["--with a:b/c/d", "nothing of this name"]),
+        (&[&wit, "-w", "shop", "-o", "/nowhere/at/all.rs"], &["cannot write `/nowhere/at/all.rs`"]),
+    ];
+    for (arguments, parts) in cases {
+        wasmote(["bindgen"].iter().chain(*arguments)).said(1, parts);
+    }
+    wasmote(["bindgen", &wit, "--with", "a:b"]).said(2, &["WIT=RUST"]);
+    wasmote(["bindgen"]).said(2, &["<WIT>"]);
+}
