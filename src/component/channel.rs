@@ -12,10 +12,12 @@ use crate::{
         store::{ChannelId, Cx, InstanceId, State, WaitableId},
         types::{TypeDef, Types, ValType},
         waitable::{Event, EventCode, Waitable, WaitableKind},
+        wakeup::Interest,
     },
     engine::Fault,
 };
-use alloc::sync::Arc;
+use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use core::any::Any;
 
 /// The most elements of one operation (`Buffer.MAX_LENGTH`).
 const LENGTH_MAX: u32 = (1 << 28) - 1;
@@ -94,6 +96,44 @@ pub(crate) struct SharedChannel {
     /// One end is gone.
     pub(crate) dropped: bool,
     pub(crate) pending: Option<PendingEnd>,
+    /// What of the host's work is interested in each end.
+    pub(crate) interest: [Interest; 2],
+    /// The host has the readable end and wants something.
+    pub(crate) asked: bool,
+    /// What it got from a writable end that is the host's too.
+    pub(crate) held: Held,
+}
+
+/// Elements on their way from one end of the host to another.
+#[derive(Debug, Default)]
+pub(crate) enum Held {
+    #[default]
+    Nothing,
+    Bytes(Vec<u8>),
+    /// A `Vec` of them.
+    Values(Box<dyn Any + Send>),
+}
+
+impl Held {
+    /// Values, if it is those that are held.
+    pub(crate) fn take_values(&mut self) -> Self {
+        if let Self::Values(_) = self { core::mem::take(self) } else { Self::Nothing }
+    }
+}
+
+impl SharedChannel {
+    pub(crate) fn new(channel: Channel, payload: Payload) -> Self {
+        Self {
+            channel,
+            payload,
+            is_new: false,
+            dropped: false,
+            pending: None,
+            interest: [Interest::new(), Interest::new()],
+            asked: false,
+            held: Held::Nothing,
+        }
+    }
 }
 
 impl<T: Send + 'static> State<T> {
@@ -254,6 +294,8 @@ impl<T: Send + 'static> State<T> {
             self.channels.remove(shared);
             return Ok(());
         }
+        self.mark_host(shared, End::Readable);
+        self.mark_host(shared, End::Writable);
         self.notify_pending(shared, CopyResult::Dropped)
     }
 }
@@ -267,8 +309,7 @@ pub(crate) fn new<T: Send + 'static>(
 ) -> Result<u64, Fault> {
     let state = cx.state_mut();
     let payload = Payload { view: instance, ty };
-    let shared =
-        state.channels.add(SharedChannel { channel, payload, is_new: false, dropped: false, pending: None });
+    let shared = state.channels.add(SharedChannel::new(channel, payload));
     let mut end = |end| {
         let waitable = Waitable::new(instance, WaitableKind::End(CopyEnd::new(shared, end)));
         state.add_waitable(waitable).map(|(_, index)| u64::from(index))
@@ -363,6 +404,7 @@ fn rendezvous<T: Send + 'static>(
     }
     let Some(PendingEnd::Guest(other)) = channel.pending else {
         state.channels.get_mut(shared)?.pending = Some(PendingEnd::Guest(id));
+        state.mark_host(shared, if end == End::Readable { End::Writable } else { End::Readable });
         return Ok(());
     };
     let (mine, theirs) = (state.buffer_of(id)?, state.buffer_of(other)?);

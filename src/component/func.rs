@@ -7,8 +7,8 @@ use crate::{
         abi::{LiftContext, LowerContext, Place},
         call::{self, Arguments, HostLift},
         describe, direct,
-        host::{self, Check},
-        host_channel,
+        host::Check,
+        host_task,
         load::Component,
         store::{ExportsId, FuncId, FuncInst, InstanceId, Item, Store, TaskId, ThreadId},
         task::{self, Caller, Turn},
@@ -379,6 +379,9 @@ fn begin<'s, T: Send + 'static, R: Send + 'static>(
     }
 }
 
+/// After so many turns a call gives way to the embedder's other tasks.
+const TURNS_MAX: usize = 256;
+
 /// A call of the host, on its way.
 struct Calling<'s, T: 'static, R> {
     store: &'s mut Store<T>,
@@ -399,31 +402,40 @@ impl<T: Send + 'static, R: Send + 'static> Calling<'_, T, R> {
             waker.wake_by_ref();
             return Poll::Pending;
         }
-        loop {
+        let state = self.store.state_mut();
+        state.wakeups.listen(waker);
+        if !state.wakeups.any() {
+            // Polled for a reason of the embedder's own: whatever waits may have become ready without waking.
+            state.wake_all();
+        }
+        for _ in 0..TURNS_MAX {
             if let Some(result) = self.take_result() {
                 let result = result.downcast::<R>().map(|result| *result);
                 return Poll::Ready(
                     result.map_err(|_| crate::bug!("a call has another result than its type").into()),
                 );
             }
-            let mut cx = self.store.cx();
-            if !cx.state().host_calls.is_empty() {
-                host::poll_all(&mut cx, waker)?;
-            }
-            let moved = host_channel::poll_tasks(&mut self.store.cx(), waker)?;
+            let moved = host_task::poll_host(&mut self.store.cx())?;
             match self.turn()? {
                 Turn::Ran => {}
-                Turn::Idle if moved => {}
-                Turn::Preempted => {
-                    waker.wake_by_ref();
-                    return Poll::Pending;
-                }
+                Turn::Preempted => break,
+                Turn::Idle if moved || self.store.state().marked => {}
+                // Woken meanwhile, by what has woken this call too.
+                Turn::Idle if self.store.state().wakeups.any() => return Poll::Pending,
                 Turn::Idle if !self.store.state().host_waits() => {
                     return Poll::Ready(Err(Rule::Deadlock.into()));
                 }
-                Turn::Idle => return Poll::Pending,
+                Turn::Idle => {
+                    if host_task::poll_time(&mut self.store.cx(), waker, true).is_pending() {
+                        return Poll::Pending;
+                    }
+                }
             }
         }
+        // Time goes on for those who wait for it, however busy others are.
+        let _ = host_task::poll_time(&mut self.store.cx(), waker, false);
+        waker.wake_by_ref();
+        Poll::Pending
     }
 
     /// Lets one thread run: the new one first, and until a synchronous task is resolved only what it may wait for.

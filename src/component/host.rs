@@ -10,11 +10,12 @@ use crate::{
         task::Wait,
         types::{FuncTypeId, ResourceIx, Types, ValType},
         waitable::{Callee, SubtaskState},
+        wakeup::Wakeup,
     },
     engine::{Answer, Fault},
 };
 use alloc::{boxed::Box, string::String, sync::Arc};
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll};
 
 /// A host function, as guests call it.
 pub(crate) trait HostFunction<T: 'static>: Send + Sync {
@@ -101,7 +102,8 @@ pub(crate) struct HostCallUnderWay<T: 'static> {
     subtask: WaitableId,
     lowered: Arc<Lowered>,
     flat: FlatArguments,
-    pending: Option<Box<dyn HostPending<T>>>,
+    pending: Box<dyn HostPending<T>>,
+    pub(crate) wakeup: Wakeup,
 }
 
 /// Calls a host function for a guest.
@@ -134,11 +136,11 @@ pub(crate) fn call<T: Send + 'static>(
     let subtask = subtask.unwrap_or_else(|| call::started_subtask(state, instance, Callee::Gone));
     state.waitables.get_mut(subtask)?.subtask_mut()?.callee = Callee::Host(id);
     let flat = FlatArguments::new(flat);
-    let under_way = HostCallUnderWay { id, subtask, lowered: lowered.clone(), flat, pending: Some(pending) };
+    let wakeup = state.wakeups.add();
+    let under_way = HostCallUnderWay { id, subtask, lowered: lowered.clone(), flat, pending, wakeup };
     state.host_calls.push(under_way);
     // It may have its answer by now; and if not, it has to know whom to wake.
-    let waker = cx.waker();
-    poll_one(cx, id, &mut Context::from_waker(&waker))?;
+    poll_one(cx, id)?;
     if !types.func(lowered.ty).is_async && !cx.state().waitables.get(subtask)?.subtask()?.resolved() {
         // A function of a synchronous type that waits stops everything: nothing else may run in between.
         return cx.state_mut().freeze(Wait::Subtask(subtask));
@@ -146,44 +148,58 @@ pub(crate) fn call<T: Send + 'static>(
     call::finish_lowered(cx, lowered, subtask)
 }
 
-/// Polls every call that waits; whether one has its answer now.
-pub(crate) fn poll_all<T: Send + 'static>(cx: &mut Cx<'_, T>, waker: &Waker) -> Result<bool, Fault> {
-    let ids: alloc::vec::Vec<u64> = cx.state().host_calls.iter().map(|call| call.id).collect();
+/// Polls every call that waits and was woken; whether one has its answer now.
+pub(crate) fn poll_woken<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<bool, Fault> {
+    let ids: alloc::vec::Vec<u64> =
+        cx.state().host_calls.iter().filter(|call| call.wakeup.is_woken()).map(|call| call.id).collect();
     let mut ready = false;
     for id in ids {
-        ready |= poll_one(cx, id, &mut Context::from_waker(waker))?;
+        ready |= poll_one(cx, id)?;
     }
     Ok(ready)
 }
 
-fn poll_one<T: Send + 'static>(
+/// Polls with a waker of its own, and notes what it says it waits for.
+pub(crate) fn poll_with<T: Send + 'static, R>(
     cx: &mut Cx<'_, T>,
-    id: u64,
-    context: &mut Context<'_>,
-) -> Result<bool, Fault> {
-    let find = |calls: &[HostCallUnderWay<T>]| calls.iter().position(|call| call.id == id);
-    let Some(at) = find(&cx.state().host_calls) else { return Ok(false) };
-    let under_way = &mut cx.state_mut().host_calls[at];
-    let Some(mut pending) = under_way.pending.take() else { return Ok(false) };
-    let (lowered, flat, subtask) = (under_way.lowered.clone(), under_way.flat, under_way.subtask);
-    let types = lowered.program.types();
-    cx.state_mut().host_bytes = 0;
-    let (flat, lent_by) = (flat.as_slice(), Some(subtask));
-    let mut call = HostCall { cx, types, lowered: &lowered, flat, subtask: lent_by, result: None };
-    let polled = pending.poll(&mut call, context);
-    let result = call.result;
+    wakeup: &mut Wakeup,
+    poll: impl FnOnce(&mut Cx<'_, T>, &mut Context<'_>) -> R,
+) -> R {
+    wakeup.take();
     let state = cx.state_mut();
-    let Some(at) = find(&state.host_calls) else { return Ok(false) };
+    state.polling = Some(wakeup.interest());
+    state.polled_deadline = None;
+    state.host_bytes = 0;
+    let polled = poll(cx, &mut Context::from_waker(wakeup.waker()));
+    let state = cx.state_mut();
+    state.polling = None;
+    wakeup.deadline = state.polled_deadline.take();
+    polled
+}
+
+fn poll_one<T: Send + 'static>(cx: &mut Cx<'_, T>, id: u64) -> Result<bool, Fault> {
+    let calls = &mut cx.state_mut().host_calls;
+    let Some(at) = calls.iter().position(|call| call.id == id) else { return Ok(false) };
+    // Taken out and put back: nothing that a poll does reaches another call.
+    let mut under_way = calls.remove(at);
+    let HostCallUnderWay { subtask, lowered, flat, pending, wakeup, .. } = &mut under_way;
+    let types = lowered.program.types();
+    let (polled, result) = poll_with(cx, wakeup, |cx, context| {
+        let subtask = Some(*subtask);
+        let mut call = HostCall { cx, types, lowered, flat: flat.as_slice(), subtask, result: None };
+        (pending.poll(&mut call, context), call.result)
+    });
+    let state = cx.state_mut();
     match polled {
         Poll::Pending => {
-            state.host_calls[at].pending = Some(pending);
+            let at = at.min(state.host_calls.len());
+            state.host_calls.insert(at, under_way);
             Ok(false)
         }
         Poll::Ready(ended) => {
             ended?;
-            state.host_calls.remove(at);
-            state.waitables.get_mut(subtask)?.subtask_mut()?.result = result;
-            call::progress(state, subtask, SubtaskState::Returned)?;
+            state.waitables.get_mut(under_way.subtask)?.subtask_mut()?.result = result;
+            call::progress(state, under_way.subtask, SubtaskState::Returned)?;
             Ok(true)
         }
     }

@@ -1,49 +1,46 @@
-//! The host's ends of streams and futures, and what the host does with them in the background.
+//! The host's ends of streams and futures.
 //!
-//! A host's end has no buffer: it meets a guest that waits with one, or it waits itself, by being polled again. So the
-//! host never holds more of a stream than it asked for, however fast a guest writes.
+//! A host's end has no buffer: it meets a guest that waits with one, or it waits itself, by being polled again when the
+//! guest does something. So the host never holds more of a stream than it asked for, however fast a guest writes. Where
+//! the host has both ends, because a guest gave back what it was given, the writing one hands over only what the
+//! reading one asked for.
 
 use crate::{
-    Error, Rule,
+    Rule,
     component::{
-        abi::{LiftContext, LowerContext, Place},
-        channel::{CopyResult, Payload, PendingEnd, SharedChannel},
+        abi::{LiftContext, LowerContext, Place, bytes, bytes_mut, slice, slice_mut},
+        channel::{Buffer, CopyResult, Held, Payload, PendingEnd, SharedChannel},
         definition::{Channel, End},
         handles::Lender,
-        host::{self, Check},
+        host::Check,
         resource::ChannelAny,
-        store::{ChannelId, Cx, InstanceId, State, Store, WaitableId},
-        task::{self, Turn},
+        store::{ChannelId, Cx, InstanceId, State, WaitableId},
         typed::{ComponentType, Lift, Lower},
         types::{TypeDef, ValType},
+        waitable::WaitableKind,
         wrapped::StoreContextMut,
     },
     engine::Fault,
 };
-use alloc::{boxed::Box, string::String, vec::Vec};
-use core::{
-    mem,
-    task::{Context, Poll, Waker},
-};
+use alloc::{boxed::Box, string::String, vec, vec::Vec};
+use core::task::{Poll, ready};
 
-/// Something the host does in the background, polled until it is done.
-pub(crate) type HostTask<T> =
-    Box<dyn FnMut(StoreContextMut<'_, T>, &mut Context<'_>) -> Poll<Result<(), Fault>> + Send>;
+/// How many bytes of a stream are offered to one step of the host's work. Bounds what a step takes, not what a
+/// stream moves.
+const STEP_BYTES_MAX: u32 = 64 << 10;
+
+/// How many bytes the host hands over from an end of its own to another.
+const HELD_BYTES_MAX: usize = 16 << 10;
 
 impl<T: Send + 'static> State<T> {
-    /// Whether anything can still come from the host.
-    pub(crate) fn host_waits(&self) -> bool {
-        !self.host_calls.is_empty() || !self.host_tasks.is_empty()
-    }
-
-    /// The guest's end that waits in a channel, if it is the one for this, and how many elements it has room for or
-    /// left to give.
-    fn guest_end(&self, shared: ChannelId, end: End) -> Result<Option<(WaitableId, u32)>, Fault> {
+    /// The guest's end that waits in a channel, if it is the one for this, with its buffer.
+    fn guest_end(&self, shared: ChannelId, end: End) -> Result<Option<(WaitableId, Buffer)>, Fault> {
         let Some(PendingEnd::Guest(id)) = self.channels.get(shared)?.pending else { return Ok(None) };
-        let waits = self.waitables.get(id)?;
-        match &waits.kind {
-            super::waitable::WaitableKind::End(found) if found.end == end => {
-                Ok(Some((id, self.buffer_of(id)?.remain())))
+        match &self.waitables.get(id)?.kind {
+            WaitableKind::End(found) if found.end == end => {
+                let buffer = self.buffer_of(id)?;
+                // One that was filled waits to be told so.
+                Ok((buffer.remain() > 0 || buffer.length == 0).then_some((id, buffer)))
             }
             _ => Ok(None),
         }
@@ -58,6 +55,41 @@ impl<T: Send + 'static> State<T> {
             Channel::Stream if count > 0 => self.finish_copy(id, CopyResult::Completed, true),
             _ => self.notify_pending(shared, CopyResult::Completed),
         }
+    }
+
+    /// Notes who is polled as the one interested in an end of a channel.
+    fn interested(&mut self, shared: ChannelId, end: End) -> Result<(), Fault> {
+        if let Some(interest) = &self.polling {
+            self.channels.get_mut(shared)?.interest[end as usize] = interest.clone();
+        }
+        Ok(())
+    }
+
+    /// Has the host's end of a channel polled, now that the other end did something.
+    pub(crate) fn mark_host(&mut self, shared: ChannelId, end: End) {
+        let interest =
+            self.channels.find(shared).and_then(|channel| channel.interest[end as usize].upgrade());
+        if let Some(flag) = interest {
+            flag.mark();
+            self.marked = true;
+        }
+    }
+
+    /// The host's readable end has nothing: it asks its writable end, if that is the host's too.
+    fn ask(&mut self, shared: ChannelId) -> Result<(), Fault> {
+        if !core::mem::replace(&mut self.channels.get_mut(shared)?.asked, true) {
+            self.mark_host(shared, End::Writable);
+        }
+        Ok(())
+    }
+
+    /// The host's writable end hands something to its readable one.
+    fn hold(&mut self, shared: ChannelId, held: Held) -> Result<(), Fault> {
+        let channel = self.channels.get_mut(shared)?;
+        channel.held = held;
+        channel.asked = false;
+        self.mark_host(shared, End::Readable);
+        Ok(())
     }
 }
 
@@ -75,12 +107,12 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
 
     fn channel_new(&mut self, channel: Channel) -> ChannelAny {
         let payload = Payload { view: InstanceId(0), ty: None };
-        let shared = SharedChannel { channel, payload, is_new: true, dropped: false, pending: None };
+        let shared = SharedChannel { is_new: true, ..SharedChannel::new(channel, payload) };
         ChannelAny(self.0.state_mut().channels.add(shared))
     }
 
-    /// Takes up to `max` elements that a guest has ready: none (`Ok(None)`) when it dropped its end. It is pending while
-    /// no guest writes; poll again after the guest has run.
+    /// Takes up to `max` elements that are ready: none (`Ok(None)`) when the other end is gone. It is pending while
+    /// nobody writes; what is being polled is polled again when somebody does.
     ///
     /// # Errors
     ///
@@ -90,20 +122,32 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
         channel: ChannelAny,
         max: usize,
     ) -> Poll<Result<Option<Vec<E>>, Fault>> {
-        let cx = &mut self.0;
-        check::<E, T>(cx, channel.0)?;
-        let Some((id, remain)) = cx.state().guest_end(channel.0, End::Writable)? else {
-            let dropped = cx.state().channels.get(channel.0)?.dropped;
-            return if dropped { Poll::Ready(Ok(None)) } else { Poll::Pending };
+        let (cx, shared) = (&mut self.0, channel.0);
+        check::<E, T>(cx, shared)?;
+        let state = cx.state_mut();
+        state.interested(shared, End::Readable)?;
+        let held = &mut state.channels.get_mut(shared)?.held;
+        if let Held::Values(values) = held.take_values() {
+            state.mark_host(shared, End::Writable);
+            let values = values.downcast::<Vec<E>>().map_err(|_| Rule::ValueType)?;
+            return Poll::Ready(Ok(Some(*values)));
+        }
+        let Some((id, buffer)) = state.guest_end(shared, End::Writable)? else {
+            if state.channels.get(shared)?.dropped {
+                return Poll::Ready(Ok(None));
+            }
+            state.ask(shared)?;
+            return Poll::Pending;
         };
-        let count = remain.min(u32::try_from(max).unwrap_or(u32::MAX));
-        let items = lift_items(cx, channel.0, id, count)?;
-        cx.state_mut().moved(channel.0, id, count)?;
+        let count = buffer.remain().min(u32::try_from(max).unwrap_or(u32::MAX));
+        let items = lift_items(cx, shared, &buffer, count)?;
+        cx.state_mut().moved(shared, id, count)?;
         if count == 0 { Poll::Pending } else { Poll::Ready(Ok(Some(items))) }
     }
 
     /// Gives a guest as many elements as it has room for: how many those were, or none when it dropped its end. It is
-    /// pending while no guest reads; poll again after the guest has run.
+    /// pending while no guest reads; what is being polled is polled again when one does. An end of the host's own is
+    /// given nothing: see [`poll_give`](Self::poll_give).
     ///
     /// # Errors
     ///
@@ -113,22 +157,137 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
         channel: ChannelAny,
         items: &[E],
     ) -> Poll<Result<Option<usize>, Fault>> {
+        let Some((id, buffer)) = ready!(self.writable::<E>(channel.0)?) else { return Poll::Ready(Ok(None)) };
         let cx = &mut self.0;
-        let shared = cx.state().channels.get(channel.0)?;
-        if shared.dropped {
-            return Poll::Ready(Ok(None));
-        }
-        if shared.is_new {
-            return Poll::Pending;
-        }
-        check::<E, T>(cx, channel.0)?;
-        let Some((id, remain)) = cx.state().guest_end(channel.0, End::Readable)? else {
-            return Poll::Pending;
-        };
-        let count = remain.min(u32::try_from(items.len()).unwrap_or(u32::MAX));
-        lower_items(cx, channel.0, id, &items[..count as usize])?;
+        let count = buffer.remain().min(u32::try_from(items.len()).unwrap_or(u32::MAX));
+        lower_items(cx, channel.0, &buffer, &items[..count as usize])?;
         cx.state_mut().moved(channel.0, id, count)?;
         if count == 0 { Poll::Pending } else { Poll::Ready(Ok(Some(count as usize))) }
+    }
+
+    /// Waits until there is a reader to write to, and answers whether there still can be one.
+    ///
+    /// # Errors
+    ///
+    /// When the channel carries elements of another type.
+    pub fn poll_writable<E: Lower>(&mut self, channel: ChannelAny) -> Poll<Result<bool, Fault>> {
+        if self.0.state().channels.get(channel.0)?.asked {
+            return Poll::Ready(Ok(true));
+        }
+        Poll::Ready(Ok(ready!(self.writable::<E>(channel.0)?).is_some()))
+    }
+
+    /// Gives away elements from the front of `items`, as [`poll_write`](Self::poll_write) does, to whoever reads: all
+    /// of them, where that is the host itself.
+    ///
+    /// # Errors
+    ///
+    /// When the channel carries elements of another type.
+    pub fn poll_give<E: Lower>(
+        &mut self,
+        channel: ChannelAny,
+        items: &mut Vec<E>,
+    ) -> Poll<Result<Option<usize>, Fault>> {
+        if self.0.state().channels.get(channel.0)?.asked {
+            check::<E, T>(&self.0, channel.0)?;
+            let count = items.len();
+            let held = Held::Values(Box::new(core::mem::take(items)));
+            self.0.state_mut().hold(channel.0, held)?;
+            return Poll::Ready(Ok(Some(count)));
+        }
+        let given = ready!(self.poll_write(channel, items))?;
+        drop(items.drain(..given.unwrap_or(0)));
+        Poll::Ready(Ok(given))
+    }
+
+    /// Lets `take` have the bytes that are ready in a stream of them, where they lie: it answers how many it took, and
+    /// what to hand on. `Ok(None)` when the other end is gone. It is pending while nobody writes, or `take` is.
+    ///
+    /// # Errors
+    ///
+    /// When the stream is not one of bytes.
+    pub fn poll_take_bytes<R>(
+        &mut self,
+        channel: ChannelAny,
+        take: impl FnOnce(&[u8]) -> Poll<(usize, R)>,
+    ) -> Poll<Result<Option<R>, Fault>> {
+        let (cx, shared) = (&mut self.0, channel.0);
+        check::<u8, T>(cx, shared)?;
+        let state = cx.state_mut();
+        state.interested(shared, End::Readable)?;
+        if let Held::Bytes(held) = &mut state.channels.get_mut(shared)?.held {
+            let (count, answer) = ready!(take(held));
+            drop(held.drain(..count.min(held.len())));
+            if held.is_empty() {
+                state.channels.get_mut(shared)?.held = Held::Nothing;
+                state.mark_host(shared, End::Writable);
+            }
+            return Poll::Ready(Ok(Some(answer)));
+        }
+        let Some((id, buffer)) = state.guest_end(shared, End::Writable)? else {
+            if state.channels.get(shared)?.dropped {
+                return Poll::Ready(Ok(None));
+            }
+            state.ask(shared)?;
+            return Poll::Pending;
+        };
+        if buffer.length == 0 {
+            state.moved(shared, id, 0)?;
+            return Poll::Pending;
+        }
+        let at = buffer.at + buffer.progress;
+        let length = buffer.remain().min(STEP_BYTES_MAX) as usize;
+        let ready = slice(bytes(cx, &buffer.options), at, length, Rule::PointerOutOfBounds)?;
+        let (count, answer) = ready!(take(ready));
+        self.bytes_moved(shared, id, count.min(length))?;
+        Poll::Ready(Ok(Some(answer)))
+    }
+
+    /// Lets `fill` write into a stream of bytes, right where its reader wants them: it answers how many it wrote, and
+    /// what to hand on. It is given no room at all where the reader only asks whether there is something. `Ok(None)`
+    /// when the other end is gone. It is pending while nobody reads, or `fill` is.
+    ///
+    /// # Errors
+    ///
+    /// When the stream is not one of bytes.
+    pub fn poll_fill_bytes<R>(
+        &mut self,
+        channel: ChannelAny,
+        fill: impl FnOnce(&mut [u8]) -> Poll<(usize, R)>,
+    ) -> Poll<Result<Option<R>, Fault>> {
+        let shared = channel.0;
+        if self.0.state().channels.get(shared)?.asked {
+            check::<u8, T>(&self.0, shared)?;
+            let mut held = vec![0; HELD_BYTES_MAX];
+            let (count, answer) = ready!(fill(&mut held));
+            held.truncate(count);
+            if count > 0 {
+                self.0.charge_moved(count)?;
+                self.0.state_mut().hold(shared, Held::Bytes(held))?;
+            }
+            return Poll::Ready(Ok(Some(answer)));
+        }
+        let Some((id, buffer)) = ready!(self.writable::<u8>(shared)?) else { return Poll::Ready(Ok(None)) };
+        let at = buffer.at + buffer.progress;
+        let length = buffer.remain().min(STEP_BYTES_MAX) as usize;
+        let room = bytes_mut(&mut self.0, &buffer.options);
+        let room = if length == 0 { &mut [] } else { slice_mut(room, at, length, Rule::PointerOutOfBounds)? };
+        let (count, answer) = ready!(fill(room));
+        if length == 0 {
+            self.0.state_mut().moved(shared, id, 0)?;
+            return Poll::Pending;
+        }
+        self.bytes_moved(shared, id, count.min(length))?;
+        Poll::Ready(Ok(Some(answer)))
+    }
+
+    /// Writes the value of a future, as soon as somebody reads it, and drops the host's end.
+    pub fn resolve<E: Lower>(&mut self, future: ChannelAny, value: E) {
+        let mut value = vec![value];
+        self.spawn(move |mut cx, _| {
+            ready!(cx.poll_give(future, &mut value))?;
+            Poll::Ready(cx.close(future))
+        });
     }
 
     /// Drops the host's end.
@@ -140,61 +299,32 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
         self.0.state_mut().drop_shared(channel.0)
     }
 
-    /// Has the host do something in the background: polled whenever a call runs, until it is done.
-    pub fn spawn(
+    /// The guest's end that reads, if its channel is still there.
+    fn writable<E: ComponentType>(
         &mut self,
-        task: impl FnMut(StoreContextMut<'_, T>, &mut Context<'_>) -> Poll<Result<(), Fault>> + Send + 'static,
-    ) {
-        self.0.state_mut().host_tasks.push(Box::new(task));
+        shared: ChannelId,
+    ) -> Result<Poll<Option<(WaitableId, Buffer)>>, Fault> {
+        let state = self.0.state_mut();
+        state.interested(shared, End::Writable)?;
+        let channel = state.channels.get(shared)?;
+        if channel.dropped {
+            return Ok(Poll::Ready(None));
+        }
+        if channel.is_new {
+            return Ok(Poll::Pending);
+        }
+        check::<E, T>(&self.0, shared)?;
+        let end = self.0.state().guest_end(shared, End::Readable)?;
+        Ok(end.map_or(Poll::Pending, |end| Poll::Ready(Some(end))))
     }
-}
 
-impl<T: Send + 'static> Store<T> {
-    /// Runs guests and the host's background tasks until nothing can go on without the embedder; whether it did
-    /// anything.
-    ///
-    /// # Errors
-    ///
-    /// When a guest traps.
-    pub fn run_until_idle(&mut self) -> Result<bool, Error> {
-        self.check_alive()?;
-        let mut ran = false;
-        loop {
-            let mut cx = self.cx();
-            let polled = host::poll_all(&mut cx, Waker::noop())
-                .and_then(|ready| Ok(ready | poll_tasks(&mut cx, Waker::noop())?))
-                .and_then(|ready| Ok(ready | (task::turn(&mut cx)? != Turn::Idle)));
-            match polled {
-                Ok(true) => ran = true,
-                Ok(false) => return Ok(ran),
-                Err(fault) => {
-                    self.state_mut().poisoned = true;
-                    return Err(fault.into_error());
-                }
-            }
+    fn bytes_moved(&mut self, shared: ChannelId, id: WaitableId, count: usize) -> Result<(), Fault> {
+        self.0.charge_moved(count)?;
+        match u32::try_from(count) {
+            Ok(0) | Err(_) => Ok(()),
+            Ok(count) => self.0.state_mut().moved(shared, id, count),
         }
     }
-}
-
-/// Polls the host's background tasks; whether one of them is done.
-pub(crate) fn poll_tasks<T: Send + 'static>(cx: &mut Cx<'_, T>, waker: &Waker) -> Result<bool, Fault> {
-    let mut tasks = mem::take(&mut cx.state_mut().host_tasks);
-    let before = tasks.len();
-    let mut ended = Ok(());
-    tasks.retain_mut(|task| match task(StoreContextMut(cx.reborrow()), &mut Context::from_waker(waker)) {
-        Poll::Pending => true,
-        Poll::Ready(result) => {
-            if ended.is_ok() {
-                ended = result;
-            }
-            false
-        }
-    });
-    let done = tasks.len() < before;
-    // What they spawned comes after them.
-    tasks.append(&mut cx.state_mut().host_tasks);
-    cx.state_mut().host_tasks = tasks;
-    ended.map(|()| done)
 }
 
 /// Refuses elements of another type than the channel carries.
@@ -216,11 +346,10 @@ fn check<E: ComponentType, T: Send + 'static>(cx: &Cx<'_, T>, shared: ChannelId)
 fn lift_items<E: Lift, T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     shared: ChannelId,
-    id: WaitableId,
+    buffer: &Buffer,
     count: u32,
 ) -> Result<Vec<E>, Fault> {
     let payload = cx.state().channels.get(shared)?.payload;
-    let buffer = cx.state().buffer_of(id)?;
     let program = cx.state().instance(payload.view).program.clone();
     let types = program.types();
     let ty = payload.ty.unwrap_or(ValType::Bool);
@@ -231,31 +360,29 @@ fn lift_items<E: Lift, T: Send + 'static>(
         LiftContext { cx, types, view: payload.view, options: &buffer.options, flat: &[], lender };
     context.charge((count as usize).saturating_mul(size_of::<E>()))?;
     let start = buffer.at + buffer.progress * size;
-    (0..count).map(|n| E::lift(&mut context, ty, Place::Memory(start + n * size))).collect()
+    match payload.ty {
+        Some(ty) => E::lift_elements(&mut context, ty, start, count),
+        None => (0..count).map(|_| E::lift(&mut context, ty, Place::Memory(start))).collect(),
+    }
 }
 
 fn lower_items<E: Lower, T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     shared: ChannelId,
-    id: WaitableId,
+    buffer: &Buffer,
     items: &[E],
 ) -> Result<(), Fault> {
     let payload = cx.state().channels.get(shared)?.payload;
-    let buffer = cx.state().buffer_of(id)?;
     let program = cx.state().instance(payload.view).program.clone();
     let types = program.types();
-    let ty = payload.ty.unwrap_or(ValType::Bool);
-    let size = payload.ty.map_or(0, |ty| types.size(ty));
+    // Without a type the elements are nothing, and there is nowhere to put them.
+    let Some(ty) = payload.ty else { return Ok(()) };
+    let size = types.size(ty);
     cx.charge_moved(items.len().saturating_mul(size as usize))?;
     let lender = Lender::default();
     let mut context =
         LowerContext { cx, types, view: payload.view, options: &buffer.options, flat: &mut [], lender };
-    let mut at = buffer.at + buffer.progress * size;
-    items.iter().try_for_each(|item| {
-        item.lower(&mut context, ty, Place::Memory(at))?;
-        at = at.wrapping_add(size);
-        Ok(())
-    })
+    E::lower_elements(items, &mut context, ty, buffer.at + buffer.progress * size)
 }
 
 impl ComponentType for ChannelAny {

@@ -12,7 +12,7 @@ use crate::{
         resource::ResourceType,
         store::{HostDestructor, InstanceId, Item, ModuleRef, State, Store},
         typed::{ComponentNamedList, Lift, LowerResult},
-        wrapped::{Dynamic, DynamicPoll, StoreContextMut, Wrapped, WrappedPoll},
+        wrapped::{Dynamic, DynamicPoll, IdleHook, StoreContextMut, Wrapped, WrappedPoll},
     },
     engine::{Fault, Module},
 };
@@ -48,11 +48,12 @@ impl<T: 'static> Clone for Offer<T> {
 pub struct Linker<T: 'static> {
     engine: Engine,
     pub(super) root: Names<Offer<T>>,
+    idle: Option<IdleHook<T>>,
 }
 
 impl<T: 'static> Clone for Linker<T> {
     fn clone(&self) -> Self {
-        Self { engine: self.engine.clone(), root: self.root.clone() }
+        Self { engine: self.engine.clone(), root: self.root.clone(), idle: self.idle.clone() }
     }
 }
 
@@ -66,7 +67,7 @@ impl<T: Send + 'static> Linker<T> {
     /// A linker that offers nothing.
     #[must_use]
     pub fn new(engine: &Engine) -> Self {
-        Self { engine: engine.clone(), root: Names::default() }
+        Self { engine: engine.clone(), root: Names::default(), idle: None }
     }
 
     /// The engine its components are loaded into.
@@ -86,8 +87,19 @@ impl<T: Send + 'static> Linker<T> {
     ///
     /// When something else was offered as `name`.
     pub fn instance(&mut self, name: &str) -> Result<LinkerInstance<'_, T>, Error> {
-        let Self { engine, root } = self;
+        let Self { engine, root, .. } = self;
         LinkerInstance { engine, names: root }.into_instance(name)
+    }
+
+    /// Says what is asked about time, in every store that this linker makes an instance in: whether a deadline of
+    /// [`StoreContextMut::poll_deadline`] has come, the earliest of all that are waited for. The last argument is
+    /// whether nothing else can go on. If so, a virtual clock may jump to the deadline, and a real one sees to it that
+    /// the waker is woken.
+    pub fn on_idle(
+        &mut self,
+        ask: impl Fn(StoreContextMut<'_, T>, &mut Context<'_>, u64, bool) -> Poll<()> + Send + Sync + 'static,
+    ) {
+        self.idle = Some(Arc::new(ask));
     }
 
     /// Makes an instance of a component.
@@ -98,6 +110,9 @@ impl<T: Send + 'static> Linker<T> {
     /// and when a start function traps.
     pub fn instantiate(&self, store: &mut Store<T>, component: &Component) -> Result<super::Instance, Error> {
         store.check_alive()?;
+        if self.idle.is_some() {
+            store.state_mut().idle.clone_from(&self.idle);
+        }
         let instance = instance::reserve(store.state_mut(), &component.loaded, None)?;
         match self.meet(store.state_mut(), component, instance) {
             Ok((arguments, _)) => instance::instantiate_root(store, component, instance, arguments),
@@ -122,6 +137,7 @@ impl<T: Send + 'static> Linker<T> {
         if has_items {
             return Err(Error::misuse("an item of another instance is only known in its store"));
         }
+        world.idle.clone_from(&self.idle);
         Ok(InstancePre::new(component.clone(), world, arguments))
     }
 

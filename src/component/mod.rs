@@ -43,6 +43,7 @@ mod handles;
 #[doc(hidden)]
 pub mod host;
 mod host_channel;
+mod host_task;
 mod instance;
 mod linker;
 mod load;
@@ -62,6 +63,7 @@ pub mod typed;
 pub mod types;
 mod val;
 mod waitable;
+mod wakeup;
 mod wrapped;
 
 pub use access::Access;

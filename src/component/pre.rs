@@ -8,6 +8,7 @@ use crate::{
         load::Component,
         store::{Exports, ExportsId, FuncId, FuncInst, Item, ResourceType, ResourceTypeId, State, Store},
         types::ResourceIx,
+        wrapped::IdleHook,
     },
 };
 use alloc::{sync::Arc, vec::Vec};
@@ -27,6 +28,7 @@ struct Met<T: 'static> {
     /// Which resource type the component means by which.
     bound: Vec<(ResourceIx, ResourceTypeId)>,
     arguments: Vec<(Arc<str>, Item)>,
+    idle: Option<IdleHook<T>>,
 }
 
 impl<T: 'static> Clone for InstancePre<T> {
@@ -38,9 +40,9 @@ impl<T: 'static> Clone for InstancePre<T> {
 impl<T: Send + 'static> InstancePre<T> {
     /// Of what meeting the imports put into `world`, where nothing was before but the instance.
     pub(crate) fn new(component: Component, world: State<T>, arguments: Vec<(Arc<str>, Item)>) -> Self {
-        let State { funcs, exports, resource_types, instances, .. } = world;
+        let State { funcs, exports, resource_types, instances, idle, .. } = world;
         let bound = instances.into_iter().flat_map(|instance| instance.resources).collect();
-        Self { component, met: Arc::new(Met { funcs, exports, resource_types, bound, arguments }) }
+        Self { component, met: Arc::new(Met { funcs, exports, resource_types, bound, arguments, idle }) }
     }
 
     /// The component.
@@ -57,6 +59,9 @@ impl<T: Send + 'static> InstancePre<T> {
     pub fn instantiate(&self, store: &mut Store<T>) -> Result<Instance, Error> {
         store.check_alive()?;
         let state = store.state_mut();
+        if self.met.idle.is_some() {
+            state.idle.clone_from(&self.met.idle);
+        }
         let instance = instance::reserve(state, &self.component.loaded, None)?;
         let moved = Moved::new(state, &self.met);
         let arguments = self.met.arguments.iter().map(|(name, item)| (name.clone(), moved.item(item)));

@@ -16,6 +16,8 @@ use crate::{
         task::{Task, Thread},
         types::{FuncTypeId, ResourceIx},
         waitable::{Waitable, WaitableSet},
+        wakeup::{Interest, Wakeups},
+        wrapped::IdleHook,
     },
     engine::{self, Caller, CoreFunc, Fault, Interposer},
 };
@@ -213,7 +215,17 @@ pub(crate) struct State<T: 'static> {
     pub(crate) host_calls: Vec<crate::component::host::HostCallUnderWay<T>>,
     pub(crate) next_host_call: u64,
     /// What the host does in the background.
-    pub(crate) host_tasks: Vec<crate::component::host_channel::HostTask<T>>,
+    pub(crate) host_tasks: Vec<crate::component::host_task::HostTask<T>>,
+    pub(crate) wakeups: Wakeups,
+    /// Whether a guest, or the host itself, did something since the last round of polls that concerns the host's work.
+    pub(crate) marked: bool,
+    /// Who is being polled, and the time it says it waits for.
+    pub(crate) polling: Option<Interest>,
+    pub(crate) polled_deadline: Option<u64>,
+    /// Deadlines up to here have come.
+    pub(crate) reached: u64,
+    /// What is asked about time.
+    pub(crate) idle: Option<IdleHook<T>>,
     /// Handles of all instances together.
     pub(crate) handles: u32,
     pub(crate) handles_max: u32,
@@ -336,6 +348,12 @@ impl<T: 'static> State<T> {
             switch_to: None,
             next_host_call: 0,
             host_tasks: Vec::new(),
+            wakeups: Wakeups::new(),
+            marked: false,
+            polling: None,
+            polled_deadline: None,
+            reached: 0,
+            idle: None,
             host_calls: Vec::new(),
             handles: 0,
             handles_max: limits.handles,

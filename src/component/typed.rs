@@ -40,8 +40,19 @@ pub trait Lift: ComponentType + Sized {
         from: Place,
     ) -> Result<Vec<Self>, Fault> {
         let (at, length) = cx.list(element, from, size_of::<Self>())?;
-        let size = cx.types.size(element);
         cx.cx.charge_elements(length)?;
+        Self::lift_elements(cx, element, at, length)
+    }
+
+    /// Lifts `length` elements at `at`, which were checked and paid for.
+    #[doc(hidden)]
+    fn lift_elements<T: Send + 'static>(
+        cx: &mut LiftContext<'_, '_, T>,
+        element: ValType,
+        at: u32,
+        length: u32,
+    ) -> Result<Vec<Self>, Fault> {
+        let size = cx.types.size(element);
         (0..length).map(|n| Self::lift(cx, element, Place::Memory(at + n * size))).collect()
     }
 }
@@ -67,6 +78,20 @@ pub trait Lower: ComponentType {
         Self: Sized,
     {
         let at = cx.list(element, items.len(), to)?;
+        Self::lower_elements(items, cx, element, at)
+    }
+
+    /// Lowers elements to `at`, where there is room for them.
+    #[doc(hidden)]
+    fn lower_elements<T: Send + 'static>(
+        items: &[Self],
+        cx: &mut LowerContext<'_, '_, T>,
+        element: ValType,
+        at: u32,
+    ) -> Result<(), Fault>
+    where
+        Self: Sized,
+    {
         let size = cx.types.size(element);
         let mut place = at;
         items.iter().try_for_each(|item| {
@@ -112,6 +137,15 @@ macro_rules! scalar {
                 from: Place,
             ) -> Result<Vec<Self>, Fault> {
                 $list::lift(cx, element, from)
+            }
+
+            fn lift_elements<T: Send + 'static>(
+                cx: &mut LiftContext<'_, '_, T>,
+                _: ValType,
+                at: u32,
+                length: u32,
+            ) -> Result<Vec<Self>, Fault> {
+                $list::lift_elements(cx, at, length)
             })?
         }
 
@@ -128,6 +162,15 @@ macro_rules! scalar {
                 to: Place,
             ) -> Result<(), Fault> {
                 $list::lower(items, cx, element, to)
+            }
+
+            fn lower_elements<T: Send + 'static>(
+                items: &[Self],
+                cx: &mut LowerContext<'_, '_, T>,
+                _: ValType,
+                at: u32,
+            ) -> Result<(), Fault> {
+                $list::lower_elements(cx, items, at)
             })?
         })*
     };
@@ -136,6 +179,7 @@ macro_rules! scalar {
 /// Lists of numbers move in bulk.
 mod bulk {
     pub(super) use super::{lift_numbers as lift, lower_bulk as lower};
+    pub(super) use crate::component::abi::{lift_elements, lower_elements};
 }
 
 fn lower_bulk<T: Send + 'static, N: crate::component::abi::Number>(

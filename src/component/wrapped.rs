@@ -55,6 +55,24 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
     }
 }
 
+/// Asked about time: whether `deadline` has come. Where nothing else can go on (`may_wait`), it may let it come, or
+/// have the context's waker woken when it does.
+pub(crate) type IdleHook<T> =
+    Arc<dyn Fn(StoreContextMut<'_, T>, &mut Context<'_>, u64, bool) -> Poll<()> + Send + Sync>;
+
+impl<T: Send + 'static> StoreContextMut<'_, T> {
+    /// Waits until `deadline`, in the measure of [`Linker::on_idle`](super::Linker::on_idle), which is asked when
+    /// nothing else in the store can go on. For what is being polled: a host function, or a background task.
+    pub fn poll_deadline(&mut self, deadline: u64) -> Poll<()> {
+        let state = self.0.state_mut();
+        if deadline <= state.reached {
+            return Poll::Ready(());
+        }
+        state.polled_deadline = Some(state.polled_deadline.map_or(deadline, |known| known.min(deadline)));
+        Poll::Pending
+    }
+}
+
 /// Something that gives access to a store.
 pub trait AsContextMut {
     /// What the store's embedder keeps in it.

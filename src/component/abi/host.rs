@@ -7,7 +7,7 @@ use crate::{
             GuestOptions, Place, bytes, bytes_mut, check_list, lift_string, normalise, read_number,
             reallocate, store_string, string::Source, write_number,
         },
-        channel::Payload,
+        channel::{Held, Payload},
         handles::{self, Channel, Lender},
         store::{ChannelId, Cx, InstanceId, ResourceTypeId},
         types::{ResourceIx, TypeDef, TypeId, Types, ValType},
@@ -232,6 +232,10 @@ impl<'c, T: Send + 'static> LowerContext<'c, '_, T> {
         if known.channel != channel {
             return Err(Rule::ValueType.into());
         }
+        if !matches!(known.held, Held::Nothing) {
+            return Err(Trap::Host("a stream that its host reads was given away").into());
+        }
+        known.asked = false;
         if known.is_new {
             known.is_new = false;
             known.payload = payload;
@@ -283,6 +287,15 @@ pub(crate) fn lift_numbers<T: Send + 'static, N: Number>(
     from: Place,
 ) -> Result<Vec<N>, Fault> {
     let (at, length) = cx.list(element, from, N::SIZE)?;
+    lift_elements(cx, at, length)
+}
+
+/// Numbers that lie one after the other.
+pub(crate) fn lift_elements<T: Send + 'static, N: Number>(
+    cx: &LiftContext<'_, '_, T>,
+    at: u32,
+    length: u32,
+) -> Result<Vec<N>, Fault> {
     let bytes = cx.bytes(at, length as usize * N::SIZE)?;
     Ok(N::from_bytes(bytes))
 }
@@ -295,6 +308,15 @@ pub(crate) fn lower_numbers<T: Send + 'static, N: Number>(
     to: Place,
 ) -> Result<(), Fault> {
     let at = cx.list(element, numbers.len(), to)?;
+    lower_elements(cx, numbers, at)
+}
+
+/// Numbers, one after the other, to where there is room for them.
+pub(crate) fn lower_elements<T: Send + 'static, N: Number>(
+    cx: &mut LowerContext<'_, '_, T>,
+    numbers: &[N],
+    at: u32,
+) -> Result<(), Fault> {
     let bytes = cx.bytes(at, numbers.len() * N::SIZE)?;
     N::to_bytes(numbers, bytes);
     Ok(())

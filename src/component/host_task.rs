@@ -1,0 +1,134 @@
+//! What the host does in the background, and when: a round of polls, and time.
+
+use crate::{
+    Error,
+    component::{
+        host::{self, poll_with},
+        store::{Cx, State, Store},
+        task::{self, Turn},
+        wakeup::Wakeup,
+        wrapped::StoreContextMut,
+    },
+    engine::Fault,
+};
+use alloc::{boxed::Box, vec::Vec};
+use core::{
+    mem,
+    task::{Context, Poll, Waker, ready},
+};
+
+/// Something the host does in the background, polled until it is done.
+pub(crate) struct HostTask<T: 'static> {
+    work: Work<T>,
+    wakeup: Wakeup,
+}
+
+type Work<T> = Box<dyn FnMut(StoreContextMut<'_, T>, &mut Context<'_>) -> Poll<Result<(), Fault>> + Send>;
+
+impl<T: Send + 'static> State<T> {
+    /// Whether anything can still come from the host. A background task that only waits for a guest can bring nothing.
+    pub(crate) fn host_waits(&self) -> bool {
+        !self.host_calls.is_empty() || self.host_tasks.iter().any(|task| task.wakeup.can_come())
+    }
+
+    /// Has everything polled in the next round.
+    pub(crate) fn wake_all(&mut self) {
+        self.wakeups().for_each(Wakeup::mark);
+    }
+
+    fn wakeups(&self) -> impl Iterator<Item = &Wakeup> {
+        let calls = self.host_calls.iter().map(|call| &call.wakeup);
+        calls.chain(self.host_tasks.iter().map(|task| &task.wakeup))
+    }
+}
+
+impl<T: Send + 'static> StoreContextMut<'_, T> {
+    /// Has the host do something in the background: polled while a call runs, whenever its waker was woken or a guest
+    /// did something to a stream or future that it reads or writes, until it is done.
+    pub fn spawn(
+        &mut self,
+        task: impl FnMut(StoreContextMut<'_, T>, &mut Context<'_>) -> Poll<Result<(), Fault>> + Send + 'static,
+    ) {
+        let state = self.0.state_mut();
+        state.host_tasks.push(HostTask { work: Box::new(task), wakeup: state.wakeups.add() });
+        state.marked = true;
+    }
+}
+
+impl<T: Send + 'static> Store<T> {
+    /// Runs guests and the host's background tasks until nothing can go on without the embedder; whether it did
+    /// anything.
+    ///
+    /// # Errors
+    ///
+    /// When a guest traps.
+    pub fn run_until_idle(&mut self) -> Result<bool, Error> {
+        self.check_alive()?;
+        self.state_mut().wake_all();
+        let mut ran = false;
+        loop {
+            let mut cx = self.cx();
+            let polled = poll_host(&mut cx)
+                .and_then(|ready| Ok(ready | (task::turn(&mut cx)? != Turn::Idle) | cx.state().marked));
+            match polled {
+                Ok(true) => ran = true,
+                Ok(false) => return Ok(ran),
+                Err(fault) => {
+                    self.state_mut().poisoned = true;
+                    return Err(fault.into_error());
+                }
+            }
+        }
+    }
+}
+
+/// Polls what was woken of the host's work; whether any of it is done.
+pub(crate) fn poll_host<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<bool, Fault> {
+    let state = cx.state_mut();
+    state.marked = false;
+    if !state.wakeups.take_any() {
+        return Ok(false);
+    }
+    let ready = host::poll_woken(cx)?;
+    Ok(ready | poll_tasks(cx)?)
+}
+
+/// Polls the host's background tasks; whether one of them is done.
+fn poll_tasks<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<bool, Fault> {
+    let mut tasks: Vec<HostTask<T>> = mem::take(&mut cx.state_mut().host_tasks);
+    let before = tasks.len();
+    let mut ended = Ok(());
+    tasks.retain_mut(|HostTask { work, wakeup }| {
+        if !wakeup.is_woken() || ended.is_err() {
+            return true;
+        }
+        match poll_with(cx, wakeup, |cx, context| work(StoreContextMut(cx.reborrow()), context)) {
+            Poll::Pending => true,
+            Poll::Ready(result) => {
+                ended = result;
+                false
+            }
+        }
+    });
+    let done = tasks.len() < before;
+    // What they spawned comes after them.
+    tasks.append(&mut cx.state_mut().host_tasks);
+    cx.state_mut().host_tasks = tasks;
+    ended.map(|()| done)
+}
+
+/// Asks about the earliest time that is waited for; what waits for it is polled when it has come.
+pub(crate) fn poll_time<T: Send + 'static>(cx: &mut Cx<'_, T>, waker: &Waker, may_wait: bool) -> Poll<()> {
+    let state = cx.state();
+    let Some(deadline) = state.wakeups().filter_map(|wakeup| wakeup.deadline).min() else {
+        return Poll::Pending;
+    };
+    let Some(ask) = state.idle.clone() else { return Poll::Pending };
+    ready!(ask(StoreContextMut(cx.reborrow()), &mut Context::from_waker(waker), deadline, may_wait));
+    let state = cx.state_mut();
+    state.reached = state.reached.max(deadline);
+    for wakeup in state.wakeups().filter(|wakeup| wakeup.deadline.is_some_and(|at| at <= deadline)) {
+        wakeup.mark();
+    }
+    Poll::Ready(())
+}

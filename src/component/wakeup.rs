@@ -1,0 +1,133 @@
+//! When to ask the host's work again: what waits for the host is polled when something woke it, and not before.
+//!
+//! Each call of a host function that waits, and each background task, has a waker of its own. Waking it notes which one
+//! it was and wakes the embedder's task. What guests do to a stream or future wakes the host's end of it the same way,
+//! without a detour through the embedder.
+
+use alloc::{
+    sync::{Arc, Weak},
+    task::Wake,
+};
+use core::{
+    sync::atomic::{AtomicBool, Ordering},
+    task::Waker,
+};
+use spin::Mutex;
+
+/// All that may be woken in one store.
+pub(crate) struct Wakeups(Arc<Shared>);
+
+struct Shared {
+    /// Whether anything was woken that has not been polled since.
+    any: AtomicBool,
+    /// The embedder's task, as of its last poll.
+    embedder: Mutex<Option<Waker>>,
+}
+
+/// One thing to poll, and whether it was woken.
+pub(crate) struct Wakeup {
+    flag: Arc<Flag>,
+    waker: Waker,
+    /// What it waits for on the embedder's clock, if it does.
+    pub(crate) deadline: Option<u64>,
+}
+
+/// What is set when something is woken.
+pub(crate) struct Flag {
+    woken: AtomicBool,
+    shared: Arc<Shared>,
+}
+
+/// Who is interested in a channel, as long as it is there.
+pub(crate) type Interest = Weak<Flag>;
+
+impl Wakeups {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Shared { any: AtomicBool::new(false), embedder: Mutex::new(None) }))
+    }
+
+    /// Something new to poll. It is woken from the start.
+    pub(crate) fn add(&self) -> Wakeup {
+        let flag = Arc::new(Flag { woken: AtomicBool::new(true), shared: self.0.clone() });
+        self.0.any.store(true, Ordering::Release);
+        Wakeup { waker: Waker::from(flag.clone()), flag, deadline: None }
+    }
+
+    /// From here on this waker is the embedder's.
+    pub(crate) fn listen(&self, waker: &Waker) {
+        let mut embedder = self.0.embedder.lock();
+        if !embedder.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            *embedder = Some(waker.clone());
+        }
+    }
+
+    /// Whether anything was woken since this was last asked.
+    pub(crate) fn take_any(&self) -> bool {
+        self.0.any.swap(false, Ordering::AcqRel)
+    }
+
+    /// Whether anything was woken.
+    pub(crate) fn any(&self) -> bool {
+        self.0.any.load(Ordering::Acquire)
+    }
+}
+
+impl Wakeup {
+    /// Whether it was woken since this was last asked.
+    pub(crate) fn take(&self) -> bool {
+        self.flag.woken.swap(false, Ordering::AcqRel)
+    }
+
+    /// Whether it was woken.
+    pub(crate) fn is_woken(&self) -> bool {
+        self.flag.woken.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn waker(&self) -> &Waker {
+        &self.waker
+    }
+
+    pub(crate) fn interest(&self) -> Interest {
+        Arc::downgrade(&self.flag)
+    }
+
+    /// Has it polled in the next round.
+    pub(crate) fn mark(&self) {
+        self.flag.mark();
+    }
+
+    /// Whether anything could still wake it: its waker was handed out and is kept, or a time is waited for.
+    pub(crate) fn can_come(&self) -> bool {
+        const OWN: usize = 2;
+        self.deadline.is_some() || self.is_woken() || Arc::strong_count(&self.flag) > OWN
+    }
+}
+
+impl Flag {
+    pub(crate) fn mark(&self) {
+        self.woken.store(true, Ordering::Release);
+        self.shared.any.store(true, Ordering::Release);
+    }
+}
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.mark();
+        // Where somebody else holds the lock, they wake the embedder too, or are its poll, which looks for what was
+        // woken before it returns. So an interrupt may wake, whatever it interrupted.
+        let embedder = self.shared.embedder.try_lock().and_then(|embedder| embedder.clone());
+        if let Some(embedder) = embedder {
+            embedder.wake();
+        }
+    }
+}
+
+impl core::fmt::Debug for Flag {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Flag").field("woken", &self.woken).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,66 @@
+//! What this dialect keeps for one guest.
+
+use crate::{
+    Limits,
+    cap::{Code, clocks::Clocks, random::Random},
+    component::ResourceTable,
+    wasi::{
+        Grants, Preopen,
+        cli::{Input, Output, is_argument, is_variable},
+        path::Walks,
+    },
+};
+use alloc::{string::String, sync::Arc, vec::Vec};
+
+/// What a guest of WASI 0.3 was granted, and the resources it holds.
+pub struct State {
+    pub(super) args: Vec<String>,
+    pub(super) env: Vec<(String, String)>,
+    pub(super) stdin: Input,
+    pub(super) stdout: Output,
+    pub(super) stderr: Output,
+    pub(super) directories: Vec<Preopen>,
+    pub(super) clocks: Arc<dyn Clocks>,
+    pub(super) random: Arc<dyn Random>,
+    pub(super) walks: Walks,
+    /// Bytes that one call may make of nothing: random ones, and a directory's entries.
+    pub(super) bytes_max: usize,
+    /// What resources stand for.
+    pub(super) table: ResourceTable,
+}
+
+impl State {
+    /// What a guest starts with.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Invalid`] for an argument, variable or directory name that cannot be one.
+    pub fn new(grants: Grants, limits: &Limits) -> Result<Self, Code> {
+        let Grants { args, env, stdin, stdout, stderr, directories, clocks, random, .. } = grants;
+        let args_fit = args.iter().all(|arg| is_argument(arg));
+        let env_fits = env.iter().all(|(name, value)| is_variable(name, value));
+        let names_fit = directories.iter().all(|known| !known.name.is_empty() && !known.name.contains('\0'));
+        if !(args_fit && env_fits && names_fit) {
+            return Err(Code::Invalid);
+        }
+        Ok(Self {
+            args,
+            env,
+            stdin,
+            stdout,
+            stderr,
+            directories,
+            clocks,
+            random,
+            walks: Walks::new(limits.path_bytes),
+            bytes_max: limits.host_call_bytes as usize,
+            table: ResourceTable::new(),
+        })
+    }
+}
+
+impl core::fmt::Debug for State {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("State").finish_non_exhaustive()
+    }
+}
