@@ -5,6 +5,9 @@ mod p2;
 #[cfg(not(feature = "p2"))]
 #[path = "dialects/absent.rs"]
 mod p2;
+#[cfg(feature = "p3")]
+mod p3;
+#[cfg(not(feature = "p3"))]
 #[path = "dialects/absent.rs"]
 mod p3;
 

@@ -1,0 +1,9 @@
+//! WASI 0.3.
+
+pub(super) use crate::wasi::p3::{State, add_to_linker};
+
+use crate::{Limits, cap::Code, wasi::Grants};
+
+pub(super) fn state(grants: &Grants, limits: &Limits) -> Result<State, Code> {
+    State::new(grants.clone(), limits)
+}
