@@ -1,5 +1,11 @@
 //! What is granted and allowed: the host of guests.
 
+#[cfg(feature = "component")]
+mod network;
+#[cfg(not(feature = "component"))]
+#[path = "host/network_absent.rs"]
+mod network;
+
 use crate::{
     Error, Guest, Limits, Program,
     backend::mem,
@@ -14,7 +20,7 @@ use crate::{
         Grants, Preopen,
         cli::{Input, Output},
         filesystem::Access,
-        sockets::Socket,
+        sockets::{NetworkGrant, Socket},
     },
 };
 use alloc::{
@@ -53,6 +59,7 @@ pub struct Host {
     stderr: Output,
     directories: Vec<Preopen>,
     sockets: Vec<Socket>,
+    network: NetworkGrant,
     clocks: Option<Arc<dyn Clocks>>,
     random: Option<Arc<dyn Random>>,
     limits: Limits,
@@ -77,6 +84,7 @@ impl Host {
             stderr: Output::sink(),
             directories: Vec::new(),
             sockets: Vec::new(),
+            network: NetworkGrant::default(),
             clocks: None,
             random: None,
             limits: Limits::default(),
@@ -202,6 +210,7 @@ impl Host {
         grants.stderr = self.stderr.clone();
         grants.directories.clone_from(&self.directories);
         grants.sockets.clone_from(&self.sockets);
+        grants.network = network::share(&self.network);
         grants
     }
 }

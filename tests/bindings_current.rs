@@ -71,13 +71,20 @@ fn p2() -> [(&'static str, Config); 7] {
     ]
 }
 
+/// `wasi:sockets` of WASI 0.3.
+fn p3_sockets() -> Config {
+    package("p3", "sockets", "imports", &["clocks"])
+        .with("wasi:sockets/types/tcp-socket", "crate::wasi::p3::TcpSocket")
+        .with("wasi:sockets/types/udp-socket", "crate::wasi::p3::UdpSocket")
+}
+
 fn p3() -> [(&'static str, Config); 6] {
     [
         ("clocks", package("p3", "clocks", "imports", &[])),
         ("random", package("p3", "random", "imports", &[])),
         ("cli", package("p3", "cli", "command", &["clocks", "random", "filesystem", "sockets"])),
         ("filesystem", package("p3", "filesystem", "imports", &["clocks"])),
-        ("sockets", package("p3", "sockets", "imports", &["clocks"])),
+        ("sockets", p3_sockets()),
         ("http", package("p3", "http", "middleware", &["clocks", "random", "cli"])),
     ]
 }

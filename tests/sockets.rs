@@ -75,7 +75,7 @@ fn pair(sockets: &Arc<Sockets>, family: AddressFamily) -> (TcpSocket, TcpSocket)
 
 fn send(connection: &Connection, mut bytes: &[u8]) -> Result<(), Code> {
     while !bytes.is_empty() {
-        let sent = block_on(poll_fn(|cx| connection.stream().poll_send(cx, bytes)))?;
+        let sent = block_on(poll_fn(|cx| connection.poll_send(cx, bytes)))?;
         bytes = &bytes[sent..];
     }
     Ok(())
@@ -83,7 +83,7 @@ fn send(connection: &Connection, mut bytes: &[u8]) -> Result<(), Code> {
 
 fn receive(connection: &Connection, count: usize) -> Result<Vec<u8>, Code> {
     let mut bytes = vec![0; count];
-    let count = block_on(poll_fn(|cx| connection.stream().poll_receive(cx, &mut bytes, false)))?;
+    let count = block_on(poll_fn(|cx| connection.poll_receive(cx, &mut bytes)))?;
     bytes.truncate(count);
     Ok(bytes)
 }
@@ -111,7 +111,7 @@ fn bytes_cross_a_connection_both_ways() {
             send(&out, b"hello").unwrap();
             assert_eq!(receive(&back, 3).unwrap(), b"hel", "{name}");
             assert_eq!(receive(&back, 3).unwrap(), b"lo", "{name}");
-            assert!(now(|cx| back.stream().poll_receive(cx, &mut [0], false)).is_pending(), "{name}");
+            assert!(now(|cx| back.poll_receive(cx, &mut [0])).is_pending(), "{name}");
             send(&server.sender().unwrap(), b"back").unwrap();
             assert_eq!(receive(&client.receiver().unwrap(), 9).unwrap(), b"back", "{name}");
             send(&out, b"last").unwrap();
@@ -129,16 +129,16 @@ fn more_than_the_buffers_hold_waits_for_the_reader() {
         let (out, back) = (client.sender().unwrap(), server.receiver().unwrap());
         let data: Vec<u8> = (0..20_000_000_u32).map(|n| n as u8).collect();
         let mut sent = 0;
-        while let Poll::Ready(some) = now(|cx| out.stream().poll_send(cx, &data[sent..])) {
+        while let Poll::Ready(some) = now(|cx| out.poll_send(cx, &data[sent..])) {
             sent += some.unwrap();
             assert!(sent < data.len(), "{name}: nothing bounds what is on its way");
         }
         let mut received = Vec::new();
         let mut bytes = vec![0; 65_536];
         while received.len() < data.len() {
-            let got = block_on(poll_fn(|cx| back.stream().poll_receive(cx, &mut bytes, false))).unwrap();
+            let got = block_on(poll_fn(|cx| back.poll_receive(cx, &mut bytes))).unwrap();
             received.extend_from_slice(&bytes[..got]);
-            while let Poll::Ready(some) = now(|cx| out.stream().poll_send(cx, &data[sent..])) {
+            while let Poll::Ready(some) = now(|cx| out.poll_send(cx, &data[sent..])) {
                 match some.unwrap() {
                     0 => break,
                     some => sent += some,

@@ -3,7 +3,7 @@
 use super::{
     cli::{Input, Output},
     filesystem::Access,
-    sockets::Socket,
+    sockets::{GuestNetwork, Socket},
 };
 use crate::cap::{clocks::Clocks, filesystem::Directory, random::Random};
 use alloc::{string::String, sync::Arc, vec::Vec};
@@ -29,6 +29,8 @@ pub struct Grants {
     pub directories: Vec<Preopen>,
     /// Sockets, in this order.
     pub sockets: Vec<Socket>,
+    /// The share of a network, to open sockets on.
+    pub network: GuestNetwork,
     /// The clocks.
     pub clocks: Arc<dyn Clocks>,
     /// The source of random bytes.
@@ -58,6 +60,7 @@ impl Grants {
             stderr: Output::sink(),
             directories: Vec::new(),
             sockets: Vec::new(),
+            network: GuestNetwork::default(),
             clocks,
             random,
         }

@@ -4,6 +4,8 @@
 #[cfg(feature = "component")]
 pub mod address;
 #[cfg(feature = "component")]
+mod connection;
+#[cfg(feature = "component")]
 mod name;
 #[cfg(feature = "component")]
 mod network;
@@ -19,11 +21,13 @@ mod tcp;
 #[cfg(feature = "component")]
 mod udp;
 
-pub use network::NetworkGrant;
+#[cfg(feature = "component")]
+pub use connection::{Connection, Outgoing};
+pub use network::{GuestNetwork, NetworkGrant};
 #[cfg(feature = "component")]
 pub use network::{Lookup, SocketError, Sockets};
 #[cfg(feature = "component")]
-pub use tcp::{Connection, TcpSocket};
+pub use tcp::TcpSocket;
 #[cfg(feature = "component")]
 pub use udp::{Datagram, UdpSocket};
 

@@ -37,7 +37,7 @@ impl State {
     /// [`Code::Invalid`] for an argument, variable or directory name that cannot be one;
     /// [`Code::TooManyOpen`] when there are more grants than [`Limits::descriptors`].
     pub fn new(grants: Grants, limits: &Limits) -> Result<Self, Code> {
-        let Grants { args, env, stdin, stdout, stderr, directories, sockets, clocks, random } = grants;
+        let Grants { args, env, stdin, stdout, stderr, directories, sockets, clocks, random, .. } = grants;
         if !args.iter().all(|arg| is_argument(arg)) {
             return Err(Code::Invalid);
         }

@@ -9,9 +9,11 @@ mod clocks;
 mod errors;
 mod filesystem;
 mod random;
+mod sockets;
 mod state;
 mod streams;
 
+pub use sockets::{TcpSocket, UdpSocket};
 pub use state::State;
 
 use crate::{
@@ -34,7 +36,8 @@ pub fn add_to_linker<T: Send + 'static>(
     cli::add_to_linker(linker, get)?;
     clocks::add_to_linker(linker, get)?;
     filesystem::add_to_linker(linker, get)?;
-    random::add_to_linker(linker, get)
+    random::add_to_linker(linker, get)?;
+    bindings::sockets::Imports::add_to_linker(linker, get)
 }
 
 /// The name of an interface, at the version offered here.

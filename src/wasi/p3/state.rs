@@ -1,5 +1,6 @@
 //! What this dialect keeps for one guest.
 
+use super::sockets::Lookups;
 use crate::{
     Limits,
     cap::{Code, clocks::Clocks, random::Random},
@@ -8,6 +9,7 @@ use crate::{
         Grants, Preopen,
         cli::{Input, Output, is_argument, is_variable},
         path::Walks,
+        sockets::GuestNetwork,
     },
 };
 use alloc::{string::String, sync::Arc, vec::Vec};
@@ -20,6 +22,8 @@ pub struct State {
     pub(super) stdout: Output,
     pub(super) stderr: Output,
     pub(super) directories: Vec<Preopen>,
+    pub(super) network: GuestNetwork,
+    pub(super) lookups: Lookups,
     pub(super) clocks: Arc<dyn Clocks>,
     pub(super) random: Arc<dyn Random>,
     pub(super) walks: Walks,
@@ -36,7 +40,7 @@ impl State {
     ///
     /// [`Code::Invalid`] for an argument, variable or directory name that cannot be one.
     pub fn new(grants: Grants, limits: &Limits) -> Result<Self, Code> {
-        let Grants { args, env, stdin, stdout, stderr, directories, clocks, random, .. } = grants;
+        let Grants { args, env, stdin, stdout, stderr, directories, network, clocks, random, .. } = grants;
         let args_fit = args.iter().all(|arg| is_argument(arg));
         let env_fits = env.iter().all(|(name, value)| is_variable(name, value));
         let names_fit = directories.iter().all(|known| !known.name.is_empty() && !known.name.contains('\0'));
@@ -50,6 +54,8 @@ impl State {
             stdout,
             stderr,
             directories,
+            network,
+            lookups: Lookups::new(),
             clocks,
             random,
             walks: Walks::new(limits.path_bytes),

@@ -13,9 +13,12 @@ use core::{
     fmt,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::atomic::{AtomicU32, Ordering},
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 use spin::Mutex;
+
+/// One guest's share of a network, or none.
+pub type GuestNetwork = Option<Arc<Sockets>>;
 
 /// A network with what may be done on it, as a host grants it; by default there is none.
 #[derive(Clone, Default)]
@@ -32,7 +35,7 @@ impl NetworkGrant {
     #[must_use]
     pub fn sockets(&self, nothing: impl FnOnce() -> Arc<dyn Network>) -> Arc<Sockets> {
         let (network, policy) = self.0.clone().unwrap_or_else(|| (nothing(), Policy::new()));
-        Arc::new(Sockets { network, policy, known: Mutex::default(), open: Arc::default() })
+        Arc::new(Sockets { network, policy, known: Mutex::default(), quota: Arc::default() })
     }
 }
 
@@ -64,7 +67,15 @@ pub struct Sockets {
     network: Arc<dyn Network>,
     policy: Policy,
     known: Mutex<Known>,
-    open: Arc<AtomicU32>,
+    quota: Arc<Quota>,
+}
+
+/// How many sockets are open.
+#[derive(Default)]
+struct Quota {
+    open: AtomicU32,
+    /// Who waits for one to be closed.
+    waiting: Mutex<Vec<Waker>>,
 }
 
 impl Sockets {
@@ -137,17 +148,32 @@ impl Sockets {
     pub(super) fn ticket(&self) -> Result<Ticket, Code> {
         let max = self.policy.sockets_max;
         let open = |open: u32| (open < max).then_some(open + 1);
-        if self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, open).is_err() {
+        if self.quota.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, open).is_err() {
             self.policy.deny(&Denied::TooMany(max));
             return Err(Code::TooManyOpen);
         }
-        Ok(Ticket(self.open.clone()))
+        Ok(Ticket(self.quota.clone()))
     }
+
+    /// Has the task woken when a socket is closed.
+    pub(super) fn wake_when_closed(&self, cx: &Context<'_>) {
+        let mut waiting = self.quota.waiting.lock();
+        // A guest has few tasks; what is past that is woken for nothing and asks again.
+        let full =
+            if waiting.len() >= Self::WAITING_MAX { core::mem::take(&mut *waiting) } else { Vec::new() };
+        if !waiting.iter().any(|known| known.will_wake(cx.waker())) {
+            waiting.push(cx.waker().clone());
+        }
+        drop(waiting);
+        full.into_iter().for_each(Waker::wake);
+    }
+
+    const WAITING_MAX: usize = 1_024;
 
     /// How many sockets are open.
     #[must_use]
     pub fn open(&self) -> u32 {
-        self.open.load(Ordering::Relaxed)
+        self.quota.open.load(Ordering::Relaxed)
     }
 }
 
@@ -161,11 +187,13 @@ impl fmt::Debug for Sockets {
 }
 
 /// One socket of the quota.
-pub(super) struct Ticket(Arc<AtomicU32>);
+pub(super) struct Ticket(Arc<Quota>);
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+        let waiting = core::mem::take(&mut *self.0.waiting.lock());
+        waiting.into_iter().for_each(Waker::wake);
     }
 }
 

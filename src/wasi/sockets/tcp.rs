@@ -4,7 +4,7 @@
 //! so the states that lie in between are met by 0.2 alone; binding and listening never take time here.
 
 use super::{
-    SocketError, Sockets,
+    Connection, Outgoing, SocketError, Sockets,
     address::{check_local, check_remote, is_unicast},
     network::Ticket,
     option,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::cap::{
     Code,
-    sockets::{self as cap, AddressFamily, Shutdown, SocketOption, TcpStream},
+    sockets::{self as cap, AddressFamily, Shutdown, SocketOption},
 };
 use alloc::sync::Arc;
 use core::{
@@ -38,13 +38,14 @@ enum State {
     Closed,
 }
 
-#[derive(Debug)]
 struct Life {
     state: State,
     backlog: u32,
     /// Whether the connection's bytes were asked for: each direction is given away once.
     sending: bool,
     receiving: bool,
+    /// What holds back bytes that are still to be sent, if anything does.
+    outgoing: Option<Arc<Outgoing>>,
 }
 
 /// A TCP socket.
@@ -53,8 +54,7 @@ pub struct TcpSocket {
     socket: Arc<dyn cap::TcpSocket>,
     family: AddressFamily,
     life: Mutex<Life>,
-    /// Keeps its place in the quota as long as anything uses the connection.
-    ticket: Arc<Ticket>,
+    connection: Connection,
 }
 
 impl TcpSocket {
@@ -69,8 +69,10 @@ impl TcpSocket {
         family: AddressFamily,
         ticket: Ticket,
     ) -> Self {
-        let life = Life { state: State::Unbound, backlog: Self::BACKLOG, sending: false, receiving: false };
-        Self { sockets, socket, family, life: Mutex::new(life), ticket: Arc::new(ticket) }
+        let (backlog, outgoing) = (Self::BACKLOG, None);
+        let life = Life { state: State::Unbound, backlog, sending: false, receiving: false, outgoing };
+        let connection = Connection::new(socket.clone(), ticket);
+        Self { sockets, socket, family, life: Mutex::new(life), connection }
     }
 
     /// Which addresses it uses.
@@ -216,14 +218,17 @@ impl TcpSocket {
     /// # Errors
     ///
     /// [`SocketError::State`] when it does not listen, [`Code::TooManyOpen`] at the end of the quota (the connection
-    /// goes on waiting), and what the network answers.
+    /// goes on waiting, and the task is woken when another socket is closed), and what the network answers.
     pub fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<Result<Self, SocketError>> {
         if !self.is_listening() {
             return Poll::Ready(Err(SocketError::State));
         }
         let ticket = match self.sockets.ticket() {
             Ok(ticket) => ticket,
-            Err(code) => return Poll::Ready(Err(code.into())),
+            Err(code) => {
+                self.sockets.wake_when_closed(cx);
+                return Poll::Ready(Err(code.into()));
+            }
         };
         self.socket.poll_accept(cx).map(|accepted| {
             let accepted = Self::new(self.sockets.clone(), accepted?, self.family, ticket);
@@ -267,23 +272,38 @@ impl TcpSocket {
         if life.state != State::Connected || core::mem::replace(given(&mut life), true) {
             return Err(SocketError::State);
         }
-        Ok(Connection { stream: self.socket.clone(), _ticket: self.ticket.clone() })
+        Ok(self.connection.clone())
     }
 
-    /// Ends one or both directions; again is no error.
+    /// Both directions, with bytes to send held back while the network takes none: as WASI 0.2 has it.
+    ///
+    /// # Errors
+    ///
+    /// As [`sender`](Self::sender).
+    pub fn streams(&self) -> Result<(Connection, Arc<Outgoing>), SocketError> {
+        let (receiver, sender) = (self.receiver()?, self.sender()?);
+        let outgoing = Arc::new(Outgoing::new(sender));
+        self.life.lock().outgoing = Some(outgoing.clone());
+        Ok((receiver, outgoing))
+    }
+
+    /// Ends one or both directions, sending not before everything held back was sent; again is no error.
     ///
     /// # Errors
     ///
     /// [`SocketError::State`] when it is not connected.
     pub fn shutdown(&self, how: Shutdown) -> Result<(), SocketError> {
-        if self.life.lock().state != State::Connected {
+        let life = self.life.lock();
+        if life.state != State::Connected {
             return Err(SocketError::State);
         }
-        match self.socket.shutdown(how) {
-            // The peer, or an earlier call, ended it.
-            Err(Code::NotConnected) => Ok(()),
-            ended => Ok(ended?),
+        let outgoing = life.outgoing.clone().filter(|_| how.send);
+        drop(life);
+        let send = how.send && outgoing.is_none();
+        if let Some(outgoing) = outgoing {
+            outgoing.end();
         }
+        Ok(self.connection.shutdown(Shutdown { send, ..how })?)
     }
 
     /// The address it is bound to.
@@ -367,28 +387,7 @@ impl fmt::Debug for TcpSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TcpSocket")
             .field("family", &self.family)
-            .field("life", &*self.life.lock())
+            .field("state", &self.life.lock().state)
             .finish_non_exhaustive()
-    }
-}
-
-/// A connected socket's bytes. Outlives the socket it came from, and counts as one until it is dropped.
-#[derive(Clone)]
-pub struct Connection {
-    stream: Arc<dyn TcpStream>,
-    _ticket: Arc<Ticket>,
-}
-
-impl Connection {
-    /// What sends and receives.
-    #[must_use]
-    pub fn stream(&self) -> &dyn TcpStream {
-        &*self.stream
-    }
-}
-
-impl fmt::Debug for Connection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connection").finish_non_exhaustive()
     }
 }

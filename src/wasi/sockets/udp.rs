@@ -220,6 +220,8 @@ impl UdpSocket {
         if !life.bound {
             return Poll::Ready(Err(SocketError::State));
         }
+        // Not a byte before there is something to put there.
+        core::task::ready!(self.socket.poll_receivable(cx));
         let mut bytes = Vec::new();
         if bytes.try_reserve_exact(Self::DATAGRAM_BYTES_MAX).is_err() {
             return Poll::Ready(Err(Code::NoMemory.into()));

@@ -182,13 +182,9 @@ pub mod types {
         }
     }
 
-    /// `resource tcp-socket`
-    #[derive(Clone, Copy, Debug)]
-    pub enum TcpSocket {}
+    pub use crate::wasi::p3::TcpSocket;
 
-    /// `resource udp-socket`
-    #[derive(Clone, Copy, Debug)]
-    pub enum UdpSocket {}
+    pub use crate::wasi::p3::UdpSocket;
 
     /// What a host does for `wasi:sockets/types`.
     pub trait Host: HostTcpSocket + HostUdpSocket {}
