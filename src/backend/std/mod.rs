@@ -5,11 +5,14 @@
 //! one with a tokio reactor. Each is started when it is first needed.
 
 mod error;
+mod reactor;
 mod ready;
 
 pub mod cli;
 pub mod clocks;
 pub mod filesystem;
+#[cfg(feature = "hyper")]
+pub mod http;
 pub mod random;
 pub mod sockets;
 

@@ -13,7 +13,10 @@ mod udp;
 #[cfg(feature = "component")]
 pub use network::Network;
 
-use super::error::{errno_code, from_io};
+use super::{
+    error::{errno_code, from_io},
+    reactor::reactor,
+};
 use crate::{
     backend::wakers::{Wakers, wake},
     cap::{
@@ -24,7 +27,6 @@ use crate::{
 use alloc::{collections::VecDeque, sync::Arc, task::Wake};
 use core::{
     fmt,
-    future::pending,
     task::{Context, Poll, Waker},
 };
 use rustix::{
@@ -35,13 +37,8 @@ use rustix::{
 use std::{
     io,
     sync::{Mutex, PoisonError},
-    thread,
 };
-use tokio::{
-    io::Interest,
-    net,
-    runtime::{Builder, Handle},
-};
+use tokio::{io::Interest, net, runtime::Handle};
 
 /// A listening socket.
 pub struct TcpListener {
@@ -240,20 +237,6 @@ impl Wake for Everyone {
         let wakers = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         wake(wakers);
     }
-}
-
-/// The reactor, started when the first socket comes.
-fn reactor() -> io::Result<Handle> {
-    static REACTOR: Mutex<Option<Handle>> = Mutex::new(None);
-    let mut reactor = REACTOR.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(handle) = &*reactor {
-        return Ok(handle.clone());
-    }
-    let runtime = Builder::new_current_thread().enable_io().build()?;
-    let handle = runtime.handle().clone();
-    thread::Builder::new().name("wasmote-net".into()).spawn(move || runtime.block_on(pending::<()>()))?;
-    *reactor = Some(handle.clone());
-    Ok(handle)
 }
 
 impl fmt::Debug for TcpListener {

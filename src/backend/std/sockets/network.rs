@@ -1,8 +1,11 @@
 //! The platform's network: sockets of its own, and its resolver on threads beside.
 
-use super::{Everyone, reactor};
+use super::Everyone;
 use crate::{
-    backend::std::error::{errno_code, from_io},
+    backend::std::{
+        error::{errno_code, from_io},
+        reactor::reactor,
+    },
     cap::{
         Code,
         sockets::{self as cap, AddressFamily, Lookup, LookupError, SocketOption},

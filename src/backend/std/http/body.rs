@@ -1,0 +1,195 @@
+//! Bodies on their way between a guest and the network, pulled from both sides.
+
+use super::error::from_hyper;
+use crate::cap::http::{self as cap, ErrorCode, Fields, Frame};
+use alloc::{boxed::Box, vec::Vec};
+use core::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use hyper::body::{Body as _, Bytes, Frame as HyperFrame, Incoming, SizeHint};
+use tokio::{runtime::Handle, time::Sleep};
+
+/// A body as hyper sends it: it has as many bytes as was said, or it fails.
+pub struct Outgoing {
+    /// `None` when it has ended.
+    body: Option<Box<dyn cap::Body>>,
+    /// How many bytes are still to come, where that was said.
+    left: Option<u64>,
+    /// What it is when they are more or fewer.
+    wrong: ErrorCode,
+}
+
+impl Outgoing {
+    /// `length` is what the header section says, if it does.
+    pub(super) fn new(body: Box<dyn cap::Body>, length: Option<u64>, wrong: ErrorCode) -> Self {
+        let left = length.or(body.length());
+        Self { body: Some(body), left, wrong }
+    }
+
+    /// Nothing, whatever was said.
+    pub(super) fn none() -> Self {
+        Self { body: None, left: None, wrong: ErrorCode::InternalError(None) }
+    }
+
+    fn frame(
+        &mut self,
+        frame: Option<Result<Frame, ErrorCode>>,
+    ) -> Option<Result<HyperFrame<Bytes>, ErrorCode>> {
+        match frame {
+            Some(Ok(Frame::Data(bytes))) => {
+                if let Some(left) = &mut self.left {
+                    let Some(rest) = left.checked_sub(bytes.len() as u64) else {
+                        return Some(Err(self.wrong.clone()));
+                    };
+                    *left = rest;
+                }
+                Some(Ok(HyperFrame::data(bytes.into())))
+            }
+            Some(Err(error)) => Some(Err(error)),
+            _ if self.left.is_some_and(|left| left > 0) => Some(Err(self.wrong.clone())),
+            Some(Ok(Frame::Trailers(trailers))) => Some(map(&trailers).map(HyperFrame::trailers)),
+            None => None,
+        }
+    }
+}
+
+impl hyper::body::Body for Outgoing {
+    type Data = Bytes;
+    type Error = ErrorCode;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<HyperFrame<Bytes>, ErrorCode>>> {
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
+        let Poll::Ready(frame) = body.poll_frame(cx) else { return Poll::Pending };
+        let is_data = matches!(frame, Some(Ok(Frame::Data(_))));
+        let frame = self.frame(frame);
+        if !is_data || !matches!(frame, Some(Ok(_))) {
+            self.body = None;
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_none()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match (&self.body, self.left) {
+            (Some(_), Some(left)) => SizeHint::with_exact(left),
+            (Some(_), None) => SizeHint::default(),
+            (None, _) => SizeHint::with_exact(0),
+        }
+    }
+}
+
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outgoing").field("left", &self.left).finish_non_exhaustive()
+    }
+}
+
+/// What the network answers, as a guest reads it.
+pub(super) struct Received {
+    body: Incoming,
+    /// What came and did not fit into one piece.
+    rest: Bytes,
+    between: Option<Between>,
+}
+
+/// How long to wait for the next piece.
+struct Between {
+    time: Duration,
+    reactor: Handle,
+    /// Runs from when somebody waits.
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+/// The largest piece that is handed on.
+const PIECE_BYTES_MAX: usize = 64 << 10;
+
+impl Received {
+    pub(super) fn new(body: Incoming) -> Self {
+        Self { body, rest: Bytes::new(), between: None }
+    }
+
+    /// The same, waiting no longer than this for each piece.
+    pub(super) fn with_timeout(self, time: Option<Duration>, reactor: Handle) -> Self {
+        Self { between: time.map(|time| Between { time, reactor, sleep: None }), ..self }
+    }
+
+    fn piece(&mut self) -> Frame {
+        let count = self.rest.len().min(PIECE_BYTES_MAX);
+        Frame::Data(self.rest.split_to(count).into())
+    }
+}
+
+impl cap::Body for Received {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, ErrorCode>>> {
+        loop {
+            if !self.rest.is_empty() {
+                return Poll::Ready(Some(Ok(self.piece())));
+            }
+            let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else { break };
+            if let Some(between) = &mut self.between {
+                between.sleep = None;
+            }
+            match frame {
+                None => return Poll::Ready(None),
+                Some(Err(error)) => return Poll::Ready(Some(Err(from_hyper(&error)))),
+                Some(Ok(frame)) => match frame.into_data() {
+                    Ok(bytes) => self.rest = bytes,
+                    Err(frame) => {
+                        if let Ok(trailers) = frame.into_trailers() {
+                            return Poll::Ready(Some(Ok(Frame::Trailers(fields(&trailers)))));
+                        }
+                    }
+                },
+            }
+        }
+        match self.between.as_mut().map(|between| between.poll(cx)) {
+            Some(Poll::Ready(())) => Poll::Ready(Some(Err(ErrorCode::ConnectionReadTimeout))),
+            _ => Poll::Pending,
+        }
+    }
+
+    fn length(&self) -> Option<u64> {
+        self.body.size_hint().exact().map(|length| length + self.rest.len() as u64)
+    }
+}
+
+impl Between {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let sleep = self.sleep.get_or_insert_with(|| {
+            let _entered = self.reactor.enter();
+            Box::pin(tokio::time::sleep(self.time))
+        });
+        sleep.as_mut().poll(cx)
+    }
+}
+
+/// Fields as the network library has them.
+///
+/// # Errors
+///
+/// When one is no field, or there are more than it takes.
+pub(super) fn map(fields: &Fields) -> Result<HeaderMap, ErrorCode> {
+    let mut map = HeaderMap::new();
+    for (name, value) in fields.iter() {
+        let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| ErrorCode::HttpProtocolError)?;
+        let value = HeaderValue::from_bytes(value).map_err(|_| ErrorCode::HttpProtocolError)?;
+        map.try_append(name, value).map_err(|_| ErrorCode::HttpRequestHeaderSectionSize(None))?;
+    }
+    Ok(map)
+}
+
+/// Fields as a guest reads them.
+pub(super) fn fields(map: &HeaderMap) -> Fields {
+    map.iter().map(|(name, value)| (name.as_str(), Vec::from(value.as_bytes()))).collect()
+}

@@ -1,0 +1,197 @@
+//! Connections: the name looked up, the address checked, TLS where it is asked for.
+
+use super::{
+    error::from_io,
+    policy::{Destination, Policy},
+};
+use crate::cap::http::{DnsError, ErrorCode};
+use alloc::{boxed::Box, string::ToString, sync::Arc};
+use core::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+use http::Uri;
+use hyper_util::{
+    client::legacy::connect::{Connected, Connection},
+    rt::TokioIo,
+};
+use rustls::pki_types::ServerName;
+use std::{io, net::SocketAddr};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_rustls::{TlsConnector, client::TlsStream};
+
+tokio::task_local! {
+    /// How long the request that asks for a connection is ready to wait for it.
+    pub(super) static CONNECT_TIMEOUT: Option<Duration>;
+}
+
+/// What makes connections for the pool.
+#[derive(Clone)]
+pub(super) struct Connector {
+    pub(super) policy: Arc<Policy>,
+    pub(super) tls: TlsConnector,
+    /// The longest that any connection may take.
+    pub(super) timeout: Duration,
+}
+
+/// Why there is no connection. The pool's client hands it through as a source.
+#[derive(Debug)]
+pub(super) struct ConnectError(pub(super) ErrorCode);
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl core::error::Error for ConnectError {}
+
+impl tower_service::Service<Uri> for Connector {
+    type Response = TokioIo<Stream>;
+    type Error = ConnectError;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, ConnectError>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let asked = CONNECT_TIMEOUT.try_with(|timeout| *timeout).ok().flatten();
+        let time = asked.unwrap_or(self.timeout).min(self.timeout);
+        let connector = self.clone();
+        Box::pin(async move {
+            let connected = timeout(time, connector.connect(&uri)).await;
+            let stream = connected.unwrap_or(Err(ErrorCode::ConnectionTimeout));
+            stream.map(TokioIo::new).map_err(ConnectError)
+        })
+    }
+}
+
+impl Connector {
+    async fn connect(&self, uri: &Uri) -> Result<Stream, ErrorCode> {
+        let https = uri.scheme_str() == Some("https");
+        let authority = uri.authority().ok_or(ErrorCode::HttpRequestUriInvalid)?;
+        let destination = Destination::parse(https, authority.as_str());
+        let destination = destination.ok_or(ErrorCode::HttpRequestUriInvalid)?;
+        // Asked before the request was queued; once more, where the connection is made.
+        if !self.policy.names(&destination) {
+            return Err(ErrorCode::HttpRequestDenied);
+        }
+        let tcp = self.tcp(&destination).await?;
+        if !https {
+            return Ok(Stream::Plain(tcp));
+        }
+        let name = ServerName::try_from(destination.host).map_err(|_| ErrorCode::HttpRequestUriInvalid)?;
+        let tls = self.tls.connect(name, tcp).await.map_err(|error| tls_error(&error))?;
+        Ok(Stream::Tls(Box::new(tls)))
+    }
+
+    /// Connects to the first address that answers, of those that the policy lets be reached.
+    async fn tcp(&self, destination: &Destination) -> Result<TcpStream, ErrorCode> {
+        let found = tokio::net::lookup_host((destination.host.as_str(), destination.port)).await;
+        let found = found
+            .map_err(|_| ErrorCode::DnsError(DnsError { rcode: Some("NXDOMAIN".into()), info_code: None }))?;
+        let mut failed = ErrorCode::DestinationNotFound;
+        for address in found.take(ADDRESSES_MAX) {
+            if !self.policy.reaches(destination, address.ip()) {
+                failed = ErrorCode::DestinationIpProhibited;
+                continue;
+            }
+            match self.tcp_to(address, destination).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => failed = error,
+            }
+        }
+        Err(failed)
+    }
+
+    async fn tcp_to(&self, address: SocketAddr, destination: &Destination) -> Result<TcpStream, ErrorCode> {
+        let stream = TcpStream::connect(address).await.map_err(|error| from_io(&error))?;
+        // What counts is where the connection leads, whatever it was meant to.
+        let peer = stream.peer_addr().map_err(|error| from_io(&error))?;
+        if !self.policy.reaches(destination, peer.ip()) {
+            return Err(ErrorCode::DestinationIpProhibited);
+        }
+        // Without it, requests go out late and not at all wrong.
+        let _ = stream.set_nodelay(true);
+        Ok(stream)
+    }
+}
+
+/// Addresses of one name that are tried.
+const ADDRESSES_MAX: usize = 16;
+
+fn tls_error(error: &io::Error) -> ErrorCode {
+    use crate::cap::http::TlsAlert;
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented) => {
+            ErrorCode::TlsCertificateError
+        }
+        Some(rustls::Error::AlertReceived(alert)) => ErrorCode::TlsAlertReceived(TlsAlert {
+            alert_id: Some(u8::from(*alert)),
+            alert_message: alert.as_str().map(ToString::to_string),
+        }),
+        Some(_) => ErrorCode::TlsProtocolError,
+        None => from_io(error),
+    }
+}
+
+/// A connection, plain or under TLS.
+pub(super) enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        match self {
+            Self::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
+                Connected::new().negotiated_h2()
+            }
+            _ => Connected::new(),
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

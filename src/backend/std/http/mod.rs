@@ -1,0 +1,344 @@
+//! HTTP over the network: HTTP/1.1 and HTTP/2, TLS, and connections that are kept and used again.
+//!
+//! Where a request goes is checked against a [`Policy`]: its authority before anything is looked up, and the address
+//! when the connection stands. Redirects are answers like any other: nobody follows them. Bodies are never
+//! decompressed, and never held back beyond what is on its way.
+
+mod body;
+mod connect;
+mod error;
+mod exchange;
+mod policy;
+
+pub use body::Outgoing;
+pub use exchange::{request_from_hyper, response_to_hyper};
+pub use policy::{InvalidDestination, Policy};
+
+use super::reactor::reactor;
+use crate::cap::http::{self as cap, ErrorCode, Fields, Options, Request, Response, ResponseFuture, Scheme};
+use alloc::{boxed::Box, format, string::String, sync::Arc, vec};
+use body::{Received, fields, map};
+use connect::{CONNECT_TIMEOUT, Connector};
+use core::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+use http::{HeaderValue, Uri, header, uri::PathAndQuery};
+use hyper_util::{
+    client::legacy,
+    rt::{TokioExecutor, TokioTimer},
+};
+use policy::Destination;
+use rustls::{
+    ClientConfig, RootCertStore,
+    pki_types::{CertificateDer, pem::PemObject},
+};
+use std::{io, sync::OnceLock};
+use tokio::{runtime::Handle, task::JoinHandle};
+use tokio_rustls::TlsConnector;
+
+/// Sends requests over the network, as far as its [`Policy`] allows. Clones share their connections.
+#[derive(Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    policy: Arc<Policy>,
+    denied: Option<Box<Denied>>,
+    connector: Connector,
+    idle: Duration,
+    idle_max: usize,
+    /// Made when the first request is sent.
+    pool: OnceLock<Pool>,
+}
+
+type Denied = dyn Fn(&str) + Send + Sync;
+type Pool = (Handle, legacy::Client<Connector, Outgoing>);
+
+/// How a [`Client`] is to be made.
+pub struct Builder {
+    policy: Policy,
+    roots: RootCertStore,
+    denied: Option<Box<Denied>>,
+    connect_timeout: Duration,
+    idle: Duration,
+    idle_max: usize,
+}
+
+/// Bytes of a response's header section, and how many fields it may have.
+const HEADER_BYTES_MAX: u32 = 64 << 10;
+const HEADERS_MAX: usize = 128;
+
+impl Client {
+    /// A client for these destinations, with the root certificates of Mozilla's list.
+    #[must_use]
+    pub fn new(policy: Policy) -> Self {
+        Self::builder(policy).build()
+    }
+
+    /// A client for these destinations, to be set up further.
+    #[must_use]
+    pub fn builder(policy: Policy) -> Builder {
+        Builder {
+            policy,
+            roots: webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect(),
+            denied: None,
+            connect_timeout: Duration::from_secs(60),
+            idle: Duration::from_secs(30),
+            idle_max: 16,
+        }
+    }
+}
+
+impl Builder {
+    /// Trusts one more root certificate, or several, in PEM.
+    ///
+    /// # Errors
+    ///
+    /// When there is no certificate in it, or one that is none.
+    pub fn root_certificates(mut self, pem: &[u8]) -> Result<Self, InvalidCertificate> {
+        let mut any = false;
+        for certificate in CertificateDer::pem_slice_iter(pem) {
+            let certificate = certificate.map_err(|_| InvalidCertificate)?;
+            self.roots.add(certificate).map_err(|_| InvalidCertificate)?;
+            any = true;
+        }
+        if any { Ok(self) } else { Err(InvalidCertificate) }
+    }
+
+    /// Calls `denied` with each destination (`https://example.com:443`) that was asked for and not allowed.
+    #[must_use]
+    pub fn on_denied(mut self, denied: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.denied = Some(Box::new(denied));
+        self
+    }
+
+    /// How long a connection may take at most, whatever a request is ready to wait. Default: a minute.
+    #[must_use]
+    pub fn connect_timeout(mut self, time: Duration) -> Self {
+        self.connect_timeout = time;
+        self
+    }
+
+    /// How long a connection is kept that nobody uses. Default: 30 seconds.
+    #[must_use]
+    pub fn idle_timeout(mut self, time: Duration) -> Self {
+        self.idle = time;
+        self
+    }
+
+    /// How many of those there are for one destination. Default: 16.
+    #[must_use]
+    pub fn idle_max(mut self, count: usize) -> Self {
+        self.idle_max = count;
+        self
+    }
+
+    /// The client. It connects nowhere yet.
+    #[must_use]
+    pub fn build(self) -> Client {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let mut tls = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("invariant: the provider has ciphers for the default versions of TLS")
+            .with_root_certificates(self.roots)
+            .with_no_client_auth();
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let policy = Arc::new(self.policy);
+        let connector = Connector {
+            policy: policy.clone(),
+            tls: TlsConnector::from(Arc::new(tls)),
+            timeout: self.connect_timeout,
+        };
+        let Self { denied, idle, idle_max, .. } = self;
+        Client {
+            shared: Arc::new(Shared { policy, denied, connector, idle, idle_max, pool: OnceLock::new() }),
+        }
+    }
+}
+
+impl Shared {
+    fn pool(&self) -> io::Result<&Pool> {
+        if let Some(pool) = self.pool.get() {
+            return Ok(pool);
+        }
+        let reactor = reactor()?;
+        let client = legacy::Client::builder(TokioExecutor::new())
+            .pool_idle_timeout(self.idle)
+            .pool_max_idle_per_host(self.idle_max)
+            .pool_timer(TokioTimer::new())
+            .timer(TokioTimer::new())
+            .http1_max_headers(HEADERS_MAX)
+            .http1_max_buf_size(HEADER_BYTES_MAX as usize)
+            .http2_max_header_list_size(HEADER_BYTES_MAX)
+            .build(self.connector.clone());
+        Ok(self.pool.get_or_init(|| (reactor, client)))
+    }
+
+    /// The request as the library has it, if it may be sent.
+    fn request(&self, request: Request) -> Result<http::Request<Outgoing>, ErrorCode> {
+        let https = match request.scheme {
+            None | Some(Scheme::Https) => true,
+            Some(Scheme::Http) => false,
+            Some(Scheme::Other(_)) => return Err(ErrorCode::HttpRequestUriInvalid),
+        };
+        let authority = request.authority.ok_or(ErrorCode::HttpRequestUriInvalid)?;
+        let destination = Destination::parse(https, &authority).ok_or(ErrorCode::HttpRequestUriInvalid)?;
+        if !self.policy.names(&destination) {
+            if let Some(denied) = &self.denied {
+                denied(&format!("{destination}"));
+            }
+            return Err(ErrorCode::HttpRequestDenied);
+        }
+        let path = request.path_with_query.unwrap_or_default();
+        let uri = uri(https, &authority, path)?;
+        let method = http::Method::from_bytes(request.method.as_str().as_bytes());
+        let method = method.map_err(|_| ErrorCode::HttpRequestMethodInvalid)?;
+        if method == http::Method::CONNECT {
+            // It would turn the connection into one to elsewhere.
+            return Err(ErrorCode::HttpRequestMethodInvalid);
+        }
+        let length = content_length(&request.headers)?;
+        if length.zip(request.body.length()).is_some_and(|(said, is)| said != is) {
+            return Err(ErrorCode::HttpRequestBodySize(request.body.length()));
+        }
+        let mut headers = map(&request.headers)?;
+        // What belongs to the connection is not a guest's to say.
+        OF_CONNECTION.iter().for_each(|name| _ = headers.remove(*name));
+        // Or servers leave trailers out (RFC 9110, section 6.5.1).
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        let mut out =
+            http::Request::new(Outgoing::new(request.body, length, ErrorCode::HttpRequestBodySize(None)));
+        *out.method_mut() = method;
+        *out.uri_mut() = uri;
+        *out.headers_mut() = headers;
+        Ok(out)
+    }
+}
+
+/// Fields that a request is sent without, if it had them.
+const OF_CONNECTION: [&str; 9] = [
+    "connection",
+    "host",
+    "http2-settings",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "transfer-encoding",
+    "upgrade",
+];
+
+fn uri(https: bool, authority: &str, path: String) -> Result<Uri, ErrorCode> {
+    let path = if path.is_empty() { "/".into() } else { path };
+    // Anything else names another target than the authority that was checked.
+    if !path.starts_with('/') {
+        return Err(ErrorCode::HttpRequestUriInvalid);
+    }
+    let path = PathAndQuery::try_from(path).map_err(|_| ErrorCode::HttpRequestUriInvalid)?;
+    let uri = Uri::builder().scheme(if https { "https" } else { "http" }).authority(authority);
+    uri.path_and_query(path).build().map_err(|_| ErrorCode::HttpRequestUriInvalid)
+}
+
+/// What the header section says about the length of the contents, if it does, and once.
+fn content_length(headers: &Fields) -> Result<Option<u64>, ErrorCode> {
+    let mut values = headers.get("content-length");
+    let Some(value) = values.next() else { return Ok(None) };
+    let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+    let length = core::str::from_utf8(value).ok().filter(|_| digits).and_then(|value| value.parse().ok());
+    match (length, values.next()) {
+        (Some(length), None) => Ok(Some(length)),
+        _ => Err(ErrorCode::HttpProtocolError),
+    }
+}
+
+impl cap::Client for Client {
+    fn send(&self, request: Request, options: Options) -> Box<dyn ResponseFuture> {
+        let request = match self.shared.request(request) {
+            Ok(request) => request,
+            Err(error) => return Box::new(Sent::Failed(Some(error))),
+        };
+        let Ok((reactor, client)) = self.shared.pool() else {
+            return Box::new(Sent::Failed(Some(ErrorCode::InternalError(None))));
+        };
+        let connect = options.connect_timeout_ns.map(Duration::from_nanos);
+        let between = options.between_bytes_timeout_ns.map(Duration::from_nanos);
+        // Nobody but the pool knows when the connection stood, so the two are counted together.
+        let both = options.first_byte_timeout_ns.map(|time| {
+            let connect = connect.unwrap_or(self.shared.connector.timeout).min(self.shared.connector.timeout);
+            Duration::from_nanos(time).saturating_add(connect)
+        });
+        let client = client.clone();
+        let handle = reactor.clone();
+        let task = reactor.spawn(CONNECT_TIMEOUT.scope(connect, async move {
+            let sending = client.request(request);
+            let response = match both {
+                None => sending.await,
+                Some(time) => {
+                    tokio::time::timeout(time, sending).await.map_err(|_| ErrorCode::ConnectionReadTimeout)?
+                }
+            };
+            let response = response.map_err(|error| error::from_client(&error))?;
+            let (head, body) = response.into_parts();
+            Ok(Response {
+                status: head.status.as_u16(),
+                headers: fields(&head.headers),
+                body: Box::new(Received::new(body).with_timeout(between, handle)),
+            })
+        }));
+        Box::new(Sent::Sending(task))
+    }
+}
+
+/// A request under way.
+enum Sent {
+    Failed(Option<ErrorCode>),
+    Sending(JoinHandle<Result<Response, ErrorCode>>),
+}
+
+impl ResponseFuture for Sent {
+    fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Result<Response, ErrorCode>> {
+        match self {
+            Self::Failed(error) => Poll::Ready(Err(error.take().unwrap_or(ErrorCode::InternalError(None)))),
+            Self::Sending(task) => {
+                Pin::new(task).poll(cx).map(|ended| ended.unwrap_or(Err(ErrorCode::InternalError(None))))
+            }
+        }
+    }
+}
+
+impl Drop for Sent {
+    fn drop(&mut self) {
+        if let Self::Sending(task) = self {
+            task.abort();
+        }
+    }
+}
+
+/// Why a text is no certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InvalidCertificate;
+
+impl fmt::Display for InvalidCertificate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("no root certificates in PEM")
+    }
+}
+
+impl core::error::Error for InvalidCertificate {}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("policy", &self.shared.policy).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Builder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Builder").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,592 @@
+//! HTTP over the real network, against servers of this process.
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http_body_util::BodyExt;
+use hyper::{
+    body::{Bytes, Frame as HyperFrame, Incoming},
+    service::service_fn,
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rustls::{
+    ServerConfig,
+    pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
+};
+use std::{
+    collections::VecDeque,
+    convert::Infallible,
+    future::poll_fn,
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener},
+    pin::Pin,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll},
+    thread,
+    time::{Duration, Instant},
+};
+use tokio::runtime::Builder;
+use tokio_rustls::TlsAcceptor;
+use wasmote::{
+    backend::std::http::{Client, Policy},
+    block_on,
+    cap::http::{
+        Body, Client as _, ErrorCode, Fields, Frame, Method, Options, Request, Response, Scheme, Whole,
+    },
+};
+
+/// A server that counts its connections. It ends with this process.
+struct Server {
+    address: SocketAddr,
+    connections: Arc<AtomicUsize>,
+}
+
+/// What a server's answers consist of.
+#[derive(Default)]
+struct Pieces(VecDeque<HyperFrame<Bytes>>);
+
+impl hyper::body::Body for Pieces {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<HyperFrame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.pop_front().map(Ok))
+    }
+}
+
+fn pieces(bytes: impl Into<Bytes>) -> Pieces {
+    Pieces([HyperFrame::data(bytes.into())].into())
+}
+
+/// What the server does, by path.
+async fn answer(request: http::Request<Incoming>) -> Result<http::Response<Pieces>, Infallible> {
+    let path = request.uri().path().to_owned();
+    let mut response = http::Response::new(Pieces::default());
+    match path.as_str() {
+        "/echo" => {
+            let (head, body) = request.into_parts();
+            let Ok(body) = body.collect().await else { return Ok(response) };
+            let headers = response.headers_mut();
+            if let Some(trailer) = body.trailers().and_then(|trailers| trailers.get("x-trailer")) {
+                headers.insert("x-saw-trailer", trailer.clone());
+            }
+            for name in ["host", "content-length", "transfer-encoding", "x-custom"] {
+                let values = head.headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
+                let values = values.collect::<Vec<_>>().join("|");
+                let name = HeaderName::try_from(format!("saw-{name}")).unwrap();
+                headers.insert(name, HeaderValue::try_from(values).unwrap());
+            }
+            let uri = head.uri.to_string();
+            headers.insert("saw-uri", HeaderValue::try_from(uri).unwrap());
+            headers.insert("saw-version", HeaderValue::try_from(format!("{:?}", head.version)).unwrap());
+            *response.body_mut() = pieces(body.to_bytes());
+        }
+        "/redirect" => {
+            *response.status_mut() = StatusCode::FOUND;
+            response.headers_mut().insert("location", HeaderValue::from_static("http://169.254.169.254/"));
+        }
+        "/slow" => tokio::time::sleep(Duration::from_secs(30)).await,
+        "/trailers" => {
+            let trailers =
+                HeaderMap::from_iter([(HeaderName::from_static("x-end"), HeaderValue::from_static("yes"))]);
+            response.headers_mut().insert("trailer", HeaderValue::from_static("x-end"));
+            let frames = [HyperFrame::data(Bytes::from_static(b"body")), HyperFrame::trailers(trailers)];
+            *response.body_mut() = Pieces(frames.into());
+        }
+        "/headers" => {
+            for at in 0..200 {
+                let name = HeaderName::try_from(format!("x-{at}")).unwrap();
+                response.headers_mut().insert(name, HeaderValue::from_static("1"));
+            }
+        }
+        "/large" => *response.body_mut() = pieces(vec![b'x'; 1 << 20]),
+        _ => *response.body_mut() = pieces("hello"),
+    }
+    Ok(response)
+}
+
+impl Server {
+    fn start(tls: Option<Arc<ServerConfig>>) -> Self {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let connections = Arc::new(AtomicUsize::new(0));
+        let count = connections.clone();
+        let serving = async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                count.fetch_add(1, Ordering::SeqCst);
+                let tls = tls.clone().map(TlsAcceptor::from);
+                tokio::spawn(async move {
+                    let builder = auto::Builder::new(TokioExecutor::new());
+                    match tls {
+                        None => {
+                            drop(builder.serve_connection(TokioIo::new(stream), service_fn(answer)).await)
+                        }
+                        Some(tls) => {
+                            let Ok(stream) = tls.accept(stream).await else { return };
+                            drop(builder.serve_connection(TokioIo::new(stream), service_fn(answer)).await);
+                        }
+                    }
+                });
+            }
+        };
+        thread::spawn(move || runtime.block_on(serving));
+        Self { address, connections }
+    }
+
+    fn authority(&self) -> String {
+        self.address.to_string()
+    }
+
+    fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+
+    fn client(&self) -> Client {
+        Client::new(Policy::new().allow(&self.authority()).unwrap())
+    }
+}
+
+fn get(authority: &str, path: &str) -> Request {
+    Request {
+        method: Method::Get,
+        scheme: Some(Scheme::Http),
+        authority: Some(authority.into()),
+        path_with_query: Some(path.into()),
+        headers: Fields::new(),
+        body: Whole::empty(),
+    }
+}
+
+fn send(client: &Client, request: Request) -> Result<Response, ErrorCode> {
+    send_with(client, request, Options::default())
+}
+
+fn send_with(client: &Client, request: Request, options: Options) -> Result<Response, ErrorCode> {
+    let mut sent = client.send(request, options);
+    block_on(poll_fn(|cx| sent.poll_response(cx)))
+}
+
+/// All of a body, and its trailers.
+fn read(mut body: Box<dyn Body>) -> Result<(Vec<u8>, Option<Fields>), ErrorCode> {
+    let mut bytes = Vec::new();
+    loop {
+        match block_on(poll_fn(|cx| body.poll_frame(cx))) {
+            Some(Ok(Frame::Data(piece))) => {
+                assert!((1..=64 << 10).contains(&piece.len()), "{}", piece.len());
+                bytes.extend(piece);
+            }
+            Some(Ok(Frame::Trailers(trailers))) => return Ok((bytes, Some(trailers))),
+            Some(Err(error)) => return Err(error),
+            None => return Ok((bytes, None)),
+        }
+    }
+}
+
+fn header(response: &Response, name: &str) -> String {
+    let values: Vec<_> = response.headers.get(name).map(String::from_utf8_lossy).collect();
+    values.join("|")
+}
+
+/// A server that answers the first connection with these bytes, whatever it is asked, and then waits.
+fn raw(answer: impl Into<Vec<u8>>, wait: Duration) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let answer = answer.into();
+    thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = [0; 4096];
+        let _ = stream.read(&mut head).unwrap();
+        // The client may have gone.
+        let _ = stream.write_all(&answer);
+        thread::sleep(wait);
+    });
+    address
+}
+
+#[test]
+fn bodies_and_fields_go_both_ways_and_connections_are_used_again() {
+    let server = Server::start(None);
+    let client = server.client();
+    for round in 0..5 {
+        let body = format!("round {round}").repeat(10_000);
+        let mut request = get(&server.authority(), "/echo?a=b%20c");
+        request.method = Method::Post;
+        request.headers.append("x-custom", "one");
+        request.headers.append("X-Custom", "two");
+        request.body = Box::new(Whole::new(body.clone()));
+        let response = send(&client, request).unwrap();
+        assert_eq!(response.status, 200);
+        assert_eq!(header(&response, "saw-x-custom"), "one|two");
+        assert_eq!(header(&response, "saw-host"), server.authority());
+        assert_eq!(header(&response, "saw-uri"), "/echo?a=b%20c");
+        assert_eq!(header(&response, "saw-content-length"), body.len().to_string());
+        assert_eq!(read(response.body).unwrap().0, body.as_bytes());
+    }
+    assert_eq!(server.connections(), 1);
+    let large = read(send(&client, get(&server.authority(), "/large")).unwrap().body).unwrap();
+    assert_eq!(large.0.len(), 1 << 20);
+}
+
+#[test]
+fn trailers_go_both_ways() {
+    let server = Server::start(None);
+    let client = server.client();
+    let response = send(&client, get(&server.authority(), "/trailers")).unwrap();
+    let (bytes, trailers) = read(response.body).unwrap();
+    assert_eq!(bytes, b"body");
+    assert_eq!(trailers.unwrap().get("x-end").collect::<Vec<_>>(), [b"yes"]);
+
+    let mut request = get(&server.authority(), "/echo");
+    request.method = Method::Put;
+    request.headers.append("trailer", "x-trailer");
+    let trailers = Fields::from_iter([("x-trailer", "seen")]);
+    request.body = Box::new(Unknown(Whole::new("body").with_trailers(trailers)));
+    let response = send(&client, request).unwrap();
+    assert_eq!(header(&response, "x-saw-trailer"), "seen");
+    assert_eq!(header(&response, "saw-transfer-encoding"), "chunked");
+}
+
+/// A body that does not say its length.
+struct Unknown<B>(B);
+
+impl<B: Body> Body for Unknown<B> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, ErrorCode>>> {
+        self.0.poll_frame(cx)
+    }
+}
+
+#[test]
+fn what_belongs_to_the_connection_is_not_a_callers_to_say() {
+    let server = Server::start(None);
+    let client = server.client();
+    let mut request = get(&server.authority(), "/echo");
+    request.headers.append("Host", "evil.example");
+    request.headers.append("transfer-encoding", "chunked");
+    request.headers.append("connection", "upgrade");
+    let response = send(&client, request).unwrap();
+    assert_eq!(header(&response, "saw-host"), server.authority());
+    assert_eq!(header(&response, "saw-transfer-encoding"), "");
+
+    let with_length = |lengths: &[&str], body: &str| {
+        let mut request = get(&server.authority(), "/echo");
+        request.method = Method::Post;
+        lengths.iter().for_each(|length| request.headers.append("content-length", *length));
+        request.body = Box::new(Unknown(Whole::new(body)));
+        send(&client, request)
+    };
+    assert!(with_length(&["4"], "body").is_ok());
+    for lengths in [&["4", "4"][..], &["4, 4"], &["+4"], &[""], &["-1"], &["0x4"], &["99999999999999999999"]]
+    {
+        assert_eq!(with_length(lengths, "body").unwrap_err(), ErrorCode::HttpProtocolError, "{lengths:?}");
+    }
+    for wrong in ["3", "5"] {
+        assert_eq!(
+            with_length(&[wrong], "body").unwrap_err(),
+            ErrorCode::HttpRequestBodySize(None),
+            "{wrong}"
+        );
+    }
+    let mut request = get(&server.authority(), "/echo");
+    request.headers.append("content-length", "9");
+    request.body = Box::new(Whole::new("body"));
+    assert_eq!(send(&client, request).unwrap_err(), ErrorCode::HttpRequestBodySize(Some(4)));
+
+    for (name, value) in [("x-a", "b\r\nc: d"), ("x-a", "b\0"), ("x a", "b"), ("", "b"), ("x\n", "b")] {
+        let mut request = get(&server.authority(), "/echo");
+        request.headers.append(name, value);
+        assert_eq!(send(&client, request).unwrap_err(), ErrorCode::HttpProtocolError, "{name:?}: {value:?}");
+    }
+}
+
+#[test]
+fn only_what_is_allowed_is_connected_to() {
+    let server = Server::start(None);
+    let other = Server::start(None);
+    let denied = Arc::new(Mutex::new(Vec::new()));
+    let seen = denied.clone();
+    let policy = Policy::new().allow(&server.authority()).unwrap().allow("localhost").unwrap();
+    let builder = Client::builder(policy)
+        .on_denied(move |destination| seen.lock().unwrap().push(destination.to_owned()));
+    let client = builder.build();
+    assert!(send(&client, get(&server.authority(), "/")).is_ok());
+
+    let port = server.address.port();
+    for authority in [
+        other.authority(),
+        format!("localhost:{port}"),
+        "169.254.169.254".into(),
+        "[::1]:80".into(),
+        format!("[::ffff:127.0.0.2]:{port}"),
+    ] {
+        assert_eq!(
+            send(&client, get(&authority, "/")).unwrap_err(),
+            ErrorCode::HttpRequestDenied,
+            "{authority}"
+        );
+    }
+    let denied = denied.lock().unwrap();
+    assert_eq!(denied.len(), 5);
+    assert_eq!(denied[0], format!("http://{}", other.authority()));
+    drop(denied);
+
+    let target = server.authority();
+    for (authority, path) in [
+        (format!("user@{target}"), "/"),
+        (format!("{target}/"), "/"),
+        (format!("{target}#"), "/"),
+        (format!("{target}\r\n"), "/"),
+        (target.clone(), "http://evil.example/"),
+        (target.clone(), "evil.example"),
+        (target.clone(), "/a b"),
+        (target.clone(), "/\r\nhost: evil.example"),
+        (target.clone(), "*"),
+    ] {
+        let error = send(&client, get(&authority, path)).unwrap_err();
+        assert_eq!(error, ErrorCode::HttpRequestUriInvalid, "{authority:?} {path:?}");
+    }
+    let slashes = send(&client, get(&target, "//evil.example/")).unwrap();
+    assert_eq!(slashes.status, 200);
+    for method in ["CONNECT", "GET /\r\n", "", "G T"] {
+        let mut request = get(&target, "/");
+        request.method = Method::from(method);
+        assert_eq!(send(&client, request).unwrap_err(), ErrorCode::HttpRequestMethodInvalid, "{method:?}");
+    }
+    assert_eq!(other.connections(), 0);
+}
+
+#[test]
+fn a_name_that_leads_inside_is_refused_when_it_is_looked_up() {
+    let server = Server::start(None);
+    let port = server.address.port();
+    // Every name, so only the address is left to refuse: what resolvers take for 127.0.0.1.
+    let client = Client::new(Policy::new().allow("*").unwrap());
+    for host in ["2130706433", "127.1", "0x7f.0.0.1", "0177.0.0.1"] {
+        let error = send(&client, get(&format!("{host}:{port}"), "/")).unwrap_err();
+        assert!(
+            matches!(error, ErrorCode::DestinationIpProhibited | ErrorCode::DnsError(_)),
+            "{host}: {error:?}",
+        );
+    }
+    assert_eq!(server.connections(), 0);
+    let granted = Client::new(Policy::new().allow("*").unwrap().allow("127.0.0.0/8").unwrap());
+    assert!(send(&granted, get(&format!("127.0.0.1:{port}"), "/")).is_ok());
+    assert!(send(&Client::new(Policy::anywhere()), get(&server.authority(), "/")).is_ok());
+    assert_eq!(
+        send(&Client::new(Policy::new()), get(&server.authority(), "/")).unwrap_err(),
+        ErrorCode::HttpRequestDenied,
+    );
+}
+
+#[test]
+fn redirects_are_answers() {
+    let server = Server::start(None);
+    let response = send(&server.client(), get(&server.authority(), "/redirect")).unwrap();
+    assert_eq!(response.status, 302);
+    assert_eq!(header(&response, "location"), "http://169.254.169.254/");
+}
+
+#[test]
+fn waiting_has_an_end() {
+    let server = Server::start(None);
+    let client = server.client();
+    let began = Instant::now();
+    let first = Options {
+        first_byte_timeout_ns: Some(50_000_000),
+        connect_timeout_ns: Some(50_000_000),
+        ..Options::default()
+    };
+    let error = send_with(&client, get(&server.authority(), "/slow"), first).unwrap_err();
+    assert_eq!(error, ErrorCode::ConnectionReadTimeout);
+
+    let stalled = raw("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nfive.", Duration::from_secs(20));
+    let client = Client::new(Policy::new().allow(&stalled.to_string()).unwrap());
+    let between = Options { between_bytes_timeout_ns: Some(50_000_000), ..Options::default() };
+    let response = send_with(&client, get(&stalled.to_string(), "/"), between).unwrap();
+    assert_eq!(read(response.body).unwrap_err(), ErrorCode::ConnectionReadTimeout);
+
+    // No time at all, and more than any clock has.
+    for time in [0, 1, u64::MAX] {
+        let all = Options {
+            connect_timeout_ns: Some(time),
+            first_byte_timeout_ns: Some(time),
+            between_bytes_timeout_ns: Some(time),
+        };
+        let path = if time == u64::MAX { "/" } else { "/slow" };
+        let sent = send_with(&server.client(), get(&server.authority(), path), all);
+        assert_eq!(sent.is_ok(), time == u64::MAX, "{time}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+}
+
+#[test]
+fn answers_that_are_none_are_errors() {
+    let of = |answer: &str| {
+        let address = raw(answer, Duration::ZERO);
+        let client = Client::new(Policy::new().allow(&address.to_string()).unwrap());
+        send(&client, get(&address.to_string(), "/")).and_then(|response| read(response.body))
+    };
+    for answer in [
+        "",
+        "nonsense\r\n\r\n",
+        "HTTP/1.1 000 x\r\n\r\n",
+        "HTTP/1.1 99 x\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nab",
+        "HTTP/1.1 200 OK\r\ncontent-length: +2\r\n\r\nab",
+        "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nfive.",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF1\r\nab\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\nab\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nab\r\n",
+        "HTTP/1.1 200 OK\r\nx-a: b\r\n folded\r\n\r\n",
+    ] {
+        let got = of(answer);
+        assert!(got.is_err(), "{answer:?}: {got:?}");
+    }
+    let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "x-many: 1\r\n".repeat(1_000));
+    assert_eq!(of(&many).unwrap_err(), ErrorCode::HttpResponseHeaderSectionSize(None));
+    let long = format!("HTTP/1.1 200 OK\r\nx-long: {}\r\n\r\n", "a".repeat(1 << 20));
+    assert_eq!(of(&long).unwrap_err(), ErrorCode::HttpResponseHeaderSectionSize(None));
+    assert_eq!(of("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").unwrap().0, b"ok");
+    // Where nobody listens.
+    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let client = Client::new(Policy::new().allow(&nobody).unwrap());
+    assert_eq!(send(&client, get(&nobody, "/")).unwrap_err(), ErrorCode::ConnectionRefused);
+}
+
+/// An endless body that counts what was taken of it.
+struct Endless(Arc<AtomicUsize>);
+
+impl Body for Endless {
+    fn poll_frame(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Frame, ErrorCode>>> {
+        self.0.fetch_add(65_536, Ordering::SeqCst);
+        Poll::Ready(Some(Ok(Frame::Data(vec![0; 65_536]))))
+    }
+}
+
+#[test]
+fn a_peer_that_reads_nothing_holds_the_writer_back() {
+    let address = raw("", Duration::from_secs(20));
+    let client = Client::new(Policy::new().allow(&address.to_string()).unwrap());
+    let taken = Arc::new(AtomicUsize::new(0));
+    let request = Request {
+        method: Method::Post,
+        body: Box::new(Endless(taken.clone())),
+        ..get(&address.to_string(), "/")
+    };
+    let sent = client.send(request, Options::default());
+    // What the two sockets and the client's buffer hold, and no more.
+    let settled = settle(&taken);
+    assert!((1..64 << 20).contains(&settled), "{settled}");
+    drop(sent);
+}
+
+/// What `count` stays at.
+fn settle(count: &AtomicUsize) -> usize {
+    let mut last = 0;
+    for _ in 0..100 {
+        thread::sleep(Duration::from_millis(300));
+        let now = count.load(Ordering::SeqCst);
+        if now == last && now > 0 {
+            return now;
+        }
+        last = now;
+    }
+    panic!("it never stops: {last}");
+}
+
+#[test]
+fn dropping_a_request_closes_its_connection() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let client = Client::new(Policy::new().allow(&address).unwrap());
+    let sent = client.send(get(&address, "/"), Options::default());
+    let (mut stream, _) = listener.accept().unwrap();
+    let mut bytes = [0; 1024];
+    assert!(stream.read(&mut bytes).unwrap() > 0);
+    drop(sent);
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    assert_eq!(stream.read(&mut bytes).unwrap(), 0);
+}
+
+/// A root certificate, and a server's configuration with one that it signed.
+fn tls(names: &[&str], alpn: &[&[u8]]) -> (String, Arc<ServerConfig>) {
+    let mut root = CertificateParams::new(Vec::new()).unwrap();
+    root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let root = CertifiedIssuer::self_signed(root, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &root).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let mut config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    config.alpn_protocols = alpn.iter().map(|protocol| protocol.to_vec()).collect();
+    (root.pem(), Arc::new(config))
+}
+
+fn tls_client(server: &Server, root: &str) -> Client {
+    let port = server.address.port();
+    let policy = Policy::new().allow(&format!("https://localhost:{port}")).unwrap();
+    let policy = policy.allow(&server.authority()).unwrap();
+    Client::builder(policy).root_certificates(root.as_bytes()).unwrap().build()
+}
+
+#[test]
+fn a_granted_root_is_trusted_and_both_protocols_are_spoken() {
+    for (alpn, version) in
+        [(&[&b"h2"[..], b"http/1.1"][..], "HTTP/2.0"), (&[b"http/1.1"], "HTTP/1.1"), (&[], "HTTP/1.1")]
+    {
+        let (root, config) = tls(&["localhost"], alpn);
+        let server = Server::start(Some(config));
+        let client = tls_client(&server, &root);
+        for _ in 0..3 {
+            let mut request = get(&format!("localhost:{}", server.address.port()), "/echo");
+            request.scheme = None;
+            request.method = Method::Post;
+            request.body = Box::new(Whole::new("secret"));
+            let response = send(&client, request).unwrap();
+            assert_eq!(header(&response, "saw-version"), version);
+            assert_eq!(read(response.body).unwrap().0, b"secret");
+        }
+        assert_eq!(server.connections(), 1, "{version}");
+    }
+}
+
+#[test]
+fn other_certificates_are_not_trusted() {
+    let (root, config) = tls(&["localhost"], &[]);
+    let server = Server::start(Some(config));
+    let (other_root, _) = tls(&["localhost"], &[]);
+    let https = |client: &Client, authority: &str| {
+        send(client, Request { scheme: Some(Scheme::Https), ..get(authority, "/") })
+            .map(|response| response.status)
+    };
+    let named = format!("localhost:{}", server.address.port());
+    assert_eq!(https(&tls_client(&server, &other_root), &named), Err(ErrorCode::TlsCertificateError));
+    // Of this name the certificate says nothing.
+    assert_eq!(https(&tls_client(&server, &root), &server.authority()), Err(ErrorCode::TlsCertificateError));
+    assert_eq!(https(&tls_client(&server, &root), &named), Ok(200));
+    // Who speaks no TLS.
+    let plain = Server::start(None);
+    let spoken = https(&tls_client(&plain, &root), &format!("localhost:{}", plain.address.port()));
+    assert!(spoken.is_err(), "{spoken:?}");
+    let builder = || Client::builder(Policy::new());
+    assert!(builder().root_certificates(b"").is_err());
+    assert!(
+        builder()
+            .root_certificates(b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n")
+            .is_err()
+    );
+}
