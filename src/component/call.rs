@@ -139,7 +139,7 @@ pub(crate) fn start<T: Send + 'static>(cx: &mut Cx<'_, T>, id: TaskId) -> Result
         Caller::Direct => Err(Fault::Trap(crate::bug!("a call that went straight through begins again"))),
         Caller::Destructor { rep, .. } => Ok([Val::I32(rep.cast_signed())].into()),
         Caller::Guest { lowered, flat, subtask } => {
-            let (lowered, flat, subtask) = (lowered.clone(), *flat, *subtask);
+            let (lowered, flat, subtask) = (lowered.clone(), **flat, *subtask);
             progress(cx.state_mut(), subtask, SubtaskState::Started)?;
             let types = lowered.program.types();
             let tuple = types.func(lowered.ty).params_tuple;
@@ -312,7 +312,7 @@ fn resolve<T: Send + 'static>(
         Caller::Instantiation | Caller::Destructor { .. } => {}
         Caller::Direct => return Err(Fault::Trap(crate::bug!("a call that went straight through waits"))),
         Caller::Guest { lowered, flat: arguments, subtask } => {
-            let (lowered, arguments, subtask) = (lowered.clone(), *arguments, *subtask);
+            let (lowered, arguments, subtask) = (lowered.clone(), **arguments, *subtask);
             let result = copy_result_from(cx, &func, &lowered, arguments.as_slice(), flat, from)?;
             cx.state_mut().waitables.get_mut(subtask)?.subtask_mut()?.result = result;
             progress(cx.state_mut(), subtask, SubtaskState::Returned)?;
@@ -462,7 +462,7 @@ pub(crate) fn call_lowered<T: Send + 'static>(
     }
     state.set_entered(callee, Some(caller), true);
     let subtask = new_subtask(state, caller, SubtaskState::Starting, Callee::Gone);
-    let from = Caller::Guest { lowered: lowered.clone(), flat: FlatArguments::new(flat), subtask };
+    let from = Caller::Guest { lowered: lowered.clone(), flat: Box::new(FlatArguments::new(flat)), subtask };
     let (task, thread) = state.new_task(func, ty.is_async, from)?;
     state.waitables.get_mut(subtask)?.subtask_mut()?.callee = Callee::Task(task);
     task::resume(cx, thread, false)?;

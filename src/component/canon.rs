@@ -173,6 +173,8 @@ pub(crate) fn call<T: Send + 'static>(
         Builtin::ErrorContextNew(options) => {
             let rule = Rule::DebugMessage;
             let text = lift_string(cx, options, argument(0), argument(1)).map_err(|_| rule)?;
+            // What is kept for each handle must be little, and how much of a message is kept is the host's choice.
+            let text = &text[..text.floor_char_boundary(DEBUG_MESSAGE_BYTES)];
             answer(cx.state_mut().add_handle(instance, Handle::ErrorContext(text.into()))?)
         }
         Builtin::ErrorContextDebugMessage(options) => debug_message(cx, options, argument(0), argument(1)),
@@ -180,6 +182,9 @@ pub(crate) fn call<T: Send + 'static>(
         Builtin::Plain(canon) => plain(cx, instance, canon, flat),
     }
 }
+
+/// So many bytes of an error context's message are kept.
+const DEBUG_MESSAGE_BYTES: usize = 256;
 
 fn answer(value: u32) -> Result<Answer, Fault> {
     Ok(Answer::Return(Some(u64::from(value))))

@@ -16,7 +16,7 @@ use crate::{
     },
     engine::{Answer, Fault, Val, bits, value_of},
 };
-use alloc::sync::Arc;
+use alloc::{boxed::Box, sync::Arc};
 
 /// How a call of the host's went so far.
 pub(crate) enum Called<R> {
@@ -132,7 +132,7 @@ fn stopped<T: Send + 'static>(
     let state = cx.state_mut();
     let subtask = call::started_subtask(state, lowered.options.instance, Callee::Task(begun.task));
     state.tasks.get_mut(begun.task)?.caller =
-        Caller::Guest { lowered: lowered.clone(), flat: FlatArguments::new(flat), subtask };
+        Caller::Guest { lowered: lowered.clone(), flat: Box::new(FlatArguments::new(flat)), subtask };
     task::switch(cx)?;
     call::after_call(cx, lowered, subtask, begun.task, callee)
 }

@@ -6,10 +6,10 @@ use crate::{
         abi::{LiftContext, LowerContext, Place},
         call,
         host::Check,
-        store::{ChannelId, Implementor, ResourceTypeId, Store},
-        table::Table,
+        store::{ChannelId, Implementor, ResourceTypeId, State, Store},
+        table::{Id, Table},
         typed::{ComponentType, Lift, Lower},
-        types::{TypeDef, ValType},
+        types::{ResourceIx, TypeDef, ValType},
     },
     engine::Fault,
 };
@@ -140,35 +140,39 @@ impl<R: 'static> Lower for Resource<R> {
 }
 
 /// A resource of any type, a guest's or the host's. An owned one lives until it is given away or
-/// [dropped](Self::resource_drop).
+/// [dropped](Self::resource_drop); after that, its copies are refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ResourceAny {
     ty: ResourceTypeId,
     rep: u32,
-    owned: bool,
+    owned: Option<HostOwnedId>,
 }
 
-impl ResourceAny {
-    pub(crate) fn new(ty: ResourceTypeId, rep: u32, owned: bool) -> Self {
-        Self { ty, rep, owned }
-    }
+/// Names a resource that the host owns: its store knows whether it still does.
+pub(crate) type HostOwnedId = Id<HostOwned>;
 
+/// A resource that the host owns.
+#[derive(Debug)]
+pub(crate) struct HostOwned;
+
+impl ResourceAny {
     /// Whether it was given, and not just lent.
     #[must_use]
     pub fn owned(&self) -> bool {
-        self.owned
+        self.owned.is_some()
     }
 
     /// Destroys it: its implementor's destructor runs.
     ///
     /// # Errors
     ///
-    /// When it is not owned, or its destructor traps.
+    /// When it was given away or destroyed before, or its destructor traps.
     pub fn resource_drop<T: Send + 'static>(self, store: &mut Store<T>) -> Result<(), Error> {
-        if !self.owned {
+        if self.owned.is_none() {
             return Ok(());
         }
         store.check_alive()?;
+        self.give(store.state_mut(), self.ty)?;
         let result = call::destroy(&mut store.cx(), None, self.ty, self.rep);
         result.map(|_| ()).map_err(|fault| {
             store.state_mut().poisoned = true;
@@ -176,12 +180,54 @@ impl ResourceAny {
         })
     }
 
-    pub(crate) fn give(&self, ty: ResourceTypeId) -> Result<u32, Trap> {
-        if self.owned { self.lend(ty) } else { Err(Rule::NotOwned(self.rep).into()) }
+    /// What a guest gave or lent the host. What the host owns counts as a handle.
+    pub(crate) fn lift<T: Send + 'static>(
+        cx: &mut LiftContext<'_, '_, T>,
+        resource: ResourceIx,
+        is_own: bool,
+        from: Place,
+    ) -> Result<Self, Fault> {
+        let ty = cx.resource(resource)?;
+        if !is_own {
+            return Ok(Self { ty, rep: cx.borrow(ty, from)?, owned: None });
+        }
+        let rep = cx.own(ty, from)?;
+        let state = cx.cx.state_mut();
+        state.handles += 1; // the guest's is gone: there was room
+        Ok(Self { ty, rep, owned: Some(state.host_owned.add(HostOwned)) })
     }
 
-    pub(crate) fn lend(&self, ty: ResourceTypeId) -> Result<u32, Trap> {
-        if self.ty == ty { Ok(self.rep) } else { Err(Rule::ValueType.into()) }
+    /// Gives it to a guest, or lends it to one.
+    pub(crate) fn lower<T: Send + 'static>(
+        &self,
+        cx: &mut LowerContext<'_, '_, T>,
+        resource: ResourceIx,
+        is_own: bool,
+        to: Place,
+    ) -> Result<(), Fault> {
+        let ty = cx.resource(resource)?;
+        let state = cx.cx.state_mut();
+        if is_own {
+            let rep = self.give(state, ty)?;
+            return cx.own(ty, rep, to);
+        }
+        let is_there = self.owned.is_none_or(|id| state.host_owned.find(id).is_some());
+        match (self.ty == ty, is_there) {
+            (true, true) => cx.borrow(ty, self.rep, to),
+            (true, false) => Err(Rule::UnknownHandle(self.rep).into()),
+            (false, _) => Err(Rule::ValueType.into()),
+        }
+    }
+
+    /// Ends the host's ownership.
+    fn give<T: 'static>(&self, state: &mut State<T>, ty: ResourceTypeId) -> Result<u32, Trap> {
+        if self.ty != ty {
+            return Err(Rule::ValueType.into());
+        }
+        let id = self.owned.ok_or(Rule::NotOwned(self.rep))?;
+        state.host_owned.remove(id).ok_or(Rule::UnknownHandle(self.rep))?;
+        state.handles = state.handles.saturating_sub(1);
+        Ok(self.rep)
     }
 }
 
@@ -201,14 +247,8 @@ impl Lift for ResourceAny {
         from: Place,
     ) -> Result<Self, Fault> {
         match cx.def(ty)?.0 {
-            TypeDef::Own(resource) => {
-                let ty = cx.resource(*resource)?;
-                Ok(Self::new(ty, cx.own(ty, from)?, true))
-            }
-            TypeDef::Borrow(resource) => {
-                let ty = cx.resource(*resource)?;
-                Ok(Self::new(ty, cx.borrow(ty, from)?, false))
-            }
+            TypeDef::Own(resource) => Self::lift(cx, *resource, true, from),
+            TypeDef::Borrow(resource) => Self::lift(cx, *resource, false, from),
             _ => Err(Rule::ValueType.into()),
         }
     }
@@ -222,14 +262,8 @@ impl Lower for ResourceAny {
         to: Place,
     ) -> Result<(), Fault> {
         match cx.def(ty)?.0 {
-            TypeDef::Own(resource) => {
-                let ty = cx.resource(*resource)?;
-                cx.own(ty, self.give(ty)?, to)
-            }
-            TypeDef::Borrow(resource) => {
-                let ty = cx.resource(*resource)?;
-                cx.borrow(ty, self.lend(ty)?, to)
-            }
+            TypeDef::Own(resource) => self.lower(cx, *resource, true, to),
+            TypeDef::Borrow(resource) => self.lower(cx, *resource, false, to),
             _ => Err(Rule::ValueType.into()),
         }
     }

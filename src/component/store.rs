@@ -11,7 +11,7 @@ use crate::{
         channel::SharedChannel,
         host::HostFunction,
         load::Loaded,
-        resource::HostType,
+        resource::{HostOwned, HostType},
         table::{Id, Slab, Table},
         task::{Task, Thread},
         types::{FuncTypeId, ResourceIx},
@@ -226,6 +226,8 @@ pub(crate) struct State<T: 'static> {
     pub(crate) reached: u64,
     /// What is asked about time.
     pub(crate) idle: Option<IdleHook<T>>,
+    /// Resources that the host owns without a type of its own for them.
+    pub(crate) host_owned: Slab<HostOwned>,
     /// Handles of all instances together.
     pub(crate) handles: u32,
     pub(crate) handles_max: u32,
@@ -355,6 +357,7 @@ impl<T: 'static> State<T> {
             reached: 0,
             idle: None,
             host_calls: Vec::new(),
+            host_owned: Slab::default(),
             handles: 0,
             handles_max: limits.handles,
             tasks_max: limits.tasks,

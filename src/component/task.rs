@@ -15,7 +15,7 @@ use crate::{
     },
     engine::{Activation, Answer, CoreFunc, CoreMemory, Fault, Step, Val, value_of},
 };
-use alloc::{sync::Arc, vec, vec::Vec};
+use alloc::{boxed::Box, sync::Arc, vec, vec::Vec};
 use core::{any::Any, mem};
 
 /// Where a task is in its life.
@@ -44,7 +44,7 @@ pub(crate) struct Task<T: 'static> {
 pub(crate) enum Caller<T: 'static> {
     Guest {
         lowered: Arc<Lowered>,
-        flat: call::FlatArguments,
+        flat: Box<call::FlatArguments>,
         subtask: WaitableId,
     },
     /// `resource.drop` of a resource that its component destroys.
@@ -54,7 +54,7 @@ pub(crate) enum Caller<T: 'static> {
     Host {
         arguments: Option<Arguments<T>>,
         lift: HostLift<T>,
-        result: Option<alloc::boxed::Box<dyn Any + Send>>,
+        result: Option<Box<dyn Any + Send>>,
     },
     /// Code that runs while its instance is made.
     Instantiation,
@@ -89,7 +89,7 @@ pub(crate) enum Progress<T: 'static> {
     /// A thread that was made and not resumed yet.
     New(CoreFunc, u64),
     /// In the middle of core code.
-    Core(Activation<crate::component::store::Inner<T>>, Stage),
+    Core(Box<Activation<crate::component::store::Inner<T>>>, Stage),
     /// Between two calls of the callback.
     EventLoop,
 }
@@ -294,7 +294,7 @@ impl<T: Send + 'static> State<T> {
         step: Step,
     ) -> Result<(), Fault> {
         let thread = self.threads.get_mut(id)?;
-        thread.progress = Progress::Core(activation, Stage::Main);
+        thread.progress = Progress::Core(Box::new(activation), Stage::Main);
         if step == Step::Preempted {
             thread.wait = Wait::Fuel;
             self.frozen.push_back(id);
@@ -518,7 +518,7 @@ fn run<T: Send + 'static>(cx: &mut Cx<'_, T>, id: ThreadId, cancelled: bool) -> 
             call_back(cx, id, event)
         }
         Progress::Core(activation, stage) => match finish_wait(cx, id, wait)? {
-            Answer::Return(value) => step(cx, id, activation, stage, value),
+            Answer::Return(value) => step(cx, id, *activation, stage, value),
             Answer::Suspend => {
                 cx.state_mut().threads.get_mut(id)?.progress = Progress::Core(activation, stage);
                 Ok(())
@@ -654,7 +654,7 @@ fn step<T: Send + 'static>(
             state.frozen.push_back(id);
         }
     }
-    cx.state_mut().threads.get_mut(id)?.progress = Progress::Core(activation, stage);
+    cx.state_mut().threads.get_mut(id)?.progress = Progress::Core(Box::new(activation), stage);
     Ok(())
 }
 

@@ -240,14 +240,8 @@ fn lift_composite<T: Send + 'static>(
             });
             Val::Map(pairs.collect::<Result<_, Fault>>()?)
         }
-        TypeDef::Own(resource) => {
-            let ty = cx.resource(*resource)?;
-            Val::Resource(ResourceAny::new(ty, cx.own(ty, from)?, true))
-        }
-        TypeDef::Borrow(resource) => {
-            let ty = cx.resource(*resource)?;
-            Val::Resource(ResourceAny::new(ty, cx.borrow(ty, from)?, false))
-        }
+        TypeDef::Own(resource) => Val::Resource(ResourceAny::lift(cx, *resource, true, from)?),
+        TypeDef::Borrow(resource) => Val::Resource(ResourceAny::lift(cx, *resource, false, from)?),
         TypeDef::Stream(payload) => Val::Stream(ChannelAny(cx.channel(Channel::Stream, *payload, from)?)),
         TypeDef::Future(payload) => Val::Future(ChannelAny(cx.channel(Channel::Future, *payload, from)?)),
     })
@@ -353,14 +347,8 @@ fn lower_composite<T: Send + 'static>(
                 pairs.iter().map(|(key, value)| Val::Tuple([key.clone(), value.clone()].into())).collect();
             Val::lower_list(&pairs, cx, pair, to)
         }
-        (TypeDef::Own(resource), Val::Resource(handle)) => {
-            let ty = cx.resource(*resource)?;
-            cx.own(ty, handle.give(ty)?, to)
-        }
-        (TypeDef::Borrow(resource), Val::Resource(handle)) => {
-            let ty = cx.resource(*resource)?;
-            cx.borrow(ty, handle.lend(ty)?, to)
-        }
+        (TypeDef::Own(resource), Val::Resource(handle)) => handle.lower(cx, *resource, true, to),
+        (TypeDef::Borrow(resource), Val::Resource(handle)) => handle.lower(cx, *resource, false, to),
         (TypeDef::Stream(ty), Val::Stream(channel)) => cx.channel(channel.0, Channel::Stream, *ty, to),
         (TypeDef::Future(ty), Val::Future(channel)) => cx.channel(channel.0, Channel::Future, *ty, to),
         _ => Err(mismatch),
