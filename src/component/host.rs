@@ -6,6 +6,7 @@ use crate::{
         abi::{LiftContext, LowerContext, Place},
         call::{self, FlatArguments, Lowered},
         handles::Lender,
+        show,
         store::{Cx, Implementor, WaitableId},
         task::Wait,
         types::{FuncTypeId, ResourceIx, Types, ValType},
@@ -121,9 +122,15 @@ pub(crate) fn call<T: Send + 'static>(
     let lends = types.layout(types.func(lowered.ty).params_tuple).borrows;
     let subtask = lends.then(|| call::started_subtask(state, instance, Callee::Gone));
     state.host_bytes = 0;
+    state.note = None;
+    show::called(cx, lowered, flat);
     let mut call = HostCall { cx, types, lowered, flat, subtask, result: None };
-    let Some(pending) = function.call(&mut call)? else {
-        let result = call.result;
+    let called = function.call(&mut call);
+    let result = call.result;
+    if !matches!(called, Ok(Some(_))) {
+        show::returned(cx, lowered, flat, called.as_ref().map(|_| result).map_err(|fault| *fault));
+    }
+    let Some(pending) = called? else {
         if let Some(subtask) = subtask {
             call::deliver(cx, subtask)?;
         }
@@ -141,7 +148,11 @@ pub(crate) fn call<T: Send + 'static>(
     state.host_calls.push(under_way);
     // It may have its answer by now; and if not, it has to know whom to wake.
     poll_one(cx, id)?;
-    if !types.func(lowered.ty).is_async && !cx.state().waitables.get(subtask)?.subtask()?.resolved() {
+    let resolved = cx.state().waitables.get(subtask)?.subtask()?.resolved();
+    if !resolved {
+        show::waits(cx, lowered, flat.as_slice());
+    }
+    if !types.func(lowered.ty).is_async && !resolved {
         // A function of a synchronous type that waits stops everything: nothing else may run in between.
         return cx.state_mut().freeze(Wait::Subtask(subtask));
     }
@@ -197,7 +208,9 @@ fn poll_one<T: Send + 'static>(cx: &mut Cx<'_, T>, id: u64) -> Result<bool, Faul
             Ok(false)
         }
         Poll::Ready(ended) => {
+            show::returned(cx, &under_way.lowered, under_way.flat.as_slice(), ended.map(|()| result));
             ended?;
+            let state = cx.state_mut();
             state.waitables.get_mut(under_way.subtask)?.subtask_mut()?.result = result;
             call::progress(state, under_way.subtask, SubtaskState::Returned)?;
             Ok(true)

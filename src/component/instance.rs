@@ -419,7 +419,7 @@ impl Frame<'_> {
             Canon::Lower { func, ty, options } => {
                 let callee = self.funcs[*func as usize];
                 let host = match &store.state().funcs[callee.0 as usize] {
-                    FuncInst::Host(function) => Some(function.clone()),
+                    FuncInst::Host(function, _) => Some(function.clone()),
                     FuncInst::Lifted(_) => None,
                 };
                 let program = self.program.clone();

@@ -85,7 +85,7 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
                 let function = function.clone();
                 match self.check(|check| function.check(check, ty)) {
                     Ok(()) => {
-                        let func = self.state.add_func(FuncInst::Host(function));
+                        let func = self.state.add_func(FuncInst::Host(function, shown(module, name)));
                         Some(Item::Func(func))
                     }
                     Err(found) => self.miss(module, name, expected, Some(format!("type mismatch: {found}"))),
@@ -198,7 +198,7 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
     fn check_func(&self, func: FuncId, ty: FuncTypeId) -> Result<(), String> {
         let state = &*self.state;
         let lifted = match &state.funcs[func.0 as usize] {
-            FuncInst::Host(function) => return self.check(|check| function.check(check, ty)),
+            FuncInst::Host(function, _) => return self.check(|check| function.check(check, ty)),
             FuncInst::Lifted(lifted) => lifted,
         };
         let view = lifted.options.instance;
@@ -340,4 +340,11 @@ fn fits(expected: &CoreType, found: &CoreType) -> Result<(), String> {
     }
     let sort = |text: &str| text.trim_start_matches('(').split([' ', ')']).next().unwrap_or("").to_string();
     Err(format!("a module: expected {} found {}", sort(&expected_text), sort(&found_text)))
+}
+
+/// What a host function goes by to those who watch: `example:io/streams.output-stream.write`, and without a version.
+fn shown(module: &str, name: &str) -> Arc<str> {
+    let interface = module.split('@').next().unwrap_or_default();
+    let name = name.rsplit(']').next().unwrap_or_default();
+    if interface.is_empty() { name.into() } else { format!("{interface}.{name}").into() }
 }

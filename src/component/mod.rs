@@ -54,6 +54,7 @@ mod pre;
 mod reflect;
 mod resolve;
 mod resource;
+mod show;
 mod store;
 mod table;
 mod task;

@@ -110,14 +110,15 @@ pub(crate) struct Lifted {
 /// A component function.
 pub(crate) enum FuncInst<T: 'static> {
     Lifted(Lifted),
-    Host(Arc<dyn HostFunction<T>>),
+    /// The host's, and what it goes by to those who watch.
+    Host(Arc<dyn HostFunction<T>>, Arc<str>),
 }
 
 impl<T> Clone for FuncInst<T> {
     fn clone(&self) -> Self {
         match self {
             Self::Lifted(lifted) => Self::Lifted(*lifted),
-            Self::Host(function) => Self::Host(function.clone()),
+            Self::Host(function, name) => Self::Host(function.clone(), name.clone()),
         }
     }
 }
@@ -235,6 +236,8 @@ pub(crate) struct State<T: 'static> {
     pub(crate) instances_max: u32,
     /// A trap has ended everything in this store.
     pub(crate) poisoned: bool,
+    /// What a host function has to say of its call to those who watch.
+    pub(crate) note: Option<&'static str>,
     /// What a guest asked to end with.
     pub(crate) exited: Option<u32>,
     /// Bytes on their way from one guest to another.
@@ -266,6 +269,21 @@ impl<T: Send + 'static> Store<T> {
     /// Lets `interposer` watch what crosses between the guest and its host from here on.
     pub fn interpose(&mut self, interposer: Box<dyn Interposer>) {
         self.inner.interpose(interposer);
+    }
+
+    /// Tells those who watch that the host calls a function of the guest.
+    pub(crate) fn tell_enter(&mut self, name: &str) {
+        self.inner.tell_enter(name);
+    }
+
+    /// Tells those who watch that it returned, or why the guest ended.
+    pub(crate) fn tell_leave(&mut self, name: &str, ended: Result<(), &Error>) {
+        let fault = |error: &Error| match self.exit_code() {
+            Some(code) => Fault::Exit(code),
+            None => Fault::Trap(error.trap().unwrap_or(Trap::Host("the call failed"))),
+        };
+        let ended = ended.map_err(fault);
+        self.inner.tell_leave(name, ended);
     }
 
     /// The status a guest ended itself with, if that is why it ended.
@@ -363,6 +381,7 @@ impl<T: 'static> State<T> {
             tasks_max: limits.tasks,
             instances_max: limits.component_instances,
             poisoned: false,
+            note: None,
             exited: None,
             scratch: Vec::new(),
             host_bytes: 0,

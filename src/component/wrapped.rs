@@ -38,6 +38,11 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
         StoreContextMut(Caller::<'_, Inner<T>>::reborrow(&mut self.0))
     }
 
+    /// Says something of the call under way to those who watch it: which grant it would have needed.
+    pub fn note(&mut self, text: &'static str) {
+        self.0.state_mut().note = Some(text);
+    }
+
     /// Charges `fuel` for work the host is about to do.
     ///
     /// # Errors

@@ -33,6 +33,24 @@ pub trait Interposer: Send {
         writes: &Writes<'_>,
     ) {
     }
+
+    /// A component calls a host function.
+    fn component_call(&mut self, at_fuel: u64, call: &ComponentCall<'_>) {}
+
+    /// The host function that a component called waits.
+    fn component_wait(&mut self, at_fuel: u64, call: &ComponentCall<'_>) {}
+
+    /// The host function that a component called returns: how its result reads.
+    fn component_return(&mut self, at_fuel: u64, call: &ComponentCall<'_>, result: Result<&str, Fault>) {}
+}
+
+/// One call of a host function by a component, in words.
+#[derive(Debug)]
+pub struct ComponentCall<'a> {
+    /// What is called: `example:io/streams.output-stream.write`.
+    pub name: &'a str,
+    /// How its arguments read: `self: #3, contents: b"hello"`. A handle reads as its number.
+    pub arguments: &'a str,
 }
 
 /// One call of a host function.
@@ -77,7 +95,7 @@ pub struct Stats {
     pub host_calls: u64,
     /// Host calls that had to wait.
     pub host_waits: u64,
-    /// Bytes the host wrote to guest memory.
+    /// Bytes the host wrote to guest memory; for components they are not counted.
     pub bytes_written: u64,
     /// Calls from the host into the guest.
     pub guest_calls: u64,
@@ -116,5 +134,13 @@ impl Interposer for Accounting {
 
     fn host_return(&mut self, _: u64, _: &HostCall<'_>, _: Result<Option<u64>, Fault>, writes: &Writes<'_>) {
         self.0.lock().bytes_written += writes.total_bytes();
+    }
+
+    fn component_call(&mut self, _: u64, _: &ComponentCall<'_>) {
+        self.0.lock().host_calls += 1;
+    }
+
+    fn component_wait(&mut self, _: u64, _: &ComponentCall<'_>) {
+        self.0.lock().host_waits += 1;
     }
 }

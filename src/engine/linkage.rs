@@ -4,7 +4,7 @@
 use crate::{
     Error, Trap,
     engine::{
-        Activation, Caller, Fault, Module, Outline, Step, Store,
+        Activation, Caller, Fault, Interposer, Module, Outline, Step, Store,
         activation::{Progress, enter, refuel},
         fault::Suspended,
         meter::{BYTES_PER_FUEL, HOST_CALL_FUEL},
@@ -109,6 +109,20 @@ impl<T: Send + 'static> Caller<'_, T> {
                 Step::Preempted => stopped = activation.step(self, None)?,
                 Step::Blocked => return Err(Trap::Component(crate::Rule::CannotBlock).into()),
             }
+        }
+    }
+
+    /// Whether anybody watches what crosses between this guest and its host.
+    #[inline]
+    pub(crate) fn is_watched(&self) -> bool {
+        !self.context.data().interposers.is_empty()
+    }
+
+    /// Tells those who watch.
+    pub(crate) fn tell(&mut self, mut tell: impl FnMut(&mut dyn Interposer, u64)) {
+        let at_fuel = self.fuel_spent();
+        for interposer in &mut self.context.data_mut().interposers {
+            tell(&mut **interposer, at_fuel);
         }
     }
 

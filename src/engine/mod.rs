@@ -56,7 +56,7 @@ pub use describe::{Kind, Param, Signature};
 pub use fault::Fault;
 pub(crate) use function::Function;
 pub use host_function::{HostFunction, HostParam, HostResult, Resolver};
-pub use interpose::{Accounting, HostCall, Interposer, Stats, Writes};
+pub use interpose::{Accounting, ComponentCall, HostCall, Interposer, Stats, Writes};
 #[cfg(feature = "component")]
 pub(crate) use linkage::{Answer, bits, value_of};
 pub use memory::{Memory, PointerError};

@@ -252,7 +252,7 @@ fn instance_error(error: &wasmi::Error) -> Error {
 
 impl<T: Send + 'static> Store<T> {
     /// Tells those who watch that the host calls the guest.
-    pub(super) fn tell_enter(&mut self, name: &str) {
+    pub(crate) fn tell_enter(&mut self, name: &str) {
         let at_fuel = self.fuel_spent();
         for interposer in &mut self.inner.data_mut().interposers {
             interposer.enter(at_fuel, name);
@@ -260,7 +260,7 @@ impl<T: Send + 'static> Store<T> {
     }
 
     /// Tells those who watch that the guest returned to its host.
-    pub(super) fn tell_leave(&mut self, name: &str, ended: Result<(), Fault>) {
+    pub(crate) fn tell_leave(&mut self, name: &str, ended: Result<(), Fault>) {
         let at_fuel = self.fuel_spent();
         for interposer in &mut self.inner.data_mut().interposers {
             interposer.leave(at_fuel, name, ended);

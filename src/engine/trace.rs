@@ -1,6 +1,6 @@
 //! The call tracer: each host call on a line, decoded by its signature.
 
-use crate::engine::{Fault, HostCall, Interposer, Kind, Writes};
+use crate::engine::{ComponentCall, Fault, HostCall, Interposer, Kind, Writes};
 use alloc::{format, string::String};
 use core::fmt::{self, Write};
 
@@ -54,6 +54,20 @@ impl<F: FnMut(&str) + Send> Interposer for Tracer<F> {
                 write_value(&mut line, kind, &[value], call.memory);
             }
             (Ok(_), _) => {}
+        }
+        (self.sink)(&line);
+    }
+
+    fn component_wait(&mut self, at_fuel: u64, call: &ComponentCall<'_>) {
+        (self.sink)(&format!("{at_fuel:>12}   {} waits", call.name));
+    }
+
+    fn component_return(&mut self, at_fuel: u64, call: &ComponentCall<'_>, result: Result<&str, Fault>) {
+        let mut line = format!("{at_fuel:>12}   {}({})", call.name, call.arguments);
+        match result {
+            Ok("") => {}
+            Ok(result) => show(&mut line, format_args!(" = {result}")),
+            Err(fault) => show(&mut line, format_args!(" ! {fault}")),
         }
         (self.sink)(&line);
     }

@@ -51,8 +51,9 @@ impl Guest {
         let name = [entry, "#run"].concat();
         let run = self.instance.get_typed_func::<(), (Result<(), ()>,)>(&self.store, &name)?;
         self.state.begin()?;
+        self.store.tell_enter(&name);
         let called = run.call_async(&mut self.store, ()).await;
-        match self.ended(called) {
+        match self.ended(&name, called) {
             Ok((result,)) => Ok(Exit(u32::from(result.is_err()))),
             Err(CallError::Exit(exit)) => Ok(exit),
             Err(CallError::Error(error)) => Err(error),
@@ -69,12 +70,14 @@ impl Guest {
         let function = self.function(name)?;
         let mut results = vec![Val::Bool(false); function.result_count()];
         self.state.begin()?;
+        self.store.tell_enter(name);
         let called = function.call_async(&mut self.store, params, &mut results).await;
-        self.ended(called).map(|()| results)
+        self.ended(name, called).map(|()| results)
     }
 
     /// What a call that ended makes of this guest: after anything but a result it cannot be called again.
-    fn ended<R>(&mut self, called: Result<R, Error>) -> Result<R, CallError> {
+    fn ended<R>(&mut self, name: &str, called: Result<R, Error>) -> Result<R, CallError> {
+        self.store.tell_leave(name, called.as_ref().map(drop));
         self.state = if called.is_ok() { State::Ready } else { State::Over };
         called.map_err(|error| match self.store.exit_code() {
             Some(code) => CallError::Exit(Exit(code)),

@@ -80,8 +80,11 @@ fn below<T: Send + 'static, R>(
     operate: impl FnOnce(&Directory, &mut Walks) -> Result<R, Code>,
 ) -> Answer<R> {
     let State { table, walks, .. } = access.get();
-    let result = table.get(this)?.directory().and_then(|directory| operate(directory, walks));
+    let directory = table.get(this)?.directory();
+    let granted = [directory.map(Directory::access).ok(), None];
+    let result = directory.and_then(|directory| operate(directory, walks));
     charge_steps(access)?;
+    note_denied(access, &result, granted);
     Ok(result.map_err(ErrorCode::from))
 }
 
@@ -93,10 +96,27 @@ fn below_two<T: Send + 'static, R>(
 ) -> Answer<R> {
     let State { table, walks, .. } = access.get();
     let (a, b) = (table.get(a)?.directory(), table.get(b)?.directory());
+    let granted = [a.map(Directory::access).ok(), b.map(Directory::access).ok()];
     let result = a.and_then(|a| operate(a, b?, walks));
     charge_steps(access)?;
+    note_denied(access, &result, granted);
     Ok(result.map_err(ErrorCode::from))
 }
+
+/// Says which grant was missing, where one was.
+fn note_denied<T: Send + 'static, R>(
+    access: &mut Access<'_, T, State>,
+    result: &Result<R, Code>,
+    granted: [Option<wasi::filesystem::Access>; 2],
+) {
+    if matches!(result, Err(Code::NotPermitted)) {
+        let read_only = granted.contains(&Some(wasi::filesystem::Access::ReadOnly));
+        access.store().note(if read_only { READ_ONLY } else { OUTSIDE });
+    }
+}
+
+const READ_ONLY: &str = "granted to be read only: `--dir` without `:ro` would allow it";
+const OUTSIDE: &str = "outside of what `--dir` granted";
 
 fn charge_steps<T: Send + 'static>(access: &mut Access<'_, T, State>) -> Result<(), Fault> {
     let steps = access.get().walks.take_steps();
