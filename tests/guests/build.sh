@@ -95,8 +95,22 @@ rust_guest() { # NAME PROFILE STACK-BYTES MEMORY-BYTES CARGO-ARGUMENT... -- RUST
     keep "$target_dir/wasm32-wasip1/$2/$1.wasm" "$1.wasm"
 }
 
+# The WASI 0.2 twin of a guest: its module behind the adapter that makes components of WASI 0.1 modules. Its memory
+# is without a bound, for the adapter takes a stack of its own from it.
+component_guest() { # NAME
+    find_wasm_tools
+    [[ -n ${WASI_ADAPTER:-} ]] ||
+        fail "set WASI_ADAPTER to wasi_snapshot_preview1.command.wasm, of the crate wasi-preview1-component-adapter-provider"
+    "$wasm_tools" print "$1.wasm" | sed -E 's/(\(memory \(;0;\) [0-9]+) [0-9]+\)/\1)/' > "$scratch/core.wat"
+    "$wasm_tools" parse "$scratch/core.wat" -o "$scratch/core.wasm"
+    "$wasm_tools" component new "$scratch/core.wasm" --adapt "wasi_snapshot_preview1=$WASI_ADAPTER" |
+        "$wasm_tools" strip -a -o "$scratch/component.wasm"
+    keep "$scratch/component.wasm" "p2/$1.wasm"
+}
+
 guest() {
     case $1 in
+    p2/*) component_guest "${1#p2/}" ;;
     hello | cat | exit) c_guest "$1" 8192 65536 -Wl,-s ;;
     files | clock) c_guest "$1" 16384 131072 -Wl,-s ;;
     trap) c_guest trap 8192 65536 -Wl,--strip-debug ;; # keeps the name section
@@ -128,6 +142,7 @@ guest() {
 
 if [[ $# -eq 0 ]]; then
     set -- hello cat files clock exit trap hello-rust hello-nostd kernels
+    set -- "$@" p2/hello p2/cat p2/files p2/clock p2/exit p2/hello-rust
     for source in hostile/*.wat hostile/*.c refused/*.wat; do
         source=${source##*/}
         set -- "$@" "${source%.*}"

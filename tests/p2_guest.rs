@@ -1,0 +1,143 @@
+//! WASI 0.2 components as guests: what starts, what is metered, what those who watch see.
+
+#![cfg(all(feature = "p2", feature = "p1"))]
+
+use std::sync::{Arc, Mutex};
+use wasmote::{
+    Access, CallError, Error, Guest, Host, Limits, Program,
+    backend::mem,
+    block_on,
+    component::Val,
+    engine::{Accounting, Tracer},
+};
+
+fn program(name: &str) -> Program {
+    let path = format!("{}/tests/guests/p2/{name}.wasm", env!("CARGO_MANIFEST_DIR"));
+    Program::load(&std::fs::read(path).unwrap()).unwrap()
+}
+
+fn start(name: &str, args: &[&str], host: Host) -> Result<Guest, Error> {
+    host.args([&name].into_iter().chain(args)).start(&program(name))
+}
+
+/// Runs a guest to its end, and says what its trace says.
+fn traced(name: &str, host: Host) -> (Vec<String>, Accounting) {
+    let lines = Arc::new(Mutex::new(Vec::new()));
+    let mut guest = start(name, &[], host).unwrap();
+    let sink = lines.clone();
+    guest.interpose(Tracer::new(move |line: &str| sink.lock().unwrap().push(line[13..].trim().to_string())));
+    let accounting = Accounting::new();
+    guest.interpose(accounting.clone());
+    let _ = block_on(guest.run());
+    drop(guest);
+    (Arc::try_unwrap(lines).unwrap().into_inner().unwrap(), accounting)
+}
+
+#[test]
+fn each_host_call_is_one_line_with_its_arguments_and_its_result() {
+    let output = mem::Output::new();
+    let (lines, accounting) = traced("hello", Host::new().stdout(output.clone()));
+    assert_eq!(output.contents(), b"hello, world\n");
+    let find = |start: &str| {
+        lines.iter().find(|line| line.starts_with(start)).unwrap_or_else(|| panic!("{start}: {lines:#?}"))
+    };
+    assert!(find("wasi:cli/stdout.get-stdout").contains("() = #"));
+    let write = find("wasi:io/streams.output-stream.blocking-write-and-flush");
+    assert!(write.contains(r#"contents: b"hello, world") = ok"#), "{write}");
+    assert!(lines.first().unwrap().starts_with("→ wasi:cli/run@0.2."), "{lines:#?}");
+    assert!(lines.last().unwrap().starts_with("← wasi:cli/run@0.2."), "{lines:#?}");
+    let calls = lines.iter().filter(|line| line.starts_with("wasi:")).count() as u64;
+    assert_eq!(accounting.stats().host_calls, calls, "{lines:#?}");
+    assert_eq!(accounting.stats().guest_calls, 1);
+}
+
+#[test]
+fn watching_changes_nothing_that_a_guest_spends() {
+    let spent = |watched: bool| {
+        let mut guest = start("hello", &[], Host::new()).unwrap();
+        if watched {
+            guest.interpose(Tracer::new(|_: &str| {}));
+        }
+        let _ = block_on(guest.run()).unwrap();
+        guest.fuel_spent()
+    };
+    assert_eq!(spent(true), spent(false));
+    assert!(spent(false) > 1_000);
+}
+
+#[test]
+fn a_denied_call_says_which_grant_was_missing() {
+    let host = Host::new().directory("/", mem::Directory::new(), Access::ReadOnly);
+    let (lines, _) = traced("files", host);
+    let denied: Vec<_> = lines.iter().filter(|line| line.contains("not-permitted")).collect();
+    assert!(!denied.is_empty(), "{lines:#?}");
+    assert!(denied.iter().all(|line| line.contains("`--dir` without `:ro`")), "{denied:#?}");
+}
+
+#[test]
+fn fuel_bounds_a_component() {
+    let mut guest = start("hello", &[], Host::new()).unwrap();
+    guest.set_fuel(1_000).unwrap();
+    let error = block_on(guest.run()).unwrap_err();
+    assert_eq!(error.to_string(), "the guest trapped: all fuel consumed");
+    assert!(guest.fuel_left() < 1_000);
+    assert!(block_on(guest.run()).is_err(), "what trapped cannot be run again");
+}
+
+#[test]
+fn a_status_comes_out_as_success_or_failure() {
+    for (arg, code) in [("0", 0), ("1", 1)] {
+        let exit = block_on(start("exit", &[arg], Host::new()).unwrap().run()).unwrap();
+        assert_eq!(exit.code(), code);
+    }
+}
+
+#[test]
+fn handles_are_bounded() {
+    let limits = Limits { handles: 2, ..Limits::server() };
+    let host = Host::new().limits(limits).directory("/", mem::Directory::new(), Access::ReadWrite);
+    let error = block_on(start("files", &[], host).unwrap().run()).unwrap_err();
+    assert!(error.to_string().contains("too many handles"), "{error}");
+}
+
+#[test]
+fn missing_imports_are_told_all_at_once_and_at_the_start() {
+    let text = r#"(component
+        (import "wasi:cli/stdout@0.2.0" (instance (export "teleport" (func))))
+        (import "example:other/thing@1.0.0" (instance (export "one" (func)) (export "two" (func (param "a" u32))))))"#;
+    let program = Program::load(&wat::parse_str(text).unwrap()).unwrap();
+    let imports: Vec<_> = program.imports().map(|(interface, name, _)| (interface, name)).collect();
+    assert_eq!(
+        imports,
+        [
+            ("wasi:cli/stdout@0.2.0", "teleport"),
+            ("example:other/thing@1.0.0", "one"),
+            ("example:other/thing@1.0.0", "two")
+        ]
+    );
+    let Err(error) = Host::new().start(&program) else { panic!("it started") };
+    let missing: Vec<_> = error.missing_imports().iter().map(|import| import.name.as_str()).collect();
+    assert_eq!(missing, ["teleport", "one", "two"], "{error}");
+}
+
+#[test]
+fn any_exported_function_can_be_called_with_values() {
+    let text = r#"(component
+        (core module $m (func (export "add") (param i32 i32) (result i32)
+            (i32.add (local.get 0) (local.get 1))))
+        (core instance $i (instantiate $m))
+        (func (export "add") (param "a" u32) (param "b" u32) (result u32)
+            (canon lift (core func $i "add"))))"#;
+    let program = Program::load(&wat::parse_str(text).unwrap()).unwrap();
+    let mut guest = Host::new().start(&program).unwrap();
+    assert_eq!(guest.component_function("add").unwrap().describe(), "func(a: u32, b: u32) -> u32");
+    let results = block_on(guest.call_component("add", &[Val::U32(40), Val::U32(2)])).unwrap();
+    assert!(matches!(results.as_slice(), [Val::U32(42)]), "{results:?}");
+    assert!(matches!(block_on(guest.call("add", &[])), Err(CallError::Error(_))), "no core function");
+    assert!(block_on(guest.run()).unwrap_err().to_string().contains("no command"));
+}
+
+#[test]
+fn an_argument_with_a_nul_is_refused_before_anything_runs() {
+    assert!(start("hello", &["a\0b"], Host::new()).is_err());
+}
