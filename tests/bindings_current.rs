@@ -56,6 +56,18 @@ fn p2_filesystem() -> Config {
         .store("*.read-directory*")
 }
 
+/// `wasi:sockets` of WASI 0.2. What makes streams needs the store, to send in the background what a guest wrote.
+fn p2_sockets() -> Config {
+    package("p2", "sockets", "imports", &["io", "clocks"])
+        .with("wasi:sockets/tcp/tcp-socket", "crate::wasi::p2::TcpSocket")
+        .with("wasi:sockets/udp/udp-socket", "crate::wasi::p2::UdpSocket")
+        .with("wasi:sockets/udp/incoming-datagram-stream", "crate::wasi::p2::IncomingDatagramStream")
+        .with("wasi:sockets/udp/outgoing-datagram-stream", "crate::wasi::p2::OutgoingDatagramStream")
+        .with("wasi:sockets/ip-name-lookup/resolve-address-stream", "crate::wasi::p2::ResolveAddressStream")
+        .store("tcp-socket.finish-connect")
+        .store("tcp-socket.accept")
+}
+
 fn p2() -> [(&'static str, Config); 7] {
     let cli = package("p2", "cli", "command", &["io", "clocks", "random", "filesystem", "sockets"])
         .with("wasi:cli/terminal-input/terminal-input", "crate::wasi::p2::TerminalInput")
@@ -66,7 +78,7 @@ fn p2() -> [(&'static str, Config); 7] {
         ("random", package("p2", "random", "imports", &[])),
         ("cli", cli),
         ("filesystem", p2_filesystem()),
-        ("sockets", package("p2", "sockets", "imports", &["io", "clocks"])),
+        ("sockets", p2_sockets()),
         ("http", package("p2", "http", "proxy", &["io", "clocks", "random", "cli"])),
     ]
 }

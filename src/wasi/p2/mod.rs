@@ -9,16 +9,21 @@ mod clocks;
 mod filesystem;
 mod io;
 mod random;
+mod sockets;
 mod state;
 
 pub use cli::{TerminalInput, TerminalOutput};
 pub use filesystem::DirectoryEntryStream;
 pub use io::{Pollable, Subscribe, subscribe, subscribe_deadline};
+pub use sockets::{
+    IncomingDatagramStream, OutgoingDatagramStream, ResolveAddressStream, TcpSocket, UdpSocket,
+};
 pub use state::State;
 
 use crate::{Error, component::Linker};
 
-/// Offers WASI 0.2 to components: `wasi:cli`, `wasi:clocks`, `wasi:filesystem`, `wasi:io` and `wasi:random`. `get` finds
+/// Offers WASI 0.2 to components: `wasi:cli`, `wasi:clocks`, `wasi:filesystem`, `wasi:io`,
+/// `wasi:random` and `wasi:sockets`. `get` finds
 /// the state for a guest in what its store keeps.
 ///
 /// # Errors
@@ -32,6 +37,7 @@ pub fn add_to_linker<T: Send + 'static>(
     bindings::clocks::Imports::add_to_linker(linker, get)?;
     bindings::random::Imports::add_to_linker(linker, get)?;
     bindings::filesystem::Imports::add_to_linker(linker, get)?;
+    bindings::sockets::Imports::add_to_linker(linker, get)?;
     use bindings::cli;
     cli::environment::add_to_linker(linker, get)?;
     cli::exit::add_to_linker(linker, get)?;

@@ -285,6 +285,9 @@ pub mod udp {
     pub use super::network::IpAddressFamily;
     pub use super::network::IpSocketAddress;
     pub use super::network::Network;
+    pub use crate::wasi::p2::IncomingDatagramStream;
+    pub use crate::wasi::p2::OutgoingDatagramStream;
+    pub use crate::wasi::p2::UdpSocket;
 
     /// `record incoming-datagram`
     #[derive(Clone, Debug, PartialEq, Eq)]
@@ -317,18 +320,6 @@ pub mod udp {
             remote_address: Option<IpSocketAddress> = "remote-address",
         }
     }
-
-    /// `resource udp-socket`
-    #[derive(Clone, Copy, Debug)]
-    pub enum UdpSocket {}
-
-    /// `resource incoming-datagram-stream`
-    #[derive(Clone, Copy, Debug)]
-    pub enum IncomingDatagramStream {}
-
-    /// `resource outgoing-datagram-stream`
-    #[derive(Clone, Copy, Debug)]
-    pub enum OutgoingDatagramStream {}
 
     /// What a host does for `wasi:sockets/udp`.
     pub trait Host: HostUdpSocket + HostIncomingDatagramStream + HostOutgoingDatagramStream {}
@@ -641,7 +632,7 @@ pub mod udp_create_socket {
 pub mod tcp {
     use crate::{
         Error,
-        component::{Linker, Resource, ResourceType},
+        component::{Access, Linker, Resource, ResourceType},
         engine::Fault,
     };
 
@@ -653,6 +644,7 @@ pub mod tcp {
     pub use super::network::IpAddressFamily;
     pub use super::network::IpSocketAddress;
     pub use super::network::Network;
+    pub use crate::wasi::p2::TcpSocket;
 
     /// `enum shutdown-type`
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -672,10 +664,6 @@ pub mod tcp {
             Both = "both",
         }
     }
-
-    /// `resource tcp-socket`
-    #[derive(Clone, Copy, Debug)]
-    pub enum TcpSocket {}
 
     /// What a host does for `wasi:sockets/tcp`.
     pub trait Host: HostTcpSocket {}
@@ -702,8 +690,8 @@ pub mod tcp {
         ) -> Result<Result<(), ErrorCode>, Fault>;
 
         /// `finish-connect: func() -> result<tuple<input-stream, output-stream>, error-code>`
-        fn finish_connect(
-            &mut self,
+        fn finish_connect<T: Send + 'static>(
+            access: Access<'_, T, Self>,
             this: Resource<TcpSocket>,
         ) -> Result<Result<(Resource<InputStream>, Resource<OutputStream>), ErrorCode>, Fault>;
 
@@ -714,8 +702,8 @@ pub mod tcp {
         fn finish_listen(&mut self, this: Resource<TcpSocket>) -> Result<Result<(), ErrorCode>, Fault>;
 
         /// `accept: func() -> result<tuple<tcp-socket, input-stream, output-stream>, error-code>`
-        fn accept(
-            &mut self,
+        fn accept<T: Send + 'static>(
+            access: Access<'_, T, Self>,
             this: Resource<TcpSocket>,
         ) -> Result<
             Result<(Resource<TcpSocket>, Resource<InputStream>, Resource<OutputStream>), ErrorCode>,
@@ -884,8 +872,8 @@ pub mod tcp {
         )?;
         instance.func_wrap(
             "[method]tcp-socket.finish-connect",
-            move |mut store, (this,): (Resource<TcpSocket>,)| {
-                HostTcpSocket::finish_connect(get(store.data_mut()), this).map(|value| (value,))
+            move |store, (this,): (Resource<TcpSocket>,)| {
+                HostTcpSocket::finish_connect(Access::new(store, get), this).map(|value| (value,))
             },
         )?;
         instance.func_wrap(
@@ -900,12 +888,9 @@ pub mod tcp {
                 HostTcpSocket::finish_listen(get(store.data_mut()), this).map(|value| (value,))
             },
         )?;
-        instance.func_wrap(
-            "[method]tcp-socket.accept",
-            move |mut store, (this,): (Resource<TcpSocket>,)| {
-                HostTcpSocket::accept(get(store.data_mut()), this).map(|value| (value,))
-            },
-        )?;
+        instance.func_wrap("[method]tcp-socket.accept", move |store, (this,): (Resource<TcpSocket>,)| {
+            HostTcpSocket::accept(Access::new(store, get), this).map(|value| (value,))
+        })?;
         instance.func_wrap(
             "[method]tcp-socket.local-address",
             move |mut store, (this,): (Resource<TcpSocket>,)| {
@@ -1096,10 +1081,7 @@ pub mod ip_name_lookup {
     pub use super::network::ErrorCode;
     pub use super::network::IpAddress;
     pub use super::network::Network;
-
-    /// `resource resolve-address-stream`
-    #[derive(Clone, Copy, Debug)]
-    pub enum ResolveAddressStream {}
+    pub use crate::wasi::p2::ResolveAddressStream;
 
     /// What a host does for `wasi:sockets/ip-name-lookup`.
     pub trait Host: HostResolveAddressStream {

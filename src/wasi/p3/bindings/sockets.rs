@@ -34,6 +34,8 @@ pub mod types {
     use core::task::{Context, Poll};
 
     pub use super::super::clocks::types::Duration;
+    pub use crate::wasi::p3::TcpSocket;
+    pub use crate::wasi::p3::UdpSocket;
 
     /// `variant error-code`
     #[derive(Clone, Debug, PartialEq, Eq)]
@@ -181,10 +183,6 @@ pub mod types {
             Ipv6(Ipv6SocketAddress) = "ipv6",
         }
     }
-
-    pub use crate::wasi::p3::TcpSocket;
-
-    pub use crate::wasi::p3::UdpSocket;
 
     /// What a host does for `wasi:sockets/types`.
     pub trait Host: HostTcpSocket + HostUdpSocket {}
