@@ -9,6 +9,7 @@ mod file;
 mod grants;
 mod inspect;
 mod invoke;
+mod network;
 mod run;
 mod say;
 mod settings;

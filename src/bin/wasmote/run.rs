@@ -4,7 +4,7 @@ use crate::{
     deadline, failure, file,
     grants::{self, DirectoryGrant, Granted, Variable},
     invoke::Call,
-    say,
+    network, say,
     settings::{self, Profile, Resolved, Settings},
     watch::{self, Trace},
 };
@@ -18,6 +18,7 @@ use std::{
 use wasmote::{
     CallError, Error, Exit, Guest, Loader,
     engine::{Accounting, Metering, Value},
+    wasi::sockets::policy::Rule,
 };
 
 /// Run a program
@@ -37,6 +38,18 @@ pub struct Arguments {
     /// To grant a name that itself ends in `:ro`, say `:rw` behind it. Repeatable.
     #[arg(long = "dir", value_name = "HOST[::GUEST][:ro]", value_parser = DirectoryGrant::parse)]
     pub dirs: Vec<DirectoryGrant>,
+
+    /// Let the program connect to these, and exchange datagrams with them
+    ///
+    /// HOST is a name (`*.example.com` for all below it), an address, a range of addresses (10.0.0.0/8,
+    /// [fd00::/8]), or `*`. PORTS are 443, 8000-8010, or `*`. A name grants what it stands for, but nothing inside:
+    /// grant that by its address. Repeatable.
+    #[arg(long, value_name = "HOST:PORTS", value_parser = network::rule)]
+    pub allow_net: Vec<Rule>,
+
+    /// Let the program listen here, and receive datagrams from anybody here: 127.0.0.1:8080. Repeatable
+    #[arg(long, value_name = "ADDR:PORTS", value_parser = network::rule)]
+    pub allow_listen: Vec<Rule>,
 
     /// Set a variable of the program's environment, or take NAME over from this one
     #[arg(long, value_name = "NAME[=VALUE]", value_parser = Variable::parse)]
@@ -119,11 +132,12 @@ pub fn run(arguments: &Arguments) -> Result<i32> {
 
     let mut args = vec![arguments.argv0.clone().unwrap_or_else(|| module.argv0())];
     args.extend_from_slice(if arguments.invoke.is_none() { arguments.args() } else { &[] });
+    let trace = arguments.trace.as_deref().map(Trace::create).transpose()?;
     let Granted { host, outputs } = grants::grant(arguments, &settings, args)?;
+    let host = network::grant(host, arguments, &settings, trace.as_ref());
     let mut guest = host.start(&program).map_err(|error| wrong(&module.name, &error))?;
     let loading = began.elapsed();
 
-    let trace = arguments.trace.as_deref().map(Trace::create).transpose()?;
     if let Some(trace) = &trace {
         guest.interpose(trace.tracer());
     }

@@ -40,6 +40,11 @@ enum Setting {
     Clocks(Source),
     Random(Randomness),
     TcpListen(SocketAddr),
+    InheritNetwork(bool),
+    Names(bool),
+    Tcp(bool),
+    Udp(bool),
+    Sockets(u32),
     Terminal(Terminal),
 }
 
@@ -58,7 +63,18 @@ pub struct Resolved {
     pub clocks: Source,
     pub random: Randomness,
     pub tcp_listen: Vec<SocketAddr>,
+    pub network: Network,
     pub terminal: Terminal,
+}
+
+/// What a program may do on the network, besides what single rules allow.
+#[derive(Clone, Copy, Debug)]
+pub struct Network {
+    pub inherit: bool,
+    pub names: bool,
+    pub tcp: bool,
+    pub udp: bool,
+    pub sockets_max: Option<u32>,
 }
 
 /// Whose clocks a program reads.
@@ -109,6 +125,7 @@ impl Settings {
             clocks: Source::Host,
             random: Randomness::Host,
             tcp_listen: Vec::new(),
+            network: Network { inherit: false, names: false, tcp: true, udp: true, sockets_max: None },
             terminal: Terminal::Filtered,
         };
         for setting in settings.into_iter().flat_map(|settings| &settings.0) {
@@ -121,6 +138,11 @@ impl Settings {
                 Setting::Clocks(source) => resolved.clocks = *source,
                 Setting::Random(source) => resolved.random = *source,
                 Setting::TcpListen(address) => resolved.tcp_listen.push(*address),
+                Setting::InheritNetwork(on) => resolved.network.inherit = *on,
+                Setting::Names(on) => resolved.network.names = *on,
+                Setting::Tcp(on) => resolved.network.tcp = *on,
+                Setting::Udp(on) => resolved.network.udp = *on,
+                Setting::Sockets(sockets) => resolved.network.sockets_max = Some(*sockets),
                 Setting::Terminal(terminal) => resolved.terminal = *terminal,
             }
         }
@@ -361,6 +383,49 @@ const OTHER_KEYS: &[OtherKey] = &[
             let address =
                 address.map_err(|_| format!("`{text}` is no address: write 127.0.0.1:8080 or [::1]:8080"));
             address.map(Setting::TcpListen)
+        },
+    },
+    OtherKey {
+        group: Group::System,
+        key: "inherit-network",
+        value: "y|n",
+        help: "the whole network, in and out; names apart",
+        alone: Some("y"),
+        parse: |text| yes(text).map(Setting::InheritNetwork),
+    },
+    OtherKey {
+        group: Group::System,
+        key: "allow-ip-name-lookup",
+        value: "y|n",
+        help: "look up any name; --allow-net with a name allows that one",
+        alone: Some("y"),
+        parse: |text| yes(text).map(Setting::Names),
+    },
+    OtherKey {
+        group: Group::System,
+        key: "tcp",
+        value: "y|n",
+        help: "n: no TCP sockets, whatever else is granted",
+        alone: Some("y"),
+        parse: |text| yes(text).map(Setting::Tcp),
+    },
+    OtherKey {
+        group: Group::System,
+        key: "udp",
+        value: "y|n",
+        help: "n: no UDP sockets, whatever else is granted",
+        alone: Some("y"),
+        parse: |text| yes(text).map(Setting::Udp),
+    },
+    OtherKey {
+        group: Group::System,
+        key: "max-sockets",
+        value: "N",
+        help: "sockets open at once: 256 unless told otherwise",
+        alone: None,
+        parse: |text| {
+            let sockets = units::count(text)?;
+            u32::try_from(sockets).map(Setting::Sockets).map_err(|_| format!("`{text}` is too large"))
         },
     },
     OtherKey {

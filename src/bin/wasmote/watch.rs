@@ -43,6 +43,11 @@ impl Trace {
         Tracer::new(move |line| sink.lock().unwrap_or_else(PoisonError::into_inner).line(line))
     }
 
+    /// Writes one line.
+    pub fn line(&self, line: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).line(line);
+    }
+
     /// Writes what is held back.
     ///
     /// # Errors

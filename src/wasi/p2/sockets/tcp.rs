@@ -227,7 +227,10 @@ impl HostTcpSocket for State {
         self.set_tcp_option(&this, SocketOption::KeepAlive, value_.into())
     }
 
-    fn keep_alive_idle_time(&mut self, this: Resource<TcpSocket>) -> Result<Result<Duration, ErrorCode>, Fault> {
+    fn keep_alive_idle_time(
+        &mut self,
+        this: Resource<TcpSocket>,
+    ) -> Result<Result<Duration, ErrorCode>, Fault> {
         Ok(self.tcp_option(&this, SocketOption::KeepAliveIdleNs)?)
     }
 
@@ -239,7 +242,10 @@ impl HostTcpSocket for State {
         self.set_tcp_option(&this, SocketOption::KeepAliveIdleNs, value_)
     }
 
-    fn keep_alive_interval(&mut self, this: Resource<TcpSocket>) -> Result<Result<Duration, ErrorCode>, Fault> {
+    fn keep_alive_interval(
+        &mut self,
+        this: Resource<TcpSocket>,
+    ) -> Result<Result<Duration, ErrorCode>, Fault> {
         Ok(self.tcp_option(&this, SocketOption::KeepAliveIntervalNs)?)
     }
 
@@ -252,7 +258,9 @@ impl HostTcpSocket for State {
     }
 
     fn keep_alive_count(&mut self, this: Resource<TcpSocket>) -> Result<Result<u32, ErrorCode>, Fault> {
-        Ok(self.tcp_option(&this, SocketOption::KeepAliveCount)?.map(|count| u32::try_from(count).unwrap_or(u32::MAX)))
+        Ok(self
+            .tcp_option(&this, SocketOption::KeepAliveCount)?
+            .map(|count| u32::try_from(count).unwrap_or(u32::MAX)))
     }
 
     fn set_keep_alive_count(

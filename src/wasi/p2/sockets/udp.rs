@@ -6,8 +6,8 @@ use super::{
         bindings::sockets::{
             network::{ErrorCode, IpAddressFamily, IpSocketAddress, Network},
             udp::{
-                self, HostIncomingDatagramStream, HostOutgoingDatagramStream, HostUdpSocket, IncomingDatagram,
-                OutgoingDatagram,
+                self, HostIncomingDatagramStream, HostOutgoingDatagramStream, HostUdpSocket,
+                IncomingDatagram, OutgoingDatagram,
             },
             udp_create_socket,
         },
@@ -161,10 +161,7 @@ impl HostUdpSocket for State {
         Ok(family_of(self.udp(&this)?.family()))
     }
 
-    fn unicast_hop_limit(
-        &mut self,
-        this: Resource<UdpSocket>,
-    ) -> Result<Result<u8, ErrorCode>, Fault> {
+    fn unicast_hop_limit(&mut self, this: Resource<UdpSocket>) -> Result<Result<u8, ErrorCode>, Fault> {
         let value = self.udp_option(&this, SocketOption::HopLimit)?;
         Ok(value.map(|hops| u8::try_from(hops).unwrap_or(u8::MAX)))
     }
@@ -177,10 +174,7 @@ impl HostUdpSocket for State {
         self.set_udp_option(&this, SocketOption::HopLimit, value_.into())
     }
 
-    fn receive_buffer_size(
-        &mut self,
-        this: Resource<UdpSocket>,
-    ) -> Result<Result<u64, ErrorCode>, Fault> {
+    fn receive_buffer_size(&mut self, this: Resource<UdpSocket>) -> Result<Result<u64, ErrorCode>, Fault> {
         self.udp_option(&this, SocketOption::ReceiveBufferBytes)
     }
 
@@ -192,10 +186,7 @@ impl HostUdpSocket for State {
         self.set_udp_option(&this, SocketOption::ReceiveBufferBytes, value_)
     }
 
-    fn send_buffer_size(
-        &mut self,
-        this: Resource<UdpSocket>,
-    ) -> Result<Result<u64, ErrorCode>, Fault> {
+    fn send_buffer_size(&mut self, this: Resource<UdpSocket>) -> Result<Result<u64, ErrorCode>, Fault> {
         self.udp_option(&this, SocketOption::SendBufferBytes)
     }
 
@@ -256,7 +247,10 @@ impl HostIncomingDatagramStream for State {
 }
 
 impl HostOutgoingDatagramStream for State {
-    fn check_send(&mut self, this: Resource<OutgoingDatagramStream>) -> Result<Result<u64, ErrorCode>, Fault> {
+    fn check_send(
+        &mut self,
+        this: Resource<OutgoingDatagramStream>,
+    ) -> Result<Result<u64, ErrorCode>, Fault> {
         let stream = self.table.get_mut(&this)?;
         if !stream.association.is_current() {
             return Ok(Err(ErrorCode::InvalidState));
