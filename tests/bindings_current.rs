@@ -144,7 +144,11 @@ fn bindings_of_wasi_0_3_are_current() {
 }
 
 #[test]
-fn bindings_of_the_test_world_are_current() {
-    let config = Config::new("tests/bindgen/garden.wit");
-    check("tests/bindgen/garden.rs", &config).unwrap();
+fn bindings_of_the_test_worlds_are_current() {
+    check("tests/bindgen/garden.rs", &Config::new("tests/bindgen/garden.wit")).unwrap();
+    check(
+        "tests/bindgen/odd.rs",
+        &Config::new("tests/bindgen/odd.wit").store("fault.constructor").poll("ok"),
+    )
+    .unwrap();
 }

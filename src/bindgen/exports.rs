@@ -45,7 +45,7 @@ impl<'p> GuestFunction<'p> {
         Ok(Self {
             wit: function,
             export,
-            name: taken.unique(match function.kind {
+            name: taken.unique_call(match function.kind {
                 FunctionKind::Constructor(_) => "constructor".to_owned(),
                 _ => function_name(function),
             }),

@@ -61,7 +61,7 @@ use std::{
 /// Tuples, and so functions, have a Rust type up to this many values.
 const VALUES_MAX: usize = 12;
 
-/// What to generate bindings for, and how they look.
+/// What to generate bindings for, and how they look. The default reads nothing but what [`inline`](Self::inline) gives.
 #[derive(Clone, Debug, Default)]
 pub struct Config {
     paths: Vec<PathBuf>,

@@ -3,6 +3,7 @@
 use std::{
     borrow::ToOwned,
     collections::BTreeSet,
+    format,
     string::{String, ToString},
 };
 
@@ -57,6 +58,17 @@ impl Taken {
         Self(names.iter().map(|name| (*name).to_owned()).collect())
     }
 
+    /// A name for a function to be called by `call_…` and `call_…_async`, where those are no other's either.
+    pub(super) fn unique_call(&mut self, mut name: String) -> String {
+        let all =
+            |name: &str| ["", "_async"].map(|end| [format!("{name}{end}"), format!("call_{name}{end}")]);
+        while all(&name).as_flattened().iter().any(|name| self.0.contains(name)) {
+            name.push('_');
+        }
+        self.0.extend(all(&name).into_iter().flatten());
+        name
+    }
+
     /// The name itself, or with as many underscores as it takes to be no other's.
     pub(super) fn unique(&mut self, mut name: String) -> String {
         while !self.0.insert(name.clone()) {
@@ -105,6 +117,11 @@ mod tests {
         assert_eq!(taken.unique(camel("host")), "Host_");
         assert_eq!(taken.unique(camel("a-b")), "AB");
         assert_eq!(taken.unique(camel("a-B")), "AB_");
+        let mut taken = Taken::new(&["new"]);
+        assert_eq!(taken.unique_call("f_async".into()), "f_async");
+        assert_eq!(taken.unique_call("f".into()), "f_");
+        assert_eq!(taken.unique_call("new".into()), "new_");
+        assert_eq!(taken.unique("call_f_".into()), "call_f__");
     }
 
     #[test]

@@ -49,6 +49,7 @@ mod linker;
 mod load;
 mod matching;
 mod names;
+mod offered;
 mod pre;
 #[cfg(feature = "wast")]
 mod reflect;

@@ -51,6 +51,11 @@ impl<E> Default for Names<E> {
 }
 
 impl<E> Names<E> {
+    /// Everything, in the order it was put.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &E)> {
+        self.0.iter().map(|(name, entry)| (name.as_str(), entry))
+    }
+
     /// What was put under exactly this name.
     pub(crate) fn get_mut(&mut self, name: &str) -> Option<&mut E> {
         self.0.iter_mut().find(|(known, _)| known == name).map(|(_, entry)| entry)

@@ -1,0 +1,134 @@
+//! Components in a program of one's own.
+//!
+//! # From `wasmtime::component`
+//!
+//! [`component`](crate::component) has the names and shapes of `wasmtime::component`, so a host ports by changing its
+//! `use` lines. This one gives components a resource and a function, and calls what one exports:
+//!
+//! ```
+//! // use wasmtime::component::{Component, Linker, Resource, ResourceTable, ResourceType};
+//! // use wasmtime::{Engine, Store, StoreContextMut};
+//! use wasmote::component::{Component, Linker, Resource, ResourceTable, ResourceType};
+//! use wasmote::component::{Engine, Store, StoreContextMut};
+//!
+//! #[derive(Default)]
+//! struct State {
+//!     table: ResourceTable,
+//!     lines: Vec<String>,
+//! }
+//!
+//! struct Counter(u32);
+//!
+//! fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let bytes = wat::parse_str(PLUGIN)?;
+//!     let engine = Engine::default();
+//!     let component = Component::new(&engine, &bytes)?;
+//!
+//!     let mut linker = Linker::new(&engine);
+//!     let mut counters = linker.instance("example:host/counters")?;
+//!     counters.resource("counter", ResourceType::host::<Counter>(), |mut store: StoreContextMut<'_, State>, rep| {
+//!         store.data_mut().table.delete(Resource::<Counter>::new_own(rep))?;
+//!         Ok(())
+//!     })?;
+//!     counters.func_wrap("[constructor]counter", |mut store: StoreContextMut<'_, State>, (from,): (u32,)| {
+//!         Ok((store.data_mut().table.push(Counter(from))?,))
+//!     })?;
+//!     counters.func_wrap(
+//!         "[method]counter.next",
+//!         |mut store: StoreContextMut<'_, State>, (counter,): (Resource<Counter>,)| {
+//!             let counter = store.data_mut().table.get_mut(&counter)?;
+//!             counter.0 += 1;
+//!             Ok((counter.0,))
+//!         },
+//!     )?;
+//!     linker.root().func_wrap("log", |mut store: StoreContextMut<'_, State>, (line,): (String,)| {
+//!         store.data_mut().lines.push(line);
+//!         Ok(())
+//!     })?;
+//!
+//!     let mut store = Store::new(&engine, State::default());
+//!     let instance = linker.instantiate(&mut store, &component)?;
+//!     let count = instance.get_typed_func::<(String, u32), (u32,)>(&mut store, "count")?;
+//!     let (last,) = count.call(&mut store, ("sheep".to_string(), 41))?;
+//!
+//!     assert_eq!(last, 42);
+//!     assert_eq!(store.data().lines, ["sheep"]);
+//!     assert!(store.data().table.is_empty());
+//!     Ok(())
+//! }
+//! # const PLUGIN: &str = r#"(component
+//! #   (import "example:host/counters" (instance $counters
+//! #     (export "counter" (type $counter (sub resource)))
+//! #     (export "[constructor]counter" (func (param "from" u32) (result (own $counter))))
+//! #     (export "[method]counter.next" (func (param "self" (borrow $counter)) (result u32)))))
+//! #   (import "log" (func $log (param "line" string)))
+//! #   (alias export $counters "counter" (type $counter))
+//! #   (core module $Memory (memory (export "m") 1)
+//! #     (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 16)))
+//! #   (core instance $memory (instantiate $Memory))
+//! #   (core func $new (canon lower (func $counters "[constructor]counter")))
+//! #   (core func $next (canon lower (func $counters "[method]counter.next")))
+//! #   (core func $drop (canon resource.drop $counter))
+//! #   (core func $log' (canon lower (func $log) (memory (core memory $memory "m"))))
+//! #   (core module $Main
+//! #     (import "" "new" (func $new (param i32) (result i32)))
+//! #     (import "" "next" (func $next (param i32) (result i32)))
+//! #     (import "" "drop" (func $drop (param i32)))
+//! #     (import "" "log" (func $log (param i32 i32)))
+//! #     (func (export "count") (param i32 i32 i32) (result i32)
+//! #       (local $counter i32) (local $last i32)
+//! #       (call $log (local.get 0) (local.get 1))
+//! #       (local.set $counter (call $new (local.get 2)))
+//! #       (local.set $last (call $next (local.get $counter)))
+//! #       (call $drop (local.get $counter))
+//! #       (local.get $last)))
+//! #   (core instance $main (instantiate $Main (with "" (instance
+//! #     (export "new" (func $new)) (export "next" (func $next)) (export "drop" (func $drop))
+//! #     (export "log" (func $log'))))))
+//! #   (func (export "count") (param "line" string) (param "from" u32) (result u32)
+//! #     (canon lift (core func $main "count") (memory (core memory $memory "m"))
+//! #       (realloc (core func $memory "realloc")))))"#;
+//! ```
+//!
+//! What differs: a host function ends its guest with a [`Fault`](crate::engine::Fault), for which a
+//! [`Trap`](crate::Trap) serves and most errors of this crate do. A function that waits is no `async` closure but one
+//! that is polled, [`func_wrap_poll`](crate::component::LinkerInstance::func_wrap_poll). Types of one's own stand for
+//! WIT types by [`record!`](crate::record), [`variant!`](crate::variant) and [`flags!`](crate::flags) in place of
+//! derives.
+//!
+//! # Bindings for a WIT world
+//!
+//! With the feature `bindgen` among its build dependencies, a build script has all of the above written for it, types
+//! and names included:
+//!
+//! ```ignore
+//! // build.rs
+//! fn main() -> Result<(), wasmote::bindgen::Error> {
+//!     wasmote::bindgen::Config::new("wit").world("plugin").generate_to_out_dir("plugin.rs")
+//! }
+//! ```
+//!
+//! For a world that imports an interface `counters` and exports `count`, the host is then
+//!
+//! ```ignore
+//! mod bindings {
+//!     include!(concat!(env!("OUT_DIR"), "/plugin.rs"));
+//! }
+//! use bindings::{Plugin, example::host::counters};
+//!
+//! impl counters::Host for State {}
+//! impl counters::HostCounter for State {
+//!     fn new(&mut self, from: u32) -> Result<Resource<Counter>, Fault> { … }
+//!     fn next(&mut self, this: Resource<Counter>) -> Result<u32, Fault> { … }
+//!     fn drop(&mut self, this: Resource<Counter>) -> Result<(), Fault> { … }
+//! }
+//!
+//! Plugin::add_to_linker(&mut linker, |state: &mut State| state)?;
+//! let plugin = Plugin::instantiate(&mut store, &component, &linker)?;
+//! let last = plugin.call_count(&mut store, "sheep".into(), 41)?;
+//! ```
+//!
+//! `wasmote bindgen wit --world plugin -o src/plugin.rs` writes the same to a file that is kept. What is generated, and
+//! what can be chosen, is told where `wasmote::bindgen` is documented. A whole host by generated bindings is
+//! `tests/bindgen_garden.rs`; the interfaces of WASI, in `wasi::p2::bindings` and `wasi::p3::bindings`, are made by the
+//! same generator.

@@ -1,0 +1,91 @@
+//! WIT from anyone: it becomes bindings or an error, and never a panic.
+
+#![cfg(feature = "bindgen")]
+
+use std::fmt::Write;
+use wasmote::bindgen::{Config, Error};
+
+fn generate(text: &str) -> Result<String, Error> {
+    Config::default().inline(text).generate()
+}
+
+#[test]
+fn prefixes_of_wit_are_refused_or_bound() {
+    let text = include_str!("bindgen/garden.wit");
+    let mut bound = 0;
+    for end in (0..=text.len()).filter(|end| text.is_char_boundary(*end)) {
+        bound += usize::from(generate(&text[..end]).is_ok());
+    }
+    // Only what ends after the last brace.
+    assert!((1..5).contains(&bound), "{bound}");
+}
+
+#[test]
+fn mutations_of_wit_are_refused_or_bound() {
+    let words: Vec<&str> = concat!(
+        "type record variant enum flags resource func async static constructor own borrow list option result tuple ",
+        "stream future map error-context string u8 bool char f64 import export include use as with world interface ",
+        "package { } ( ) < > , ; : @ % _ -> = / . * 1.2.0 0 4294967296 r a b c self this",
+    )
+    .split(' ')
+    .collect();
+    let seed = 0x9e37_79b9_7f4a_7c15_u64;
+    println!("seed {seed:#x}");
+    let mut state = seed;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    for text in [include_str!("bindgen/garden.wit"), include_str!("bindgen/odd.wit")] {
+        let tokens: Vec<&str> = text.split_inclusive([' ', '\n', '(', '<', ',', ';', ':']).collect();
+        let mut bound = 0;
+        for _ in 0..3_000 {
+            let mut tokens = tokens.clone();
+            for _ in 0..=random(3) {
+                let (at, other) = (random(tokens.len()), random(tokens.len() - 1));
+                match random(4) {
+                    0 => drop(tokens.remove(at)),
+                    1 => tokens.insert(at, words[random(words.len())]),
+                    2 => tokens.swap(at, other),
+                    _ => tokens[at] = tokens[other],
+                }
+            }
+            bound += usize::from(generate(&tokens.concat()).is_ok());
+        }
+        assert!(bound > 0, "nothing got past the parser");
+    }
+}
+
+#[test]
+fn wit_that_is_large_in_one_way_is_refused_or_bound() {
+    let nested = |depth: usize| format!("{}u8{}", "list<".repeat(depth), ">".repeat(depth));
+    let mut chain = String::from("package a:b; interface i { record r0 { a: u8 } ");
+    for n in 1..200 {
+        write!(chain, "record r{n} {{ a: r{}, b: r{} }} ", n - 1, n - 1).unwrap();
+    }
+    chain += "f: func(r: r199) -> r199; } world w { import i; }";
+    let many =
+        |count: usize, item: &dyn Fn(usize) -> String| (0..count).map(item).collect::<Vec<_>>().join(", ");
+    let params = many(40, &|n| format!("p{n}: u8"));
+    let flags = many(33, &|n| format!("f{n}"));
+    let tuple = many(13, &|_| "u8".into());
+    let world =
+        |item: &str| format!("package a:b; interface i {{ {item} }} world w {{ import i; export i; }}");
+    let cases = [
+        (world(&format!("f: func(x: {});", nested(50))), true),
+        (world(&format!("f: func(x: {});", nested(5_000))), false),
+        (chain, true),
+        (world(&format!("f: func({params});")), false),
+        (world(&format!("flags f {{ {flags} }}")), false),
+        (world(&format!("f: func(x: tuple<{tuple}>);")), false),
+        (world("f: func(x: map<string, u8>);"), false),
+        (world("f: func(x: list<u8, 4>);"), false),
+        (world("f: func(x: error-context);"), false),
+    ];
+    for (text, is_bound) in cases {
+        let shown: String = text.chars().take(100).collect();
+        assert_eq!(generate(&text).is_ok(), is_bound, "{shown}");
+    }
+}
