@@ -12,7 +12,7 @@ mod importer;
 use std::{collections::BTreeSet, path::Path};
 use wasmote::{
     component::{Component, Engine, Linker},
-    wasi::p2,
+    wasi::{p2, p3},
 };
 use wit_parser::{Resolve, UnresolvedPackageGroup};
 
@@ -39,13 +39,15 @@ fn p2() -> Dialect<p2::State> {
     }
 }
 
-fn p3() -> Dialect<()> {
+fn p3() -> Dialect<p3::State> {
+    let mut linker = Linker::new(&Engine::default());
+    p3::add_to_linker(&mut linker, |state: &mut p3::State| state).unwrap();
     Dialect {
         folder: "wit/wasi-0.3",
         packages: &["clocks", "random", "cli", "filesystem", "sockets", "http"],
-        waiting: &["clocks", "random", "cli", "filesystem", "sockets", "http"],
+        waiting: &["http"],
         exported: &["wasi:cli/run"],
-        linker: Linker::new(&Engine::default()),
+        linker,
     }
 }
 
