@@ -3,7 +3,7 @@
 use super::{
     Error,
     imports::{Hosts, function_name, parameters},
-    names::{Taken, camel},
+    names::{Taken, camel, within},
     plan::{Plan, Side},
     scope::{Scope, comment, tuple},
     wit,
@@ -69,7 +69,7 @@ impl<'p> GuestFunction<'p> {
         let params = params.join(", ");
         let names: Vec<_> = self.params.iter().map(|(name, _)| name.clone()).collect();
         let returns = format!("{result}<{}, {error}>", self.result.as_deref().unwrap_or("()"));
-        let name = &self.name;
+        let (field, name) = (&self.name, within(&self.name));
         let twins = [("", "", "", ""), ("async ", "_async", ".await", "_async")];
         for (word, suffix, wait, call) in twins {
             scope.gap();
@@ -86,7 +86,7 @@ impl<'p> GuestFunction<'p> {
             scope.line(&format!(
                 "pub {word}fn call_{name}{suffix}<T: Send + 'static>({params}) -> {returns} {{"
             ));
-            let called = format!("self.{name}.call{call}(store, {}){wait}", tuple(&names));
+            let called = format!("self.{field}.call{call}(store, {}){wait}", tuple(&names));
             scope.line(&match self.result {
                 Some(_) => format!("{called}.map(|(value,)| value)"),
                 None => called,
@@ -114,7 +114,7 @@ impl Guest<'_> {
     }
 
     /// Writes what finds everything in an instance.
-    fn find(&self, scope: &mut Scope<'_>, public: &str) {
+    fn find(&self, scope: &mut Scope<'_>) {
         let (store, instance, result, error) =
             (scope.used("Store"), scope.used("Instance"), scope.result(), scope.used("Error"));
         scope.line("/// Finds what is exported in an instance.");
@@ -122,8 +122,13 @@ impl Guest<'_> {
         scope.line("/// # Errors");
         scope.line("///");
         scope.line("/// When it does not export this, or with other types.");
+        // A resource without functions has nothing to be found.
+        let (of, within) = match self.functions.is_empty() && self.parts.is_empty() {
+            true => ("_", "_"),
+            false => ("store", "instance"),
+        };
         scope.line(&format!(
-            "{public} fn new<T: Send + 'static>(store: &{store}<T>, instance: &{instance}) -> {result}<Self, {error}> {{"
+            "pub fn new<T: Send + 'static>({of}: &{store}<T>, {within}: &{instance}) -> {result}<Self, {error}> {{"
         ));
         scope.line("Ok(Self {");
         for function in &self.functions {
@@ -159,11 +164,12 @@ impl<'p> Scope<'p> {
         let module = self.module();
         let all = plan.functions(module);
         let mut taken_types = module.taken.clone();
-        let mut fields = Taken::new(&["new"]);
+        let mut fields = Taken::default();
         let mut functions = Vec::new();
         for function in all.iter().filter(|function| function.kind.resource().is_none()) {
             functions.push(GuestFunction::new(function, Some(&module.name), &mut fields, self)?);
         }
+        fields.add(&["new"]);
         let mut resources = Vec::new();
         let mut parts = Vec::new();
         for id in plan.types_of(self.at) {
@@ -187,9 +193,8 @@ impl<'p> Scope<'p> {
         for guest in resources {
             guest.define(self);
             self.gap();
-            self.callers_may_stay_unused();
             self.line(&format!("impl {} {{", guest.name));
-            guest.find(self, "pub");
+            guest.find(self);
             guest.methods(self);
             self.line("}");
         }
@@ -201,11 +206,12 @@ impl<'p> Scope<'p> {
         let world = &plan.resolve.worlds[plan.world];
         let mut taken = self.module().taken.clone();
         let name = taken.unique(camel(&world.name));
-        let mut fields = Taken::new(&["new", "instantiate", "add_to_linker"]);
+        let mut fields = Taken::default();
         let mut functions = Vec::new();
         for function in plan.exported_functions() {
             functions.push(GuestFunction::new(function, None, &mut fields, self)?);
         }
+        fields.add(&["new", "instantiate", "add_to_linker"]);
         let exported = plan.modules.iter().filter(|module| module.side == Side::Export);
         let parts: Vec<_> = exported
             .map(|module| {
@@ -230,26 +236,19 @@ impl<'p> Scope<'p> {
             self.line(&format!("pub struct {};", guest.name));
         }
         self.gap();
-        if has_exports {
-            self.callers_may_stay_unused();
+        if has_exports && may_stay_unused(plan) {
+            self.line(UNUSED);
         }
         self.line(&format!("impl {} {{", guest.name));
         self.add_world_to_linker(hosts);
         if has_exports {
             self.instantiate();
             self.gap();
-            guest.find(self, "pub");
+            guest.find(self);
             guest.methods(self);
         }
         self.line("}");
         Ok(())
-    }
-
-    /// In a program of an embedder's, nothing else uses what it does not call.
-    fn callers_may_stay_unused(&mut self) {
-        if self.krate() != "crate" {
-            self.line("#[allow(dead_code, reason = \"not every host calls everything\")]");
-        }
     }
 
     fn add_world_to_linker(&mut self, hosts: &[(usize, Hosts<'p>)]) {
@@ -316,6 +315,13 @@ impl<'p> Scope<'p> {
     }
 }
 
+/// In a program of an embedder's, nothing else uses what it does not.
+const UNUSED: &str = "#[allow(dead_code, reason = \"not every host uses everything\")]";
+
+fn may_stay_unused(plan: &Plan<'_>) -> bool {
+    plan.config.crate_path.as_deref() != Some("crate")
+}
+
 /// A module of the tree that paths make.
 #[derive(Default)]
 struct Node {
@@ -335,7 +341,7 @@ impl Node {
         self.children[at].at(rest)
     }
 
-    fn write(&self, depth: usize, path: &str, text: &mut String) {
+    fn write(&self, depth: usize, path: &str, before: &str, text: &mut String) {
         let indent = "    ".repeat(depth);
         for line in self.text.lines() {
             if !line.is_empty() {
@@ -357,8 +363,9 @@ impl Node {
             for line in comment(&docs) {
                 text.push_str(&format!("{indent}{line}\n"));
             }
+            text.push_str(before);
             text.push_str(&format!("{indent}pub mod {} {{\n", child.name));
-            child.write(depth + 1, &path, text);
+            child.write(depth + 1, &path, "", text);
             text.push_str(&format!("{indent}}}\n"));
         }
     }
@@ -395,7 +402,8 @@ impl<'p> Plan<'p> {
         scope.world(self, &offered)?;
         root.text = finished(&scope);
         let mut text = "// Generated by wasmote bindgen; do not edit.\n\n".to_owned();
-        root.write(0, "", &mut text);
+        let before = if may_stay_unused(self) { format!("{UNUSED}\n") } else { String::new() };
+        root.write(0, "", &before, &mut text);
         Ok(text)
     }
 }

@@ -26,6 +26,11 @@ pub(super) fn snake(name: &str) -> String {
     if KEYWORDS.contains(&snake.as_str()) { snake + "_" } else { snake }
 }
 
+/// The same within a longer identifier, where no word is a keyword.
+pub(super) fn within(snake: &str) -> &str {
+    snake.strip_suffix('_').filter(|word| KEYWORDS.contains(word)).unwrap_or(snake)
+}
+
 /// `input-stream` as a type or case.
 pub(super) fn camel(name: &str) -> String {
     name.split('-')
@@ -56,6 +61,11 @@ impl Taken {
     /// A scope where `names` are taken.
     pub(super) fn new(names: &[&str]) -> Self {
         Self(names.iter().map(|name| (*name).to_owned()).collect())
+    }
+
+    /// Takes more names.
+    pub(super) fn add(&mut self, names: &[&str]) {
+        self.0.extend(names.iter().map(|name| (*name).to_owned()));
     }
 
     /// A name for a function to be called by `call_…` and `call_…_async`, where those are no other's either.

@@ -23,7 +23,7 @@ pub struct Garden {
     example_garden_diary: exports::example::garden::diary::Guest,
 }
 
-#[allow(dead_code, reason = "not every host calls everything")]
+#[allow(dead_code, reason = "not every host uses everything")]
 impl Garden {
     /// Offers everything that the world imports to components.
     ///
@@ -126,6 +126,7 @@ impl Garden {
 }
 
 /// Interfaces of `example`.
+#[allow(dead_code, reason = "not every host uses everything")]
 pub mod example {
     /// Interfaces of `example:garden`.
     pub mod garden {
@@ -319,6 +320,7 @@ pub mod example {
 }
 
 /// What the world exports.
+#[allow(dead_code, reason = "not every host uses everything")]
 pub mod exports {
     /// Interfaces of `example`.
     pub mod example {
@@ -345,7 +347,6 @@ pub mod exports {
                     entry: GuestEntry,
                 }
 
-                #[allow(dead_code, reason = "not every host calls everything")]
                 impl Guest {
                     /// Finds what is exported in an instance.
                     ///
@@ -374,7 +375,6 @@ pub mod exports {
                     title: TypedFunc<(Entry,), (String,)>,
                 }
 
-                #[allow(dead_code, reason = "not every host calls everything")]
                 impl GuestEntry {
                     /// Finds what is exported in an instance.
                     ///

@@ -46,16 +46,16 @@ pub trait HostWasmote {
 /// The world `odd:names/world@0.1.0`.
 #[derive(Clone, Debug)]
 pub struct World_ {
-    new_: TypedFunc<(World,), (WorldPoll,)>,
+    new: TypedFunc<(World,), (WorldPoll,)>,
     instantiate_async: TypedFunc<(), ()>,
     instantiate_: TypedFunc<(), ()>,
-    add_to_linker_: TypedFunc<(String,), ()>,
+    add_to_linker: TypedFunc<(String,), ()>,
     odd_names_types: exports::odd::names::types::Guest,
     odd_names_again: exports::odd::names::again::Guest,
     own: exports::own::Guest,
 }
 
-#[allow(dead_code, reason = "not every host calls everything")]
+#[allow(dead_code, reason = "not every host uses everything")]
 impl World_ {
     /// Offers everything that the world imports to components.
     ///
@@ -104,10 +104,10 @@ impl World_ {
     /// When it does not export this, or with other types.
     pub fn new<T: Send + 'static>(store: &Store<T>, instance: &Instance) -> Result<Self, Error> {
         Ok(Self {
-            new_: instance.get_typed_func(store, "new")?,
+            new: instance.get_typed_func(store, "new")?,
             instantiate_async: instance.get_typed_func(store, "instantiate-async")?,
             instantiate_: instance.get_typed_func(store, "instantiate")?,
-            add_to_linker_: instance.get_typed_func(store, "add-to-linker")?,
+            add_to_linker: instance.get_typed_func(store, "add-to-linker")?,
             odd_names_types: exports::odd::names::types::Guest::new(store, instance)?,
             odd_names_again: exports::odd::names::again::Guest::new(store, instance)?,
             own: exports::own::Guest::new(store, instance)?,
@@ -137,21 +137,21 @@ impl World_ {
     /// # Errors
     ///
     /// When the guest traps, or nothing can ever make the call return.
-    pub fn call_new_<T: Send + 'static>(&self, store: &mut Store<T>, a: World) -> Result<WorldPoll, Error> {
-        self.new_.call(store, (a,)).map(|(value,)| value)
+    pub fn call_new<T: Send + 'static>(&self, store: &mut Store<T>, a: World) -> Result<WorldPoll, Error> {
+        self.new.call(store, (a,)).map(|(value,)| value)
     }
 
-    /// [`call_new_`](Self::call_new_), as a future.
+    /// [`call_new`](Self::call_new), as a future.
     ///
     /// # Errors
     ///
     /// When the guest traps, or nothing can ever make the call return.
-    pub async fn call_new__async<T: Send + 'static>(
+    pub async fn call_new_async<T: Send + 'static>(
         &self,
         store: &mut Store<T>,
         a: World,
     ) -> Result<WorldPoll, Error> {
-        self.new_.call_async(store, (a,)).await.map(|(value,)| value)
+        self.new.call_async(store, (a,)).await.map(|(value,)| value)
     }
 
     /// Calls `instantiate-async: func()`.
@@ -201,29 +201,30 @@ impl World_ {
     /// # Errors
     ///
     /// When the guest traps, or nothing can ever make the call return.
-    pub fn call_add_to_linker_<T: Send + 'static>(
+    pub fn call_add_to_linker<T: Send + 'static>(
         &self,
         store: &mut Store<T>,
         linker: String,
     ) -> Result<(), Error> {
-        self.add_to_linker_.call(store, (linker,))
+        self.add_to_linker.call(store, (linker,))
     }
 
-    /// [`call_add_to_linker_`](Self::call_add_to_linker_), as a future.
+    /// [`call_add_to_linker`](Self::call_add_to_linker), as a future.
     ///
     /// # Errors
     ///
     /// When the guest traps, or nothing can ever make the call return.
-    pub async fn call_add_to_linker__async<T: Send + 'static>(
+    pub async fn call_add_to_linker_async<T: Send + 'static>(
         &self,
         store: &mut Store<T>,
         linker: String,
     ) -> Result<(), Error> {
-        self.add_to_linker_.call_async(store, (linker,)).await
+        self.add_to_linker.call_async(store, (linker,)).await
     }
 }
 
 /// Interfaces of `odd`.
+#[allow(dead_code, reason = "not every host uses everything")]
 pub mod odd {
     /// Interfaces of `odd:names`.
     pub mod names {
@@ -605,6 +606,7 @@ pub mod odd {
 }
 
 /// The interface `own`.
+#[allow(dead_code, reason = "not every host uses everything")]
 pub mod own {
     use wasmote::{Error, component::Linker, engine::Fault};
 
@@ -645,6 +647,7 @@ pub mod own {
 }
 
 /// What the world exports.
+#[allow(dead_code, reason = "not every host uses everything")]
 pub mod exports {
     /// Interfaces of `odd`.
     pub mod odd {
@@ -844,7 +847,6 @@ pub mod exports {
                     linker: GuestLinker,
                 }
 
-                #[allow(dead_code, reason = "not every host calls everything")]
                 impl Guest {
                     /// Finds what is exported in an instance.
                     ///
@@ -937,7 +939,7 @@ pub mod exports {
                     /// # Errors
                     ///
                     /// When the guest traps, or nothing can ever make the call return.
-                    pub fn call_use_<T: Send + 'static>(
+                    pub fn call_use<T: Send + 'static>(
                         &self,
                         store: &mut Store<T>,
                         as_: H_,
@@ -949,12 +951,12 @@ pub mod exports {
                         self.use_.call(store, (as_, crate_, super_, fn_, loop_)).map(|(value,)| value)
                     }
 
-                    /// [`call_use_`](Self::call_use_), as a future.
+                    /// [`call_use`](Self::call_use), as a future.
                     ///
                     /// # Errors
                     ///
                     /// When the guest traps, or nothing can ever make the call return.
-                    pub async fn call_use__async<T: Send + 'static>(
+                    pub async fn call_use_async<T: Send + 'static>(
                         &self,
                         store: &mut Store<T>,
                         as_: H_,
@@ -1040,7 +1042,6 @@ pub mod exports {
                     result: TypedFunc<(Fault,), (Result,)>,
                 }
 
-                #[allow(dead_code, reason = "not every host calls everything")]
                 impl GuestFault {
                     /// Finds what is exported in an instance.
                     ///
@@ -1190,7 +1191,6 @@ pub mod exports {
                 #[derive(Clone, Debug)]
                 pub struct GuestLinker {}
 
-                #[allow(dead_code, reason = "not every host calls everything")]
                 impl GuestLinker {
                     /// Finds what is exported in an instance.
                     ///
@@ -1198,8 +1198,8 @@ pub mod exports {
                     ///
                     /// When it does not export this, or with other types.
                     pub fn new<T: Send + 'static>(
-                        store: &Store<T>,
-                        instance: &Instance,
+                        _: &Store<T>,
+                        _: &Instance,
                     ) -> core::result::Result<Self, wasmote::Error> {
                         Ok(Self {})
                     }
@@ -1225,7 +1225,6 @@ pub mod exports {
                     hh: TypedFunc<(H_,), ()>,
                 }
 
-                #[allow(dead_code, reason = "not every host calls everything")]
                 impl Guest {
                     /// Finds what is exported in an instance.
                     ///
@@ -1317,7 +1316,6 @@ pub mod exports {
             own: TypedFunc<(Fault,), (Fault,)>,
         }
 
-        #[allow(dead_code, reason = "not every host calls everything")]
         impl Guest {
             /// Finds what is exported in an instance.
             ///
