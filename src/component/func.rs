@@ -127,6 +127,12 @@ impl Func {
         describe::func(self.component.loaded.types(), self.ty)
     }
 
+    /// Its type.
+    #[must_use]
+    pub fn ty(&self, _: &Store<impl Send + 'static>) -> super::ty::ComponentFunc {
+        super::ty::ComponentFunc::of(&self.component.loaded, self.ty)
+    }
+
     /// How many results it has: one or none.
     #[must_use]
     pub fn result_count(&self) -> usize {

@@ -153,6 +153,12 @@ impl Component {
         self.root().exports.iter().map(|(item, ty)| (&*item.name, super::describe::item(types, *ty)))
     }
 
+    /// Its type: what it imports and exports, to be looked through.
+    #[must_use]
+    pub fn component_type(&self) -> super::ty::Component {
+        super::ty::Component::of(&self.loaded, self.root_index())
+    }
+
     pub(crate) fn root(&self) -> &Definition {
         &self.loaded.definitions[self.root_index() as usize]
     }

@@ -59,6 +59,7 @@ mod show;
 mod store;
 mod table;
 mod task;
+mod ty;
 #[doc(hidden)]
 pub mod typed;
 #[doc(hidden)]
@@ -66,6 +67,8 @@ pub mod types;
 mod val;
 mod waitable;
 mod wakeup;
+#[cfg(feature = "wave")]
+mod wave;
 mod wrapped;
 
 pub use access::Access;
@@ -76,6 +79,7 @@ pub use load::{Component, Engine};
 pub use pre::InstancePre;
 pub use resource::{ChannelAny, Resource, ResourceAny, ResourceTable, ResourceTableError, ResourceType};
 pub use store::Store;
+pub use ty::Type;
 pub use typed::{ComponentNamedList, ComponentType, Lift, LiftResult, Lower, LowerResult};
 pub use val::{List, Val};
 pub use wrapped::{AsContextMut, StoreContextMut};

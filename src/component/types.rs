@@ -7,6 +7,11 @@
 
 use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
 
+pub use crate::component::ty::{
+    Case, Component, ComponentFunc, ComponentInstance, ComponentItem, Enum, Field, FixedLengthList, Flags,
+    FutureType, List, Map, OptionType, Record, ResourceType, ResultType, StreamType, Tuple, Type, Variant,
+};
+
 /// The flat parameters a function may have before they travel through memory.
 pub(crate) const MAX_FLAT_PARAMS: usize = 16;
 /// The same where the caller lowers asynchronously.
