@@ -39,7 +39,7 @@
 //! # Features
 //!
 //! Features only add. `std` (default): the platform's clocks, streams, directories, sockets. `p1` (default): WASI 0.1.
-//! `validate` (default): loading on this machine. `unmetered`: loading with fuel not counted. `simd`,
+//! `validate` (default): loading on this machine. `bundle`: loading what was validated and signed elsewhere. `unmetered`: loading with fuel not counted. `simd`,
 //! `memory64`: those proposals. `component`: the Component Model. `p2`, `p3`: WASI 0.2 and 0.3. `http`: HTTP for
 //! components. `bindgen`: bindings for WIT worlds. `cli`: the program `wasmote`.
 
@@ -62,15 +62,17 @@ extern crate std;
 mod block_on;
 #[cfg(feature = "std")]
 mod block_on_thread;
+#[cfg(feature = "bundle")]
+mod bundled;
 #[cfg(feature = "component")]
 mod dialects;
 mod error;
-#[cfg(all(any(feature = "p1", feature = "component"), feature = "validate"))]
+#[cfg(all(any(feature = "p1", feature = "component"), any(feature = "validate", feature = "bundle")))]
 mod guest;
-#[cfg(all(any(feature = "p1", feature = "component"), feature = "validate"))]
+#[cfg(all(any(feature = "p1", feature = "component"), any(feature = "validate", feature = "bundle")))]
 mod host;
 mod limits;
-#[cfg(feature = "validate")]
+#[cfg(any(feature = "validate", feature = "bundle"))]
 mod program;
 
 pub mod backend;
@@ -90,11 +92,11 @@ pub use block_on::block_on_with;
 #[cfg(feature = "std")]
 pub use block_on_thread::block_on;
 pub use error::{Error, LimitExceeded, MissingImport, Rule, Trap};
-#[cfg(all(any(feature = "p1", feature = "component"), feature = "validate"))]
+#[cfg(all(any(feature = "p1", feature = "component"), any(feature = "validate", feature = "bundle")))]
 pub use guest::{CallError, Exit, Guest};
-#[cfg(all(any(feature = "p1", feature = "component"), feature = "validate"))]
+#[cfg(all(any(feature = "p1", feature = "component"), any(feature = "validate", feature = "bundle")))]
 pub use host::Host;
 pub use limits::{HttpLimits, Limits};
-#[cfg(feature = "validate")]
+#[cfg(any(feature = "validate", feature = "bundle"))]
 pub use program::{Loader, Program};
 pub use wasi::filesystem::Access;

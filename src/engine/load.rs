@@ -31,7 +31,7 @@ impl Module {
 
     /// The validator saw the start function as an export only, so its type is checked here (core
     /// specification, 3.4.9: no parameters, no results).
-    fn check_start(&self) -> Result<(), Error> {
+    pub(super) fn check_start(&self) -> Result<(), Error> {
         let Some(name) = self.start() else { return Ok(()) };
         match self.inner.get_export(name) {
             Some(wasmi::ExternType::Func(ty)) if ty.params().is_empty() && ty.results().is_empty() => Ok(()),

@@ -11,6 +11,8 @@
 
 mod activation;
 mod budget;
+#[cfg(feature = "bundle")]
+pub mod bundle;
 mod call;
 mod caller;
 mod describe;
@@ -35,6 +37,9 @@ mod interpose;
 mod linkage;
 #[cfg(feature = "validate")]
 mod load;
+#[cfg(not(feature = "validate"))]
+#[path = "load_absent.rs"]
+mod load;
 mod memory;
 mod meter;
 mod module;
@@ -43,6 +48,8 @@ mod rewrite;
 pub(crate) mod scan;
 mod store;
 mod trace;
+#[cfg(feature = "bundle")]
+mod unchecked;
 mod value;
 
 #[cfg(all(test, feature = "validate"))]

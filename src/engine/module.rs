@@ -23,6 +23,15 @@ impl Engine {
     /// An engine for programs under `limits`.
     #[must_use]
     pub fn new(metering: Metering, limits: &Limits) -> Self {
+        Self::configured(metering, limits, |_| {})
+    }
+
+    /// An engine with further options.
+    pub(super) fn configured(
+        metering: Metering,
+        limits: &Limits,
+        options: impl FnOnce(&mut wasmi::Config),
+    ) -> Self {
         let mut config = wasmi::Config::default();
         let size = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
         config
@@ -38,6 +47,7 @@ impl Engine {
             .ignore_custom_sections(true)
             .allow_start_fn(false);
         meter::configure(&mut config, metering);
+        options(&mut config);
         Self { inner: wasmi::Engine::new(&config), metering, limits: *limits }
     }
 

@@ -42,19 +42,19 @@ pub struct Outline {
     /// Fuel for zeroing locals, over what [`rewrite`](super::rewrite) must add to bodies.
     pub(super) locals_priced: u64,
     /// Functions imported; they come first.
-    imported_functions: u32,
+    pub(super) imported_functions: u32,
     /// The most that one body nests blocks, from above.
-    blocks_max: u32,
+    pub(super) blocks_max: u32,
     /// Bytes of the largest body.
-    body_bytes_max: u32,
+    pub(super) body_bytes_max: u32,
     /// Bytes of all function types.
-    type_bytes: u64,
+    pub(super) type_bytes: u64,
     /// The most values that one function type returns.
-    results_max: u32,
+    pub(super) results_max: u32,
     /// Elements of all element segments.
-    elements: u32,
+    pub(super) elements: u32,
     /// Operators of all constant expressions.
-    constant_operators: u32,
+    pub(super) constant_operators: u32,
     /// The index of the start function.
     pub(super) start: Option<u32>,
     /// Whether an export's name begins as those do that are added to modules.

@@ -1,0 +1,160 @@
+//! Making bundles, where there are validators.
+
+use super::{BUILT, INTERPRETER, MAGIC, MEMORY64, PublicKey, SIMD, VERSION, held_against};
+use crate::{
+    Error, Limits,
+    engine::{
+        Engine, Metering, Module, Outline,
+        fault::load_error,
+        rewrite,
+        scan::{self, Format},
+    },
+};
+use alloc::vec::Vec;
+use core::fmt;
+use ed25519_dalek::Signer as _;
+
+#[cfg(feature = "simd")]
+mod simd {
+    pub(super) fn set(config: &mut wasmi::Config, on: bool) {
+        config.wasm_simd(on).wasm_relaxed_simd(on);
+    }
+}
+#[cfg(not(feature = "simd"))]
+mod simd {
+    pub(super) fn set(_: &mut wasmi::Config, _: bool) {}
+}
+#[cfg(feature = "memory64")]
+mod memory64 {
+    pub(super) fn set(config: &mut wasmi::Config, on: bool) {
+        config.wasm_memory64(on);
+    }
+}
+#[cfg(not(feature = "memory64"))]
+mod memory64 {
+    pub(super) fn set(_: &mut wasmi::Config, _: bool) {}
+}
+
+/// A key that bundles are signed with. Whoever has it decides what runs on the devices that trust its public half.
+#[derive(Clone)]
+pub struct SecretKey(ed25519_dalek::SigningKey);
+
+impl SecretKey {
+    /// The key that these 32 bytes are (RFC 8032, 5.1.5). Any are one; draw them from a source nobody can guess.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8; 32]) -> Self {
+        Self(ed25519_dalek::SigningKey::from_bytes(bytes))
+    }
+
+    /// What devices check its bundles against.
+    #[must_use]
+    pub fn public(&self) -> PublicKey {
+        PublicKey(self.0.verifying_key())
+    }
+}
+
+impl fmt::Debug for SecretKey {
+    /// Tells nothing.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretKey")
+    }
+}
+
+/// Makes bundles.
+///
+/// ```
+/// use wasmote::{Limits, Program, engine::bundle::{Bundler, PublicKey, SecretKey, VerifiedBundle}};
+/// # let module = wat::parse_str(r#"(module (memory (export "memory") 1) (func (export "_start")))"#)?;
+/// // On a laptop:
+/// let key = SecretKey::from_bytes(&[7; 32]);
+/// let bundle = Bundler::new().limits(Limits::mcu()).bundle(&module, &key)?;
+/// let public = key.public().to_bytes();
+///
+/// // On a device, which has the public key:
+/// let key = PublicKey::from_bytes(&public)?;
+/// let bundle = VerifiedBundle::verify(&bundle, &key)?;
+/// let program = Program::from_bundle(&bundle, Limits::mcu())?;
+/// # assert_eq!(program.exports().count(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Bundler {
+    limits: Limits,
+    proposals: u32,
+}
+
+impl Default for Bundler {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Bundler {
+    /// Bundles for [`Limits::mcu`], with no proposal that a small device leaves out.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { limits: Limits::mcu(), proposals: 0 }
+    }
+
+    /// Refuses modules that pass `limits`. A device loads a bundle if its own limits are no narrower.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Whether modules may use 128-bit vectors; the device must be built with the feature `simd` then.
+    #[must_use]
+    pub fn simd(mut self, on: bool) -> Self {
+        self.proposals = if on { self.proposals | SIMD } else { self.proposals & !SIMD };
+        self
+    }
+
+    /// Whether modules may use 64-bit memories; the device must be built with the feature `memory64` then.
+    #[must_use]
+    pub fn memory64(mut self, on: bool) -> Self {
+        self.proposals = if on { self.proposals | MEMORY64 } else { self.proposals & !MEMORY64 };
+        self
+    }
+
+    /// Checks a core module as loading it would, and signs what came of it.
+    ///
+    /// # Errors
+    ///
+    /// Whatever refuses loading: see [`Program::load`](crate::Program::load).
+    pub fn bundle(&self, bytes: &[u8], key: &SecretKey) -> Result<Vec<u8>, Error> {
+        if self.proposals & !BUILT != 0 {
+            return Err(Error::unsupported("proposal", "this build does not have it"));
+        }
+        if scan::format(bytes)? != Format::Module {
+            return Err(Error::malformed("it is a component where a core module is expected", Some(4)));
+        }
+        let outline = Outline::of(bytes, &self.limits)?;
+        let engine = Engine::configured(Metering::On, &self.limits, |config| {
+            simd::set(config, self.proposals & SIMD != 0);
+            memory64::set(config, self.proposals & MEMORY64 != 0);
+        });
+        let code = rewrite::rewrite(bytes, &outline, &engine)?;
+        let inner = wasmi::Module::new(&engine.inner, &code).map_err(|error| load_error(&error))?;
+        let module = Module { inner, outline };
+        module.check_start()?;
+        self.sign(&module.outline, &code, key)
+    }
+
+    fn sign(&self, outline: &Outline, code: &[u8], key: &SecretKey) -> Result<Vec<u8>, Error> {
+        let length = u32::try_from(code.len());
+        let length = length.map_err(|_| Error::limit("module_bytes", code.len() as u64, u32::MAX.into()))?;
+        let mut out = Vec::new();
+        out.extend_from_slice(MAGIC);
+        out.extend_from_slice(&VERSION.to_le_bytes());
+        out.extend_from_slice(INTERPRETER);
+        out.extend_from_slice(&self.proposals.to_le_bytes());
+        out.extend(held_against(&self.limits).iter().flat_map(|(_, limit)| limit.to_le_bytes()));
+        out.extend(outline.to_numbers().iter().flat_map(|number| number.to_le_bytes()));
+        out.extend_from_slice(&length.to_le_bytes());
+        out.extend_from_slice(code);
+        let signature = key.0.sign(&out);
+        out.extend_from_slice(&signature.to_bytes());
+        Ok(out)
+    }
+}

@@ -1,0 +1,243 @@
+//! Bundles: what was validated and signed loads and runs, and nothing else does.
+
+use std::sync::OnceLock;
+use wasmote::{
+    Error, Host, Limits, Program,
+    backend::mem,
+    block_on,
+    engine::bundle::{Bundler, PublicKey, SecretKey, VerifiedBundle},
+};
+
+fn key() -> SecretKey {
+    SecretKey::from_bytes(&[7; 32])
+}
+
+const HELLO: &str = r#"(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "\08\00\00\00\06\00\00\00hello\n")
+  (func (export "_start") (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 16)))))"#;
+
+fn module(text: &str) -> Vec<u8> {
+    wat::parse_str(text).unwrap()
+}
+
+fn bundled(text: &str) -> Vec<u8> {
+    Bundler::new().bundle(&module(text), &key()).unwrap()
+}
+
+/// One bundle for all tests.
+fn hello() -> &'static [u8] {
+    static HELLO_BUNDLE: OnceLock<Vec<u8>> = OnceLock::new();
+    HELLO_BUNDLE.get_or_init(|| bundled(HELLO))
+}
+
+fn load(bytes: &[u8], limits: Limits) -> Result<Program, Error> {
+    Program::from_bundle(&VerifiedBundle::verify(bytes, &key().public())?, limits)
+}
+
+#[track_caller]
+fn refused(bytes: &[u8], reason: &str) {
+    let error = VerifiedBundle::verify(bytes, &key().public()).unwrap_err();
+    assert!(error.to_string().contains(reason), "{error}");
+}
+
+/// What a program does: its exit code, its output, and the fuel it spent.
+fn run(program: &Program) -> (u32, Vec<u8>, u64) {
+    let output = mem::Output::new();
+    let host = Host::new().stdout(output.clone()).limits(Limits::mcu());
+    let mut guest = host.start(program).unwrap();
+    let exit = block_on(guest.run()).unwrap();
+    (exit.code(), output.contents(), guest.fuel_spent())
+}
+
+#[test]
+fn a_bundle_does_what_its_module_does_for_the_same_fuel() {
+    for text in [
+        HELLO.to_string(),
+        // Both edits: a start function, and a frame that is priced.
+        format!(
+            r#"(module (memory (export "memory") 1) (func $s (i32.store (i32.const 0) (i32.const 9)))
+               (start $s) (func (export "_start") (local {}) (drop (i32.load (i32.const 0)))))"#,
+            "i32 ".repeat(400),
+        ),
+    ] {
+        let loaded = wasmote::Loader::new().limits(Limits::mcu()).load(&module(&text)).unwrap();
+        let bundle = bundled(&text);
+        let program = load(&bundle, Limits::mcu()).unwrap();
+        assert_eq!(program.outline(), loaded.outline());
+        assert!(program.exports().eq(loaded.exports()));
+        assert_eq!(run(&program), run(&loaded));
+    }
+    assert_eq!(run(&load(hello(), Limits::mcu()).unwrap()).1, b"hello\n");
+}
+
+#[test]
+fn the_same_module_and_key_make_the_same_bundle() {
+    assert_eq!(hello(), bundled(HELLO));
+}
+
+#[test]
+fn every_flipped_bit_is_refused() {
+    let mut bytes = hello().to_vec();
+    for at in 0..bytes.len() {
+        for bit in 0..8 {
+            bytes[at] ^= 1 << bit;
+            assert!(VerifiedBundle::verify(&bytes, &key().public()).is_err(), "byte {at}, bit {bit}");
+            bytes[at] ^= 1 << bit;
+        }
+    }
+    assert!(VerifiedBundle::verify(&bytes, &key().public()).is_ok());
+}
+
+#[test]
+fn whatever_is_cut_or_added_is_refused() {
+    for length in 0..hello().len() {
+        assert!(VerifiedBundle::verify(&hello()[..length], &key().public()).is_err(), "{length} bytes");
+    }
+    let mut longer = hello().to_vec();
+    longer.push(0);
+    refused(&longer, "signature");
+    refused(&[hello(), hello()].concat(), "signature");
+    refused(&module(HELLO), "no bundle");
+    refused(b"", "no bundle");
+}
+
+#[test]
+fn another_key_does_not_open_it() {
+    let other = SecretKey::from_bytes(&[8; 32]).public();
+    let error = VerifiedBundle::verify(hello(), &other).unwrap_err();
+    assert!(error.to_string().contains("signature"), "{error}");
+    let theirs = Bundler::new().bundle(&module(HELLO), &SecretKey::from_bytes(&[8; 32])).unwrap();
+    refused(&theirs, "signature");
+}
+
+#[test]
+fn weak_keys_are_no_keys() {
+    // The neutral element, and a point of order eight: signatures that hold against them are easy to find.
+    let mut neutral = [0; 32];
+    neutral[0] = 1;
+    assert!(PublicKey::from_bytes(&neutral).is_err());
+    assert!(PublicKey::from_bytes(&[0; 32]).is_err());
+    // No point at all.
+    assert!(PublicKey::from_bytes(&[2; 32]).is_err());
+}
+
+/// Where the parts of a bundle lie.
+const VERSION: usize = 8;
+const INTERPRETER: usize = 12;
+const PROPOSALS: usize = 28;
+const LIMITS: usize = 32;
+const NUMBERS: usize = 48;
+const LENGTH: usize = 48 + 23 * 8;
+
+/// Who holds the key may lie: the bundle with `bytes` at `at`, signed again.
+fn forged(at: usize, bytes: &[u8]) -> Vec<u8> {
+    use ed25519_dalek::Signer;
+    let mut bundle = hello()[..hello().len() - 64].to_vec();
+    bundle[at..at + bytes.len()].copy_from_slice(bytes);
+    let signature = ed25519_dalek::SigningKey::from_bytes(&[7; 32]).sign(&bundle);
+    bundle.extend_from_slice(&signature.to_bytes());
+    bundle
+}
+
+#[test]
+fn another_version_or_configuration_is_refused_though_it_is_signed() {
+    assert!(load(&forged(0, b"\x7fwasmote"), Limits::mcu()).is_ok(), "signing again is no forgery by itself");
+    refused(&forged(VERSION, &2u32.to_le_bytes()), "another version of the format");
+    refused(&forged(VERSION, &0u32.to_le_bytes()), "another version of the format");
+    refused(&forged(INTERPRETER, b"wasmi 2.0.1"), "another version of the interpreter");
+    refused(&forged(PROPOSALS, &4u32.to_le_bytes()), "proposals");
+    refused(&forged(PROPOSALS, &u32::MAX.to_le_bytes()), "proposals");
+}
+
+#[test]
+fn lengths_that_lie_are_refused_though_they_are_signed() {
+    let length = u32::from_le_bytes(hello()[LENGTH..LENGTH + 4].try_into().unwrap());
+    for lie in [0, length - 1, length + 1, length + 64, u32::MAX] {
+        refused(&forged(LENGTH, &lie.to_le_bytes()), "length");
+    }
+    for number in 0..23 {
+        // Whatever it is the count of, this is too many of it: by itself, or for a limit.
+        let bundle = forged(NUMBERS + number * 8, &u64::MAX.to_le_bytes());
+        let refused = load(&bundle, Limits::mcu());
+        let unbounded = [10, 13, 17].contains(&number);
+        assert!(refused.is_err() || unbounded, "number {number}");
+    }
+}
+
+#[test]
+fn a_device_with_narrower_limits_refuses() {
+    let wide = Bundler::new().limits(Limits::server()).bundle(&module(HELLO), &key()).unwrap();
+    let error = load(&wide, Limits::mcu()).unwrap_err();
+    assert!(error.limit_exceeded().is_some(), "{error}");
+    assert!(load(&wide, Limits::server()).is_ok());
+    let error = load(&forged(LIMITS, &17u32.to_le_bytes()), Limits::mcu()).unwrap_err();
+    assert_eq!(error.limit_exceeded().unwrap().limit, "growths");
+    for narrow in [
+        Limits { module_bytes: 10, ..Limits::mcu() },
+        Limits { load_bytes: 10, ..Limits::mcu() },
+        Limits { types: 1, ..Limits::mcu() },
+        Limits { functions: 1, ..Limits::mcu() },
+        Limits { imports_exports: 2, ..Limits::mcu() },
+        Limits { memories: 0, ..Limits::mcu() },
+        Limits { memory_bytes: 100, ..Limits::mcu() },
+        Limits { segments: 0, ..Limits::mcu() },
+    ] {
+        assert!(load(hello(), narrow).unwrap_err().limit_exceeded().is_some());
+    }
+}
+
+#[test]
+fn what_is_invalid_is_never_signed() {
+    for bytes in [
+        // A body that leaves nothing where a number is promised.
+        b"\0asm\x01\0\0\0\x01\x05\x01\x60\0\x01\x7f\x03\x02\x01\0\x0a\x04\x01\x02\0\x0b".to_vec(),
+        b"\0asm\x0d\0\x01\0".to_vec(),
+        b"\0asm".to_vec(),
+        Vec::new(),
+    ] {
+        assert!(Bundler::new().bundle(&bytes, &key()).is_err());
+    }
+    let start = module("(module (func $s (param i32)) (start 0))".replace("(param i32)", "").as_str());
+    assert!(Bundler::new().bundle(&start, &key()).is_ok());
+    let error =
+        Bundler::new().limits(Limits { functions: 0, ..Limits::mcu() }).bundle(&start, &key()).unwrap_err();
+    assert!(error.limit_exceeded().is_some());
+}
+
+#[test]
+#[cfg(feature = "simd")]
+fn proposals_are_off_unless_the_device_has_them() {
+    let vectors = module("(module (func (result v128) (v128.const i64x2 0 0)))");
+    assert!(Bundler::new().bundle(&vectors, &key()).is_err());
+    let bundle = Bundler::new().simd(true).bundle(&vectors, &key()).unwrap();
+    assert!(load(&bundle, Limits::mcu()).is_ok());
+}
+
+#[test]
+fn the_interpreter_named_is_the_one_linked() {
+    let manifest = include_str!("../Cargo.toml");
+    let named = core::str::from_utf8(&hello()[INTERPRETER..PROPOSALS]).unwrap();
+    let version = named.trim_end_matches('\0').strip_prefix("wasmi ").unwrap();
+    assert!(manifest.contains(&format!("wasmi = {{ version = \"={version}\"")), "{version}");
+}
+
+/// What the boards run is what is made of their guest now.
+#[test]
+fn the_example_bundle_is_current() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("no_std-examples/firmware/guests");
+    let read = |name| std::fs::read(folder.join(name)).unwrap();
+    let hex = String::from_utf8(read("example-key.hex")).unwrap();
+    let mut seed = [0; 32];
+    for (byte, digits) in seed.iter_mut().zip(hex.trim().as_bytes().chunks(2)) {
+        *byte = u8::from_str_radix(core::str::from_utf8(digits).unwrap(), 16).unwrap();
+    }
+    let key = SecretKey::from_bytes(&seed);
+    let bundle = Bundler::new().bundle(&read("hello.wasm"), &key).unwrap();
+    assert!(bundle == read("hello.bundle"), "`wasmote bundle` makes another: see `firmware/src/bundled.rs`");
+    let source = std::fs::read_to_string(folder.join("../src/bundled.rs")).unwrap();
+    let written: String = key.public().to_bytes().iter().map(|byte| format!("0x{byte:02x},")).collect();
+    let source: String = source.split_whitespace().collect();
+    assert!(source.contains(&written), "another public key");
+}
