@@ -3,6 +3,7 @@
 use crate::{
     Error, Limits, Program,
     engine::{Engine, Metering, Module, bundle::VerifiedBundle},
+    program::{Code, Core},
 };
 
 impl Program {
@@ -14,6 +15,6 @@ impl Program {
     pub fn from_bundle(bundle: &VerifiedBundle<'_>, limits: Limits) -> Result<Self, Error> {
         let engine = Engine::new(Metering::On, &limits);
         let module = Module::from_bundle(&engine, bundle)?;
-        Ok(Self { engine, module })
+        Ok(Self { code: Code::Module(Core { engine, module }) })
     }
 }

@@ -219,3 +219,72 @@ fn a_report_may_be_read_from_standard_input_and_not_to_its_end() {
     drop(child.stdout.take());
     ended(child.wait_with_output().unwrap()).said(0, &[]);
 }
+
+const COMPONENT: &str = r#"(component
+  (component $inner
+    (core module $m (func (export "f") (param i32) (result i32) (local.get 0)))
+    (core instance $i (instantiate $m))
+    (type $r' (record (field "x" u32)))
+    (export $r "point" (type $r'))
+    (func (export "id") (param "p" $r) (result $r) (canon lift (core func $i "f"))))
+  (instance $i (instantiate $inner))
+  (export "test:geo/points@0.1.0" (instance $i)))"#;
+
+#[test]
+fn a_component_is_described_by_its_world() {
+    let files = Files::new();
+    let path = files.file("points.wat", COMPONENT);
+    let ran = wasmote(["inspect", &path]);
+    ran.said(0, &[]);
+    for part in [
+        "component, of 1 core modules",
+        "runs here    yes",
+        "needs        nothing",
+        "nested: 2",
+        "world root {",
+        "export test:geo/points@0.1.0;",
+        "record point {",
+        "id: func(p: point) -> point;",
+    ] {
+        assert!(ran.text().contains(part), "`{part}` is not in: {}", ran.text());
+    }
+    let json = json(&path);
+    assert_eq!(json["kind"], "component");
+    assert_eq!(json["runs"], true);
+    assert_eq!(json["world_unknown"], Value::Null);
+    assert!(json["world"].as_str().unwrap().contains("interface points {"));
+    let nested = json["nested"].as_array().unwrap();
+    assert_eq!((&nested[0]["kind"], &nested[0]["depth"]), (&Value::from("component"), &Value::from(1)));
+    assert_eq!((&nested[1]["kind"], &nested[1]["depth"]), (&Value::from("module"), &Value::from(2)));
+    let size = std::fs::metadata(&path).unwrap().len();
+    assert!(nested[1]["bytes"].as_u64() < nested[0]["bytes"].as_u64());
+    assert!(nested[0]["bytes"].as_u64().unwrap() < size);
+}
+
+#[test]
+fn a_components_needs_and_proposals_are_told() {
+    let files = Files::new();
+    let wasi = r#"(component
+      (import "wasi:clocks/wall-clock@0.2.0" (instance (export "now" (func (result u64)))))
+      (import "wasi:random/random@0.2.0" (instance (export "get-random-u64" (func (result u64)))))
+      (import "made:up/thing" (instance (export "f" (func async (result (stream u8)))))))"#;
+    let json = json(&files.file("wasi.wat", wasi));
+    let needs: Vec<_> = json["needs"].as_array().unwrap().iter().map(|need| &need["capability"]).collect();
+    assert_eq!(needs, ["clocks", "other", "random"]);
+    assert_eq!(names(&json["proposals"]), ["async"]);
+    assert_eq!(json["runs"], false);
+    assert!(json["world"].as_str().unwrap().contains("import wasi:random/random@0.2.0;"));
+}
+
+#[test]
+fn a_component_that_is_hurt_is_answered() {
+    let files = Files::new();
+    let binary = wat::parse_str(COMPONENT).unwrap();
+    for at in 0..binary.len() {
+        let mut flipped = binary.clone();
+        flipped[at] ^= 0x15;
+        let ran = wasmote(["inspect", "--json", &files.file("hurt.wasm", flipped)]);
+        assert!(ran.status == 0 || ran.status == 1, "{at}: {}", ran.stderr);
+        ran.said(ran.status, &[]);
+    }
+}

@@ -28,7 +28,18 @@ impl Module {
 
 /// Reads the module at `path`, `-` being standard input, but no more than `bytes_max`. Text is assembled.
 pub fn read(path: &str, bytes_max: u32) -> Result<Module> {
-    let name = if path == "-" { "standard input" } else { path };
+    let name = name(path);
+    Ok(Module { bytes: binary(read_bytes(path, bytes_max)?, name)?, name: name.into() })
+}
+
+/// What messages call `path`.
+fn name(path: &str) -> &str {
+    if path == "-" { "standard input" } else { path }
+}
+
+/// Reads the file at `path`, `-` being standard input, but no more than `bytes_max`.
+pub fn read_bytes(path: &str, bytes_max: u32) -> Result<Vec<u8>> {
+    let name = name(path);
     let bytes = if path == "-" {
         read_at_most(std::io::stdin().lock(), bytes_max)
     } else {
@@ -42,7 +53,7 @@ pub fn read(path: &str, bytes_max: u32) -> Result<Module> {
             settings::raise("module_bytes"),
         );
     };
-    Ok(Module { bytes: binary(bytes, name)?, name: name.into() })
+    Ok(bytes)
 }
 
 fn open(path: &str) -> Result<File> {

@@ -3,8 +3,11 @@
 //! It uses the library's public interface only: whatever it does, an embedder can do.
 
 mod bindgen;
+mod bundle;
+mod component;
 mod deadline;
 mod failure;
+mod features;
 mod file;
 mod grants;
 mod inspect;
@@ -15,7 +18,9 @@ mod say;
 mod settings;
 mod terminal;
 mod units;
+mod wast;
 mod watch;
+mod wave;
 
 use clap::{Parser, Subcommand};
 use std::process::exit;
@@ -39,14 +44,19 @@ Examples:
   wasmote run --dir data::/data:ro app.wasm       let it read the folder `data`, as /data
   wasmote run -W fuel=1000000,timeout=2s app.wasm stop it if it does not end
   wasmote run --invoke add sum.wat 1 2            call one function, print what it returns
+  wasmote run --invoke 'sum([1, 2])' calc.wasm    the same of a component
+  wasmote bindgen wit --world plugin -o plugin.rs Rust bindings for embedders
   wasmote inspect app.wasm                        what is it, what does it need, will it run
-  wasmote bindgen wit --world plugin -o plugin.rs Rust bindings for embedders";
+  wasmote bundle app.wasm --key key.pem           validate and sign it for a small device
+  wasmote wast values.wast                        run a test script, count what held";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Arguments),
     Inspect(inspect::Arguments),
     Bindgen(bindgen::Arguments),
+    Wast(wast::Arguments),
+    Bundle(bundle::Arguments),
 }
 
 /// What this program ends with when it could not do what it was told. Flags that make no sense end with 2,
@@ -58,6 +68,8 @@ fn main() {
         Command::Run(arguments) => run::run(&arguments),
         Command::Inspect(arguments) => inspect::inspect(&arguments).map(|()| 0),
         Command::Bindgen(arguments) => bindgen::bindgen(&arguments).map(|()| 0),
+        Command::Bundle(arguments) => bundle::bundle(&arguments).map(|()| 0),
+        Command::Wast(arguments) => wast::wast(&arguments),
     };
     exit(ended.unwrap_or_else(|error| {
         say::error(&format!("{error:#}"));

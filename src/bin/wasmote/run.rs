@@ -1,14 +1,16 @@
 //! `wasmote run`.
 
 use crate::{
-    deadline, failure, file,
+    component, deadline, failure,
+    features::Feature,
+    file,
     grants::{self, DirectoryGrant, Granted, Variable},
     invoke::Call,
     network, say,
     settings::{self, Profile, Resolved, Settings},
     watch::{self, Trace},
 };
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::{
     io::Write,
@@ -60,8 +62,19 @@ pub struct Arguments {
     pub argv0: Option<String>,
 
     /// Call this function, with ARGS as its parameters, and print what it returns
+    ///
+    /// Of a component, its parameters are written as WAVE: --invoke 'f("a", [1, 2])'. A function of an interface
+    /// is `ns:package/interface@version#function`, or its own name where no other is called the same.
     #[arg(long, value_name = "FUNCTION")]
     pub invoke: Option<String>,
+
+    /// Link a component: what it exports, the program may import. Repeatable
+    #[arg(long, value_name = "FILE")]
+    pub link: Vec<String>,
+
+    /// Turn on proposals of the Component Model besides those that have shipped
+    #[arg(long, value_enum, value_name = "NAME,…", value_delimiter = ',')]
+    pub features: Vec<Feature>,
 
     /// Bound the program: fuel=N, timeout=2s, max-memory-size=64M, … (`-W help` lists all)
     #[arg(short = 'W', long = "wasm", value_name = "KEY=VALUE,…", value_parser = settings::wasm)]
@@ -101,7 +114,9 @@ Examples:
   wasmote run -S clocks=virtual,random=seed:1 app.wasm
                                             the same in every run
   wasmote run --trace=calls.txt --stats app.wasm
-  wasmote run --invoke fib fib.wat 30";
+  wasmote run --invoke fib fib.wat 30
+  wasmote run --invoke 'sum([1, 2])' calc.wasm
+  wasmote run --link words.wasm --invoke 'sum([1, 2])' calc.wasm";
 
 /// The status of a program that was stopped, as shells have it for an aborted process.
 const STOPPED: i32 = 134;
@@ -126,6 +141,12 @@ pub fn run(arguments: &Arguments) -> Result<i32> {
     let settings = settings.map_err(anyhow::Error::msg)?;
     let began = Instant::now();
     let module = file::read(arguments.module(), settings.limits.module_bytes)?;
+    if component::is_component(&module) && (arguments.invoke.is_some() || !arguments.link.is_empty()) {
+        return run_component(arguments, &settings, &module);
+    }
+    if !arguments.link.is_empty() {
+        bail!("{} is a core module: only components can be linked", module.name);
+    }
     let loader = Loader::new().limits(settings.limits).metering(settings.metering);
     let program = loader.load(&module.bytes).map_err(|error| wrong(&module.name, &error))?;
     let call = Call::new(&program, &module.name, arguments.invoke.as_deref(), arguments.args())?;
@@ -150,7 +171,7 @@ pub fn run(arguments: &Arguments) -> Result<i32> {
     let running = began.elapsed();
     wasmote::block_on(outputs.finish());
 
-    let status = report(ended, &call, &module.name, &settings, guest.memory_bytes())?;
+    let status = report(ended, call.name(), &module.name, &settings, guest.memory_bytes())?;
     if arguments.stats {
         let metered = settings.metering == Metering::On;
         say::plain(&watch::stats(&guest, &accounting, metered, loading, running));
@@ -159,14 +180,40 @@ pub fn run(arguments: &Arguments) -> Result<i32> {
     Ok(status)
 }
 
+/// Calls a function of a component, or runs a command that is linked with others.
+fn run_component(arguments: &Arguments, settings: &Resolved, module: &file::Module) -> Result<i32> {
+    let plugins = arguments.link.iter().map(|path| {
+        let plugin = file::read(path, settings.limits.module_bytes)?;
+        if !component::is_component(&plugin) {
+            bail!("{path} is a core module: only components can be linked");
+        }
+        Ok(plugin)
+    });
+    let plugins = plugins.collect::<Result<Vec<_>>>()?;
+    let (invoke, args) = (arguments.invoke.as_deref(), arguments.args());
+    let features = Feature::all_of(&arguments.features);
+    let mut started = component::start(module, &plugins, invoke, args, features, settings)?;
+    let name = started.name.clone();
+    let ended = timed(started.call(), settings.timeout, &late(&module.name, &name), None)?;
+    let status = report(ended, &name, &module.name, settings, 0)?;
+    if arguments.stats {
+        say::plain(&format!("fuel: {}", started.fuel_spent()));
+    }
+    Ok(status)
+}
+
 fn wrong(file: &str, error: &Error) -> anyhow::Error {
     anyhow::Error::msg(failure::not_started(file, error))
 }
 
 /// How a call ended.
-enum Ended {
+pub enum Ended {
     Exit(Exit),
     Returned(Vec<Value>),
+    /// What a component returned, as text, or why it has none.
+    Printed(Vec<Result<String, String>>),
+    /// The status of a component that is a command.
+    Status(i32),
     Failed(Error),
     /// After this long it was stopped.
     Late(Duration),
@@ -179,9 +226,18 @@ fn drive(
     timeout: Option<Duration>,
     trace: Option<&Trace>,
 ) -> Result<Ended> {
-    let running = perform(guest, call);
+    timed(perform(guest, call), timeout, &late(file, call.name()), trace)
+}
+
+/// Drives a call to its end, or until its time is over.
+fn timed(
+    running: impl Future<Output = Ended>,
+    timeout: Option<Duration>,
+    late: &dyn Fn(Duration) -> String,
+    trace: Option<&Trace>,
+) -> Result<Ended> {
     let Some(time) = timeout else { return Ok(wasmote::block_on(running)) };
-    let message = late(file, call, time);
+    let message = late(time);
     let trace = trace.cloned();
     let abort = move || {
         say::error(&message);
@@ -208,7 +264,7 @@ async fn perform(guest: &mut Guest, call: &Call) -> Ended {
 }
 
 /// Says how it ended; answers the status.
-fn report(ended: Ended, call: &Call, file: &str, settings: &Resolved, memory_bytes: u64) -> Result<i32> {
+fn report(ended: Ended, function: &str, file: &str, settings: &Resolved, memory_bytes: u64) -> Result<i32> {
     match ended {
         Ended::Exit(exit) => Ok(status(exit.code())),
         Ended::Returned(values) => {
@@ -219,19 +275,25 @@ fn report(ended: Ended, call: &Call, file: &str, settings: &Resolved, memory_byt
                 .context("cannot print the results")?;
             Ok(0)
         }
+        Ended::Printed(results) => {
+            let text = component::print(&results);
+            std::io::stdout().lock().write_all(text.as_bytes()).context("cannot print the results")?;
+            Ok(0)
+        }
+        Ended::Status(status) => Ok(status),
         Ended::Failed(error) => {
-            say::error(&failure::ended(file, call.name(), &error, settings, memory_bytes));
+            say::error(&failure::ended(file, function, &error, settings, memory_bytes));
             Ok(STOPPED)
         }
         Ended::Late(time) => {
-            say::error(&late(file, call, time));
+            say::error(&late(file, function)(time));
             Ok(STOPPED)
         }
     }
 }
 
-fn late(file: &str, call: &Call, time: Duration) -> String {
-    format!("{file} did not end `{}` within {time:?}: give it longer with `-W timeout=…`", call.name())
+fn late(file: &str, function: &str) -> impl Fn(Duration) -> String {
+    move |time| format!("{file} did not end `{function}` within {time:?}: give it longer with `-W timeout=…`")
 }
 
 /// A guest's status as this process's. Of a status platforms keep eight bits; what then reads as success

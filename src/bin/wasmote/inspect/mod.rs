@@ -5,18 +5,22 @@ mod needs;
 mod proposals;
 mod report;
 mod text;
+mod world;
 
 use crate::{failure, file, say, settings::Profile};
 use anyhow::{Context, Result};
 use clap::Args;
 use report::{Report, Verdict};
 use std::io::{ErrorKind, Write};
-use wasmote::{Host, Limits, Loader};
+use wasmote::{
+    Host, Limits, Loader,
+    component::{Component, Engine, Features, types::ComponentItem},
+};
 
 /// Say what a file is, what it needs, and whether it can run here
 ///
 /// Runs nothing of it. Reads core modules and components, also those that cannot run here, and says in
-/// one sentence why not.
+/// one sentence why not. Of a component it prints the world, as WIT.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Arguments {
@@ -48,6 +52,7 @@ pub fn inspect(arguments: &Arguments) -> Result<()> {
     let mut report = Report::new(&module.name, module.bytes.len());
     module::read(&module.bytes, &mut report)
         .with_context(|| format!("{} is no valid WebAssembly", module.name))?;
+    world::fill(&module.bytes, &mut report);
     report.verdict = verdict(&module.name, &module.bytes, arguments.limits.limits());
     needs::fill(&mut report);
     let mut out = if arguments.json {
@@ -70,6 +75,16 @@ fn verdict(name: &str, bytes: &[u8], limits: Limits) -> Verdict {
     let started = started.and_then(|program| Host::new().limits(limits).start(&program));
     match started {
         Ok(_) => Verdict { runs: true, reason: None },
+        Err(_) if needs_nothing(bytes, &limits) => Verdict { runs: true, reason: None },
         Err(error) => Verdict { runs: false, reason: Some(failure::not_started(name, &error)) },
     }
+}
+
+/// Whether these bytes are a component that imports nothing, so that its functions can be called.
+fn needs_nothing(bytes: &[u8], limits: &Limits) -> bool {
+    let component = Component::new(&Engine::new(Features::default(), limits), bytes);
+    component.is_ok_and(|component| {
+        let ty = component.component_type();
+        ty.imports().all(|(_, item)| matches!(item, ComponentItem::Type(_) | ComponentItem::Other))
+    })
 }

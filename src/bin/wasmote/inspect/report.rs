@@ -32,6 +32,20 @@ pub struct Report {
     pub producers: BTreeMap<String, Vec<String>>,
     /// Core modules within a component.
     pub core_modules: u64,
+    /// The modules and components within a component, in the order of the file.
+    pub nested: Vec<Nested>,
+    /// A component's world, as WIT.
+    pub world: Option<String>,
+    /// Why the world cannot be told, if it cannot.
+    pub world_unknown: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Nested {
+    pub kind: Kind,
+    pub bytes: u64,
+    /// How many components it lies within.
+    pub depth: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -125,6 +139,9 @@ impl Report {
             sections: Sections::default(),
             producers: BTreeMap::new(),
             core_modules: 0,
+            nested: Vec::new(),
+            world: None,
+            world_unknown: None,
         }
     }
 }

@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 
 /// How many items of one kind are listed before they are only counted.
 const ITEMS_SHOWN_MAX: usize = 40;
+/// How deep what nests is indented.
+const INDENT_MAX: usize = 8;
 
 /// The report as text, without a last line end.
 pub fn show(report: &Report) -> String {
@@ -45,6 +47,27 @@ pub fn show(report: &Report) -> String {
         out.item(&export.name, &export.ty);
     }
     out.more("", report.exports.len());
+    if !report.nested.is_empty() {
+        out.heading("nested", report.nested.len());
+        for nested in report.nested.iter().take(ITEMS_SHOWN_MAX) {
+            let what = match nested.kind {
+                Kind::Module => "core module",
+                Kind::Component => "component",
+            };
+            out.item(
+                &format!("{}{what}", "  ".repeat(nested.depth.min(INDENT_MAX))),
+                &show_bytes(nested.bytes),
+            );
+        }
+        out.more("", report.nested.len());
+    }
+    if let Some(reason) = &report.world_unknown {
+        out.line("\nworld", &format!("unknown: {reason}"));
+    }
+    if let Some(world) = &report.world {
+        // The text is WIT, whose lines the decoder made: names in it hold no line ends.
+        _ = write!(out.0, "\n{world}");
+    }
     out.0.truncate(out.0.trim_end().len());
     out.0
 }
@@ -81,9 +104,19 @@ fn one_line(text: &str) -> String {
 
 fn kind(report: &Report) -> String {
     match report.kind {
-        Kind::Component => format!("component, of {} core modules", report.core_modules),
+        Kind::Component => format!("component{}, of {} core modules", role(report), report.core_modules),
         Kind::Module if report.entry.is_some() => "core module, a command (it has `_start`)".into(),
         Kind::Module => "core module, a library (its functions are called with --invoke)".into(),
+    }
+}
+
+/// What a component is for, by what it exports.
+fn role(report: &Report) -> &'static str {
+    let exports = |interface| report.exports.iter().any(|export| export.name.starts_with(interface));
+    match () {
+        () if exports("wasi:cli/run@") => ", a command",
+        () if exports("wasi:http/incoming-handler@") || exports("wasi:http/handler@") => ", an HTTP service",
+        () => "",
     }
 }
 

@@ -1,0 +1,188 @@
+//! `wasmote bundle`: validates a module for a device that cannot, and signs it.
+
+use crate::{
+    failure, file, say,
+    settings::{self, Profile, Settings},
+    units::show_bytes,
+};
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use ed25519_dalek::{
+    SigningKey,
+    pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, spki::der::pem::LineEnding},
+};
+use std::{
+    fs::OpenOptions,
+    io::Write,
+    path::{Path, PathBuf},
+};
+use wasmote::engine::bundle::{Bundler, PublicKey, SecretKey, VerifiedBundle};
+
+/// Validate a module and sign it, for a device that cannot validate
+///
+/// A bundle is loaded by a device built without validators, if its signature holds against the public key that
+/// the device was built with. Validation is held against the limits given here; the device's may be wider.
+///
+/// The key is a PEM file (PKCS#8, Ed25519), as `wasmote bundle --new-key` and `openssl genpkey -algorithm
+/// ed25519` write it, a file of 64 hexadecimal digits, or the digits themselves.
+#[derive(Args, Debug)]
+#[command(after_long_help = EXAMPLES)]
+pub struct Arguments {
+    /// Where to write the bundle [default: MODULE, ending in .bundle]
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// The secret key to sign with
+    #[arg(long, value_name = "FILE|HEX")]
+    key: Option<String>,
+
+    /// Make a new key instead, write it to FILE, and print its public half
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "output", "verify", "module"])]
+    new_key: Option<PathBuf>,
+
+    /// Check instead that MODULE is a bundle signed with the secret half of this public key
+    #[arg(long, value_name = "FILE|HEX", conflicts_with_all = ["key", "output"])]
+    verify: Option<String>,
+
+    /// The limits to start from: those of the device
+    #[arg(long, value_enum, value_name = "FOR", default_value = "mcu")]
+    limits: Profile,
+
+    /// Set single limits, as for `wasmote run`
+    #[arg(short = 'W', long = "wasm", value_name = "KEY=VALUE,…", value_parser = settings::wasm)]
+    wasm: Vec<Settings>,
+
+    /// Let the module use 128-bit vectors: the device is built with the feature `simd`
+    #[arg(long)]
+    simd: bool,
+
+    /// Let the module use 64-bit memories: the device is built with the feature `memory64`
+    #[arg(long)]
+    memory64: bool,
+
+    /// The module: a .wasm or .wat file, or `-` for standard input
+    #[arg(value_name = "MODULE", required_unless_present = "new_key")]
+    module: Option<String>,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  wasmote bundle --new-key key.pem           make a key; prints the public half, for the device
+  wasmote bundle app.wasm -o app.bundle --key key.pem
+  wasmote bundle --verify PUBLIC app.bundle  does it hold against that public key?";
+
+/// A key file is no larger.
+const KEY_FILE_BYTES_MAX: u32 = 64 << 10;
+/// A bundle is no larger.
+const BUNDLE_BYTES_MAX: u32 = 256 << 20;
+
+/// Makes a bundle, or a key, or checks a bundle.
+pub fn bundle(arguments: &Arguments) -> Result<()> {
+    if let Some(path) = &arguments.new_key {
+        return new_key(path);
+    }
+    let module = arguments.module.as_deref().unwrap_or("-");
+    if let Some(key) = &arguments.verify {
+        return verify(module, &public_key(key)?);
+    }
+    let Some(key) = &arguments.key else {
+        bail!(
+            "a bundle is signed: name the key with --key, or make one with `wasmote bundle --new-key FILE`"
+        );
+    };
+    let key = SecretKey::from_bytes(&secret_key(key)?);
+    let limits = Settings::resolve(&arguments.wasm, arguments.limits).map_err(anyhow::Error::msg)?.limits;
+    let read = file::read(module, limits.module_bytes)?;
+    let bundler = Bundler::new().limits(limits).simd(arguments.simd).memory64(arguments.memory64);
+    let bundle = bundler.bundle(&read.bytes, &key);
+    let bundle = bundle.map_err(|error| anyhow::Error::msg(failure::not_started(&read.name, &error)))?;
+    let output = match (&arguments.output, module) {
+        (Some(path), _) => path.clone(),
+        (None, "-") => bail!("what comes from standard input has no name: say where to write with -o FILE"),
+        (None, module) => Path::new(module).with_extension("bundle"),
+    };
+    std::fs::write(&output, &bundle).with_context(|| format!("cannot write `{}`", output.display()))?;
+    say::plain(&format!(
+        "{}: {}, for public key {}",
+        output.display(),
+        show_bytes(bundle.len() as u64),
+        hex(&key.public().to_bytes()),
+    ));
+    Ok(())
+}
+
+fn verify(path: &str, key: &PublicKey) -> Result<()> {
+    let bytes = file::read_bytes(path, BUNDLE_BYTES_MAX)?;
+    let bundle = VerifiedBundle::verify(&bytes, key);
+    let bundle = bundle.map_err(|error| anyhow::anyhow!("{path} must not be loaded: {error}"))?;
+    say::plain(&format!("{path}: holds, a module of {}", show_bytes(bundle.module_bytes() as u64)));
+    Ok(())
+}
+
+/// Makes a key that nobody else can read, and prints its public half.
+fn new_key(path: &Path) -> Result<()> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).map_err(|error| anyhow::anyhow!("no random numbers for a key: {error}"))?;
+    let key = SigningKey::from_bytes(&seed);
+    let pem =
+        key.to_pkcs8_pem(LineEnding::LF).map_err(|error| anyhow::anyhow!("cannot write a key: {error}"))?;
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let file = options.open(path);
+    let mut file = file.with_context(|| format!("cannot make the new file `{}`", path.display()))?;
+    file.write_all(pem.as_bytes()).with_context(|| format!("cannot write `{}`", path.display()))?;
+    println!("{}", hex(&key.verifying_key().to_bytes()));
+    Ok(())
+}
+
+/// The seed of a secret key.
+fn secret_key(text: &str) -> Result<[u8; 32]> {
+    if let Some(bytes) = from_hex(text) {
+        return Ok(bytes);
+    }
+    let contents = key_file(text)?;
+    let pem = || SigningKey::from_pkcs8_pem(contents.trim()).ok().map(|key| key.to_bytes());
+    from_hex(contents.trim()).or_else(pem).with_context(|| {
+        format!("`{text}` holds no secret Ed25519 key, as PEM (PKCS#8) or as 64 hexadecimal digits")
+    })
+}
+
+/// A public key; the one that belongs to a secret key's file will do.
+fn public_key(text: &str) -> Result<PublicKey> {
+    let bytes = match from_hex(text) {
+        Some(bytes) => bytes,
+        None => {
+            let contents = key_file(text)?;
+            let contents = contents.trim();
+            let public = ed25519_dalek::VerifyingKey::from_public_key_pem(contents).ok();
+            let secret = || SigningKey::from_pkcs8_pem(contents).ok().map(|key| key.verifying_key());
+            let pem = || public.or_else(secret).map(|key| key.to_bytes());
+            from_hex(contents).or_else(pem).with_context(|| {
+                format!("`{text}` holds no public Ed25519 key, as PEM or as 64 hexadecimal digits")
+            })?
+        }
+    };
+    PublicKey::from_bytes(&bytes).with_context(|| format!("`{text}`"))
+}
+
+fn key_file(path: &str) -> Result<String> {
+    let bytes = file::read_bytes(path, KEY_FILE_BYTES_MAX)?;
+    String::from_utf8(bytes).map_err(|_| anyhow::anyhow!("`{path}` is no text, so no key"))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn from_hex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if text.len() != 64 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
+        *byte = u8::from_str_radix(&text[at..at + 2], 16).ok()?;
+    }
+    Some(bytes)
+}

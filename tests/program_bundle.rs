@@ -1,0 +1,74 @@
+//! `wasmote bundle`, as a person or a script meets it.
+
+mod program;
+
+use program::{Files, guest, wasmote};
+
+#[test]
+fn a_key_is_made_a_program_is_bundled_and_the_bundle_holds() {
+    let files = Files::new();
+    let key = files.path("key.pem");
+    let key = key.to_str().unwrap();
+    let made = wasmote(["bundle", "--new-key", key]);
+    made.said(0, &[]);
+    let public = made.text().trim().to_owned();
+    assert_eq!(public.len(), 64);
+    let bundle = files.path("hello.bundle");
+    let bundle = bundle.to_str().unwrap();
+    wasmote(["bundle", &guest("hello"), "-o", bundle, "--key", key]).said(0, &["hello.bundle", &public]);
+    wasmote(["bundle", "--verify", &public, bundle]).said(0, &["holds"]);
+    wasmote(["bundle", "--verify", key, bundle]).said(0, &["holds"]);
+
+    let other = files.path("other.pem");
+    let other = other.to_str().unwrap();
+    wasmote(["bundle", "--new-key", other]).said(0, &[]);
+    assert_ne!(std::fs::read(key).unwrap(), std::fs::read(other).unwrap());
+    wasmote(["bundle", "--verify", other, bundle]).said(1, &["must not be loaded", "signature"]);
+    // A key is never written over.
+    wasmote(["bundle", "--new-key", key]).said(1, &["cannot make the new file"]);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(std::fs::metadata(key).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+}
+
+#[test]
+fn keys_are_read_as_hexadecimal_and_as_others_write_them() {
+    let files = Files::new();
+    let module = files.file("m.wat", "(module (func (export \"_start\")))");
+    let seed = "07".repeat(32);
+    let from = |key: &str| {
+        let output = files.path("out.bundle");
+        wasmote(["bundle", &module, "-o", output.to_str().unwrap(), "--key", key]).said(0, &[]);
+        std::fs::read(output).unwrap()
+    };
+    let bundle = from(&seed);
+    assert_eq!(bundle, from(&files.file("key.hex", format!("{seed}\n"))));
+    // PKCS#8 as openssl writes it: 30 2e 02 01 00 30 05 06 03 2b 65 70 04 22 04 20, and the seed.
+    let pem = "-----BEGIN PRIVATE KEY-----\n\
+        MC4CAQAwBQYDK2VwBCIEIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH\n\
+        -----END PRIVATE KEY-----\n";
+    assert_eq!(bundle, from(&files.file("key.pem", pem)));
+}
+
+#[test]
+fn what_cannot_be_bundled_is_said() {
+    let files = Files::new();
+    let seed = "07".repeat(32);
+    let module = files.file("m.wat", "(module (func (export \"_start\")))");
+    wasmote(["bundle", &module]).said(1, &["--key", "--new-key"]);
+    wasmote(["bundle"]).said(2, &[]);
+    wasmote(["bundle", &module, "--key", "absent.pem"]).said(1, &["there is no file `absent.pem`"]);
+    let wrong = files.file("wrong.pem", "no key");
+    wasmote(["bundle", &module, "--key", &wrong]).said(1, &["holds no secret Ed25519 key"]);
+    let large = files.file("large.wat", "(module (memory 1000) (func (export \"_start\")))");
+    wasmote(["bundle", &large, "--key", &seed]).said(1, &["memory bytes", "limit"]);
+    let out = files.path("large.bundle");
+    let out = out.to_str().unwrap();
+    wasmote(["bundle", &large, "--key", &seed, "--limits", "server", "-o", out]).said(0, &[]);
+    let vectors = files.file("v.wat", "(module (func (param v128)))");
+    wasmote(["bundle", &vectors, "--key", &seed]).said(1, &["v.wat"]);
+    wasmote(["bundle", &vectors, "--simd", "--key", &seed]).said(0, &["v.bundle"]);
+    wasmote(["bundle", "--verify", &seed, &module]).said(1, &[]);
+}
