@@ -87,12 +87,12 @@ pub fn main() -> u32 {
     failed
 }
 
-fn succeeded(ended: &Result<Exit, Error>) -> bool {
+pub(crate) fn succeeded(ended: &Result<Exit, Error>) -> bool {
     matches!(ended, Ok(exit) if exit.is_success())
 }
 
 /// How a guest ended, exactly; and what it took, which varies a little with the compiler.
-fn report(ended: &Result<Exit, Error>, took: &probe::Took) {
+pub(crate) fn report(ended: &Result<Exit, Error>, took: &probe::Took) {
     match ended {
         Ok(exit) => println!("-- exit code {}, {} fuel", exit.code(), took.fuel),
         Err(error) => println!("-- {error}; {} fuel", took.fuel),
@@ -109,7 +109,7 @@ fn guest_bytes() -> usize {
 }
 
 /// The board's UART as a guest's output. It takes everything at once.
-struct Console;
+pub(crate) struct Console;
 
 impl OutputStream for Console {
     fn poll_write(&self, _: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, Code>> {

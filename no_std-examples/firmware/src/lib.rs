@@ -1,4 +1,5 @@
-//! What both boards run: [`hello`] is the example to read, [`stack`] a test, [`bare`] a comparison.
+//! What both boards run: [`hello`] is the example to read, [`bundled`] the same without a validator,
+//! [`stack`] a test, [`bare`] a comparison.
 
 #![no_std]
 
@@ -6,6 +7,8 @@ extern crate alloc;
 
 #[cfg(feature = "bare")]
 pub mod bare;
+#[cfg(all(feature = "p1", feature = "bundle"))]
+pub mod bundled;
 #[cfg(feature = "p1")]
 pub mod hello;
 #[cfg(feature = "p1")]

@@ -1,7 +1,7 @@
 //! Runs one guest on a device, and says what it took.
 
 use board::{heap, stack};
-use wasmote::{Error, Exit, Host, Limits, Loader, block_on_with};
+use wasmote::{Error, Exit, Host, Limits, Loader, Program, block_on_with};
 
 /// What a guest took.
 #[derive(Default)]
@@ -28,18 +28,31 @@ impl Took {
 /// Loads a program, runs a guest of it to its end, and drops both. Answers the guest's exit, or why it was not
 /// loaded, not started, or did not end by itself.
 pub fn run(bytes: &[u8], host: &Host) -> (Result<Exit, Error>, Took) {
+    run_loaded(|| Loader::new().limits(Limits::mcu()).load(bytes), host)
+}
+
+/// The same, where `load` says how to load it.
+pub fn run_loaded(
+    load: impl FnOnce() -> Result<Program, Error>,
+    host: &Host,
+) -> (Result<Exit, Error>, Took) {
     let before = heap::live();
     heap::reset_peak();
     stack::paint();
     let mut took = Took::default();
-    let ended = phases(bytes, host, before, &mut took);
+    let ended = phases(load, host, before, &mut took);
     took.run_heap_bytes = heap::peak() - before;
     took.stack_bytes = stack::peak();
     (ended, took)
 }
 
-fn phases(bytes: &[u8], host: &Host, before: usize, took: &mut Took) -> Result<Exit, Error> {
-    let loaded = Loader::new().limits(Limits::mcu()).load(bytes);
+fn phases(
+    load: impl FnOnce() -> Result<Program, Error>,
+    host: &Host,
+    before: usize,
+    took: &mut Took,
+) -> Result<Exit, Error> {
+    let loaded = load();
     took.load_heap_bytes = heap::peak() - before;
     let program = loaded?;
     heap::reset_peak();
