@@ -230,3 +230,37 @@ fn traps_fuel_and_time_end_a_call() {
     wasmote(["run", "-W", "fuel=100000", "--invoke", "spin()", &path]).said(134, &["spent all its fuel"]);
     wasmote(["run", "-W", "timeout=300ms", "--invoke", "spin()", &path]).said(134, &["did not end `spin`"]);
 }
+
+#[test]
+fn functions_of_components_with_wasi_are_called() {
+    let files = Files::new();
+    let path = files.file(
+        "args.wat",
+        r#"(component
+          (import "wasi:cli/environment@0.2.0" (instance $environment
+            (export "get-arguments" (func (result (list string))))))
+          (core module $memory
+            (memory (export "memory") 1)
+            (global $next (mut i32) (i32.const 1024))
+            (func (export "realloc") (param i32 i32 i32 i32) (result i32)
+              (local $at i32)
+              (local.set $at (i32.and (i32.add (global.get $next) (i32.const 7)) (i32.const -8)))
+              (global.set $next (i32.add (local.get $at) (local.get 3)))
+              (local.get $at)))
+          (core instance $memory (instantiate $memory))
+          (core func $arguments (canon lower (func $environment "get-arguments")
+            (memory (core memory $memory "memory")) (realloc (core func $memory "realloc"))))
+          (core module $m
+            (import "" "arguments" (func $arguments (param i32)))
+            (import "" "memory" (memory 1))
+            (func (export "f") (result i32) (call $arguments (i32.const 8)) (i32.const 8)))
+          (core instance $i (instantiate $m (with "" (instance
+            (export "arguments" (func $arguments))
+            (export "memory" (memory $memory "memory"))))))
+          (func (export "arguments") (result (list string))
+            (canon lift (core func $i "f") (memory (core memory $memory "memory")))))"#,
+    );
+    let ran = wasmote(["run", "--argv0", "me", "--invoke", "arguments()", &path]);
+    ran.said(0, &[]);
+    assert_eq!(ran.text(), "[\"me\"]\n");
+}

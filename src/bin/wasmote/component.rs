@@ -1,6 +1,6 @@
 //! Running components: `wasmote run` with `--invoke 'f("a", [1, 2])'`, and with `--link`.
 
-use crate::{file::Module, run::Ended, say, settings::Resolved, wave};
+use crate::{file::Module, invoke, run::Ended, say, settings::Resolved, wave};
 use anyhow::{Result, bail};
 use wasmote::{
     Error, MissingImport,
@@ -17,6 +17,19 @@ const HEADER: [u8; 8] = *b"\0asm\x0d\0\x01\0";
 
 pub fn is_component(module: &Module) -> bool {
     module.bytes.starts_with(&HEADER)
+}
+
+/// A call of a component's function, checked against its type.
+pub fn call(main: &Module, call: &str, args: &[String], settings: &Resolved) -> Result<invoke::Call> {
+    let engine = Engine::new(Features::default(), &settings.limits);
+    let component = Component::new(&engine, &main.bytes).map_err(|error| not_started(&main.name, &error))?;
+    let call = Call::find(&component, &main.name, Some(call), args)?;
+    Ok(invoke::Call::Component { name: call.path, params: call.params })
+}
+
+/// What a function returned, as text, or why it has none.
+pub fn show(values: &[Val]) -> Vec<Result<String, String>> {
+    values.iter().map(wave::show).collect()
 }
 
 /// A component, started with what was linked, and the call that is to be made.
@@ -64,7 +77,7 @@ impl Started {
         match self.func.call_async(&mut self.store, &self.params, &mut results).await {
             Err(error) => Ended::Failed(error),
             Ok(()) if self.is_command => Ended::Status(i32::from(results == [Val::Result(Err(None))])),
-            Ok(()) => Ended::Printed(results.iter().map(wave::show).collect()),
+            Ok(()) => Ended::Printed(show(&results)),
         }
     }
 

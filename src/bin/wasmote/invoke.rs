@@ -3,11 +3,14 @@
 use anyhow::{Result, bail};
 use wasmote::{
     Program,
+    component::Val,
     engine::{Value, ValueType},
 };
 
 /// The entry of a command (WASI 0.1 application ABI).
 const ENTRY: &str = "_start";
+/// What a component exports that is a command (WASI 0.2 and 0.3).
+const COMMAND: &str = "wasi:cli/run@";
 /// How many names a message lists before it only counts.
 const NAMES_SHOWN_MAX: usize = 16;
 
@@ -17,13 +20,17 @@ pub enum Call {
     Entry,
     /// One function.
     Function { name: String, params: Vec<Value> },
+    /// One function of a component.
+    Component { name: String, params: Vec<Val> },
 }
 
 impl Call {
     /// What the guest is told to do: `invoke` with the words of `args`, or to run.
     pub fn new(program: &Program, file: &str, invoke: Option<&str>, args: &[String]) -> Result<Self> {
         let Some(name) = invoke else {
-            if program.function_params(ENTRY).is_none() {
+            let is_entry = |name: &str| name.starts_with(COMMAND);
+            if program.function_params(ENTRY).is_none() && !program.exports().any(|(name, _)| is_entry(name))
+            {
                 bail!("{}", no_entry(program, file));
             }
             return Ok(Self::Entry);
@@ -46,7 +53,7 @@ impl Call {
     pub fn name(&self) -> &str {
         match self {
             Self::Entry => ENTRY,
-            Self::Function { name, .. } => name,
+            Self::Function { name, .. } | Self::Component { name, .. } => name,
         }
     }
 }

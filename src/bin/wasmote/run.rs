@@ -69,6 +69,8 @@ pub struct Arguments {
     pub invoke: Option<String>,
 
     /// Link a component: what it exports, the program may import. Repeatable
+    ///
+    /// Components that are linked get nothing of WASI yet.
     #[arg(long, value_name = "FILE")]
     pub link: Vec<String>,
 
@@ -141,7 +143,8 @@ pub fn run(arguments: &Arguments) -> Result<i32> {
     let settings = settings.map_err(anyhow::Error::msg)?;
     let began = Instant::now();
     let module = file::read(arguments.module(), settings.limits.module_bytes)?;
-    if component::is_component(&module) && (arguments.invoke.is_some() || !arguments.link.is_empty()) {
+    let is_component = component::is_component(&module);
+    if is_component && (!arguments.link.is_empty() || !arguments.features.is_empty()) {
         return run_component(arguments, &settings, &module);
     }
     if !arguments.link.is_empty() {
@@ -149,7 +152,10 @@ pub fn run(arguments: &Arguments) -> Result<i32> {
     }
     let loader = Loader::new().limits(settings.limits).metering(settings.metering);
     let program = loader.load(&module.bytes).map_err(|error| wrong(&module.name, &error))?;
-    let call = Call::new(&program, &module.name, arguments.invoke.as_deref(), arguments.args())?;
+    let call = match &arguments.invoke {
+        Some(invoke) if is_component => component::call(&module, invoke, arguments.args(), &settings)?,
+        invoke => Call::new(&program, &module.name, invoke.as_deref(), arguments.args())?,
+    };
 
     let mut args = vec![arguments.argv0.clone().unwrap_or_else(|| module.argv0())];
     args.extend_from_slice(if arguments.invoke.is_none() { arguments.args() } else { &[] });
@@ -180,7 +186,7 @@ pub fn run(arguments: &Arguments) -> Result<i32> {
     Ok(status)
 }
 
-/// Calls a function of a component, or runs a command that is linked with others.
+/// Calls a function of a component, or runs a command, that is linked with others.
 fn run_component(arguments: &Arguments, settings: &Resolved, module: &file::Module) -> Result<i32> {
     let plugins = arguments.link.iter().map(|path| {
         let plugin = file::read(path, settings.limits.module_bytes)?;
@@ -254,6 +260,11 @@ async fn perform(guest: &mut Guest, call: &Call) -> Ended {
         Call::Entry => match guest.run().await {
             Ok(exit) => Ended::Exit(exit),
             Err(error) => Ended::Failed(error),
+        },
+        Call::Component { name, params } => match guest.call_component(name, params).await {
+            Ok(values) => Ended::Printed(component::show(&values)),
+            Err(CallError::Exit(exit)) => Ended::Exit(exit),
+            Err(CallError::Error(error)) => Ended::Failed(error),
         },
         Call::Function { name, params } => match guest.call(name, params).await {
             Ok(values) => Ended::Returned(values),
