@@ -25,7 +25,7 @@ use wasmote::{
                     poll::{self, HostPollable},
                     streams::{HostInputStream, HostOutputStream, StreamError},
                 },
-                random::random,
+                random::{insecure_seed, random},
             },
         },
     },
@@ -169,6 +169,15 @@ fn random_bytes_are_all_or_none() {
         let fault = random::Host::get_random_bytes(&mut state, length).unwrap_err();
         assert_eq!(fault, Fault::Trap(Trap::HostCallBytes));
     }
+}
+
+#[test]
+fn a_guest_has_one_insecure_seed() {
+    let mut state = state(|_| {});
+    let seed = insecure_seed::Host::insecure_seed(&mut state).unwrap();
+    let number = random::Host::get_random_u64(&mut state).unwrap();
+    assert_ne!(random::Host::get_random_u64(&mut state).unwrap(), number);
+    assert_eq!(insecure_seed::Host::insecure_seed(&mut state).unwrap(), seed);
 }
 
 #[test]

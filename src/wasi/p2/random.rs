@@ -47,7 +47,13 @@ impl insecure::Host for State {
 
 impl insecure_seed::Host for State {
     fn insecure_seed(&mut self) -> Result<(u64, u64), Fault> {
-        Ok((self.number()?, self.number()?))
+        // One seed for a guest's whole life, as WIT's functions of this kind are meant to be imported values.
+        let seed = match self.seed {
+            Some(seed) => seed,
+            None => (self.number()?, self.number()?),
+        };
+        self.seed = Some(seed);
+        Ok(seed)
     }
 }
 

@@ -20,6 +20,8 @@ pub struct State {
     pub(super) limits: Limits,
     /// Bytes that the listings of all directories being read hold.
     pub(super) listing_bytes: usize,
+    /// What `insecure-seed` answers, once it was asked.
+    pub(super) seed: Option<(u64, u64)>,
 }
 
 impl State {
@@ -37,7 +39,7 @@ impl State {
             return Err(Code::Invalid);
         }
         let walks = Walks::new(limits.path_bytes);
-        Ok(Self { grants, table: ResourceTable::new(), walks, limits: *limits, listing_bytes: 0 })
+        Ok(Self { grants, table: ResourceTable::new(), walks, limits: *limits, listing_bytes: 0, seed: None })
     }
 
     /// What was granted.
