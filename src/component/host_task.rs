@@ -73,10 +73,7 @@ impl<T: Send + 'static> Store<T> {
             match polled {
                 Ok(true) => ran = true,
                 Ok(false) => return Ok(ran),
-                Err(fault) => {
-                    self.state_mut().poisoned = true;
-                    return Err(fault.into_error());
-                }
+                Err(fault) => return Err(self.state_mut().end(fault)),
             }
         }
     }

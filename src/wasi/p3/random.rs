@@ -23,9 +23,13 @@ pub(super) fn add_to_linker<T: Send + 'static>(
     it.func_wrap("get-insecure-random-u64", move |store, (): ()| number(store, get))?;
     let mut it = linker.instance(interface!("random/insecure-seed"))?;
     it.func_wrap("get-insecure-seed", move |mut store, (): ()| {
-        let random = state(&mut store, get).random.clone();
-        let word = || random::random_u64(&*random).map_err(failed);
-        Ok(((word()?, word()?),))
+        let State { random, seed, .. } = state(&mut store, get);
+        let word = || random::random_u64(&**random).map_err(failed);
+        let words = match *seed {
+            Some(words) => words,
+            None => *seed.insert((word()?, word()?)),
+        };
+        Ok((words,))
     })
 }
 

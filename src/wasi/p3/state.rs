@@ -26,6 +26,8 @@ pub struct State {
     pub(super) lookups: Lookups,
     pub(super) clocks: Arc<dyn Clocks>,
     pub(super) random: Arc<dyn Random>,
+    /// What `get-insecure-seed` answers, once it was asked: the same ever after.
+    pub(super) seed: Option<(u64, u64)>,
     pub(super) walks: Walks,
     /// Bytes that one call may make of nothing: random ones, and a directory's entries.
     pub(super) bytes_max: usize,
@@ -58,6 +60,7 @@ impl State {
             lookups: Lookups::new(),
             clocks,
             random,
+            seed: None,
             walks: Walks::new(limits.path_bytes),
             bytes_max: limits.host_call_bytes as usize,
             table: ResourceTable::new(),
