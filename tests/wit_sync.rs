@@ -33,7 +33,7 @@ fn p2() -> Dialect<p2::State> {
     Dialect {
         folder: "wit/wasi-0.2",
         packages: &["io", "clocks", "random", "cli", "filesystem", "sockets", "http"],
-        waiting: &["sockets", "http"],
+        waiting: &["http"],
         exported: &["wasi:cli/run", "wasi:http/incoming-handler"],
         linker,
     }

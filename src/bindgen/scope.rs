@@ -124,7 +124,12 @@ impl<'p> Scope<'p> {
         if self.needs_alloc && self.krate() != "crate" {
             lines.push_str("extern crate alloc;\n\n");
         }
-        for source in [Source::This, Source::Alloc, Source::Core] {
+        // In the order that the formatter would have them in.
+        let mut sources = [Source::This, Source::Alloc, Source::Core];
+        if self.krate() != "crate" {
+            sources.sort_by_key(|source| self.root(*source));
+        }
+        for source in sources {
             let mut items = Vec::new();
             let used: Vec<_> = self.uses.iter().filter(|(from, _, _)| *from == source).collect();
             let mut modules: Vec<_> = used.iter().map(|(_, module, _)| *module).collect();
