@@ -4,6 +4,7 @@
 
 #![cfg(feature = "component")]
 
+#[allow(dead_code, reason = "shared with the fuzz targets, which use other parts of it")]
 #[path = "../fuzz/src/types.rs"]
 mod types;
 

@@ -11,10 +11,6 @@ impl<'d> Bytes<'d> {
         Self(data.iter())
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.0.len() == 0
-    }
-
     pub fn byte(&mut self) -> u8 {
         self.0.next().copied().unwrap_or(0)
     }
