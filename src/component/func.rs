@@ -38,6 +38,11 @@ pub struct Instance {
 }
 
 impl Instance {
+    /// The names of what it exports.
+    pub fn exports(&self) -> impl Iterator<Item = &str> {
+        self.component.export_names()
+    }
+
     /// The exported function `name`; of an exported instance, as `instance#name`. An instance is found by names of
     /// compatible versions too: one that the component exports as `a:b/c@0.2.3` as `a:b/c@0.2.12`.
     ///

@@ -147,6 +147,11 @@ impl Component {
         outlines.fold(Outline::default(), Outline::plus)
     }
 
+    /// The names of what it exports.
+    pub(crate) fn export_names(&self) -> impl Iterator<Item = &str> {
+        self.root().exports.iter().map(|(item, _)| &*item.name)
+    }
+
     /// What it exports: each name, and how its type reads.
     pub fn exports(&self) -> impl Iterator<Item = (&str, String)> {
         let types = self.loaded.types();

@@ -55,6 +55,7 @@ mod pre;
 mod reflect;
 mod resolve;
 mod resource;
+mod rest;
 mod show;
 mod store;
 mod table;
