@@ -56,6 +56,28 @@ fn p2_filesystem() -> Config {
         .store("*.read-directory*")
 }
 
+/// `wasi:http` of WASI 0.2. What may find that something has come asks for it with a context.
+fn p2_http() -> Config {
+    let config = package("p2", "http", "proxy", &["io", "clocks", "random", "cli"])
+        .with("wasi:http/types/fields", "crate::wasi::http::Fields")
+        .poll("future-*.get");
+    let resources = [
+        ("incoming-request", "IncomingRequest"),
+        ("outgoing-request", "OutgoingRequest"),
+        ("request-options", "RequestOptions"),
+        ("response-outparam", "ResponseOutparam"),
+        ("incoming-response", "IncomingResponse"),
+        ("incoming-body", "IncomingBody"),
+        ("future-trailers", "FutureTrailers"),
+        ("outgoing-response", "OutgoingResponse"),
+        ("outgoing-body", "OutgoingBody"),
+        ("future-incoming-response", "FutureIncomingResponse"),
+    ];
+    resources.into_iter().fold(config, |config, (resource, rust)| {
+        config.with(format!("wasi:http/types/{resource}"), format!("crate::wasi::p2::http::{rust}"))
+    })
+}
+
 /// `wasi:sockets` of WASI 0.2. What makes streams needs the store, to send in the background what a guest wrote.
 fn p2_sockets() -> Config {
     package("p2", "sockets", "imports", &["io", "clocks"])
@@ -79,7 +101,7 @@ fn p2() -> [(&'static str, Config); 7] {
         ("cli", cli),
         ("filesystem", p2_filesystem()),
         ("sockets", p2_sockets()),
-        ("http", package("p2", "http", "proxy", &["io", "clocks", "random", "cli"])),
+        ("http", p2_http()),
     ]
 }
 
@@ -90,6 +112,15 @@ fn p3_sockets() -> Config {
         .with("wasi:sockets/types/udp-socket", "crate::wasi::p3::UdpSocket")
 }
 
+/// `wasi:http` of WASI 0.3.
+fn p3_http() -> Config {
+    package("p3", "http", "middleware", &["clocks", "random", "cli"])
+        .with("wasi:http/types/fields", "crate::wasi::http::Fields")
+        .with("wasi:http/types/request", "crate::wasi::p3::http::Request")
+        .with("wasi:http/types/request-options", "crate::wasi::p3::http::RequestOptions")
+        .with("wasi:http/types/response", "crate::wasi::p3::http::Response")
+}
+
 fn p3() -> [(&'static str, Config); 6] {
     [
         ("clocks", package("p3", "clocks", "imports", &[])),
@@ -97,7 +128,7 @@ fn p3() -> [(&'static str, Config); 6] {
         ("cli", package("p3", "cli", "command", &["clocks", "random", "filesystem", "sockets"])),
         ("filesystem", package("p3", "filesystem", "imports", &["clocks"])),
         ("sockets", p3_sockets()),
-        ("http", package("p3", "http", "middleware", &["clocks", "random", "cli"])),
+        ("http", p3_http()),
     ]
 }
 

@@ -3,6 +3,7 @@
 use super::{
     cli::{Input, Output},
     filesystem::Access,
+    http::Granted,
     sockets::{GuestNetwork, Socket},
 };
 use crate::cap::{clocks::Clocks, filesystem::Directory, random::Random};
@@ -29,6 +30,8 @@ pub struct Grants {
     pub directories: Vec<Preopen>,
     /// Sockets, in this order.
     pub sockets: Vec<Socket>,
+    /// HTTP.
+    pub http: Granted,
     /// The share of a network, to open sockets on.
     pub network: GuestNetwork,
     /// The clocks.
@@ -60,6 +63,7 @@ impl Grants {
             stderr: Output::sink(),
             directories: Vec::new(),
             sockets: Vec::new(),
+            http: Granted::default(),
             network: GuestNetwork::default(),
             clocks,
             random,

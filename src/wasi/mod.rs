@@ -10,6 +10,9 @@ pub mod filesystem;
 mod grants;
 #[cfg(feature = "http")]
 pub mod http;
+#[cfg(not(feature = "http"))]
+#[path = "http_absent.rs"]
+pub mod http;
 #[cfg(feature = "component")]
 pub mod io;
 pub mod path;

@@ -200,6 +200,31 @@ impl IncomingBody {
     }
 }
 
+/// Handed on as it is.
+impl Body for IncomingBody {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, ErrorCode>>> {
+        ready!(self.poll_readable(cx));
+        if self.read < self.piece.len() {
+            let mut piece = mem::take(&mut self.piece);
+            drop(piece.drain(..mem::take(&mut self.read)));
+            return Poll::Ready(Some(Ok(Frame::Data(piece))));
+        }
+        Poll::Ready(match mem::replace(&mut self.state, State::Taken) {
+            State::Over(Ok(Some(trailers))) => Some(Ok(Frame::Trailers(trailers.to_wire()))),
+            State::Over(Err(code)) => Some(Err(code)),
+            _ => None,
+        })
+    }
+
+    fn length(&self) -> Option<u64> {
+        let unread = (self.piece.len() - self.read) as u64;
+        match &self.state {
+            State::Coming(body) => self.remaining.or_else(|| body.length()).map(|rest| rest + unread),
+            _ => Some(unread),
+        }
+    }
+}
+
 impl fmt::Debug for IncomingBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IncomingBody")

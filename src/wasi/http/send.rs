@@ -8,9 +8,13 @@ use super::{
     quota::Bounds,
     target::{Target, Wire},
 };
-use crate::cap::{
-    clocks::Clocks,
-    http::{Body, Client, ErrorCode, Method, Options, Request, Response, ResponseFuture},
+use crate::{
+    Limits,
+    cap::{
+        clocks::Clocks,
+        http::{Body, Client, ErrorCode, Method, Options, Request, Response, ResponseFuture},
+    },
+    wasi::Grants,
 };
 use alloc::{boxed::Box, sync::Arc};
 use core::{
@@ -26,6 +30,8 @@ pub struct Granted {
     pub client: Option<Arc<dyn Client>>,
     /// To whom.
     pub policy: Policy,
+    /// Who handles what a middleware hands on. Needs no policy: it is one destination.
+    pub handler: Option<Arc<dyn Client>>,
 }
 
 impl fmt::Debug for Granted {
@@ -34,6 +40,41 @@ impl fmt::Debug for Granted {
             .field("client", &self.client.is_some())
             .field("policy", &self.policy)
             .finish()
+    }
+}
+
+/// What a dialect keeps of HTTP for one guest.
+#[derive(Clone)]
+pub struct State {
+    pub(in crate::wasi) granted: Granted,
+    pub(in crate::wasi) clocks: Arc<dyn Clocks>,
+    pub(in crate::wasi) bounds: Bounds,
+    pub(in crate::wasi) slots: Slots,
+}
+
+impl State {
+    pub(in crate::wasi) fn new(grants: &Grants, limits: &Limits) -> Self {
+        Self {
+            granted: grants.http.clone(),
+            clocks: grants.clocks.clone(),
+            bounds: Bounds::new(&limits.http),
+            slots: Slots::default(),
+        }
+    }
+
+    /// Sends a request: see [`Sending::new`].
+    pub(in crate::wasi) fn send(&self, to: To, request: Outgoing<'_>) -> Result<Sending, ErrorCode> {
+        Sending::new(&self.granted, &self.slots, &self.bounds, &self.clocks, to, request)
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State")
+            .field("granted", &self.granted)
+            .field("bounds", &self.bounds)
+            .field("slots", &self.slots)
+            .finish_non_exhaustive()
     }
 }
 
@@ -63,6 +104,15 @@ impl Drop for Slot {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
+}
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum To {
+    /// To where its target says.
+    Network,
+    /// To the handler behind a middleware.
+    Handler,
 }
 
 /// A request that a guest made.
@@ -131,13 +181,22 @@ impl Sending {
         slots: &Slots,
         bounds: &Bounds,
         clocks: &Arc<dyn Clocks>,
+        to: To,
         request: Outgoing<'_>,
     ) -> Result<Self, ErrorCode> {
         let Outgoing { target, headers, body, options } = request;
         let Wire { method, scheme, authority, path_with_query } = target.to_wire()?;
-        headers.content_length().map_err(|_| ErrorCode::HttpProtocolError)?;
-        let allowed = granted.policy.check(&scheme, &authority);
-        let client = granted.client.as_ref().filter(|_| allowed).ok_or(ErrorCode::HttpRequestDenied)?;
+        check_length(headers, &*body).map_err(|bytes| match bytes {
+            Some(bytes) => ErrorCode::HttpRequestBodySize(Some(bytes)),
+            None => ErrorCode::HttpProtocolError,
+        })?;
+        let client = match to {
+            To::Network => {
+                let allowed = granted.policy.check(&scheme, &authority);
+                granted.client.as_ref().filter(|_| allowed).ok_or(ErrorCode::HttpRequestDenied)?
+            }
+            To::Handler => granted.handler.as_ref().ok_or(ErrorCode::ConfigurationError)?,
+        };
         let slot = slots.take(bounds.limits().requests).ok_or(ErrorCode::ConnectionLimitReached)?;
         let timeout = |timeout_ns| clocks.monotonic_now_ns().saturating_add(timeout_ns);
         let deadline_ns = options.first_byte_timeout_ns.map(timeout);
@@ -232,12 +291,34 @@ pub fn asked(bounds: &Bounds, request: Request) -> Result<Asked, ErrorCode> {
 ///
 /// # Errors
 ///
-/// [`ErrorCode::HttpProtocolError`] when it is no final response or says two lengths.
-pub fn answer(status: u16, headers: &Fields, body: Box<dyn Body>) -> Result<Response, ErrorCode> {
-    if !is_final(status) || headers.content_length().is_err() {
+/// [`ErrorCode::HttpProtocolError`] when it is no final response or says two lengths,
+/// [`ErrorCode::HttpResponseBodySize`] when it says another length than its contents have: what answers a `HEAD` may.
+pub fn answer(
+    status: u16,
+    headers: &Fields,
+    body: Box<dyn Body>,
+    is_head: bool,
+) -> Result<Response, ErrorCode> {
+    if !is_final(status) {
         return Err(ErrorCode::HttpProtocolError);
     }
+    match check_length(headers, &*body) {
+        Ok(()) => {}
+        Err(Some(_)) if is_head || status == 304 => {}
+        Err(Some(bytes)) => return Err(ErrorCode::HttpResponseBodySize(Some(bytes))),
+        Err(None) => return Err(ErrorCode::HttpProtocolError),
+    }
     Ok(Response { status, headers: headers.to_wire(), body })
+}
+
+/// Checks the length that contents are said to have against the one they have, if both are known; fails with the latter,
+/// or with none when there is no telling which is said.
+fn check_length(headers: &Fields, body: &dyn Body) -> Result<(), Option<u64>> {
+    match (headers.content_length(), body.length()) {
+        (Err(_), _) => Err(None),
+        (Ok(Some(said)), Some(known)) if said != known => Err(Some(known)),
+        _ => Ok(()),
+    }
 }
 
 /// Whether this is a status code (RFC 9110, section 15).

@@ -27,6 +27,11 @@ use core::{
 pub trait Subscribe: Send + 'static {
     /// Waits until there is something to do with it, or to hear from it.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// When to ask again at the latest, on the monotonic clock, while it is not ready.
+    fn deadline_ns(&self) -> Option<u64> {
+        None
+    }
 }
 
 impl Subscribe for InputStream {
@@ -49,7 +54,7 @@ enum On {
     Resource { rep: u32, poll: PollResource },
 }
 
-type PollResource = fn(&mut ResourceTable, u32, &mut Context<'_>) -> Result<Poll<()>, ResourceTableError>;
+type PollResource = fn(&mut ResourceTable, u32, &mut Context<'_>) -> Result<Asked, ResourceTableError>;
 
 impl Pollable {
     /// Asks what this waits for, in the table that both are in.
@@ -60,7 +65,7 @@ impl Pollable {
     ) -> Result<Asked, ResourceTableError> {
         match table.get(pollable)?.0 {
             On::Deadline(deadline_ns) => Ok(Asked::At(deadline_ns)),
-            On::Resource { rep, poll } => poll(table, rep, cx).map(Asked::from),
+            On::Resource { rep, poll } => poll(table, rep, cx),
         }
     }
 }
@@ -84,8 +89,12 @@ pub fn subscribe<R: Subscribe>(
     resource: &Resource<R>,
 ) -> Result<Resource<Pollable>, ResourceTableError> {
     table.get(resource)?;
-    let poll: PollResource =
-        |table, rep, cx| Ok(table.get_mut(&Resource::<R>::new_borrow(rep))?.poll_ready(cx));
+    let poll: PollResource = |table, rep, cx| {
+        let resource = table.get_mut(&Resource::<R>::new_borrow(rep))?;
+        let polled = resource.poll_ready(cx);
+        let deadline = resource.deadline_ns().filter(|_| polled.is_pending());
+        Ok(deadline.map_or(polled.into(), Asked::At))
+    };
     table.push_child(Pollable(On::Resource { rep: resource.rep(), poll }), resource)
 }
 

@@ -7,6 +7,11 @@ pub mod bindings;
 mod cli;
 mod clocks;
 mod filesystem;
+#[cfg(feature = "http")]
+pub mod http;
+#[cfg(not(feature = "http"))]
+#[path = "http_absent.rs"]
+mod http;
 mod io;
 mod random;
 mod sockets;
@@ -48,5 +53,6 @@ pub fn add_to_linker<T: Send + 'static>(
     cli::terminal_output::add_to_linker(linker, get)?;
     cli::terminal_stdin::add_to_linker(linker, get)?;
     cli::terminal_stdout::add_to_linker(linker, get)?;
-    cli::terminal_stderr::add_to_linker(linker, get)
+    cli::terminal_stderr::add_to_linker(linker, get)?;
+    http::add_to_linker(linker, get)
 }

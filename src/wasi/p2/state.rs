@@ -7,6 +7,7 @@ use crate::{
     wasi::{
         Grants,
         cli::{is_argument, is_variable},
+        http,
         path::Walks,
     },
 };
@@ -22,6 +23,7 @@ pub struct State {
     pub(super) listing_bytes: usize,
     /// What `insecure-seed` answers, once it was asked.
     pub(super) seed: Option<(u64, u64)>,
+    pub(super) http: http::State,
 }
 
 impl State {
@@ -39,7 +41,16 @@ impl State {
             return Err(Code::Invalid);
         }
         let walks = Walks::new(limits.path_bytes);
-        Ok(Self { grants, table: ResourceTable::new(), walks, limits: *limits, listing_bytes: 0, seed: None })
+        let http = http::State::new(&grants, limits);
+        Ok(Self {
+            http,
+            grants,
+            table: ResourceTable::new(),
+            walks,
+            limits: *limits,
+            listing_bytes: 0,
+            seed: None,
+        })
     }
 
     /// What was granted.

@@ -8,6 +8,11 @@ mod cli;
 mod clocks;
 mod errors;
 mod filesystem;
+#[cfg(feature = "http")]
+pub mod http;
+#[cfg(not(feature = "http"))]
+#[path = "http_absent.rs"]
+mod http;
 mod random;
 mod sockets;
 mod state;
@@ -36,6 +41,7 @@ pub fn add_to_linker<T: Send + 'static>(
     cli::add_to_linker(linker, get)?;
     clocks::add_to_linker(linker, get)?;
     filesystem::add_to_linker(linker, get)?;
+    http::add_to_linker(linker, get)?;
     random::add_to_linker(linker, get)?;
     bindings::sockets::Imports::add_to_linker(linker, get)
 }

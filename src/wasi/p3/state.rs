@@ -8,6 +8,7 @@ use crate::{
     wasi::{
         Grants, Preopen,
         cli::{Input, Output, is_argument, is_variable},
+        http,
         path::Walks,
         sockets::GuestNetwork,
     },
@@ -31,6 +32,7 @@ pub struct State {
     pub(super) walks: Walks,
     /// Bytes that one call may make of nothing: random ones, and a directory's entries.
     pub(super) bytes_max: usize,
+    pub(super) http: http::State,
     /// What resources stand for.
     pub(super) table: ResourceTable,
 }
@@ -42,6 +44,7 @@ impl State {
     ///
     /// [`Code::Invalid`] for an argument, variable or directory name that cannot be one.
     pub fn new(grants: Grants, limits: &Limits) -> Result<Self, Code> {
+        let http = http::State::new(&grants, limits);
         let Grants { args, env, stdin, stdout, stderr, directories, network, clocks, random, .. } = grants;
         let args_fit = args.iter().all(|arg| is_argument(arg));
         let env_fits = env.iter().all(|(name, value)| is_variable(name, value));
@@ -63,6 +66,7 @@ impl State {
             seed: None,
             walks: Walks::new(limits.path_bytes),
             bytes_max: limits.host_call_bytes as usize,
+            http,
             table: ResourceTable::new(),
         })
     }

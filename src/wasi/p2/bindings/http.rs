@@ -65,12 +65,24 @@ pub mod types {
         engine::Fault,
     };
     use alloc::{string::String, vec::Vec};
+    use core::task::{Context, Poll};
 
     pub use super::super::clocks::monotonic_clock::Duration;
     pub use super::super::io::error::Error as IoError;
     pub use super::super::io::poll::Pollable;
     pub use super::super::io::streams::InputStream;
     pub use super::super::io::streams::OutputStream;
+    pub use crate::wasi::http::Fields;
+    pub use crate::wasi::p2::http::FutureIncomingResponse;
+    pub use crate::wasi::p2::http::FutureTrailers;
+    pub use crate::wasi::p2::http::IncomingBody;
+    pub use crate::wasi::p2::http::IncomingRequest;
+    pub use crate::wasi::p2::http::IncomingResponse;
+    pub use crate::wasi::p2::http::OutgoingBody;
+    pub use crate::wasi::p2::http::OutgoingRequest;
+    pub use crate::wasi::p2::http::OutgoingResponse;
+    pub use crate::wasi::p2::http::RequestOptions;
+    pub use crate::wasi::p2::http::ResponseOutparam;
 
     /// `variant method`
     #[derive(Clone, Debug, PartialEq, Eq)]
@@ -334,58 +346,14 @@ pub mod types {
     /// `type field-value`
     pub type FieldValue = Vec<u8>;
 
-    /// `resource fields`
-    #[derive(Clone, Copy, Debug)]
-    pub enum Fields {}
-
     /// `type headers`
     pub type Headers = Fields;
 
     /// `type trailers`
     pub type Trailers = Fields;
 
-    /// `resource incoming-request`
-    #[derive(Clone, Copy, Debug)]
-    pub enum IncomingRequest {}
-
-    /// `resource outgoing-request`
-    #[derive(Clone, Copy, Debug)]
-    pub enum OutgoingRequest {}
-
-    /// `resource request-options`
-    #[derive(Clone, Copy, Debug)]
-    pub enum RequestOptions {}
-
-    /// `resource response-outparam`
-    #[derive(Clone, Copy, Debug)]
-    pub enum ResponseOutparam {}
-
     /// `type status-code`
     pub type StatusCode = u16;
-
-    /// `resource incoming-response`
-    #[derive(Clone, Copy, Debug)]
-    pub enum IncomingResponse {}
-
-    /// `resource incoming-body`
-    #[derive(Clone, Copy, Debug)]
-    pub enum IncomingBody {}
-
-    /// `resource future-trailers`
-    #[derive(Clone, Copy, Debug)]
-    pub enum FutureTrailers {}
-
-    /// `resource outgoing-response`
-    #[derive(Clone, Copy, Debug)]
-    pub enum OutgoingResponse {}
-
-    /// `resource outgoing-body`
-    #[derive(Clone, Copy, Debug)]
-    pub enum OutgoingBody {}
-
-    /// `resource future-incoming-response`
-    #[derive(Clone, Copy, Debug)]
-    pub enum FutureIncomingResponse {}
 
     /// What a host does for `wasi:http/types`.
     pub trait Host:
@@ -636,8 +604,9 @@ pub mod types {
         /// `get: func() -> option<result<result<option<trailers>, error-code>>>`
         fn get(
             &mut self,
-            this: Resource<FutureTrailers>,
-        ) -> Result<Option<Result<Result<Option<Resource<Trailers>>, ErrorCode>, ()>>, Fault>;
+            cx: &mut Context<'_>,
+            this: &mut Resource<FutureTrailers>,
+        ) -> Poll<Result<Option<Result<Result<Option<Resource<Trailers>>, ErrorCode>, ()>>, Fault>>;
 
         /// A guest drops the `future-trailers` it owns.
         fn drop(&mut self, this: Resource<FutureTrailers>) -> Result<(), Fault>;
@@ -698,8 +667,9 @@ pub mod types {
         /// `get: func() -> option<result<result<incoming-response, error-code>>>`
         fn get(
             &mut self,
-            this: Resource<FutureIncomingResponse>,
-        ) -> Result<Option<Result<Result<Resource<IncomingResponse>, ErrorCode>, ()>>, Fault>;
+            cx: &mut Context<'_>,
+            this: &mut Resource<FutureIncomingResponse>,
+        ) -> Poll<Result<Option<Result<Result<Resource<IncomingResponse>, ErrorCode>, ()>>, Fault>>;
 
         /// A guest drops the `future-incoming-response` it owns.
         fn drop(&mut self, this: Resource<FutureIncomingResponse>) -> Result<(), Fault>;
@@ -1001,10 +971,10 @@ pub mod types {
                 HostFutureTrailers::subscribe(get(store.data_mut()), this).map(|value| (value,))
             },
         )?;
-        instance.func_wrap(
+        instance.func_wrap_poll(
             "[method]future-trailers.get",
-            move |mut store, (this,): (Resource<FutureTrailers>,)| {
-                HostFutureTrailers::get(get(store.data_mut()), this).map(|value| (value,))
+            move |mut store, cx, (this,): &mut (Resource<FutureTrailers>,)| {
+                HostFutureTrailers::get(get(store.data_mut()), cx, this).map_ok(|value| (value,))
             },
         )?;
         instance.func_wrap(
@@ -1056,10 +1026,10 @@ pub mod types {
                 HostFutureIncomingResponse::subscribe(get(store.data_mut()), this).map(|value| (value,))
             },
         )?;
-        instance.func_wrap(
+        instance.func_wrap_poll(
             "[method]future-incoming-response.get",
-            move |mut store, (this,): (Resource<FutureIncomingResponse>,)| {
-                HostFutureIncomingResponse::get(get(store.data_mut()), this).map(|value| (value,))
+            move |mut store, cx, (this,): &mut (Resource<FutureIncomingResponse>,)| {
+                HostFutureIncomingResponse::get(get(store.data_mut()), cx, this).map_ok(|value| (value,))
             },
         )?;
         instance.func_wrap("http-error-code", move |mut store, (err,): (Resource<IoError>,)| {

@@ -68,6 +68,10 @@ pub mod types {
     use alloc::{string::String, vec::Vec};
 
     pub use super::super::clocks::types::Duration;
+    pub use crate::wasi::http::Fields;
+    pub use crate::wasi::p3::http::Request;
+    pub use crate::wasi::p3::http::RequestOptions;
+    pub use crate::wasi::p3::http::Response;
 
     /// `variant method`
     #[derive(Clone, Debug, PartialEq, Eq)]
@@ -353,30 +357,14 @@ pub mod types {
     /// `type field-value`
     pub type FieldValue = Vec<u8>;
 
-    /// `resource fields`
-    #[derive(Clone, Copy, Debug)]
-    pub enum Fields {}
-
     /// `type headers`
     pub type Headers = Fields;
 
     /// `type trailers`
     pub type Trailers = Fields;
 
-    /// `resource request`
-    #[derive(Clone, Copy, Debug)]
-    pub enum Request {}
-
-    /// `resource request-options`
-    #[derive(Clone, Copy, Debug)]
-    pub enum RequestOptions {}
-
     /// `type status-code`
     pub type StatusCode = u16;
-
-    /// `resource response`
-    #[derive(Clone, Copy, Debug)]
-    pub enum Response {}
 
     /// What a host does for `wasi:http/types`.
     pub trait Host: HostFields + HostRequest + HostRequestOptions + HostResponse {}
