@@ -1,5 +1,7 @@
 //! The dialects of WASI that this build links components with, side by side: all of them share what was granted.
 
+#[cfg(feature = "http")]
+pub(crate) mod http;
 #[cfg(feature = "p2")]
 mod p2;
 #[cfg(not(feature = "p2"))]

@@ -4,6 +4,8 @@
 mod any;
 #[cfg(feature = "component")]
 mod component;
+#[cfg(feature = "http")]
+mod http;
 #[cfg(feature = "p1")]
 mod module;
 #[cfg(not(feature = "p1"))]
@@ -15,6 +17,9 @@ mod module;
 pub use any::Guest;
 #[cfg(not(feature = "component"))]
 pub use module::Guest;
+
+#[cfg(feature = "http")]
+pub use http::{HandleError, Handling, Rest};
 
 use crate::Error;
 use core::fmt;

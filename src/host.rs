@@ -1,5 +1,7 @@
 //! What is granted and allowed: the host of guests.
 
+#[cfg(feature = "http")]
+mod http;
 #[cfg(feature = "component")]
 mod network;
 #[cfg(not(feature = "component"))]
@@ -20,6 +22,7 @@ use crate::{
         Grants, Preopen,
         cli::{Input, Output},
         filesystem::Access,
+        http::Granted,
         sockets::{NetworkGrant, Socket},
     },
 };
@@ -60,6 +63,7 @@ pub struct Host {
     directories: Vec<Preopen>,
     sockets: Vec<Socket>,
     network: NetworkGrant,
+    http: Granted,
     clocks: Option<Arc<dyn Clocks>>,
     random: Option<Arc<dyn Random>>,
     limits: Limits,
@@ -85,6 +89,7 @@ impl Host {
             directories: Vec::new(),
             sockets: Vec::new(),
             network: NetworkGrant::default(),
+            http: Granted::default(),
             clocks: None,
             random: None,
             limits: Limits::default(),
@@ -211,6 +216,7 @@ impl Host {
         grants.directories.clone_from(&self.directories);
         grants.sockets.clone_from(&self.sockets);
         grants.network = network::share(&self.network);
+        grants.http = self.http.clone();
         grants
     }
 }

@@ -94,6 +94,8 @@ pub use block_on_thread::block_on;
 pub use error::{Error, LimitExceeded, MissingImport, Rule, Trap};
 #[cfg(all(any(feature = "p1", feature = "component"), any(feature = "validate", feature = "bundle")))]
 pub use guest::{CallError, Exit, Guest};
+#[cfg(all(feature = "http", any(feature = "validate", feature = "bundle")))]
+pub use guest::{HandleError, Handling, Rest};
 #[cfg(all(any(feature = "p1", feature = "component"), any(feature = "validate", feature = "bundle")))]
 pub use host::Host;
 pub use limits::{HttpLimits, Limits};

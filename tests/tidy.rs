@@ -163,7 +163,7 @@ fn doors_open_one_way() {
             let there = match used.split('/').next().unwrap_or("") {
                 "Error" | "Limits" | "HttpLimits" | "Trap" | "Rule" | "LimitExceeded" | "MissingImport"
                 | "bug" => continue,
-                "Guest" | "CallError" | "Exit" => Some("guest"),
+                "Guest" | "CallError" | "Exit" | "HandleError" | "Handling" | "Rest" => Some("guest"),
                 "Host" => Some("host"),
                 "Program" | "Loader" => Some("program"),
                 "Access" => Some("wasi"),

@@ -94,6 +94,14 @@ impl Guest {
         }
     }
 
+    /// The guest as a component.
+    pub(super) fn component(&mut self) -> Result<&mut component::Guest, Error> {
+        match &mut self.0 {
+            Kind::Module(_) => Err(Error::misuse("a core module is no component")),
+            Kind::Component(guest) => Ok(guest),
+        }
+    }
+
     /// Lets `interposer` watch what crosses between this guest and its host from here on.
     pub fn interpose(&mut self, interposer: impl Interposer + 'static) {
         match &mut self.0 {

@@ -1,5 +1,8 @@
 //! A guest that is a component, with the dialects of WASI that this build has.
 
+#[cfg(feature = "http")]
+mod http;
+
 use super::{CallError, Exit, State};
 use crate::{
     Error, Limits,

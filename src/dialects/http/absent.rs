@@ -1,0 +1,22 @@
+//! A dialect that this build does not have.
+
+use crate::{
+    Error,
+    cap::http::Request,
+    component::{Instance, Store},
+    dialects::Data,
+    wasi::http::Answer,
+};
+
+pub(super) const HANDLER: &str = "";
+
+#[expect(clippy::unused_async, reason = "the dialects that are there wait")]
+pub(super) async fn handle(
+    _: &mut Store<Data>,
+    _: &Instance,
+    function: &str,
+    _: Request,
+    _: &Answer,
+) -> Result<(), Error> {
+    Err(Error::export(function, "this build has not the version of WASI for it"))
+}
