@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Builds an example, runs it in QEMU, and compares what it prints with its golden file.
 #
-#   run.sh BOARD [BIN] [FEATURES]     BOARD: cortex-m or riscv; BIN: hello (the default), stack, bare
+#   run.sh BOARD [BIN] [FEATURES]     BOARD: cortex-m or riscv; BIN: hello (the default), stack, bundle, components, bare
 #
 #   BLESS=1     writes the golden file instead of comparing
 #   BUILD=1     only builds, and prints the path of the ELF
@@ -16,7 +16,13 @@ set -euo pipefail
 
 board=${1:?usage: run.sh BOARD [BIN] [FEATURES]}
 bin=${2:-hello}
-features=${3:-p1,validate}
+case $bin in
+bundle) features=p1,bundle ;;
+components) features=p1,validate,components ;;
+bare) features=bare,p1,validate ;;
+*) features=p1,validate ;;
+esac
+features=${3:-$features}
 case $board in
 cortex-m) target=thumbv7em-none-eabi ;;
 riscv) target=riscv32imac-unknown-none-elf ;;

@@ -20,21 +20,23 @@ sections() {
 # The figures that the firmware printed on lines `# NAME: N B`.
 figures() { sed -n "s/^# $2: \([0-9]*\) B.*/\1/p" "$1"; }
 
-# BOARD, BIN, FEATURES, and how the row is called.
+# BOARD, BIN, and how the row is called.
 rows() {
     for board in cortex-m riscv; do
-        echo "$board bare bare,p1,validate bare wasmi, validation"
-        echo "$board hello p1,validate WASI 0.1, validation"
+        echo "$board bare bare wasmi, validation"
+        echo "$board hello WASI 0.1, validation"
+        echo "$board bundle WASI 0.1, bundles"
+        echo "$board components WASI 0.1, 0.2 and 0.3, validation"
     done
 }
 
 measure() {
-    local board bin features name elf flash ram said stack heap
+    local board bin name elf flash ram said stack heap
     said=$(mktemp)
-    while read -r board bin features name; do
-        elf=$(BUILD=1 ./run.sh "$board" "$bin" "$features")
+    while read -r board bin name; do
+        elf=$(BUILD=1 ./run.sh "$board" "$bin")
         read -r flash ram < <(sections "$elf")
-        ./run.sh "$board" "$bin" "$features" >"$said"
+        ./run.sh "$board" "$bin" >"$said"
         flash=$((flash - $(figures "$said" "guests in flash")))
         stack=$(figures "$said" "native stack" | sort -n | tail -n 1)
         heap=$(figures "$said" "heap beyond guest memory" | head -n 1)

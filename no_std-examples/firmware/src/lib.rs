@@ -1,5 +1,5 @@
-//! What both boards run: [`hello`] is the example to read, [`bundled`] the same without a validator,
-//! [`stack`] a test, [`bare`] a comparison.
+//! What both boards run: [`hello`] is the example to read, [`bundled`] the same without a validator, [`components`]
+//! the same for components, [`stack`] a test, [`bare`] a comparison.
 
 #![no_std]
 
@@ -9,6 +9,8 @@ extern crate alloc;
 pub mod bare;
 #[cfg(all(feature = "p1", feature = "bundle"))]
 pub mod bundled;
+#[cfg(all(feature = "p1", feature = "components"))]
+pub mod components;
 #[cfg(feature = "p1")]
 pub mod hello;
 #[cfg(feature = "p1")]
