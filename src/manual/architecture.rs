@@ -16,8 +16,10 @@
 //! host, guest, program   what is granted and allowed; one running instance; loaded code
 //! engine                 core modules on wasmi: the only room that names it
 //! wasi                   what WASI means, once, as poll functions on plain types
-//! wasi/p1                a dialect: decode, call wasi, encode
+//! wasi/p1, p2, p3        dialects: decode, call wasi, encode; none sees another
 //! component              the Component Model; knows no WASI            (feature `component`)
+//! dialects               which dialects a component is linked with
+//! bindgen                WIT worlds as Rust; `wasi/p2/bindings` and `wasi/p3/bindings` are made by it
 //! cap                    traits that a port implements, one file per noun
 //! backend/mem            no_std, deterministic, the default
 //! backend/std            the real world                                (feature `std`)
@@ -31,8 +33,9 @@
 //!
 //! ```text
 //! bin ─► host …              (public API only)
-//! host ─► guest, backend::mem          guest ─► wasi, wasi::p1, engine
-//! wasi::p1 ─► wasi, engine   wasi ─► cap   component ─► engine ─► wasmi   backend ─► cap
+//! host ─► guest, backend::mem          guest ─► dialects, wasi, wasi::p1, engine, component
+//! wasi::p1 ─► wasi, engine             wasi::p2, wasi::p3 ─► wasi, component
+//! wasi ─► cap   component ─► engine ─► wasmi   backend ─► cap
 //! ```
 //!
 //! `tests/tidy.rs` proves this from the source, and with it that a `cfg` stands only on `mod` and `use` lines.
@@ -49,6 +52,14 @@
 //! A host function that waits is called again with the same arguments until it is ready; what must not be
 //! decoded twice, it keeps. Nothing of a suspended guest is on the native stack, so guests interleave in any
 //! order, move between threads between polls, and can be dropped at any point.
+//!
+//! # How a component runs
+//!
+//! A component's instances, handles, tasks and streams are data in its store ([`component`](crate::component)); its core
+//! modules are instances of the engine room, in one store with one budget. A task that waits has suspended its core
+//! call; the scheduler is first come, first served, so a run with virtual clocks is the same each time. What the host
+//! does for a guest meanwhile (a call that waits, a stream it fills) is polled when its waker was woken. The clock is
+//! asked last, when nothing else can go on: a virtual one jumps then, to the earliest deadline and no further.
 //!
 //! # The native stack
 //!
@@ -76,4 +87,4 @@
 //! # To add an interface
 //!
 //! `cap/<noun>.rs` (what a port brings) → `backend/mem/<noun>.rs` and `backend/std/<noun>.rs` → `wasi/<noun>.rs`
-//! (what it means) → `wasi/p1/<noun>.rs` (how a dialect spells it) → a suite in `tests/` over both backends.
+//! (what it means) → `wasi/p1/<noun>.rs`, `wasi/p2/<noun>.rs`, `wasi/p3/<noun>.rs` (how a dialect spells it) → a suite in `tests/` over both backends.
