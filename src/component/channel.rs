@@ -9,6 +9,7 @@ use crate::{
     component::{
         abi::{GuestOptions, bytes, copy_elements},
         definition::{Channel, End},
+        host_task,
         store::{ChannelId, Cx, InstanceId, State, WaitableId},
         types::{TypeDef, Types, ValType},
         waitable::{Event, EventCode, Waitable, WaitableKind},
@@ -529,5 +530,8 @@ pub(crate) fn drop_end<T: Send + 'static>(
     state.join(id, None)?;
     state.remove_handle(instance, index)?;
     state.waitables.remove(id);
-    state.drop_shared(shared)
+    let other = if end == End::Readable { End::Writable } else { End::Readable };
+    let interest = state.channels.get(shared)?.interest[other as usize].clone();
+    state.drop_shared(shared)?;
+    host_task::poll_interested(cx, &interest)
 }

@@ -6,7 +6,7 @@ use crate::{
         host::{self, poll_with},
         store::{Cx, State, Store},
         task::{self, Turn},
-        wakeup::Wakeup,
+        wakeup::{Interest, Wakeup},
         wrapped::StoreContextMut,
     },
     engine::Fault,
@@ -112,6 +112,26 @@ fn poll_tasks<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<bool, Fault> {
     tasks.append(&mut cx.state_mut().host_tasks);
     cx.state_mut().host_tasks = tasks;
     ended.map(|()| done)
+}
+
+/// Polls the one background task that has this interest, right away: when a guest drops an end of a channel, what the
+/// host held for the other is gone before the guest goes on, and a port it listened on is free.
+pub(crate) fn poll_interested<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    interest: &Interest,
+) -> Result<(), Fault> {
+    let tasks = &mut cx.state_mut().host_tasks;
+    let Some(at) = tasks.iter().position(|task| task.wakeup.is(interest)) else { return Ok(()) };
+    let mut task = tasks.remove(at);
+    let HostTask { work, wakeup } = &mut task;
+    match poll_with(cx, wakeup, |cx, context| work(StoreContextMut(cx.reborrow()), context)) {
+        Poll::Ready(ended) => ended,
+        Poll::Pending => {
+            let tasks = &mut cx.state_mut().host_tasks;
+            tasks.insert(at.min(tasks.len()), task);
+            Ok(())
+        }
+    }
 }
 
 /// Asks about the earliest time that is waited for; what waits for it is polled when it has come.

@@ -91,6 +91,11 @@ impl Wakeup {
         Arc::downgrade(&self.flag)
     }
 
+    /// Whether this is whose interest it is.
+    pub(crate) fn is(&self, interest: &Interest) -> bool {
+        interest.as_ptr() == Arc::as_ptr(&self.flag)
+    }
+
     /// Has it polled in the next round.
     pub(crate) fn mark(&self) {
         self.flag.mark();
