@@ -110,6 +110,7 @@ fn p3_sockets() -> Config {
     package("p3", "sockets", "imports", &["clocks"])
         .with("wasi:sockets/types/tcp-socket", "crate::wasi::p3::TcpSocket")
         .with("wasi:sockets/types/udp-socket", "crate::wasi::p3::UdpSocket")
+        .store("tcp-socket.bind")
 }
 
 /// `wasi:http` of WASI 0.3.

@@ -4,13 +4,13 @@ use super::sockets::Lookups;
 use crate::{
     Limits,
     cap::{Code, clocks::Clocks, random::Random},
-    component::ResourceTable,
+    component::{ChannelAny, ResourceTable},
     wasi::{
         Grants, Preopen,
         cli::{Input, Output, is_argument, is_variable},
         http,
         path::Walks,
-        sockets::GuestNetwork,
+        sockets::{GuestNetwork, TcpSocket},
     },
 };
 use alloc::{string::String, sync::Arc, vec::Vec};
@@ -25,6 +25,8 @@ pub struct State {
     pub(super) directories: Vec<Preopen>,
     pub(super) network: GuestNetwork,
     pub(super) lookups: Lookups,
+    /// Sockets that listen, as long as their guest takes connections from these streams.
+    pub(super) listeners: Vec<(ChannelAny, Arc<TcpSocket>)>,
     pub(super) clocks: Arc<dyn Clocks>,
     pub(super) random: Arc<dyn Random>,
     /// What `get-insecure-seed` answers, once it was asked: the same ever after.
@@ -61,6 +63,7 @@ impl State {
             directories,
             network,
             lookups: Lookups::new(),
+            listeners: Vec::new(),
             clocks,
             random,
             seed: None,

@@ -196,8 +196,8 @@ pub mod types {
         ) -> Result<Result<Resource<TcpSocket>, ErrorCode>, Fault>;
 
         /// `bind: func(local-address: ip-socket-address) -> result<_, error-code>`
-        fn bind(
-            &mut self,
+        fn bind<T: Send + 'static>(
+            access: Access<'_, T, Self>,
             this: Resource<TcpSocket>,
             local_address: IpSocketAddress,
         ) -> Result<Result<(), ErrorCode>, Fault>;
@@ -469,8 +469,8 @@ pub mod types {
         )?;
         instance.func_wrap(
             "[method]tcp-socket.bind",
-            move |mut store, (this, local_address): (Resource<TcpSocket>, IpSocketAddress)| {
-                HostTcpSocket::bind(get(store.data_mut()), this, local_address).map(|value| (value,))
+            move |store, (this, local_address): (Resource<TcpSocket>, IpSocketAddress)| {
+                HostTcpSocket::bind(Access::new(store, get), this, local_address).map(|value| (value,))
             },
         )?;
         instance.func_wrap_poll(

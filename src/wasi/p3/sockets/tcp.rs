@@ -10,10 +10,13 @@ use super::{
     granted,
 };
 use crate::{
-    cap::sockets::{Shutdown, SocketOption},
+    cap::{
+        Code,
+        sockets::{Shutdown, SocketOption},
+    },
     component::{Access, ChannelAny, Resource},
     engine::Fault,
-    wasi::sockets::{self, Connection},
+    wasi::sockets::{self, Connection, SocketError},
 };
 use alloc::{sync::Arc, vec::Vec};
 use core::task::{Context, Poll, ready};
@@ -87,14 +90,17 @@ fn accept<T: Send + 'static>(
     listener: Arc<sockets::TcpSocket>,
 ) -> ChannelAny {
     let stream = access.store().stream_new();
+    let listening = Arc::downgrade(&listener);
+    access.get().listeners.push((stream, listener));
     // Accepted, and not taken yet.
     let mut accepted: Vec<Resource<TcpSocket>> = Vec::new();
     access.spawn(move |mut access, cx| {
         loop {
             if accepted.is_empty() {
                 if !ready!(access.store().poll_writable::<Resource<TcpSocket>>(stream))? {
-                    return Poll::Ready(access.store().close(stream));
+                    break;
                 }
+                let Some(listener) = listening.upgrade() else { break };
                 match ready!(listener.poll_accept(cx)) {
                     Ok(socket) => accepted.push(access.get().table.push(TcpSocket(Arc::new(socket)))?),
                     // Not fatal, and it is to go on (WIT, `listen`): the listener has its task woken.
@@ -102,14 +108,26 @@ fn accept<T: Send + 'static>(
                 }
             }
             if ready!(access.store().poll_give(stream, &mut accepted))?.is_none() {
-                for socket in accepted.drain(..) {
-                    access.get().table.delete(socket)?;
-                }
-                return Poll::Ready(access.store().close(stream));
+                break;
             }
         }
+        for socket in accepted.drain(..) {
+            access.get().table.delete(socket)?;
+        }
+        access.get().listeners.retain(|(known, _)| *known != stream);
+        Poll::Ready(access.store().close(stream))
     });
     stream
+}
+
+/// Lets go of sockets whose guest dropped the stream of their connections, and has not waited for anything since.
+fn sweep<T: Send + 'static>(access: &mut Access<'_, T, State>) {
+    for (stream, listener) in core::mem::take(&mut access.get().listeners) {
+        let polled = access.store().poll_writable::<Resource<TcpSocket>>(stream);
+        if !matches!(polled, Poll::Ready(Ok(false))) {
+            access.get().listeners.push((stream, listener));
+        }
+    }
 }
 
 impl HostTcpSocket for State {
@@ -123,12 +141,19 @@ impl HostTcpSocket for State {
         }
     }
 
-    fn bind(
-        &mut self,
+    fn bind<T: Send + 'static>(
+        mut access: Access<'_, T, Self>,
         this: Resource<TcpSocket>,
         local_address: IpSocketAddress,
     ) -> Result<Result<(), ErrorCode>, Fault> {
-        Ok(self.tcp(&this)?.bind(socket_addr(local_address)).map_err(ErrorCode::from))
+        let local = socket_addr(local_address);
+        let bound = access.get().tcp(&this)?.bind(local);
+        if bound != Err(SocketError::Code(Code::AddressInUse)) {
+            return Ok(bound.map_err(ErrorCode::from));
+        }
+        // By one that its guest is done with, perhaps.
+        sweep(&mut access);
+        Ok(access.get().tcp(&this)?.bind(local).map_err(ErrorCode::from))
     }
 
     fn connect(
