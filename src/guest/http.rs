@@ -125,7 +125,10 @@ impl Future for Handling {
             None => {}
         }
         let error = match &mut exchange.progress {
-            Progress::Ended(Some((_, result @ Err(_)))) => core::mem::replace(result, Ok(())).err(),
+            // The rest is told that it failed too, though not again how.
+            Progress::Ended(Some((_, result @ Err(_)))) => {
+                core::mem::replace(result, Err(Error::misuse("the guest has ended"))).err()
+            }
             _ => None,
         };
         let silent = || crate::Trap::Host("it gave no response to a request").into();

@@ -10,7 +10,6 @@ use crate::{
 
 pub(super) const HANDLER: &str = "";
 
-#[expect(clippy::unused_async, reason = "the dialects that are there wait")]
 pub(super) async fn handle(
     _: &mut Store<Data>,
     _: &Instance,
