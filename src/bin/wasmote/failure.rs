@@ -91,6 +91,6 @@ fn stack_hint() -> String {
 }
 
 /// Whether seven eighths of what is allowed are taken.
-fn memory_is_short(taken: u64, allowed: u64) -> bool {
+pub fn memory_is_short(taken: u64, allowed: u64) -> bool {
     taken > allowed - allowed / 8
 }

@@ -40,6 +40,16 @@ impl DirectoryGrant {
         }
         Ok(Self { host: host.into(), guest: guest.into(), access })
     }
+
+    /// The same directory, with its path taken from `folder` instead of from here.
+    pub fn below(self, folder: &path::Path) -> Self {
+        Self { host: folder.join(&self.host).to_string_lossy().into_owned(), ..self }
+    }
+
+    /// Grants it.
+    pub fn grant(&self, host: Host) -> Result<Host> {
+        Ok(host.directory(&self.guest, directory(&self.host)?, self.access))
+    }
 }
 
 /// An `--env`: a variable with its value, or one to take over.
@@ -72,9 +82,9 @@ pub struct Granted {
 /// Everything that `arguments` and `settings` grant.
 pub fn grant(arguments: &Arguments, settings: &Resolved, args: Vec<String>) -> Result<Granted> {
     let mut host = Host::new().args(args).limits(settings.limits);
-    host = environment(host, arguments, settings.inherit_env)?;
+    host = environment(host, &arguments.env, settings.inherit_env)?;
     for grant in &arguments.dirs {
-        host = host.directory(&grant.guest, directory(&grant.host)?, grant.access);
+        host = grant.grant(host)?;
     }
     for address in &settings.tcp_listen {
         let listener = net::TcpListener::bind(address);
@@ -83,6 +93,14 @@ pub fn grant(arguments: &Arguments, settings: &Resolved, args: Vec<String>) -> R
         host = host
             .tcp_listener(listener.map_err(|code| anyhow::anyhow!("cannot listen on {address}: {code}"))?);
     }
+    host = system(host, settings);
+    let outputs = Outputs::new(settings.terminal);
+    host = host.stdin(real::Input::stdin()).stdout(outputs.stdout.clone()).stderr(outputs.stderr.clone());
+    Ok(Granted { host, outputs })
+}
+
+/// The clocks, the randomness and the fuel that `settings` say.
+pub fn system(mut host: Host, settings: &Resolved) -> Host {
     host = match settings.clocks {
         Source::Host => host.clocks(real::Clocks),
         Source::Virtual => host.clocks(mem::Clocks::new()),
@@ -94,12 +112,11 @@ pub fn grant(arguments: &Arguments, settings: &Resolved, args: Vec<String>) -> R
     if let Some(fuel) = settings.fuel {
         host = host.fuel(fuel);
     }
-    let outputs = Outputs::new(settings.terminal);
-    host = host.stdin(real::Input::stdin()).stdout(outputs.stdout.clone()).stderr(outputs.stderr.clone());
-    Ok(Granted { host, outputs })
+    host
 }
 
-fn environment(mut host: Host, arguments: &Arguments, inherit: bool) -> Result<Host> {
+/// The variables, and with `inherit` all of this process's before them.
+pub fn environment(mut host: Host, variables: &[Variable], inherit: bool) -> Result<Host> {
     if inherit {
         for (name, value) in std::env::vars_os() {
             // A guest's variables are UTF-8; what is not cannot be given to it.
@@ -108,7 +125,7 @@ fn environment(mut host: Host, arguments: &Arguments, inherit: bool) -> Result<H
             }
         }
     }
-    for Variable { name, value } in &arguments.env {
+    for Variable { name, value } in variables {
         let value = match value {
             Some(value) => value.clone(),
             None => std::env::var(name).with_context(|| {

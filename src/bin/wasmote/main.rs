@@ -15,6 +15,7 @@ mod invoke;
 mod network;
 mod run;
 mod say;
+mod serve;
 mod settings;
 mod terminal;
 mod units;
@@ -46,6 +47,7 @@ Examples:
   wasmote run --invoke add sum.wat 1 2            call one function, print what it returns
   wasmote run --invoke 'sum([1, 2])' calc.wasm    the same of a component
   wasmote bindgen wit --world plugin -o plugin.rs Rust bindings for embedders
+  wasmote serve app.wasm                          answer HTTP requests with a component
   wasmote inspect app.wasm                        what is it, what does it need, will it run
   wasmote bundle app.wasm --key key.pem           validate and sign it for a small device
   wasmote wast values.wast                        run a test script, count what held";
@@ -53,6 +55,7 @@ Examples:
 #[derive(Debug, Subcommand)]
 enum Command {
     Run(run::Arguments),
+    Serve(serve::Arguments),
     Inspect(inspect::Arguments),
     Bindgen(bindgen::Arguments),
     Wast(wast::Arguments),
@@ -66,6 +69,7 @@ const COULD_NOT: i32 = 1;
 fn main() {
     let ended = match Cli::parse().command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Serve(arguments) => serve::serve(&arguments),
         Command::Inspect(arguments) => inspect::inspect(&arguments).map(|()| 0),
         Command::Bindgen(arguments) => bindgen::bindgen(&arguments).map(|()| 0),
         Command::Bundle(arguments) => bundle::bundle(&arguments).map(|()| 0),

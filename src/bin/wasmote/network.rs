@@ -16,11 +16,20 @@ pub fn rule(text: &str) -> Result<Rule, String> {
 /// The platform's network, as far as `arguments` and `settings` go. Where they grant nothing of it, components have a
 /// network of their own, which reaches nobody.
 pub fn grant(host: Host, arguments: &Arguments, settings: &Resolved, trace: Option<&Trace>) -> Host {
+    let mut policy = policy(&arguments.allow_net, &arguments.allow_listen, settings);
+    if let Some(trace) = trace.cloned() {
+        policy = policy.on_denied(move |denied| trace.line(&explain(denied)));
+    }
+    host.network(real::Network, policy)
+}
+
+/// What these rules and `settings` allow.
+pub fn policy(out: &[Rule], listen: &[Rule], settings: &Resolved) -> Policy {
     let mut policy = Policy::new();
-    for rule in &arguments.allow_net {
+    for rule in out {
         policy = policy.allow(Operation::OUT, rule);
     }
-    for rule in &arguments.allow_listen {
+    for rule in listen {
         policy = policy.allow(Operation::IN, rule);
     }
     if settings.network.inherit {
@@ -38,14 +47,11 @@ pub fn grant(host: Host, arguments: &Arguments, settings: &Resolved, trace: Opti
     if let Some(sockets) = settings.network.sockets_max {
         policy = policy.sockets_max(sockets);
     }
-    if let Some(trace) = trace.cloned() {
-        policy = policy.on_denied(move |denied| trace.line(&explain(denied)));
-    }
-    host.network(real::Network, policy)
+    policy
 }
 
 /// What was refused, and which flag would have granted it.
-fn explain(denied: &Denied) -> String {
+pub fn explain(denied: &Denied) -> String {
     let mut line = format!("denied: {denied}: ");
     _ = match denied {
         Denied::Address(Operation::TcpConnect | Operation::UdpSend, at) => write!(line, "--allow-net {at}"),

@@ -1,0 +1,415 @@
+//! Apps as programs: loading one, and answering a request with an instance of it.
+
+use crate::{
+    failure, file, grants, network,
+    serve::{
+        log::Log,
+        manifest::{App, FileGrant},
+        metrics::{AppMetrics, Reason},
+        output::Lines,
+        server::{Answer, Body, BodyError, Exchange, Failure, Handler, Id, Served, Turn},
+        spin,
+    },
+    settings::Resolved,
+};
+use anyhow::{Context as _, Result, bail};
+use http::{Method, Response};
+use http_body_util::BodyExt as _;
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    pin::Pin,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll, Waker},
+    time::{Duration, Instant},
+};
+use tokio::{runtime::Handle, task::AbortHandle, time::timeout_at};
+use wasmote::{
+    Access, Error, Guest, HandleError, Host, Loader, Program, Rest, Trap,
+    backend::{
+        mem,
+        std::{
+            Network,
+            http::{Client, Policy, request_from_hyper, response_to_hyper},
+        },
+    },
+    cap::http::{self as cap, Frame},
+    wasi::http as http_rules,
+};
+
+/// What all apps have in common.
+#[derive(Clone)]
+pub struct Common {
+    /// Root certificates to trust, in PEM.
+    pub roots: Vec<Vec<u8>>,
+    pub log: Log,
+}
+
+/// The deadline of a request where nothing else is said.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// How the interfaces begin by which requests are handled.
+const HANDLERS: [&str; 2] = ["wasi:http/handler@0.3.", "wasi:http/incoming-handler@0.2."];
+
+/// Loads an app.
+///
+/// # Errors
+///
+/// When its program or something that it is granted cannot be had, and when it handles no requests.
+pub fn load(app: &App, common: &Common, metrics: Arc<AppMetrics>) -> Result<Served> {
+    one(app, common, metrics).with_context(|| format!("app `{}` cannot be served", app.name))
+}
+
+fn one(app: &App, common: &Common, metrics: Arc<AppMetrics>) -> Result<Served> {
+    let settings = app.resolve()?;
+    let name = app.program.to_string_lossy().into_owned();
+    let module = file::read(&name, settings.limits.module_bytes)?;
+    let loader = Loader::new().limits(settings.limits).metering(settings.metering);
+    let wrong = |error: &Error| anyhow::Error::msg(failure::not_started(&name, error));
+    let program = loader.load(&module.bytes).map_err(|error| wrong(&error))?;
+    if !program.exports().any(|(name, _)| HANDLERS.iter().any(|handler| name.starts_with(handler))) {
+        bail!(
+            "{name} handles no requests: it exports neither wasi:http/handler of WASI 0.3 nor \
+             wasi:http/incoming-handler of WASI 0.2"
+        );
+    }
+    let host = host(app, &settings, common)?;
+    // One instance that nobody calls: what is missing is said now, and not to each request.
+    drop(host.start(&program).map_err(|error| wrong(&error))?);
+    let deadline = settings.timeout.unwrap_or(TIMEOUT);
+    let shared = Shared {
+        name: app.name.clone(),
+        file: name,
+        program,
+        host,
+        settings,
+        deadline,
+        log: common.log.clone(),
+    };
+    let handler =
+        Box::new(Instances { shared: Arc::new(shared), metrics: metrics.clone(), is_spin: app.is_spin });
+    Ok(Served { name: app.name.clone(), handler, deadline, metrics })
+}
+
+/// What each instance of an app gets.
+fn host(app: &App, settings: &Resolved, common: &Common) -> Result<Host> {
+    if !settings.tcp_listen.is_empty() {
+        bail!("`-S tcplisten` is for `wasmote run`: what is served listens on --addr");
+    }
+    let mut host = Host::new().args([&app.name]).limits(settings.limits);
+    host = grants::environment(host, &app.env, settings.inherit_env)?;
+    for grant in &app.dirs {
+        host = grant.grant(host)?;
+    }
+    if !app.files.is_empty() {
+        host = host.directory("/", files(&app.files)?, Access::ReadOnly);
+    }
+    host = grants::system(host, settings);
+    let log = common.log.clone();
+    host = host.stdout(Lines::new(&app.name, "stdout", log.clone()));
+    host = host.stderr(Lines::new(&app.name, "stderr", log));
+    grant_network(host, app, settings, common)
+}
+
+/// What it may reach.
+fn grant_network(mut host: Host, app: &App, settings: &Resolved, common: &Common) -> Result<Host> {
+    let parse =
+        |text: &String| network::rule(text).map_err(|error| anyhow::anyhow!("--allow-net {text}: {error}"));
+    let rules = app.allow_net.iter().map(parse).collect::<Result<Vec<_>>>()?;
+    let (name, log) = (app.name.clone(), common.log.clone());
+    let policy = network::policy(&rules, &[], settings)
+        .on_denied(move |denied| log.event(&format!("app `{name}`: {}", network::explain(denied))));
+    host = host.network(Network, policy);
+    if !app.allow_http.is_empty() {
+        let (mut policy, mut rules, mut ranges) = (Policy::new(), http_rules::Policy::new(), false);
+        for text in &app.allow_http {
+            policy = policy.allow(text).map_err(|error| anyhow::anyhow!("--allow-http {text}: {error}"))?;
+            match text.parse() {
+                Ok(rule) => rules = rules.allow(rule),
+                // A range of addresses, which only the client knows.
+                Err(_) => ranges = true,
+            }
+        }
+        let (name, log) = (app.name.clone(), common.log.clone());
+        rules = rules.on_denied(move |denied| log.event(&format!("app `{name}`: {denied}")));
+        if ranges {
+            rules = rules.allow_all();
+        }
+        let (name, log) = (app.name.clone(), common.log.clone());
+        let mut client = Client::builder(policy).on_denied(move |to| {
+            log.event(&format!("app `{name}`: requests to {to} are not granted (--allow-http)"))
+        });
+        for root in &common.roots {
+            client =
+                client.root_certificates(root).map_err(|error| anyhow::anyhow!("--http-root: {error}"))?;
+        }
+        host = host.http(client.build(), rules);
+    }
+    Ok(host)
+}
+
+/// Bytes of all files of one app together.
+const FILES_BYTES_MAX: u64 = 256 << 20;
+
+/// A directory with these files in it, as they are now.
+fn files(grants: &[FileGrant]) -> Result<mem::Directory> {
+    let directory = mem::Directory::with_quota(mem::Quota { bytes: 2 * FILES_BYTES_MAX, inodes: u32::MAX });
+    let mut bytes = 0;
+    for FileGrant { source, name } in grants {
+        let shown = source.display();
+        let contents = std::fs::read(source).with_context(|| format!("cannot read `{shown}`"))?;
+        bytes += contents.len() as u64;
+        if bytes > FILES_BYTES_MAX {
+            bail!("its `files` have more than 256 MiB: mount their directory instead");
+        }
+        directory.insert(name, contents).map_err(|code| anyhow::anyhow!("cannot grant `{shown}`: {code}"))?;
+    }
+    Ok(directory)
+}
+
+struct Shared {
+    name: String,
+    file: String,
+    program: Program,
+    host: Host,
+    settings: Resolved,
+    deadline: Duration,
+    log: Log,
+}
+
+/// Answers each request with an instance.
+struct Instances {
+    shared: Arc<Shared>,
+    metrics: Arc<AppMetrics>,
+    is_spin: bool,
+}
+
+impl Handler for Instances {
+    fn handle(&self, exchange: Exchange) -> Answer {
+        let (shared, metrics, is_spin) = (self.shared.clone(), self.metrics.clone(), self.is_spin);
+        Box::pin(async move {
+            let Exchange { request, peer, id, deadline, route, rest, turn } = exchange;
+            let method = request.method().clone();
+            let mut request = request_from_hyper(request, cap::Scheme::Http);
+            if is_spin {
+                spin::add_headers(&mut request, &route, &rest, peer);
+            }
+            let guest = shared.host.start(&shared.program).map_err(|error| shared.not_started(&error))?;
+            metrics.instance();
+            let work = Work {
+                shared,
+                metrics,
+                id,
+                deadline,
+                phase: Mutex::new(Phase::Head(None)),
+                memory_bytes: AtomicU64::new(0),
+                _turn: turn,
+            };
+            Arc::new(work).answer(guest, request, &method).await
+        })
+    }
+}
+
+/// An instance at work on one request.
+struct Work {
+    shared: Arc<Shared>,
+    metrics: Arc<AppMetrics>,
+    id: Id,
+    deadline: Instant,
+    phase: Mutex<Phase>,
+    memory_bytes: AtomicU64,
+    _turn: Turn,
+}
+
+/// How far a response is.
+enum Phase {
+    /// Nothing of it has gone out: a failure can still be told, and is kept here until it is.
+    Head(Option<Failure>),
+    /// A failure breaks it off.
+    Contents,
+}
+
+impl Work {
+    async fn answer(
+        self: Arc<Self>,
+        guest: Guest,
+        request: cap::Request,
+        method: &Method,
+    ) -> Result<Response<Body>, Failure> {
+        let at_end = self.clone();
+        let handling = guest.handle(request).on_end(move |rest| at_end.finish(rest));
+        let mut response = handling.await.map_err(|error| match error {
+            HandleError::Code(code) => no_response(format!("it answered with an error: {code}")),
+            HandleError::Error(error) => match error.trap() {
+                Some(Trap::Host(reason)) => no_response((*reason).into()),
+                _ => self.shared.ended(&error, self.memory_bytes.load(Ordering::Relaxed)),
+            },
+        })?;
+        let body = Streamed::new(response.body, self.deadline).await.map_err(|code| {
+            let failure = self.begin_contents();
+            failure.unwrap_or_else(|| no_response(format!("its response broke off: {code}")))
+        })?;
+        if let Some(failure) = self.begin_contents() {
+            return Err(failure);
+        }
+        response.body = Box::new(body);
+        let response = response_to_hyper(response, method);
+        let response = response.map_err(|_| no_response("its response is none that can be sent".into()))?;
+        Ok(response.map(|body| body.map_err(|error| Box::new(error) as BodyError).boxed_unsync()))
+    }
+
+    /// From here on failures are told to the log only; answers the one that there was before, if any.
+    fn begin_contents(&self) -> Option<Failure> {
+        let mut phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        match core::mem::replace(&mut *phase, Phase::Contents) {
+            Phase::Head(failure) => failure,
+            Phase::Contents => None,
+        }
+    }
+
+    /// The response is out, or given up: lets the guest come to its end, but not past the deadline.
+    fn finish(self: Arc<Self>, mut rest: Rest) {
+        // Nearly always it has ended by now.
+        if let Poll::Ready(ended) = Pin::new(&mut rest).poll(&mut Context::from_waker(Waker::noop())) {
+            return self.ended(ended);
+        }
+        let Ok(runtime) = Handle::try_current() else { return };
+        runtime.spawn(async move {
+            match timeout_at(self.deadline.into(), rest).await {
+                Ok(ended) => self.ended(ended),
+                Err(_) => self.failed(Failure::late(self.shared.deadline)),
+            }
+        });
+    }
+
+    fn ended(&self, ended: Option<(Guest, Result<(), Error>)>) {
+        let Some((guest, result)) = ended else { return };
+        let memory_bytes = guest.memory_bytes();
+        self.metrics.used(guest.fuel_spent(), memory_bytes);
+        self.memory_bytes.store(memory_bytes, Ordering::Relaxed);
+        if let Err(error) = result {
+            self.failed(self.shared.ended(&error, memory_bytes));
+        }
+    }
+
+    fn failed(&self, failure: Failure) {
+        let mut phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Phase::Head(kept) = &mut *phase {
+            *kept = Some(failure);
+            return;
+        }
+        drop(phase);
+        self.metrics.failed(failure.reason);
+        let (id, name, text) = (self.id, &self.shared.name, failure.text);
+        let text = format!("request {id} of app `{name}` failed after its response began: {text}");
+        self.shared.log.error(&text);
+    }
+}
+
+/// The contents of a response. What the guest has at once is taken at once, so a short answer is whole, with its
+/// length, before its head goes out, and its guest is gone.
+struct Streamed {
+    first: VecDeque<Frame>,
+    /// The length, once everything is there.
+    whole: Option<u64>,
+    /// Taken away when the deadline has passed, whether or not anybody reads.
+    rest: Arc<Mutex<Option<Box<dyn cap::Body>>>>,
+    watch: Option<AbortHandle>,
+}
+
+/// How much is taken at once.
+const FIRST_BYTES_MAX: usize = 64 << 10;
+
+impl Streamed {
+    async fn new(mut body: Box<dyn cap::Body>, deadline: Instant) -> Result<Self, cap::ErrorCode> {
+        let (mut first, mut bytes, mut whole) = (VecDeque::new(), 0, false);
+        while bytes < FIRST_BYTES_MAX && !whole {
+            let polled = poll_fn(|cx| Poll::Ready(body.poll_frame(cx))).await;
+            match polled {
+                Poll::Pending => break,
+                Poll::Ready(Some(Err(code))) => return Err(code),
+                Poll::Ready(Some(Ok(frame))) => {
+                    match &frame {
+                        Frame::Data(data) => bytes += data.len(),
+                        Frame::Trailers(_) => whole = true,
+                    }
+                    first.push_back(frame);
+                }
+                Poll::Ready(None) => whole = true,
+            }
+        }
+        if whole {
+            drop(body);
+            return Ok(Self { first, whole: Some(bytes as u64), rest: Arc::default(), watch: None });
+        }
+        let rest = Arc::new(Mutex::new(Some(body)));
+        let watched = Arc::downgrade(&rest);
+        let watch = tokio::spawn(async move {
+            tokio::time::sleep_until(deadline.into()).await;
+            if let Some(rest) = watched.upgrade() {
+                let body = rest.lock().unwrap_or_else(PoisonError::into_inner).take();
+                drop(body);
+            }
+        });
+        Ok(Self { first, whole: None, rest, watch: Some(watch.abort_handle()) })
+    }
+}
+
+impl cap::Body for Streamed {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, cap::ErrorCode>>> {
+        if let Some(frame) = self.first.pop_front() {
+            return Poll::Ready(Some(Ok(frame)));
+        }
+        if self.whole.is_some() {
+            return Poll::Ready(None);
+        }
+        match &mut *self.rest.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(body) => body.poll_frame(cx),
+            None => Poll::Ready(Some(Err(cap::ErrorCode::HttpResponseTimeout))),
+        }
+    }
+
+    fn length(&self) -> Option<u64> {
+        self.whole
+    }
+}
+
+impl Drop for Streamed {
+    fn drop(&mut self) {
+        if let Some(watch) = &self.watch {
+            watch.abort();
+        }
+    }
+}
+
+fn no_response(text: String) -> Failure {
+    Failure { reason: Reason::NoResponse, text }
+}
+
+impl Shared {
+    fn not_started(&self, error: &Error) -> Failure {
+        let reason = match error.trap() {
+            Some(Trap::OutOfFuel) => Reason::Fuel,
+            Some(Trap::OutOfMemory) => Reason::Memory,
+            _ => Reason::NotStarted,
+        };
+        Failure { reason, text: failure::not_started(&self.file, error) }
+    }
+
+    fn ended(&self, error: &Error, memory_bytes: u64) -> Failure {
+        let reason = match error.trap() {
+            Some(Trap::OutOfFuel) => Reason::Fuel,
+            Some(Trap::OutOfMemory) => Reason::Memory,
+            // Languages trap when an allocation fails, and wasm does not tell that apart from any other trap.
+            Some(_) if failure::memory_is_short(memory_bytes, self.settings.limits.memory_bytes) => {
+                Reason::Memory
+            }
+            _ => Reason::Trap,
+        };
+        let text = failure::ended(&self.file, "handle", error, &self.settings, memory_bytes);
+        Failure { reason, text }
+    }
+}

@@ -1,0 +1,281 @@
+//! `wasmote serve`.
+
+mod app;
+mod log;
+mod manifest;
+mod metrics;
+mod output;
+mod reload;
+mod route;
+mod server;
+mod spin;
+
+use crate::{
+    grants::{DirectoryGrant, Variable},
+    say,
+    settings::{self, Profile, Settings},
+    units,
+};
+use anyhow::{Context, Result};
+use clap::Args;
+use log::Log;
+use manifest::{App, Manifest};
+use metrics::Metrics;
+use reload::Watcher;
+use route::Pattern;
+use server::{Bounds, Server};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use tokio::{
+    net::TcpListener,
+    runtime::Builder,
+    signal::unix::{Signal, SignalKind, signal},
+};
+
+/// Serve HTTP with a program
+///
+/// Answers HTTP requests with a component that handles them (`wasi:http/incoming-handler` of WASI 0.2,
+/// `wasi:http/handler` of WASI 0.3). Each request gets an instance of its own, which sees nothing of any other.
+/// A request whose program fails is answered with a 5xx that has an id; the log, on standard error, says under
+/// that id why.
+///
+/// FILE is the component; or a wasmote.toml, which says which components answer which paths and what each may
+/// use; or a spin.toml (version 2), of which the HTTP triggers are served. Grants and settings given here hold
+/// for all of them.
+///
+/// Ends on SIGTERM and SIGINT, when the requests under way have been answered.
+#[derive(Args, Clone, Debug)]
+#[command(after_long_help = EXAMPLES)]
+pub struct Arguments {
+    /// Where to listen; port 0 takes any that is free
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
+    addr: SocketAddr,
+
+    /// Answer /metrics here, for Prometheus
+    #[arg(long, value_name = "ADDR:PORT")]
+    metrics_addr: Option<SocketAddr>,
+
+    /// Load a program anew when its file changes; one that does not load changes nothing
+    #[arg(long)]
+    watch: bool,
+
+    /// Requests that are answered at once; more wait
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = at_least_one)]
+    max_concurrent: usize,
+
+    /// Connections that are open at once; more wait
+    #[arg(long, value_name = "N", default_value_t = 4_096, value_parser = at_least_one)]
+    max_connections: usize,
+
+    /// How long requests under way may still take when the server is to end
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = units::duration)]
+    drain_timeout: Duration,
+
+    /// How long a client may take to send a request's head, or to send the next one
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = units::duration)]
+    head_timeout: Duration,
+
+    /// Do not write a line for each request
+    #[arg(long, short)]
+    quiet: bool,
+
+    /// Let the program use the directory HOST, which it sees as GUEST, as for `wasmote run`
+    #[arg(long = "dir", value_name = "HOST[::GUEST][:ro]", value_parser = DirectoryGrant::parse)]
+    dirs: Vec<DirectoryGrant>,
+
+    /// Set a variable of the program's environment, or take NAME over from this one
+    #[arg(long, value_name = "NAME[=VALUE]", value_parser = Variable::parse)]
+    env: Vec<Variable>,
+
+    /// Let the program send HTTP requests there: example.com, *.example.com:8443, https://*, 127.0.0.1:9000
+    #[arg(long, value_name = "HOST[:PORT]")]
+    allow_http: Vec<String>,
+
+    /// Let the program connect sockets there
+    #[arg(long, value_name = "HOST:PORT")]
+    allow_net: Vec<String>,
+
+    /// Trust the root certificates in this PEM file too, for requests that the program sends
+    #[arg(long, value_name = "FILE")]
+    http_root: Vec<PathBuf>,
+
+    /// Bound each request: fuel=N, timeout=2s, max-memory-size=64M, … (`-W help` lists all)
+    ///
+    /// `timeout` is 30s where nothing else is said, and counts from the request's head to the response's end.
+    #[arg(short = 'W', long = "wasm", value_name = "KEY=VALUE,…", value_parser = settings::wasm)]
+    wasm: Vec<Settings>,
+
+    /// Choose the program's system: inherit-env, inherit-network, random=seed:1, … (`-S help`)
+    #[arg(short = 'S', long = "wasi", value_name = "KEY=VALUE,…", value_parser = settings::system)]
+    system: Vec<Settings>,
+
+    /// The limits to start from
+    #[arg(long, value_enum, value_name = "FOR", default_value_t)]
+    limits: Profile,
+
+    /// Accepted and ignored: nothing is compiled here
+    #[arg(short = 'C', short_alias = 'O', value_name = "…", hide = true)]
+    ignored: Vec<String>,
+
+    /// The component (.wasm or .wat), or a manifest (.toml)
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  wasmote serve hello.wasm                     on http://127.0.0.1:8080
+  wasmote serve --addr 0.0.0.0:80 -W timeout=5s,max-memory-size=64M hello.wasm
+  wasmote serve --allow-http api.example.com --env TOKEN hello.wasm
+                                               it may ask that API, and reads its TOKEN
+  wasmote serve --watch --metrics-addr 127.0.0.1:9090 wasmote.toml
+                                               several apps, loaded anew when they change
+
+A wasmote.toml:
+  [[app]]
+  name = \"shop\"
+  program = \"shop.wasm\"
+  routes = [\"/shop/...\"]                       this path and all below it
+  dirs = [\"data::/data:ro\"]
+  env = { CURRENCY = \"EUR\" }
+  inherit-env = [\"TOKEN\"]
+  allow-http = [\"api.example.com\"]
+  wasm = { timeout = \"2s\", fuel = 100_000_000, max-memory-size = \"32M\" }   as -W
+  wasi = { max-handles = 100 }                                             as -S";
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    let count = units::count(text)?;
+    usize::try_from(count)
+        .ok()
+        .filter(|count| (1..=1 << 20).contains(count))
+        .ok_or_else(|| "1 to 1048576".into())
+}
+
+impl Arguments {
+    /// What holds for each app.
+    fn given(&self) -> App {
+        App {
+            name: String::new(),
+            program: self.file.clone(),
+            routes: Vec::new(),
+            dirs: self.dirs.clone(),
+            files: Vec::new(),
+            env: self.env.clone(),
+            allow_http: self.allow_http.clone(),
+            allow_net: self.allow_net.clone(),
+            profile: self.limits,
+            settings: self.wasm.iter().chain(&self.system).cloned().collect(),
+            is_spin: false,
+        }
+    }
+
+    /// What is to be served, as the file says it now.
+    fn manifest(&self) -> Result<Manifest> {
+        let given = self.given();
+        if manifest::is_manifest(&self.file) {
+            return manifest::read(&self.file, &given);
+        }
+        let name =
+            self.file.file_stem().map_or_else(|| "app".into(), |name| name.to_string_lossy().into_owned());
+        let all = Pattern::parse("/...").map_err(anyhow::Error::msg)?;
+        let app = App { name, routes: vec![all], ..given };
+        app.resolve()?;
+        Ok(Manifest { apps: vec![app], unsupported: Vec::new() })
+    }
+
+    fn roots(&self) -> Result<Vec<Vec<u8>>> {
+        let read = |path: &PathBuf| {
+            std::fs::read(path)
+                .with_context(|| format!("cannot read the certificates in `{}`", path.display()))
+        };
+        self.http_root.iter().map(read).collect()
+    }
+}
+
+/// Serves until it is told to end; answers the status to end with.
+pub fn serve(arguments: &Arguments) -> Result<i32> {
+    let metrics = Arc::new(Metrics::default());
+    let (log, writer) =
+        Log::start(!arguments.quiet, metrics.clone()).context("cannot start the log's thread")?;
+    let runtime = Builder::new_multi_thread().enable_all().thread_name("serve").build();
+    let runtime = runtime.context("cannot start the threads that serve")?;
+    let served = runtime.block_on(listen(arguments, log, metrics));
+    // Requests that were given up must not hold the end up.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    writer.finish();
+    served
+}
+
+async fn listen(arguments: &Arguments, log: Log, metrics: Arc<Metrics>) -> Result<i32> {
+    let settings = app::Common { roots: arguments.roots()?, log: log.clone() };
+    let mut watcher = Watcher::new(settings, metrics.clone());
+    let manifest = arguments.manifest()?;
+    for sentence in &manifest.unsupported {
+        log.event(&format!("warning: {sentence}"));
+    }
+    let table = watcher.load(&manifest)?;
+    let bounds = Bounds {
+        requests: arguments.max_concurrent,
+        connections: arguments.max_connections,
+        head_timeout: arguments.head_timeout,
+    };
+    let server = Server::new(table, bounds, log.clone(), metrics.clone());
+
+    let listener = bind(arguments.addr).await?;
+    let metrics_listener = match arguments.metrics_addr {
+        Some(addr) => Some(bind(addr).await?),
+        None => None,
+    };
+    let mut stop = Stop::new().context("cannot wait for signals")?;
+    let address = listener.local_addr().context("cannot tell the address")?;
+    say::plain(&format!("Serving HTTP on http://{address}/"));
+    if let Some(listener) = metrics_listener {
+        let address = listener.local_addr().context("cannot tell the address")?;
+        say::plain(&format!("Metrics on http://{address}/metrics"));
+        tokio::spawn(server::metrics(listener, metrics));
+    }
+    if arguments.watch {
+        let again = arguments.clone();
+        tokio::spawn(watcher.watch(arguments.file.clone(), move || again.manifest(), server.clone()));
+    }
+
+    let ending = log.clone();
+    let stopped = async move {
+        stop.wait().await;
+        ending.event("ending: no new requests are taken");
+        tokio::spawn(async move {
+            stop.wait().await;
+            std::process::exit(1)
+        });
+    };
+    let drained = server.run(listener, stopped, arguments.drain_timeout).await;
+    if !drained {
+        log.error("some requests were still under way and have been given up");
+    }
+    Ok(i32::from(!drained))
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+}
+
+/// SIGTERM and SIGINT. The second one ends the process at once.
+struct Stop {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Stop {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn wait(&mut self) {
+        std::future::poll_fn(|cx| {
+            if self.terminate.poll_recv(cx).is_ready() || self.interrupt.poll_recv(cx).is_ready() {
+                return std::task::Poll::Ready(());
+            }
+            std::task::Poll::Pending
+        })
+        .await;
+    }
+}

@@ -1,0 +1,392 @@
+//! The HTTP server: takes connections and requests, finds the app, bounds what an answer may take, and says what
+//! happened. Knows no WebAssembly: a [`Handler`] answers.
+
+use crate::serve::{
+    log::Log,
+    metrics::{AppMetrics, InFlight, Metrics, Reason},
+    route::Routes,
+};
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
+use hyper::body::{Body as HyperBody, Bytes, Frame, Incoming, SizeHint};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+};
+use std::{
+    convert::Infallible,
+    hash::{BuildHasher, RandomState},
+    net::SocketAddr,
+    pin::Pin,
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{timeout, timeout_at},
+};
+
+/// Why a body breaks off.
+pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What is sent back.
+pub type Body = UnsyncBoxBody<Bytes, BodyError>;
+
+/// Whoever answers the requests for one app.
+pub trait Handler: Send + Sync + 'static {
+    /// Answers one request. Dropped when nobody waits for the answer any more or the time is over.
+    fn handle(&self, exchange: Exchange) -> Answer;
+}
+
+/// An answer to come.
+pub type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Failure>> + Send>>;
+
+/// A request, and what belongs to it.
+pub struct Exchange {
+    pub request: Request<Incoming>,
+    pub peer: SocketAddr,
+    /// Which failure is this one's, in the log and in the answer.
+    pub id: Id,
+    pub deadline: Instant,
+    /// The route that led here, and what of the path is behind it.
+    pub route: String,
+    pub rest: String,
+    /// To be kept as long as anything runs for this request.
+    pub turn: Turn,
+}
+
+/// What bounds how many requests are under way. Dropped when one is over, whatever the connection still does.
+pub struct Turn {
+    _permit: OwnedSemaphorePermit,
+    _in_flight: InFlight,
+}
+
+/// Why a request failed.
+#[derive(Debug)]
+pub struct Failure {
+    pub reason: Reason,
+    /// For the log only.
+    pub text: String,
+}
+
+/// A number that no other request has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Id(u64);
+
+impl std::fmt::Display for Id {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// An app, ready to answer.
+pub struct Served {
+    pub name: String,
+    pub handler: Box<dyn Handler>,
+    pub deadline: Duration,
+    pub metrics: Arc<AppMetrics>,
+}
+
+/// All apps by their routes.
+pub type Table = Routes<Arc<Served>>;
+
+/// Bounds of the server itself.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    pub requests: usize,
+    pub connections: usize,
+    /// For a request's head to arrive; and for the next request on a connection that is kept.
+    pub head_timeout: Duration,
+}
+
+/// What all connections share.
+pub struct Server {
+    pub log: Log,
+    pub metrics: Arc<Metrics>,
+    table: RwLock<Arc<Table>>,
+    turns: Arc<Semaphore>,
+    connections: Arc<Semaphore>,
+    head_timeout: Duration,
+    next_id: AtomicU64,
+}
+
+/// Bytes of a request's head, and of what HTTP/2 puts in its place.
+const HEAD_BYTES_MAX: usize = 64 << 10;
+const HEADERS_MAX: usize = 128;
+/// Requests at once on one connection of HTTP/2.
+const STREAMS_MAX: u32 = 128;
+/// How long a connection of HTTP/2 may be silent before it is asked, and then before it is closed.
+const PING: Duration = Duration::from_secs(20);
+
+impl Server {
+    pub fn new(table: Table, bounds: Bounds, log: Log, metrics: Arc<Metrics>) -> Arc<Self> {
+        // Not to be guessed by who sees another's, and told apart from those of the process before.
+        let first = RandomState::new().hash_one(std::process::id());
+        Arc::new(Self {
+            log,
+            metrics,
+            table: RwLock::new(Arc::new(table)),
+            turns: Arc::new(Semaphore::new(bounds.requests)),
+            connections: Arc::new(Semaphore::new(bounds.connections)),
+            head_timeout: bounds.head_timeout,
+            next_id: AtomicU64::new(first),
+        })
+    }
+
+    /// The apps as they are now.
+    pub fn table(&self) -> Arc<Table> {
+        self.table.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts others in their place. Requests under way end with those they began with.
+    pub fn set_table(&self, table: Table) {
+        *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+    }
+
+    /// Takes connections until `stop`, then lets requests under way end, for `drain` at most. Whether all did.
+    pub async fn run(
+        self: &Arc<Self>,
+        listener: TcpListener,
+        stop: impl Future<Output = ()>,
+        drain: Duration,
+    ) -> bool {
+        let graceful = GracefulShutdown::new();
+        let builder = Arc::new(self.builder());
+        let mut stop = std::pin::pin!(stop);
+        loop {
+            let mut accepting = std::pin::pin!(self.accept(&listener));
+            let accepted = std::future::poll_fn(|cx| match stop.as_mut().poll(cx) {
+                Poll::Ready(()) => Poll::Ready(None),
+                Poll::Pending => accepting.as_mut().poll(cx).map(Some),
+            });
+            let Some((stream, peer, slot)) = accepted.await else { break };
+            let server = self.clone();
+            let service = hyper::service::service_fn(move |request| {
+                let server = server.clone();
+                async move { Ok::<_, Infallible>(server.answer(request, peer).await) }
+            });
+            let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
+            let connection = graceful.watch(connection);
+            let metrics = self.metrics.clone();
+            tokio::spawn(async move {
+                metrics.connections.fetch_add(1, Ordering::Relaxed);
+                // A peer that breaks off or speaks no HTTP harms nobody else.
+                let _ = connection.await;
+                metrics.connections.fetch_sub(1, Ordering::Relaxed);
+                drop(slot);
+            });
+        }
+        drop(listener);
+        let drained = timeout(drain, graceful.shutdown()).await.is_ok();
+        // What a program does after its response is under way too.
+        let idle = async {
+            while self.metrics.in_flight() > 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        drained && timeout(drain, idle).await.is_ok()
+    }
+
+    async fn accept(&self, listener: &TcpListener) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
+        loop {
+            let Ok(slot) = self.connections.clone().acquire_owned().await else {
+                std::future::pending::<()>().await;
+                continue;
+            };
+            match listener.accept().await {
+                Ok((stream, peer)) => {
+                    // Small answers wait for nothing.
+                    let _ = stream.set_nodelay(true);
+                    return (stream, peer, slot);
+                }
+                // Out of descriptors, most likely: that passes.
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    }
+
+    fn builder(&self) -> auto::Builder<TokioExecutor> {
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.head_timeout)
+            .max_headers(HEADERS_MAX)
+            .max_buf_size(HEAD_BYTES_MAX)
+            .half_close(false);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS_MAX)
+            .max_header_list_size(HEAD_BYTES_MAX as u32)
+            .keep_alive_interval(PING)
+            .keep_alive_timeout(PING);
+        builder
+    }
+
+    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
+        let began = Instant::now();
+        let table = self.table();
+        let path = request.uri().path();
+        let found = table.find(path).map(|(route, app)| {
+            let rest = route.rest(path).unwrap_or("").to_owned();
+            (route.text().to_owned(), rest, app.clone())
+        });
+        let entry = Entry {
+            log: self.log.clone(),
+            peer,
+            request: format!("{} {}", request.method(), path),
+            app: found.as_ref().map(|(_, _, app)| app.clone()),
+            status: StatusCode::NOT_FOUND,
+            bytes: 0,
+            began,
+        };
+        let Some((route, rest, app)) = found else {
+            return finished(plain(StatusCode::NOT_FOUND, "nothing answers this path\n"), entry);
+        };
+        let id = Id(self.next_id.fetch_add(1, Ordering::Relaxed));
+        let deadline = began + app.deadline;
+        let in_flight = app.metrics.begin();
+        let turn = timeout_at(deadline.into(), self.turns.clone().acquire_owned()).await;
+        let failure = if let Ok(Ok(permit)) = turn {
+            let turn = Turn { _permit: permit, _in_flight: in_flight };
+            let exchange = Exchange { request, peer, id, deadline, route, rest, turn };
+            match timeout_at(deadline.into(), app.handler.handle(exchange)).await {
+                Ok(Ok(response)) => return finished(response, entry),
+                Ok(Err(failure)) => failure,
+                Err(_) => Failure::late(app.deadline),
+            }
+        } else {
+            Failure { reason: Reason::Busy, text: "too many requests were under way all the time".into() }
+        };
+        app.metrics.failed(failure.reason);
+        let text = &failure.text;
+        self.log.error(&format!("request {id} ({}) of app `{}` failed: {text}", entry.request, app.name));
+        finished(answer_to(&failure, id), entry)
+    }
+}
+
+impl Failure {
+    /// There was no end within `time`.
+    pub fn late(time: Duration) -> Self {
+        Self { reason: Reason::Deadline, text: format!("it did not end within {time:?}") }
+    }
+}
+
+/// What the peer learns of a failure: that there was one, and which.
+fn answer_to(failure: &Failure, id: Id) -> Response<Body> {
+    let (status, text) = match failure.reason {
+        Reason::Deadline => (StatusCode::GATEWAY_TIMEOUT, "the program took too long"),
+        Reason::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too many requests are under way"),
+        Reason::NoResponse => (StatusCode::BAD_GATEWAY, "the program gave no response"),
+        _ => (StatusCode::INTERNAL_SERVER_ERROR, "the program failed"),
+    };
+    let mut response = plain(status, &format!("{text} (request {id})\n"));
+    let headers = response.headers_mut();
+    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
+        headers.insert("x-request-id", id);
+    }
+    if failure.reason == Reason::Busy {
+        headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
+}
+
+/// A short answer of the server's own.
+pub fn plain(status: StatusCode, text: &str) -> Response<Body> {
+    let body = Full::new(Bytes::copy_from_slice(text.as_bytes()));
+    let mut response = Response::new(body.map_err(|never| match never {}).boxed_unsync());
+    *response.status_mut() = status;
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    response
+}
+
+/// One line of the log, written when the answer is out or given up.
+struct Entry {
+    log: Log,
+    peer: SocketAddr,
+    request: String,
+    app: Option<Arc<Served>>,
+    status: StatusCode,
+    bytes: u64,
+    began: Instant,
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        let duration = self.began.elapsed();
+        if let Some(app) = &self.app {
+            app.metrics.answered(self.status.as_u16(), duration);
+        }
+        let Self { peer, request, app, status, bytes, .. } = self;
+        self.log.request(|| {
+            let app = app.as_ref().map_or("-", |app| &app.name);
+            format!("{peer} {request} {} {bytes} {:.1?} {app}", status.as_u16(), duration)
+        });
+    }
+}
+
+/// Has the line written when the body is.
+fn finished(response: Response<Body>, mut entry: Entry) -> Response<Body> {
+    entry.status = response.status();
+    response.map(|body| Logged { body, entry }.boxed_unsync())
+}
+
+struct Logged {
+    body: Body,
+    entry: Entry,
+}
+
+impl HyperBody for Logged {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let frame = Pin::new(&mut self.body).poll_frame(cx);
+        if let Poll::Ready(Some(Ok(frame))) = &frame {
+            self.entry.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+/// Answers `/metrics` until the process ends.
+pub async fn metrics(listener: TcpListener, metrics: Arc<Metrics>) {
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        let metrics = metrics.clone();
+        let service = hyper::service::service_fn(move |request: Request<Incoming>| {
+            let response = match request.uri().path() {
+                "/metrics" => plain(StatusCode::OK, &metrics.text()),
+                _ => plain(StatusCode::NOT_FOUND, "see /metrics\n"),
+            };
+            async move { Ok::<_, Infallible>(response) }
+        });
+        tokio::spawn(async move {
+            let mut builder = hyper::server::conn::http1::Builder::new();
+            builder.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(10));
+            let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}

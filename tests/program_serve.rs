@@ -1,0 +1,407 @@
+//! `wasmote serve`, as a client, a script or an operator meets it.
+
+mod program;
+
+use program::{Files, command, wasmote};
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    process::{Child, ExitStatus},
+    sync::{Arc, Mutex},
+    thread,
+    time::{Duration, Instant},
+};
+
+/// A component that answers with these five bytes, and misbehaves when the path says so.
+fn handler(answer: &str) -> String {
+    assert_eq!(answer.len(), 5);
+    include_str!("program/handler.wat").replace("HELLO", answer)
+}
+
+/// A server, and what it has said so far.
+struct Server {
+    child: Child,
+    address: String,
+    log: Arc<Mutex<String>>,
+}
+
+/// How long anything may take here.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Server {
+    fn start(args: &[&str]) -> Self {
+        let mut child = command().args(["serve", "--addr", "127.0.0.1:0"]).args(args).spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let log = Arc::new(Mutex::new(String::new()));
+        let of_thread = log.clone();
+        thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                let mut log = of_thread.lock().unwrap();
+                log.push_str(&line);
+                log.push('\n');
+            }
+        });
+        let mut server = Self { child, address: String::new(), log };
+        let url = server.wait_for_log("http://");
+        server.address = url.split("http://").nth(1).unwrap().trim_end_matches('/').to_owned();
+        server
+    }
+
+    fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    /// The first line with `part` in it, when there is one.
+    #[track_caller]
+    fn wait_for_log(&mut self, part: &str) -> String {
+        let began = Instant::now();
+        loop {
+            let log = self.log();
+            if let Some(line) = log.lines().find(|line| line.contains(part)) {
+                return line.to_owned();
+            }
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none() && began.elapsed() < PATIENCE, "`{part}` is not in: {log}");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn send(&self, head: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.write_all(head.as_bytes()).unwrap();
+        stream
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        get(&self.address, path)
+    }
+
+    fn signal(&self, signal: rustix::process::Signal) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    fn ended(&mut self) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(began.elapsed() < PATIENCE, "{}", self.log());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[derive(Debug)]
+struct Answer {
+    status: u16,
+    head: String,
+    body: Vec<u8>,
+    /// Whether the contents ended as they should.
+    whole: bool,
+}
+
+impl Answer {
+    fn text(&self) -> &str {
+        str::from_utf8(&self.body).unwrap()
+    }
+
+    /// The id of a failure, which head and contents agree on.
+    fn id(&self) -> String {
+        let line = self.head.lines().find_map(|line| line.strip_prefix("x-request-id: "));
+        let id = line.unwrap_or_else(|| panic!("{}", self.head)).to_owned();
+        assert!(self.text().contains(&id), "{}", self.text());
+        id
+    }
+}
+
+fn get(address: &str, path: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").unwrap();
+    read(stream)
+}
+
+fn read(mut stream: TcpStream) -> Answer {
+    let mut bytes = Vec::new();
+    // What was reset has its bytes all the same.
+    let _ = stream.read_to_end(&mut bytes);
+    let at = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+    let at = at.unwrap_or_else(|| panic!("no head: {}", String::from_utf8_lossy(&bytes)));
+    let head = String::from_utf8(bytes[..at].to_vec()).unwrap().to_lowercase();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    let mut body = bytes[at + 4..].to_vec();
+    let mut whole = true;
+    if head.contains("transfer-encoding: chunked") {
+        (body, whole) = dechunk(&body);
+    }
+    Answer { status, head, body, whole }
+}
+
+fn dechunk(mut bytes: &[u8]) -> (Vec<u8>, bool) {
+    let mut out = Vec::new();
+    loop {
+        let Some(at) = bytes.windows(2).position(|two| two == b"\r\n") else { return (out, false) };
+        let length = usize::from_str_radix(str::from_utf8(&bytes[..at]).unwrap(), 16).unwrap();
+        let rest = &bytes[at + 2..];
+        if length == 0 {
+            return (out, true);
+        }
+        if rest.len() < length + 2 {
+            out.extend_from_slice(&rest[..length.min(rest.len())]);
+            return (out, false);
+        }
+        out.extend_from_slice(&rest[..length]);
+        bytes = &rest[length + 2..];
+    }
+}
+
+#[test]
+fn requests_are_answered_each_by_an_instance_of_its_own() {
+    let files = Files::new();
+    let server = Server::start(&[&files.file("hello.wat", handler("hello"))]);
+    for path in ["/", "/path", "/p?q=1"] {
+        let answer = server.get(path);
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert_eq!(answer.text(), if path == "/" { "hello" } else { path });
+    }
+    let streamed = server.get("/stream");
+    assert_eq!((streamed.status, streamed.body.len(), streamed.whole), (200, 1 << 20, true));
+
+    // Two on one connection.
+    let mut stream = server.send("GET /p1 HTTP/1.1\r\nhost: test\r\n\r\n");
+    let mut first = [0; 1024];
+    let count = stream.read(&mut first).unwrap();
+    assert!(String::from_utf8_lossy(&first[..count]).starts_with("HTTP/1.1 200"));
+    stream.write_all(b"GET /p2 HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n").unwrap();
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).unwrap();
+    assert!(rest.contains("/p2"), "{rest}");
+}
+
+#[test]
+fn a_request_that_fails_has_an_id_and_the_log_says_why() {
+    let files = Files::new();
+    let path = files.file("hello.wat", handler("hello"));
+    let mut server = Server::start(&["-W", "fuel=50000000,max-memory-size=8M,timeout=20s", &path]);
+    for (path, status, why) in [
+        ("/trap", 500, "unreachable"),
+        ("/loop", 500, "spent all its fuel"),
+        ("/memory", 500, "max-memory-size"),
+        ("/none", 502, "gave no response"),
+    ] {
+        let answer = server.get(path);
+        assert_eq!(answer.status, status, "{path}: {answer:?}");
+        let line = server.wait_for_log(&answer.id());
+        assert!(line.contains(why) && line.contains(path), "{line}");
+        assert!(!answer.text().contains(why), "{}", answer.text());
+        assert_eq!(server.get("/").text(), "hello");
+    }
+    // What fails after its response began breaks off; nobody takes it for whole.
+    let broken = server.get("/broken");
+    assert!(broken.status == 500 || (broken.status == 200 && !broken.whole), "{broken:?}");
+    server.wait_for_log("unreachable");
+    assert_eq!(server.get("/").text(), "hello");
+}
+
+#[test]
+fn a_deadline_covers_computing_and_waiting() {
+    let files = Files::new();
+    let mut server = Server::start(&["-W", "timeout=500ms", &files.file("hello.wat", handler("hello"))]);
+    let began = Instant::now();
+    let answer = server.get("/loop");
+    assert_eq!(answer.status, 504, "{answer:?}");
+    server.wait_for_log(&answer.id());
+    let waiting = server.get("/wait");
+    assert!(!waiting.whole, "{waiting:?}");
+    server.wait_for_log("after its response began");
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    assert_eq!(server.get("/").text(), "hello");
+}
+
+#[test]
+fn one_that_loops_holds_no_other_up() {
+    let files = Files::new();
+    let server = Server::start(&["-W", "timeout=20s", &files.file("hello.wat", handler("hello"))]);
+    let loops: Vec<_> = (0..4)
+        .map(|_| server.send("GET /loop HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n"))
+        .collect();
+    for _ in 0..20 {
+        assert_eq!(server.get("/").text(), "hello");
+    }
+    drop(loops);
+}
+
+#[test]
+fn past_the_limit_requests_wait_and_are_then_refused() {
+    let files = Files::new();
+    let path = files.file("hello.wat", handler("hello"));
+    let server = Server::start(&["--max-concurrent", "1", "-W", "timeout=1s", &path]);
+    let first = server.send("GET /wait HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
+    thread::sleep(Duration::from_millis(200));
+    // Ends when the first one does, which is before its own deadline.
+    assert_eq!(server.get("/").status, 200);
+    assert!(!read(first).whole);
+}
+
+#[test]
+fn it_ends_when_told_to_and_answers_what_it_had_begun() {
+    let files = Files::new();
+    let path = files.file("hello.wat", handler("hello"));
+    let mut server = Server::start(&["-W", "timeout=2s", &path]);
+    let idle = server.send("");
+    let under_way = server.send("GET /loop HTTP/1.1\r\nhost: test\r\n\r\n");
+    thread::sleep(Duration::from_millis(300));
+    server.signal(rustix::process::Signal::TERM);
+    server.wait_for_log("ending");
+    assert_eq!(read(under_way).status, 504);
+    assert!(server.ended().success(), "{}", server.log());
+    assert!(TcpStream::connect(&server.address).is_err());
+    drop(idle);
+}
+
+#[test]
+fn what_is_counted_is_there_to_be_read() {
+    let files = Files::new();
+    let path = files.file("hello.wat", handler("hello"));
+    let mut server = Server::start(&["--metrics-addr", "127.0.0.1:0", &path]);
+    let line = server.wait_for_log("/metrics");
+    let address = line.split("http://").nth(1).unwrap().strip_suffix("/metrics").unwrap().to_owned();
+    for path in ["/", "/", "/trap"] {
+        server.get(path);
+    }
+    let metrics = get(&address, "/metrics");
+    for line in [
+        "wasmote_requests_total{app=\"hello\",status=\"2xx\"} 2",
+        "wasmote_requests_total{app=\"hello\",status=\"5xx\"} 1",
+        "wasmote_failures_total{app=\"hello\",reason=\"trap\"} 1",
+        "wasmote_instances_total{app=\"hello\"} 3",
+        "wasmote_requests_in_flight{app=\"hello\"} 0",
+        "wasmote_request_duration_seconds_count{app=\"hello\"} 3",
+    ] {
+        assert!(metrics.text().lines().any(|have| have == line), "{line}\n{}", metrics.text());
+    }
+    assert_eq!(server.get("/p/metrics").text(), "/p/metrics"); // the app's own
+    assert_eq!(get(&address, "/").status, 404);
+}
+
+/// Waits until `done`.
+#[track_caller]
+fn wait(mut done: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !done() {
+        assert!(began.elapsed() < PATIENCE);
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_program_that_changes_is_loaded_anew_and_one_that_does_not_load_is_not() {
+    let files = Files::new();
+    let path = files.file("hello.wat", handler("hello"));
+    let mut server = Server::start(&["--watch", &path]);
+    assert_eq!(server.get("/").text(), "hello");
+    fs::write(&path, handler("other")).unwrap();
+    wait(|| server.get("/").text() == "other");
+    fs::write(&path, "(component (nonsense))").unwrap();
+    server.wait_for_log("stays as it was");
+    assert_eq!(server.get("/").text(), "other");
+    fs::write(&path, handler("third")).unwrap();
+    wait(|| server.get("/").text() == "third");
+}
+
+#[test]
+fn a_manifest_has_several_apps_with_what_each_may_use() {
+    let files = Files::new();
+    files.file("one.wat", handler("one.."));
+    files.file("two.wat", handler("two.."));
+    let apps = "
+        [[app]]
+        name = 'one'
+        program = 'one.wat'
+        routes = ['/...']
+        [[app]]
+        name = 'two'
+        program = 'two.wat'
+        routes = ['/other/...', '/l/:any']
+        wasm = { fuel = 5_000_000 }
+    ";
+    let server = Server::start(&[&files.file("wasmote.toml", apps)]);
+    assert_eq!(server.get("/x").text(), "one..");
+    assert_eq!(server.get("/other").text(), "two..");
+    assert_eq!(server.get("/other/x").text(), "two..");
+    // Only this one's fuel is bounded.
+    assert_eq!(server.get("/l/x").status, 500);
+
+    let wrong = wasmote(["serve", &files.file("wrong.toml", apps.replace("fuel", "fule"))]);
+    wrong.said(1, &["wrong.toml", "two", "there is no setting `fule`"]);
+    let twice = wasmote(["serve", &files.file("twice.toml", apps.replace("/other", ""))]);
+    twice.said(1, &["two apps have the route `/...`"]);
+    let missing = wasmote(["serve", &files.file("missing.toml", apps.replace("two.wat", "three.wat"))]);
+    missing.said(1, &["two", "three.wat"]);
+}
+
+#[test]
+fn an_app_of_spins_is_served_as_it_is() {
+    let files = Files::new();
+    files.file("app.wat", handler("spin."));
+    let manifest = r#"
+        spin_manifest_version = 2
+        [application]
+        name = "app"
+        version = "1.0.0"
+        [[trigger.http]]
+        route = "/hello/..."
+        component = "app"
+        [component.app]
+        source = "app.wat"
+        key_value_stores = ["default"]
+    "#;
+    let mut server = Server::start(&[&files.file("spin.toml", manifest)]);
+    assert_eq!(server.get("/hello").text(), "spin.");
+    assert_eq!(server.get("/").status, 404);
+    server.wait_for_log("`key_value_stores` are not supported");
+}
+
+#[test]
+fn clients_that_speak_no_http_harm_nobody() {
+    let files = Files::new();
+    let path = files.file("hello.wat", handler("hello"));
+    let server = Server::start(&["--head-timeout", "300ms", &path]);
+    let slow = server.send("GET / HT");
+    for nonsense in [
+        "nonsense\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFF1\r\n",
+        "GET / HTTP/1.1\r\nx a: b\r\n\r\n",
+    ] {
+        drop(server.send(nonsense));
+    }
+    let many = format!("GET / HTTP/1.1\r\nhost: a\r\n{}\r\n", "x-many: 1\r\n".repeat(1_000));
+    assert_eq!(read(server.send(&many)).status, 431);
+    let mut slow = slow;
+    let mut bytes = Vec::new();
+    // It is not waited for any longer: there is an end.
+    let _ = slow.read_to_end(&mut bytes);
+    assert_eq!(server.get("/").text(), "hello");
+}
+
+#[test]
+fn what_handles_no_requests_is_not_served() {
+    let files = Files::new();
+    let none = files.file("none.wat", "(component)");
+    wasmote(["serve", &none]).said(1, &["none.wat", "wasi:http"]);
+    let core = files.file("core.wat", "(module (func (export \"_start\")))");
+    wasmote(["serve", &core]).said(1, &["core.wat", "wasi:http"]);
+    wasmote(["serve", "nowhere.wasm"]).said(1, &["nowhere.wasm"]);
+}
