@@ -198,7 +198,7 @@ fn a_request_that_fails_has_an_id_and_the_log_says_why() {
         ("/trap", 500, "unreachable"),
         ("/loop", 500, "spent all its fuel"),
         ("/memory", 500, "max-memory-size"),
-        ("/none", 502, "gave no response"),
+        ("/none", 502, "it gave no response"),
     ] {
         let answer = server.get(path);
         assert_eq!(answer.status, status, "{path}: {answer:?}");

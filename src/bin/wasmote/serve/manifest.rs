@@ -260,7 +260,7 @@ mod tests {
         for (app, part) in [
             ("routes = ['/']", "program"),
             ("program = 'a.wasm'", "no routes"),
-            ("program = 'a.wasm'\nroutes = ['x']", "begin with `/`"),
+            ("program = 'a.wasm'\nroutes = ['x']", "begins with `/`"),
             ("program = 'a.wasm'\nroutes = ['/']\nroute = '/'", "unknown field `route`"),
             ("program = 'a.wasm'\nroutes = ['/']\nwasm = { fule = 1 }", "there is no setting `fule`"),
             ("program = 'a.wasm'\nroutes = ['/']\nwasm = { help = 1 }", "no setting"),
