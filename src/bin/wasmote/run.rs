@@ -159,8 +159,8 @@ pub fn run(arguments: &Arguments) -> Result<i32> {
 
     let mut args = vec![arguments.argv0.clone().unwrap_or_else(|| module.argv0())];
     args.extend_from_slice(if arguments.invoke.is_none() { arguments.args() } else { &[] });
-    let trace = arguments.trace.as_deref().map(Trace::create).transpose()?;
     let Granted { host, outputs } = grants::grant(arguments, &settings, args)?;
+    let trace = arguments.trace.as_deref().map(Trace::create).transpose()?;
     let host = network::grant(host, arguments, &settings, trace.as_ref());
     let mut guest = host.start(&program).map_err(|error| wrong(&module.name, &error))?;
     let loading = began.elapsed();
