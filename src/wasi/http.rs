@@ -18,7 +18,7 @@ mod target;
 pub use answer::Answer;
 pub use fields::{Fields, HeaderError};
 pub use incoming::IncomingBody;
-pub use pipe::{BodyWriter, PipedBody, pipe};
+pub use pipe::{BodyWriter, PipedBody, Receipt, pipe};
 pub use policy::{Denied, Policy, Rule, RuleError};
 pub use quota::Bounds;
 pub use send::{Answered, Asked, Granted, Outgoing, Sending, Slots, State, To, answer, asked, is_status};

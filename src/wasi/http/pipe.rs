@@ -28,6 +28,9 @@ pub fn pipe(bounds: &Bounds, message: Message, length: Option<u64>) -> (BodyWrit
         written: 0,
         end: None,
         sent: None,
+        is_asked: false,
+        is_dropped: false,
+        awaits_receipt: false,
         reader: None,
         writer: None,
     };
@@ -45,6 +48,10 @@ struct WriterEnd(Arc<Mutex<State>>);
 /// The end that is read.
 pub struct PipedBody(Arc<Mutex<State>>);
 
+/// Who knows how sending went where the contents cannot tell: without any, a request that was sent and one that was not
+/// look alike to them. Dropped without having said so, it was not.
+pub struct Receipt(Arc<Mutex<State>>);
+
 struct State {
     buffer: Vec<u8>,
     charge: Charge,
@@ -56,6 +63,12 @@ struct State {
     end: Option<Result<Option<Fields>, ErrorCode>>,
     /// How it went, once the reader is done.
     sent: Option<Result<(), ErrorCode>>,
+    /// Whether the reader ever asked for anything.
+    is_asked: bool,
+    /// Whether the reader is gone.
+    is_dropped: bool,
+    /// Whether there is a [`Receipt`] that has not said anything.
+    awaits_receipt: bool,
     reader: Option<Waker>,
     writer: Option<Waker>,
 }
@@ -229,9 +242,39 @@ impl State {
     }
 }
 
+impl PipedBody {
+    /// Has somebody else say how sending went.
+    #[must_use]
+    pub fn receipt(&self) -> Receipt {
+        self.0.lock().awaits_receipt = true;
+        Receipt(self.0.clone())
+    }
+}
+
+impl Receipt {
+    /// Says how sending went. Contents that are still being read go on, unless it failed.
+    pub fn settle(&self, result: Result<(), ErrorCode>) {
+        let mut state = self.0.lock();
+        state.awaits_receipt = false;
+        let woken = if result.is_err() || state.is_dropped { state.done(result) } else { None };
+        drop(state);
+        wake(woken);
+    }
+}
+
+impl Drop for Receipt {
+    fn drop(&mut self) {
+        let awaited = self.0.lock().awaits_receipt;
+        if awaited {
+            self.settle(Err(ErrorCode::ConnectionTerminated));
+        }
+    }
+}
+
 impl Body for PipedBody {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, ErrorCode>>> {
         let mut state = self.0.lock();
+        state.is_asked = true;
         let (frame, woken) = if !state.buffer.is_empty() {
             let piece = mem::take(&mut state.buffer);
             state.clear();
@@ -270,7 +313,12 @@ impl Body for PipedBody {
 impl Drop for PipedBody {
     fn drop(&mut self) {
         let mut state = self.0.lock();
-        let result = if state.is_read() { Ok(()) } else { Err(ErrorCode::ConnectionTerminated) };
+        state.is_dropped = true;
+        let is_read = state.is_read();
+        if is_read && !state.is_asked && state.awaits_receipt {
+            return;
+        }
+        let result = if is_read { Ok(()) } else { Err(ErrorCode::ConnectionTerminated) };
         state.clear();
         let woken = state.done(result);
         drop(state);
@@ -288,6 +336,12 @@ impl fmt::Debug for BodyWriter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let state = self.0.0.lock();
         f.debug_struct("BodyWriter").field("written", &state.written).field("length", &state.length).finish()
+    }
+}
+
+impl fmt::Debug for Receipt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receipt").field("sent", &self.0.lock().sent).finish()
     }
 }
 

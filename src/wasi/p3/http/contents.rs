@@ -6,7 +6,7 @@ use crate::{
     component::{Access, ChannelAny, Resource, StoreContextMut},
     engine::Fault,
     wasi::{
-        http::{BodyWriter, Fields, IncomingBody, Message, PipedBody, pipe},
+        http::{BodyWriter, Fields, IncomingBody, Message, PipedBody, Receipt, pipe},
         p3::State,
     },
 };
@@ -65,6 +65,17 @@ impl Contents {
         match self {
             Self::Made(body) => Box::new(body),
             Self::Came(body) => Box::new(body),
+        }
+    }
+
+    /// What goes on the wire of a request, and who is to say how that went.
+    pub(super) fn into_request(self) -> (Box<dyn Body>, Option<Receipt>) {
+        match self {
+            Self::Made(body) => {
+                let receipt = body.receipt();
+                (Box::new(body), Some(receipt))
+            }
+            Self::Came(body) => (Box::new(body), None),
         }
     }
 

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     Error,
+    cap::http,
     component::{
         ComponentType, Lift, Linker, Resource, StoreContextMut,
         abi::{LiftContext, Place},
@@ -14,7 +15,7 @@ use crate::{
     },
     engine::Fault,
     wasi::{
-        http::{Outgoing, Sending, To},
+        http::{Outgoing, Receipt, Sending, To},
         p3::{State, interface, state},
     },
 };
@@ -41,6 +42,16 @@ struct Call {
     /// None once it was sent.
     request: Option<Resource<Request>>,
     sending: Option<Sending>,
+    /// Who hears how it went, where nobody else can tell.
+    receipt: Option<Receipt>,
+}
+
+impl Call {
+    fn settle(&self, result: Result<(), http::ErrorCode>) {
+        if let Some(receipt) = &self.receipt {
+            receipt.settle(result);
+        }
+    }
 }
 
 impl ComponentType for Call {
@@ -55,7 +66,7 @@ impl Lift for Call {
         ty: ValType,
         from: Place,
     ) -> Result<Self, Fault> {
-        Ok(Self { request: Some(Resource::lift(cx, ty, from)?), sending: None })
+        Ok(Self { request: Some(Resource::lift(cx, ty, from)?), sending: None, receipt: None })
     }
 }
 
@@ -69,10 +80,14 @@ fn poll_send<T: Send + 'static>(
     if let Some(request) = call.request.take() {
         let state = state(&mut store, get);
         let Request { target, headers, options, contents } = state.table.delete(request)?;
-        let (body, options) = (contents.into_wire(), options.unwrap_or_default());
+        let ((body, receipt), options) = (contents.into_request(), options.unwrap_or_default());
+        call.receipt = receipt;
         match state.http.send(to, Outgoing { target: &target, headers: &headers, body, options }) {
             Ok(sending) => call.sending = Some(sending),
-            Err(code) => return Poll::Ready(Ok(Err(code.into()))),
+            Err(code) => {
+                call.settle(Err(code.clone()));
+                return Poll::Ready(Ok(Err(code.into())));
+            }
         }
     }
     let Some(sending) = &mut call.sending else {
@@ -85,7 +100,9 @@ fn poll_send<T: Send + 'static>(
     {
         polled = sending.poll_response(cx);
     }
-    Poll::Ready(Ok(match ready!(polled) {
+    let answered = ready!(polled);
+    call.settle(answered.as_ref().map(drop).map_err(Clone::clone));
+    Poll::Ready(Ok(match answered {
         Ok(answered) => Ok(state(&mut store, get).table.push(Response::received(answered))?),
         Err(code) => Err(code.into()),
     }))
