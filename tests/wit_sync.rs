@@ -33,7 +33,7 @@ fn p2() -> Dialect<p2::State> {
     Dialect {
         folder: "wit/wasi-0.2",
         packages: &["io", "clocks", "random", "cli", "filesystem", "sockets", "http"],
-        waiting: &["http"],
+        waiting: &[],
         exported: &["wasi:cli/run", "wasi:http/incoming-handler"],
         linker,
     }
@@ -45,7 +45,7 @@ fn p3() -> Dialect<p3::State> {
     Dialect {
         folder: "wit/wasi-0.3",
         packages: &["clocks", "random", "cli", "filesystem", "sockets", "http"],
-        waiting: &["http"],
+        waiting: &[],
         exported: &["wasi:cli/run"],
         linker,
     }

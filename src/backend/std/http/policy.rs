@@ -307,6 +307,7 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::{format, string::ToString};
 
     fn policy(destinations: &[&str]) -> Policy {
         destinations.iter().fold(Policy::new(), |policy, destination| policy.allow(destination).unwrap())
