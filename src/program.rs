@@ -32,6 +32,10 @@ pub struct Program {
 
 /// What a program is. Where this build knows no components, there is only one thing it can be.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one for a program, and a box would be one more in each board"
+)]
 pub(crate) enum Code {
     Module(Core),
     Component(Component),

@@ -163,7 +163,7 @@ fn a_wall_clock_before_1970_reads_as_its_start() {
 #[test]
 fn random_bytes_are_all_or_none() {
     let mut state = state(|_| {});
-    assert_eq!(random::Host::get_random_bytes(&mut state, 0).unwrap(), []);
+    assert_eq!(random::Host::get_random_bytes(&mut state, 0).unwrap(), Vec::<u8>::new());
     assert_eq!(random::Host::get_random_bytes(&mut state, 100_000).unwrap().len(), 100_000);
     for length in [u64::from(Limits::server().host_call_bytes) + 1, u64::MAX] {
         let fault = random::Host::get_random_bytes(&mut state, length).unwrap_err();

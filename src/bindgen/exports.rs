@@ -8,7 +8,7 @@ use super::{
     scope::{Scope, comment, tuple},
     wit,
 };
-use std::{borrow::ToOwned, format, string::String, vec::Vec};
+use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 use wit_parser::{Docs, Function, FunctionKind, TypeDefKind};
 
 /// A function of a guest.

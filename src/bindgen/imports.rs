@@ -7,7 +7,7 @@ use super::{
     scope::{Scope, tuple},
     wit,
 };
-use std::{
+use alloc::{
     borrow::ToOwned,
     format,
     string::{String, ToString},

@@ -47,15 +47,14 @@ mod source;
 mod types;
 mod wit;
 
+use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use core::fmt;
 use plan::Plan;
 use std::{
-    borrow::ToOwned,
-    env, fmt, fs, io,
+    env, fs, io,
     io::Write,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    string::String,
-    vec::Vec,
 };
 
 /// Tuples, and so functions, have a Rust type up to this many values.
@@ -253,7 +252,7 @@ impl Config {
 
 /// Formats code.
 fn rustfmt(text: &str) -> Result<String, Error> {
-    let failed = |error: io::Error| Error::Rustfmt(std::string::ToString::to_string(&error));
+    let failed = |error: io::Error| Error::Rustfmt(alloc::string::ToString::to_string(&error));
     let mut child = Command::new("rustfmt")
         .args(["--edition", "2024"])
         .stdin(Stdio::piped())

@@ -1,6 +1,6 @@
 //! WIT identifiers as Rust identifiers.
 
-use std::{
+use alloc::{
     borrow::ToOwned,
     collections::BTreeSet,
     format,

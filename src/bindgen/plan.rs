@@ -4,15 +4,9 @@ use super::{
     Config, Error,
     names::{self, Taken, camel, snake},
 };
-use std::{
-    borrow::ToOwned,
-    cell::RefCell,
-    collections::{BTreeMap, HashMap},
-    format,
-    string::String,
-    vec,
-    vec::Vec,
-};
+use alloc::{borrow::ToOwned, collections::BTreeMap, format, string::String, vec, vec::Vec};
+use core::cell::RefCell;
+use std::collections::HashMap;
 use wit_parser::{
     Function, FunctionKind, Handle, InterfaceId, Resolve, Type, TypeDefKind, TypeId, TypeOwner, WorldId,
     WorldItem, WorldKey,

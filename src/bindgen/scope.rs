@@ -4,7 +4,7 @@ use super::{
     Error,
     plan::{Module, Plan, Side},
 };
-use std::{borrow::ToOwned, collections::BTreeSet, format, string::String, vec::Vec};
+use alloc::{borrow::ToOwned, collections::BTreeSet, format, string::String, vec::Vec};
 use wit_parser::{Docs, Handle, Type, TypeDefKind, TypeId};
 
 /// What generated code uses by name: `(name, where it is, which crate)`.
@@ -62,7 +62,7 @@ impl<'p> Scope<'p> {
         let closes = line.starts_with(['}', ')']);
         self.depth -= usize::from(closes && self.depth > 0);
         if !line.is_empty() {
-            self.text.extend(std::iter::repeat_n("    ", self.depth));
+            self.text.extend(core::iter::repeat_n("    ", self.depth));
             self.text.push_str(line);
         }
         self.text.push('\n');
@@ -154,7 +154,7 @@ impl<'p> Scope<'p> {
     }
 
     /// The way from this module to a path from the root.
-    pub(super) fn from_root(&self, path: &str) -> String {
+    pub(super) fn path_from_root(&self, path: &str) -> String {
         if matches!(path.split("::").next(), Some("crate" | "")) {
             return path.to_owned();
         }
@@ -162,7 +162,7 @@ impl<'p> Scope<'p> {
         let shared = here.iter().zip(path.split("::")).take_while(|(a, b)| a == b).count();
         // A path that names this very module would end before its last part.
         let shared = shared.min(path.split("::").count().saturating_sub(1));
-        let up = std::iter::repeat_n("super", here.len() - shared);
+        let up = core::iter::repeat_n("super", here.len() - shared);
         up.chain(path.split("::").skip(shared)).collect::<Vec<_>>().join("::")
     }
 
@@ -184,7 +184,7 @@ impl<'p> Scope<'p> {
                 .collect::<Vec<_>>()
                 .join("::"),
         };
-        Ok(self.from_root(&path))
+        Ok(self.path_from_root(&path))
     }
 
     fn unsupported(&self, what: &'static str, id: TypeId) -> Error {

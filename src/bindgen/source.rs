@@ -1,11 +1,13 @@
 //! Reading WIT: from files and folders to one world.
 
 use super::Error;
-use std::{
-    format, fs,
-    path::{Path, PathBuf},
+use alloc::{
     string::{String, ToString},
     vec::Vec,
+};
+use std::{
+    fs,
+    path::{Path, PathBuf},
 };
 use wit_parser::{PackageId, Resolve, SourceMap, UnresolvedPackageGroup, WorldId};
 
@@ -108,5 +110,5 @@ fn text(path: &Path) -> Result<String, Error> {
 }
 
 fn parse(map: SourceMap) -> Result<UnresolvedPackageGroup, Error> {
-    map.parse().map_err(|(map, error)| Error::Wit(format!("{}", error.render(&map))))
+    map.parse().map_err(|(map, error)| Error::Wit(error.render(&map).to_string()))
 }

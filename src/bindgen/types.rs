@@ -7,7 +7,7 @@ use super::{
     scope::Scope,
     wit,
 };
-use std::{format, string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 use wit_parser::{Enum, Flags, Record, Type, TypeDef, TypeDefKind, TypeId, Variant};
 
 impl Scope<'_> {
@@ -26,7 +26,7 @@ impl Scope<'_> {
     /// Where a type of this module is to be had, if it is not defined in it.
     fn elsewhere(&self, id: TypeId) -> Result<Option<String>, Error> {
         match self.plan.resolve.types[id].kind {
-            TypeDefKind::Resource => Ok(self.plan.resource(id).map(|path| self.from_root(path))),
+            TypeDefKind::Resource => Ok(self.plan.resource(id).map(|path| self.path_from_root(path))),
             TypeDefKind::Type(Type::Id(other))
                 if self.plan.module_of(other).is_some_and(|at| at != self.at) =>
             {

@@ -1,6 +1,6 @@
 //! WIT items as WIT spells them, for the comments of generated code.
 
-use std::{
+use alloc::{
     format,
     string::{String, ToString},
     vec::Vec,

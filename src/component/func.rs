@@ -338,12 +338,15 @@ enum Called<'s, T: 'static, R> {
     Stopped(Calling<'s, T, R>),
 }
 
+/// Lifts what a call returns.
+type LiftAs<T, R> = fn(&mut LiftContext<'_, '_, T>, Option<ValType>, Place) -> Result<R, Fault>;
+
 /// Calls a function of a store: straight through, or as far as it gets. `waker` is who is to be woken.
 fn begin<'s, T: Send + 'static, R: Send + 'static>(
     store: &'s mut Store<T>,
     func: FuncId,
     given: impl Given<T>,
-    lift: fn(&mut LiftContext<'_, '_, T>, Option<ValType>, Place) -> Result<R, Fault>,
+    lift: LiftAs<T, R>,
     lift_later: HostLift<T>,
     waker: Option<Waker>,
 ) -> Result<Called<'s, T, R>, Error> {

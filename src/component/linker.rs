@@ -63,6 +63,9 @@ pub struct LinkerInstance<'l, T: 'static> {
     names: &'l mut Names<Offer<T>>,
 }
 
+/// The offers for a component's imports, by name, and whether one is an item of the store.
+type Met = (Vec<(Arc<str>, Item)>, bool);
+
 impl<T: Send + 'static> Linker<T> {
     /// A linker that offers nothing.
     #[must_use]
@@ -142,12 +145,7 @@ impl<T: Send + 'static> Linker<T> {
     }
 
     /// The offers for a component's imports, and whether one is an item of the store.
-    fn meet(
-        &self,
-        state: &mut State<T>,
-        component: &Component,
-        instance: InstanceId,
-    ) -> Result<(Vec<(Arc<str>, Item)>, bool), Error> {
+    fn meet(&self, state: &mut State<T>, component: &Component, instance: InstanceId) -> Result<Met, Error> {
         let mut matcher = Matcher::new(state, &component.loaded, instance);
         let mut arguments = Vec::new();
         for (name, ty) in &component.root().imports {

@@ -243,12 +243,14 @@ pub(crate) fn store_string<T: Send + 'static>(
     let units = if matches!(form, Form::Utf16 { .. }) { length / 2 } else { length };
     let stored = match (options.encoding, form) {
         (Encoding::Utf8, Form::Utf8) => store.same(cx, 1, length),
-        (Encoding::Utf8, Form::Utf16 { .. }) => store.to_utf8(cx, units, 3),
-        (Encoding::Utf8, Form::Latin1) => store.to_utf8(cx, units, 2),
-        (Encoding::Utf16, Form::Utf8) => store.to_utf16(cx, units),
+        (Encoding::Utf8, Form::Utf16 { .. }) => store.store_utf8(cx, units, 3),
+        (Encoding::Utf8, Form::Latin1) => store.store_utf8(cx, units, 2),
+        (Encoding::Utf16, Form::Utf8) => store.store_utf16(cx, units),
         (Encoding::Utf16, Form::Utf16 { .. }) => store.same(cx, 2, length).map(|_| units as u32),
-        (Encoding::Utf16, Form::Latin1) => store.to_utf16(cx, units),
-        (Encoding::Latin1OrUtf16, Form::Utf8 | Form::Utf16 { tagged: false }) => store.to_compact(cx, units),
+        (Encoding::Utf16, Form::Latin1) => store.store_utf16(cx, units),
+        (Encoding::Latin1OrUtf16, Form::Utf8 | Form::Utf16 { tagged: false }) => {
+            store.store_compact(cx, units)
+        }
         (Encoding::Latin1OrUtf16, Form::Utf16 { tagged: true }) => store.probably_wide(cx, length),
         (Encoding::Latin1OrUtf16, Form::Latin1) => store.same(cx, 2, length),
     };
@@ -318,7 +320,7 @@ impl Storing<'_> {
     }
 
     /// Characters of another encoding as UTF-8 (`store_string_to_utf8`): hoping for ASCII at first.
-    fn to_utf8<T: Send + 'static>(
+    fn store_utf8<T: Send + 'static>(
         &mut self,
         cx: &mut Cx<'_, T>,
         count: usize,
@@ -346,7 +348,7 @@ impl Storing<'_> {
     }
 
     /// UTF-8 as UTF-16 (`store_utf8_to_utf16`), as many units as there were bytes at most; and Latin-1, exactly as many.
-    fn to_utf16<T: Send + 'static>(&mut self, cx: &mut Cx<'_, T>, count: usize) -> Result<u32, Fault> {
+    fn store_utf16<T: Send + 'static>(&mut self, cx: &mut Cx<'_, T>, count: usize) -> Result<u32, Fault> {
         self.reallocate(cx, 2, count as u64 * 2)?;
         let mut piece = Vec::new();
         while let Some(text) = self.pieces.next(cx, &mut self.buffer)? {
@@ -359,7 +361,7 @@ impl Storing<'_> {
     }
 
     /// Characters as Latin-1 until one does not fit, then all as UTF-16 (`store_string_to_latin1_or_utf16`).
-    fn to_compact<T: Send + 'static>(&mut self, cx: &mut Cx<'_, T>, count: usize) -> Result<u32, Fault> {
+    fn store_compact<T: Send + 'static>(&mut self, cx: &mut Cx<'_, T>, count: usize) -> Result<u32, Fault> {
         self.reallocate(cx, 2, count as u64)?;
         let (mut is_narrow, mut piece) = (true, Vec::new());
         while let Some(text) = self.pieces.next(cx, &mut self.buffer)? {

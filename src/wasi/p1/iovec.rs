@@ -54,6 +54,11 @@ pub(super) enum Until {
     Short,
 }
 
+/// What buffers are filled from, one at a time. By reference: one loop serves all sources.
+type Read<'f> = &'f mut dyn FnMut(&mut [u8]) -> Poll<Result<usize, Code>>;
+/// What buffers are emptied into.
+type Write<'f> = &'f mut dyn FnMut(&[u8]) -> Poll<Result<usize, Code>>;
+
 /// Fills `buffers` from `read`, with at most `bytes_max` bytes, and answers how many it got.
 ///
 /// What came before an error, or before it would have to wait, is an answer: the guest sees the rest when it
@@ -63,7 +68,7 @@ pub(super) fn poll_fill(
     buffers: Buffers,
     until: Until,
     bytes_max: u32,
-    read: &mut dyn FnMut(&mut [u8]) -> Poll<Result<usize, Code>>,
+    read: Read<'_>,
 ) -> Poll<Result<u32, Failure>> {
     let mut total = 0;
     let mut asked = false;
@@ -105,7 +110,7 @@ pub(super) fn poll_fill_on(
     buffers: Buffers,
     bytes_max: u32,
     total: &mut u32,
-    read: &mut dyn FnMut(&mut [u8]) -> Poll<Result<usize, Code>>,
+    read: Read<'_>,
 ) -> Poll<Result<u32, Failure>> {
     let mut start = 0u32;
     for index in 0..buffers.count {
@@ -135,7 +140,7 @@ pub(super) fn poll_drain(
     memory: &Memory<'_>,
     buffers: Buffers,
     bytes_max: u32,
-    write: &mut dyn FnMut(&[u8]) -> Poll<Result<usize, Code>>,
+    write: Write<'_>,
 ) -> Poll<Result<u32, Failure>> {
     let mut total = 0;
     let mut asked = false;

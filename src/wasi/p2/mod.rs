@@ -3,6 +3,14 @@
 //! Everything of 0.2.12 but what is behind a feature gate of its own there; components that import an older 0.2 are
 //! met too. [`State`] is what the host keeps for one guest: what it was granted, and a table of what it holds of that.
 
+#[allow(
+    clippy::module_inception,
+    clippy::new_ret_no_self,
+    clippy::too_many_arguments,
+    clippy::type_complexity,
+    clippy::wrong_self_convention,
+    reason = "its names and types are those of WIT"
+)]
 pub mod bindings;
 mod cli;
 mod clocks;

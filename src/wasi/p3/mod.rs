@@ -3,6 +3,14 @@
 //! Functions are offered under version 0.3.0 of their interfaces, which the linker finds by the name of every later
 //! 0.3 too.
 
+#[allow(
+    clippy::module_inception,
+    clippy::new_ret_no_self,
+    clippy::too_many_arguments,
+    clippy::type_complexity,
+    clippy::wrong_self_convention,
+    reason = "its names and types are those of WIT"
+)]
 pub mod bindings;
 mod cli;
 mod clocks;

@@ -47,6 +47,7 @@ pub(super) trait Items: Send + 'static {
     type Error: Lower;
 
     /// Some more of them, not none; `None` is the end.
+    #[allow(clippy::type_complexity, reason = "a poll of a result of an option is what it is")]
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Vec<Self::Item>>, Self::Error>>;
 }
 

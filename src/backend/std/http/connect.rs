@@ -6,6 +6,7 @@ use super::{
 };
 use crate::cap::http::{DnsError, ErrorCode};
 use alloc::{boxed::Box, string::ToString, sync::Arc};
+use core::net::SocketAddr;
 use core::{
     fmt,
     future::Future,
@@ -19,7 +20,7 @@ use hyper_util::{
     rt::TokioIo,
 };
 use rustls::pki_types::ServerName;
-use std::{io, net::SocketAddr};
+use std::io;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,

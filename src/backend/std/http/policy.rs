@@ -4,8 +4,8 @@
 //! leads into this machine or its network, unless those addresses are granted themselves.
 
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::{fmt, str::FromStr};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Which destinations requests may go to. The default is none.
 #[derive(Clone, Debug, Default)]

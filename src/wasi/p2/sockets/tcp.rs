@@ -231,7 +231,7 @@ impl HostTcpSocket for State {
         &mut self,
         this: Resource<TcpSocket>,
     ) -> Result<Result<Duration, ErrorCode>, Fault> {
-        Ok(self.tcp_option(&this, SocketOption::KeepAliveIdleNs)?)
+        self.tcp_option(&this, SocketOption::KeepAliveIdleNs)
     }
 
     fn set_keep_alive_idle_time(
@@ -246,7 +246,7 @@ impl HostTcpSocket for State {
         &mut self,
         this: Resource<TcpSocket>,
     ) -> Result<Result<Duration, ErrorCode>, Fault> {
-        Ok(self.tcp_option(&this, SocketOption::KeepAliveIntervalNs)?)
+        self.tcp_option(&this, SocketOption::KeepAliveIntervalNs)
     }
 
     fn set_keep_alive_interval(
@@ -284,7 +284,7 @@ impl HostTcpSocket for State {
     }
 
     fn receive_buffer_size(&mut self, this: Resource<TcpSocket>) -> Result<Result<u64, ErrorCode>, Fault> {
-        Ok(self.tcp_option(&this, SocketOption::ReceiveBufferBytes)?)
+        self.tcp_option(&this, SocketOption::ReceiveBufferBytes)
     }
 
     fn set_receive_buffer_size(
@@ -296,7 +296,7 @@ impl HostTcpSocket for State {
     }
 
     fn send_buffer_size(&mut self, this: Resource<TcpSocket>) -> Result<Result<u64, ErrorCode>, Fault> {
-        Ok(self.tcp_option(&this, SocketOption::SendBufferBytes)?)
+        self.tcp_option(&this, SocketOption::SendBufferBytes)
     }
 
     fn set_send_buffer_size(

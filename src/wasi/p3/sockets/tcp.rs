@@ -261,7 +261,7 @@ impl HostTcpSocket for State {
         &mut self,
         this: Resource<TcpSocket>,
     ) -> Result<Result<Duration, ErrorCode>, Fault> {
-        Ok(self.tcp_option(&this, SocketOption::KeepAliveIdleNs)?)
+        self.tcp_option(&this, SocketOption::KeepAliveIdleNs)
     }
 
     fn set_keep_alive_idle_time(
@@ -276,7 +276,7 @@ impl HostTcpSocket for State {
         &mut self,
         this: Resource<TcpSocket>,
     ) -> Result<Result<Duration, ErrorCode>, Fault> {
-        Ok(self.tcp_option(&this, SocketOption::KeepAliveIntervalNs)?)
+        self.tcp_option(&this, SocketOption::KeepAliveIntervalNs)
     }
 
     fn set_keep_alive_interval(
@@ -317,7 +317,7 @@ impl HostTcpSocket for State {
         &mut self,
         this: Resource<TcpSocket>,
     ) -> Result<Result<u64, ErrorCode>, Fault> {
-        Ok(self.tcp_option(&this, SocketOption::ReceiveBufferBytes)?)
+        self.tcp_option(&this, SocketOption::ReceiveBufferBytes)
     }
 
     fn set_receive_buffer_size(
@@ -329,7 +329,7 @@ impl HostTcpSocket for State {
     }
 
     fn get_send_buffer_size(&mut self, this: Resource<TcpSocket>) -> Result<Result<u64, ErrorCode>, Fault> {
-        Ok(self.tcp_option(&this, SocketOption::SendBufferBytes)?)
+        self.tcp_option(&this, SocketOption::SendBufferBytes)
     }
 
     fn set_send_buffer_size(
