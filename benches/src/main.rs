@@ -1,10 +1,9 @@
 //! wasmote beside bare wasmi with a hand-written WASI, and beside `wasmi_wasi`: all in one process, in turns.
 //!
-//! `cargo run --release [-- GROUP…]`, of the groups `compute load start calls component`. See README.md.
+//! `cargo run --release [-- GROUP…]`, of the groups `compute load start calls`. See README.md.
 
 mod bare;
 mod calls;
-mod component;
 mod compute;
 mod guests;
 mod measure;
@@ -16,13 +15,8 @@ use anyhow::{Result, bail};
 
 type Group = fn() -> Result<()>;
 
-const GROUPS: [(&str, Group); 5] = [
-    ("compute", compute::run),
-    ("load", start::load),
-    ("start", start::start),
-    ("calls", calls::run),
-    ("component", component::run),
-];
+const GROUPS: [(&str, Group); 4] =
+    [("compute", compute::run), ("load", start::load), ("start", start::start), ("calls", calls::run)];
 
 fn main() -> Result<()> {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
