@@ -25,8 +25,6 @@ rows() {
     for board in cortex-m riscv; do
         echo "$board bare bare wasmi, validation"
         echo "$board hello WASI 0.1, validation"
-        echo "$board bundle WASI 0.1, bundles"
-        echo "$board components WASI 0.1, 0.2 and 0.3, validation"
     done
 }
 
