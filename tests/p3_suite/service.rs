@@ -27,6 +27,8 @@ pub fn run(case: &Case, program: &PathBuf) -> Result<(), String> {
     let servers = Servers::start(&case.servers);
     let mut command = Command::new(program);
     command.args(["serve", "--addr", "127.0.0.1:0", "-S", "inherit-network"]);
+    // The runner's own servers, and a name that nobody has.
+    command.args(["--allow-http", "127.0.0.1:*", "--allow-http", "nonexistent.invalid:*"]);
     for (name, value) in case.env.iter().chain(servers.env()) {
         command.args(["--env", &format!("{name}={value}")]);
     }

@@ -47,6 +47,8 @@ fn imports(file: &str, missing: &[MissingImport]) -> String {
     };
     let why = if missing.iter().all(|import| import.found.is_some()) {
         "with types that WASI does not have"
+    } else if missing.iter().any(is_of_component) {
+        "which the host does not offer: link a component that exports it with `--link FILE`"
     } else {
         "which no part of WASI 0.1 provides: it was built for another host"
     };
@@ -55,10 +57,20 @@ fn imports(file: &str, missing: &[MissingImport]) -> String {
 
 fn import(import: &MissingImport) -> String {
     let MissingImport { module, name, expected, found } = import;
+    let path = match (module.as_str(), name.as_str()) {
+        ("", only) | (only, "") => only.to_string(),
+        (interface, item) if is_of_component(import) => format!("{interface}#{item}"),
+        (module, name) => format!("{module}::{name}"),
+    };
     match found {
-        Some(found) => format!("`{module}::{name}` as {expected} instead of {found}"),
-        None => format!("`{module}::{name}`"),
+        Some(found) => format!("`{path}` as {expected} instead of {found}"),
+        None => format!("`{path}`"),
     }
+}
+
+/// Whether a component imports this, by an interface's name or at its root.
+fn is_of_component(import: &MissingImport) -> bool {
+    import.name.is_empty() || import.module.is_empty() || import.module.contains('/')
 }
 
 /// Why the call of `function` ended, and what to do about it.
