@@ -32,10 +32,7 @@ pub fn run(bytes: &[u8], host: &Host) -> (Result<Exit, Error>, Took) {
 }
 
 /// The same, where `load` says how to load it.
-pub fn run_loaded(
-    load: impl FnOnce() -> Result<Program, Error>,
-    host: &Host,
-) -> (Result<Exit, Error>, Took) {
+pub fn run_loaded(load: impl FnOnce() -> Result<Program, Error>, host: &Host) -> (Result<Exit, Error>, Took) {
     let before = heap::live();
     heap::reset_peak();
     stack::paint();
