@@ -110,7 +110,7 @@
 //!
 //! For a world that imports an interface `counters` and exports `count`, the host is then
 //!
-//! ```ignore
+//! ```text
 //! mod bindings {
 //!     include!(concat!(env!("OUT_DIR"), "/plugin.rs"));
 //! }
