@@ -244,7 +244,6 @@ fn values_lie_in_memory_as_the_specification_has_them() {
         prop_assert_eq!(loaded.unwrap_or(json!({"trap": true})), expected, "{}", ty.text());
         Ok(())
     });
-    drop(counted);
     println!("loaded {} times, trapped {} times", traps.0, traps.1);
     result.unwrap();
     assert!(traps.0 > 0 && traps.1 > 0, "{traps:?}");
