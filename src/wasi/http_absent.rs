@@ -4,15 +4,18 @@ use super::Grants;
 use crate::Limits;
 
 /// Nothing to grant: built without `http`.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Granted {}
 
 /// Nothing to keep.
-pub(super) struct State;
+#[derive(Debug)]
+pub struct State;
 
 impl State {
-    pub(super) const fn new(_: &Grants, _: &Limits) -> Self {
+    /// Nothing kept for one guest.
+    #[must_use]
+    pub const fn new(_: &Grants, _: &Limits) -> Self {
         Self
     }
 }

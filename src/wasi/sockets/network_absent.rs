@@ -2,7 +2,8 @@
 
 /// A network that a host grants. There is none in a build without components.
 #[derive(Clone, Debug, Default)]
-pub struct NetworkGrant;
+#[non_exhaustive]
+pub struct NetworkGrant {}
 
 /// One guest's share of a network.
 pub type GuestNetwork = ();
