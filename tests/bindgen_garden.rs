@@ -4,10 +4,22 @@
 #![cfg(feature = "component")]
 
 #[path = "bindgen/garden.rs"]
+#[allow(
+    clippy::new_ret_no_self,
+    clippy::wrong_self_convention,
+    reason = "WIT's constructors are functions of a host"
+)]
 mod garden;
 /// A world whose names are those that generated code needs itself: it is enough that it compiles.
 #[path = "bindgen/odd.rs"]
-#[allow(non_snake_case, reason = "two of its names differ by an underscore")]
+#[allow(
+    non_snake_case,
+    clippy::module_inception,
+    clippy::new_ret_no_self,
+    clippy::type_complexity,
+    clippy::wrong_self_convention,
+    reason = "its names and types are those of WIT, and two names differ by an underscore"
+)]
 mod odd;
 
 use core::task::{Context, Poll};

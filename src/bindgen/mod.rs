@@ -11,6 +11,7 @@
 //! and in the crate, which has `wasmote` among its dependencies too:
 //!
 //! ```ignore
+//! #[allow(clippy::all, clippy::pedantic, reason = "its names and types are those of WIT")]
 //! mod bindings {
 //!     include!(concat!(env!("OUT_DIR"), "/plugin.rs"));
 //! }
