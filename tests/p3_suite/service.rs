@@ -99,9 +99,10 @@ fn ask(address: &str, request: &Value) -> Result<(), String> {
     let answer = read_message(&mut BufReader::new(connection), false);
     let answer = answer.ok_or_else(|| format!("{method} {path}: no answer"))?;
     let (expected, found) = (&request["response"], answer.start.split(' ').nth(1).unwrap_or_default());
-    if expected["status"].to_string() != found {
+    let status = expected["status"].to_string();
+    if status != found {
         let body = String::from_utf8_lossy(&answer.body).into_owned();
-        return Err(format!("{method} {path}: status {found} instead of {}: {body}", expected["status"]));
+        return Err(format!("{method} {path}: status {found} instead of {status}: {body}"));
     }
     for (name, value) in expected["headers"].as_object().into_iter().flatten() {
         let found = answer.fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
