@@ -88,6 +88,10 @@ pub struct Limits {
     pub descriptors: u32,
     /// Bytes that one host call may read from or write to guest memory.
     pub host_call_bytes: u32,
+    /// Random bytes that a component may ask for with one call; what it asks for beyond fails in WASI 0.2 and is cut off
+    /// in 0.3. WASI 0.1 writes them right into the guest's memory, under [`host_call_bytes`](Self::host_call_bytes), which
+    /// holds for all of them.
+    pub random_bytes: u32,
     /// Subscriptions of one poll.
     pub poll_subscriptions: u32,
     /// Bytes of one path.
@@ -134,6 +138,7 @@ impl Limits {
             handles: 64,
             descriptors: 32,
             host_call_bytes: 16 << 10,
+            random_bytes: 16 << 10,
             poll_subscriptions: 16,
             path_bytes: 512,
             http: HttpLimits::MCU,
@@ -195,6 +200,7 @@ impl Limits {
             handles: 4_096,
             descriptors: 256,
             host_call_bytes: 8 << 20,
+            random_bytes: 8 << 20,
             poll_subscriptions: 1_024,
             path_bytes: 4_096,
             http: HttpLimits::SERVER,

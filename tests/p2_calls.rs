@@ -25,7 +25,7 @@ use wasmote::{
                     poll::{self, HostPollable},
                     streams::{HostInputStream, HostOutputStream, StreamError},
                 },
-                random::{insecure_seed, random},
+                random::{insecure, insecure_seed, random},
             },
         },
     },
@@ -36,9 +36,13 @@ fn cx() -> Context<'static> {
 }
 
 fn state(edit: impl FnOnce(&mut Grants)) -> State {
+    limited(edit, Limits::server())
+}
+
+fn limited(edit: impl FnOnce(&mut Grants), limits: Limits) -> State {
     let mut grants = Grants::new(Arc::new(mem::Clocks::new()), Arc::new(mem::Random::seeded(0)));
     edit(&mut grants);
-    State::new(grants, &Limits::server()).unwrap()
+    State::new(grants, &limits).unwrap()
 }
 
 fn ready<R: std::fmt::Debug>(poll: Poll<Result<R, Fault>>) -> Result<R, Fault> {
@@ -165,9 +169,14 @@ fn random_bytes_are_all_or_none() {
     let mut state = state(|_| {});
     assert_eq!(random::Host::get_random_bytes(&mut state, 0).unwrap(), Vec::<u8>::new());
     assert_eq!(random::Host::get_random_bytes(&mut state, 100_000).unwrap().len(), 100_000);
-    for length in [u64::from(Limits::server().host_call_bytes) + 1, u64::MAX] {
+    for length in [u64::from(Limits::server().random_bytes) + 1, u64::MAX] {
         let fault = random::Host::get_random_bytes(&mut state, length).unwrap_err();
-        assert_eq!(fault, Fault::Trap(Trap::HostCallBytes));
+        assert!(matches!(fault, Fault::Trap(Trap::Host(_))), "{fault:?}");
+    }
+    for (random_bytes, host_call_bytes) in [(32, 1_000), (1_000, 32)] {
+        let mut state = limited(|_| {}, Limits { random_bytes, host_call_bytes, ..Limits::server() });
+        assert_eq!(random::Host::get_random_bytes(&mut state, 32).unwrap().len(), 32);
+        assert!(insecure::Host::get_insecure_random_bytes(&mut state, 33).is_err());
     }
 }
 

@@ -299,6 +299,7 @@ limit_keys! {
     Wasm "max-growths" growths U32 Count "growing instructions of one function";
     Wasm "max-constant-operators" constant_operators U32 Count "operators of one constant expression";
     System "max-path-bytes" path_bytes U32 Bytes "of one path";
+    System "max-random-size" random_bytes U32 Bytes "of one call for random bytes, of components";
 
     ;
     "max-http-fields" fields Count "fields of one HTTP header or trailer section";
@@ -307,6 +308,10 @@ limit_keys! {
     "max-http-requests" requests Count "outgoing HTTP requests under way";
     "max-http-memory" bytes Bytes "HTTP fields, and bodies that wait to be sent";
 }
+
+/// How wasmtime calls some of these limits.
+const OTHER_NAMES: [(&str, &str); 2] =
+    [("max-resources", "max-handles"), ("hostcall-fuel", "max-host-call-bytes")];
 
 /// A setting that is no limit.
 struct OtherKey {
@@ -490,7 +495,8 @@ fn parse_one(group: Group, item: &str) -> Result<Setting, String> {
     };
     let of_key = |error| format!("{key}: {error}");
     let need = |what| format!("`{key}` needs a value: {key}={what}");
-    if let Some(limit) = LIMIT_KEYS.iter().find(|limit| limit.group == group && limit.key == key) {
+    let name = OTHER_NAMES.iter().find(|(other, _)| *other == key).map_or(key, |(_, name)| name);
+    if let Some(limit) = LIMIT_KEYS.iter().find(|limit| limit.group == group && limit.key == name) {
         return limit.parse(value.ok_or_else(|| need("N"))?).map_err(of_key);
     }
     if let Some(other) = OTHER_KEYS.iter().find(|other| other.group == group && other.key == key) {
@@ -538,6 +544,14 @@ fn help(group: Group) -> String {
             limit.show(Limits::mcu()),
             limit.help,
         );
+        for (other, _) in OTHER_NAMES.iter().filter(|(_, name)| *name == limit.key) {
+            _ = writeln!(
+                out,
+                "  {:32} {:>17}  the same, as wasmtime calls it",
+                format!("{other}={value}"),
+                ""
+            );
+        }
     }
     if group == Group::Wasm {
         out.push_str("\nBYTES may end in k, M or G.\n");
@@ -595,6 +609,23 @@ mod tests {
         assert_eq!(resolved.tcp_listen.len(), 1);
         assert_eq!(resolved.limits, Limits { handles: 9, ..Limits::mcu() });
         assert_eq!(resolved.terminal, Terminal::Raw);
+    }
+
+    #[test]
+    fn the_bounds_that_wasmtime_has_are_called_as_there() {
+        let of = |text: &str| Settings::resolve([&system(text).unwrap()], Profile::Server).unwrap().limits;
+        let server = Limits::server();
+        assert_eq!(of("max-resources=9"), Limits { handles: 9, ..server });
+        assert_eq!(of("hostcall-fuel=64k"), Limits { host_call_bytes: 64 << 10, ..server });
+        assert_eq!(of("max-random-size=32"), Limits { random_bytes: 32, ..server });
+        let http = HttpLimits { fields_bytes: 1 << 10, ..server.http };
+        assert_eq!(of("max-http-fields-size=1k"), Limits { http, ..server });
+        for (other, name) in OTHER_NAMES {
+            assert!(help(Group::System).contains(other));
+            assert!(LIMIT_KEYS.iter().any(|key| key.group == Group::System && key.key == name));
+        }
+        assert!(wasm("max-resources=9").is_err());
+        assert!(system("hostcall-fuel=5G").unwrap_err().starts_with("hostcall-fuel: "));
     }
 
     #[test]

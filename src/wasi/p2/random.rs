@@ -14,8 +14,14 @@ use alloc::{vec, vec::Vec};
 impl State {
     fn bytes(&mut self, length: u64) -> Result<Vec<u8>, Fault> {
         // All of them or none: a guest that is given fewer than it asked for would not notice.
-        let length = u32::try_from(length).ok().filter(|length| *length <= self.limits.host_call_bytes);
-        let mut bytes = vec![0; length.ok_or(Trap::HostCallBytes)? as usize];
+        let within = |most: u32| u32::try_from(length).is_ok_and(|length| length <= most);
+        if !within(self.limits.random_bytes) {
+            return Err(TOO_MANY.into());
+        }
+        if !within(self.limits.host_call_bytes) {
+            return Err(Trap::HostCallBytes.into());
+        }
+        let mut bytes = vec![0; length as usize];
         fill(&*self.grants.random, &mut bytes).map_err(|_| FAILED)?;
         Ok(bytes)
     }
@@ -56,6 +62,9 @@ impl insecure_seed::Host for State {
         Ok(seed)
     }
 }
+
+/// See [`Limits::random_bytes`](crate::Limits::random_bytes).
+const TOO_MANY: Trap = Trap::Host("it asked for more random bytes at once than it may have");
 
 /// WIT has no way to say so, and zeroes would pass for random bytes.
 const FAILED: Trap = Trap::Host("the source of random bytes failed");

@@ -33,7 +33,7 @@ pub(super) fn add_to_linker<T: Send + 'static>(
     })
 }
 
-/// At most `max` bytes, and at most so many as one call may move: a guest asks again for more.
+/// At most `max` bytes, and at most so many as one call may have: a guest asks again for more.
 fn bytes<T: Send + 'static>(
     mut store: StoreContextMut<'_, T>,
     get: fn(&mut T) -> &mut State,
@@ -41,7 +41,7 @@ fn bytes<T: Send + 'static>(
 ) -> Result<(Vec<u8>,), Fault> {
     let state = state(&mut store, get);
     let random = state.random.clone();
-    let length = usize::try_from(max).unwrap_or(usize::MAX).min(state.bytes_max);
+    let length = usize::try_from(max).unwrap_or(usize::MAX).min(state.random_bytes_max);
     store.charge(length as u64 / BYTES_PER_FUEL)?;
     let mut bytes = vec![0; length];
     random::fill(&*random, &mut bytes).map_err(failed)?;

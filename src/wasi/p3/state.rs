@@ -32,8 +32,8 @@ pub struct State {
     /// What `get-insecure-seed` answers, once it was asked: the same ever after.
     pub(super) seed: Option<(u64, u64)>,
     pub(super) walks: Walks,
-    /// Bytes that one call may make of nothing: random ones, and a directory's entries.
-    pub(super) bytes_max: usize,
+    /// Random bytes of one call.
+    pub(super) random_bytes_max: usize,
     pub(super) http: http::State,
     /// What resources stand for.
     pub(super) table: ResourceTable,
@@ -68,7 +68,7 @@ impl State {
             random,
             seed: None,
             walks: Walks::new(limits.path_bytes),
-            bytes_max: limits.host_call_bytes as usize,
+            random_bytes_max: limits.random_bytes.min(limits.host_call_bytes) as usize,
             http,
             table: ResourceTable::new(),
         })
