@@ -43,6 +43,8 @@ mod load;
 mod memory;
 mod meter;
 mod module;
+#[cfg(feature = "validate")]
+mod native_stack;
 mod operators;
 mod rewrite;
 pub(crate) mod scan;
@@ -69,6 +71,8 @@ pub(crate) use linkage::{Answer, bits, value_of};
 pub use memory::{Memory, PointerError};
 pub use meter::Metering;
 pub use module::{Engine, Module};
+#[cfg(feature = "validate")]
+pub use native_stack::keeps_native_stack;
 pub use scan::Outline;
 pub use store::Store;
 pub use trace::Tracer;

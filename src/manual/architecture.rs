@@ -71,10 +71,10 @@
 //! unmetered grow through a call of the host instead; where that is not enough (Arm), they are refused. On RISC-V no
 //! handler is a sibling call, and the portable dispatch is used (`Cargo.toml`).
 //!
-//! **Building wasmi with debug assertions at `opt-level` 2 or 3** defeats sibling calls everywhere: any loop then takes
-//! native stack, and `tests/native_stack.rs` fails. Release builds are sound, and so are unoptimised ones, which use the
-//! portable dispatch. Whoever raises the level of dependencies in a development profile turns `debug-assertions` off for
-//! `wasmi`, `wasmi_core`, `wasmi_ir` and `wasmi_collections`, as this package's `Cargo.toml` does.
+//! **How wasmi was compiled decides whether sibling calls are made at all**: with debug assertions at `opt-level` 2 or 3,
+//! or divided into `codegen-units` without link-time optimisation, they are not, and any loop takes native stack. This
+//! package's `Cargo.toml` sets both for its own builds, and `tests/native_stack.rs` fails where it is not so; builds of
+//! embedders have their own profile, and [`limits`](super::limits) says what they do.
 //!
 //! # What the interpreter cannot do
 //!

@@ -25,6 +25,7 @@ mod wave;
 
 use clap::{Parser, Subcommand};
 use std::process::exit;
+use wasmote::engine::keeps_native_stack;
 
 /// Runs standard WebAssembly programs in a sandbox, on an interpreter.
 ///
@@ -67,7 +68,14 @@ enum Command {
 const COULD_NOT: i32 = 1;
 
 fn main() {
-    let ended = match Cli::parse().command {
+    let command = Cli::parse().command;
+    let ended = match command {
+        Command::Run(_) | Command::Serve(_) | Command::Wast(_) if !keeps_native_stack() => {
+            Err(anyhow::Error::msg(
+                "this program was built so that what it runs could overflow its stack: build it with the profile it \
+             comes with, or with codegen-units = 1 and debug-assertions = false for the package wasmi",
+            ))
+        }
         Command::Run(arguments) => run::run(&arguments),
         Command::Serve(arguments) => serve::serve(&arguments),
         Command::Inspect(arguments) => inspect::inspect(&arguments).map(|()| 0),
