@@ -3,6 +3,8 @@
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "component")]
+mod linked;
+#[cfg(feature = "component")]
 mod network;
 #[cfg(not(feature = "component"))]
 #[path = "host/network_absent.rs"]

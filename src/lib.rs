@@ -99,6 +99,8 @@ pub use guest::{HandleError, Handling, Rest};
 #[cfg(all(any(feature = "p1", feature = "component"), any(feature = "validate", feature = "bundle")))]
 pub use host::Host;
 pub use limits::{HttpLimits, Limits};
+#[cfg(feature = "component")]
+pub use program::{LinkError, Linked};
 #[cfg(any(feature = "validate", feature = "bundle"))]
 pub use program::{Loader, Program};
 pub use wasi::filesystem::Access;

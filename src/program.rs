@@ -6,7 +6,12 @@ mod component;
 #[path = "program/component_absent.rs"]
 mod component;
 
+#[cfg(feature = "component")]
+mod linked;
+
 pub(crate) use component::Component;
+#[cfg(feature = "component")]
+pub use linked::{LinkError, Linked};
 
 use crate::{
     Error, Limits,
@@ -53,6 +58,7 @@ pub(crate) struct Core {
 pub struct Loader {
     limits: Limits,
     metering: Metering,
+    features: component::Features,
 }
 
 impl Loader {
@@ -84,7 +90,7 @@ impl Loader {
     /// As [`Program::load`].
     pub fn load(self, bytes: &[u8]) -> Result<Program, Error> {
         if scan::format(bytes)? == scan::Format::Component {
-            let code = Component::load(bytes, self.metering, &self.limits)?;
+            let code = Component::load(bytes, &self)?;
             return Ok(Program { code: Code::Component(code) });
         }
         let engine = Engine::new(self.metering, &self.limits);

@@ -183,7 +183,7 @@ fn plugins_satisfy_imports_in_whatever_order_they_are_named() {
         let ran = wasmote([
             "run", "--link", plugins[0], "--link", plugins[1], "--stats", "--invoke", "go(5)", &last,
         ]);
-        ran.said(0, &["fuel: "]);
+        ran.said(0, &["fuel  "]);
         assert_eq!(ran.text(), "21\n");
     }
     let ran = wasmote(["run", "--link", &words, "-W", "timeout=20s", "--invoke", "quadruple(2)", &user]);

@@ -94,6 +94,11 @@ impl<T: Send + 'static> Linker<T> {
         LinkerInstance { engine, names: root }.into_instance(name)
     }
 
+    /// Offers no longer what `name`, or a name that is compatible with it, stands for, where `may_go` says so.
+    pub(crate) fn withdraw(&mut self, name: &str, may_go: impl Fn(&str) -> bool) {
+        self.root.withdraw(name, may_go);
+    }
+
     /// Says what is asked about time, in every store that this linker makes an instance in: whether a deadline of
     /// [`StoreContextMut::poll_deadline`] has come, the earliest of all that are waited for. The last argument is
     /// whether nothing else can go on. If so, a virtual clock may jump to the deadline, and a real one sees to it that

@@ -69,6 +69,11 @@ impl<E> Names<E> {
         }
     }
 
+    /// Drops what answers `name` or what is compatible with it, where `may_go` says so of its name.
+    pub(crate) fn withdraw(&mut self, name: &str, may_go: impl Fn(&str) -> bool) {
+        self.0.retain(|(known, _)| compatible(known) != compatible(name) || !may_go(known));
+    }
+
     /// What answers `name`: what has exactly this name, or else the newest of what is compatible.
     pub(crate) fn find(&self, name: &str) -> Option<&E> {
         if let Some((_, entry)) = self.0.iter().find(|(known, _)| known == name) {

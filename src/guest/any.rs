@@ -5,7 +5,7 @@ use crate::{
     Error, Limits, Program,
     component::{Func, Val},
     engine::{Interposer, Value},
-    program::Code,
+    program::{Code, LinkError, Linked},
     wasi::Grants,
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -35,6 +35,16 @@ impl Guest {
                 Kind::Component(Box::new(component::Guest::start(code, &grants, limits, fuel)?))
             }
         }))
+    }
+
+    pub(crate) fn start_linked(
+        linked: &Linked,
+        grants: &Grants,
+        limits: &Limits,
+        fuel: Option<u64>,
+    ) -> Result<Self, LinkError> {
+        let guest = component::Guest::start_linked(linked, grants, limits, fuel)?;
+        Ok(Self(Kind::Component(Box::new(guest))))
     }
 
     /// Runs the program from its entry to its end: `_start`, as commands that are core modules export it;

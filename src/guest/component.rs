@@ -6,10 +6,10 @@ mod http;
 use super::{CallError, Exit, State};
 use crate::{
     Error, Limits,
-    component::{Func, Instance, Store, Val},
+    component::{self, Func, Instance, Store, Val},
     dialects::Data,
     engine::Interposer,
-    program::Component,
+    program::{Component, LinkError, Linked},
     wasi::Grants,
 };
 use alloc::{boxed::Box, string::String, vec, vec::Vec};
@@ -33,17 +33,28 @@ impl Guest {
         limits: &Limits,
         fuel: Option<u64>,
     ) -> Result<Self, Error> {
-        let engine = program.component.engine();
-        let limits = limits.at_most(engine.limits());
-        let data = Data::new(grants, &limits).map_err(Error::grants)?;
-        let mut store = Store::with_limits(engine, data, &limits);
-        if let Some(fuel) = fuel {
-            store.set_fuel(fuel)?;
-        }
+        let mut store = world(&program.component, grants, limits, fuel)?;
         let instance = program.instantiate(&mut store)?;
-        let names = || program.component.exports().map(|(name, _)| name);
+        Ok(Self::of(store, instance, &program.component))
+    }
+
+    /// Starts a component with others that are linked to it.
+    pub(super) fn start_linked(
+        linked: &Linked,
+        grants: &Grants,
+        limits: &Limits,
+        fuel: Option<u64>,
+    ) -> Result<Self, LinkError> {
+        let store = world(linked.component(), grants, limits, fuel);
+        let mut store = store.map_err(|error| LinkError::of(linked.name(), error))?;
+        let instance = linked.instantiate(&mut store)?;
+        Ok(Self::of(store, instance, linked.component()))
+    }
+
+    fn of(store: Store<Data>, instance: Instance, component: &component::Component) -> Self {
+        let names = || component.exports().map(|(name, _)| name);
         let entry = ENTRIES.iter().find_map(|entry| names().find(|name| name.starts_with(entry)));
-        Ok(Self { store, instance, entry: entry.map(String::from), state: State::Fresh })
+        Self { store, instance, entry: entry.map(String::from), state: State::Fresh }
     }
 
     /// Calls the interface that commands export.
@@ -107,4 +118,21 @@ impl Guest {
     pub(super) fn memory_bytes(&self) -> u64 {
         self.store.memory_bytes()
     }
+}
+
+/// A world of its own for instances of `component`.
+fn world(
+    component: &component::Component,
+    grants: &Grants,
+    limits: &Limits,
+    fuel: Option<u64>,
+) -> Result<Store<Data>, Error> {
+    let engine = component.engine();
+    let limits = limits.at_most(engine.limits());
+    let data = Data::new(grants, &limits).map_err(Error::grants)?;
+    let mut store = Store::with_limits(engine, data, &limits);
+    if let Some(fuel) = fuel {
+        store.set_fuel(fuel)?;
+    }
+    Ok(store)
 }

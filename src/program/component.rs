@@ -1,11 +1,13 @@
 //! A loaded component, linked with what this build has of WASI.
 
-use super::{Code, Core, Program};
+pub(super) use crate::component::Features;
+
+use super::{Code, Core, Loader, Program};
 use crate::{
-    Error, Limits,
-    component::{self, Engine, Features, Instance, InstancePre, Linker, Store},
+    Error,
+    component::{self, Engine, Instance, InstancePre, Linker, Store},
     dialects::{self, Data},
-    engine::{Metering, Outline},
+    engine::Outline,
 };
 use alloc::{string::String, sync::Arc};
 use core::fmt;
@@ -21,10 +23,15 @@ pub(crate) struct Component {
 }
 
 impl Component {
-    pub(super) fn load(bytes: &[u8], metering: Metering, limits: &Limits) -> Result<Self, Error> {
-        let engine = Engine::with_metering(Features::default(), limits, metering);
-        let component = component::Component::new(&engine, bytes)?;
-        let linker = Arc::new(dialects::linker(&engine)?);
+    pub(super) fn load(bytes: &[u8], loader: &Loader) -> Result<Self, Error> {
+        let engine = Engine::with_metering(loader.features, &loader.limits, loader.metering);
+        Self::of(&engine, bytes)
+    }
+
+    /// Loads a component into `engine`.
+    pub(super) fn of(engine: &Engine, bytes: &[u8]) -> Result<Self, Error> {
+        let component = component::Component::new(engine, bytes)?;
+        let linker = Arc::new(dialects::linker(engine)?);
         let met = linker.instantiate_pre(&component).ok();
         let outline = Arc::new(component.outline());
         Ok(Self { component, met, linker, outline })
@@ -40,6 +47,11 @@ impl Component {
             Some(met) => met.instantiate(store),
             None => self.linker.instantiate(store, &self.component),
         }
+    }
+
+    /// What this build offers, to offer more besides.
+    pub(super) fn linker(&self) -> Linker<Data> {
+        (*self.linker).clone()
     }
 
     pub(super) fn outline(&self) -> &Outline {
@@ -58,6 +70,15 @@ impl Component {
 impl fmt::Debug for Component {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Component").finish_non_exhaustive()
+    }
+}
+
+impl Loader {
+    /// Which proposals of the Component Model programs may use; those that have shipped, where nothing is said.
+    #[must_use]
+    pub fn features(mut self, features: Features) -> Self {
+        self.features = features;
+        self
     }
 }
 

@@ -1,18 +1,20 @@
 //! No components in this build: there is no value of this type, and no code for one.
 
-use super::{Code, Core, Program};
-use crate::{
-    Error, Limits,
-    engine::{Metering, Outline},
-};
+use super::{Code, Core, Loader, Program};
+use crate::{Error, engine::Outline};
 use alloc::string::String;
+
+/// Proposals of the Component Model, of which there are none.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Features;
 
 /// A component, of which there is none.
 #[derive(Clone, Debug)]
 pub(crate) enum Component {}
 
 impl Component {
-    pub(super) fn load(_: &[u8], _: Metering, _: &Limits) -> Result<Self, Error> {
+    pub(super) fn load(_: &[u8], loader: &Loader) -> Result<Self, Error> {
+        let Features = loader.features;
         Err(Error::unsupported("the Component Model", "this build runs core modules only"))
     }
 

@@ -1,10 +1,22 @@
 //! Running components: `wasmote run` with `--invoke 'f("a", [1, 2])'`, and with `--link`.
 
-use crate::{file::Module, invoke, run::Ended, say, settings::Resolved, wave};
+use crate::{
+    failure,
+    features::Feature,
+    file::{self, Module},
+    invoke,
+    run::Arguments,
+    say,
+    settings::Resolved,
+    wave,
+};
 use anyhow::{Result, bail};
 use wasmote::{
-    Error, MissingImport,
-    component::{Component, Engine, Features, Func, Instance, Linker, Store, Val, types::ComponentItem},
+    Error, LinkError, Linked, Loader, MissingImport,
+    component::{
+        Component, Val,
+        types::{ComponentFunc, ComponentItem},
+    },
 };
 
 /// What a command exports: an instance with the function `run` (WASI, package `wasi:cli`).
@@ -19,12 +31,23 @@ pub fn is_component(module: &Module) -> bool {
     module.bytes.starts_with(&HEADER)
 }
 
-/// A call of a component's function, checked against its type.
-pub fn call(main: &Module, call: &str, args: &[String], settings: &Resolved) -> Result<invoke::Call> {
-    let engine = Engine::new(Features::default(), &settings.limits);
-    let component = Component::new(&engine, &main.bytes).map_err(|error| not_started(&main.name, &error))?;
-    let call = Call::find(&component, &main.name, Some(call), args)?;
-    Ok(invoke::Call::Component { name: call.path, params: call.params })
+/// What `arguments` say about a component: it and what is linked, loaded, and the call that is to be made.
+pub fn load(arguments: &Arguments, main: &Module, settings: &Resolved) -> Result<(Linked, invoke::Call)> {
+    let plugins = arguments.link.iter().map(|path| {
+        let plugin = file::read(path, settings.limits.module_bytes)?;
+        if !is_component(&plugin) {
+            bail!("{path} is a core module: only components can be linked");
+        }
+        Ok(plugin)
+    });
+    let plugins = plugins.collect::<Result<Vec<_>>>()?;
+    let loader = Loader::new().limits(settings.limits).metering(settings.metering);
+    let loader = loader.features(Feature::all_of(&arguments.features));
+    let named = plugins.iter().map(|plugin| (plugin.name.as_str(), &plugin.bytes));
+    let linked = Linked::load(loader, (&main.name, &main.bytes), named);
+    let linked = linked.map_err(|error| unlinked(&error, !plugins.is_empty()))?;
+    let call = find(linked.component(), &main.name, arguments.invoke.as_deref(), arguments.args())?;
+    Ok((linked, call))
 }
 
 /// What a function returned, as text, or why it has none.
@@ -32,116 +55,26 @@ pub fn show(values: &[Val]) -> Vec<Result<String, String>> {
     values.iter().map(wave::show).collect()
 }
 
-/// A component, started with what was linked, and the call that is to be made.
-pub struct Started {
-    store: Store<()>,
-    func: Func,
-    params: Vec<Val>,
-    /// What messages call the function.
-    pub name: String,
-    is_command: bool,
-}
-
-/// Starts `main` after all of `plugins`, each of which may use what those before it export.
-pub fn start(
-    main: &Module,
-    plugins: &[Module],
-    call: Option<&str>,
-    args: &[String],
-    features: Features,
-    settings: &Resolved,
-) -> Result<Started> {
-    let engine = Engine::with_metering(features, &settings.limits, settings.metering);
-    let load = |module: &Module| {
-        Component::new(&engine, &module.bytes).map_err(|error| not_started(&module.name, &error))
-    };
-    let component = load(main)?;
-    let call = Call::find(&component, &main.name, call, args)?;
-    let mut store = Store::new(&engine, ());
-    if let Some(fuel) = settings.fuel {
-        store.set_fuel(fuel)?;
-    }
-    let mut linker = Linker::new(&engine);
-    let loaded = plugins.iter().map(|plugin| Ok((plugin.name.as_str(), load(plugin)?)));
-    link(&mut linker, &mut store, loaded.collect::<Result<_>>()?)?;
-    let instance = linker.instantiate(&mut store, &component);
-    let instance = instance.map_err(|error| unmet(&[(&main.name, &error)], !plugins.is_empty()))?;
-    let func = instance.get_func(&store, &call.path)?;
-    Ok(Started { store, func, params: call.params, name: call.path, is_command: call.is_command })
-}
-
-impl Started {
-    /// Makes the call.
-    pub async fn call(&mut self) -> Ended {
-        let mut results = vec![Val::Bool(false); self.func.result_count()];
-        match self.func.call_async(&mut self.store, &self.params, &mut results).await {
-            Err(error) => Ended::Failed(error),
-            Ok(()) if self.is_command => Ended::Status(i32::from(results == [Val::Result(Err(None))])),
-            Ok(()) => Ended::Printed(show(&results)),
+/// Why components cannot be linked or started.
+pub fn unlinked(error: &LinkError, with_plugins: bool) -> anyhow::Error {
+    match error {
+        LinkError::Unmet(unmet) if with_plugins => self::unmet(unmet),
+        LinkError::Unmet(unmet) => {
+            let sentences = unmet.iter().map(|(file, error)| failure::not_started(file, error));
+            anyhow::Error::msg(sentences.collect::<Vec<_>>().join("; "))
         }
-    }
-
-    pub fn fuel_spent(&self) -> u64 {
-        self.store.fuel_spent()
+        LinkError::Component { name, error } => anyhow::Error::msg(failure::not_started(name, error)),
+        LinkError::Twice { export, names: [one, other] } => {
+            anyhow::anyhow!("{one} and {other} both export `{export}`: link one of them")
+        }
+        error => anyhow::Error::msg(error.to_string()),
     }
 }
 
-/// Instantiates the plugins, in the order they were named, but none before what it imports is there, and offers
-/// what they export.
-fn link(linker: &mut Linker<()>, store: &mut Store<()>, plugins: Vec<(&str, Component)>) -> Result<()> {
-    let mut owners: Vec<(String, &str)> = Vec::new();
-    let mut waiting = plugins;
-    while !waiting.is_empty() {
-        let mut still = Vec::new();
-        let mut errors = Vec::new();
-        let before = waiting.len();
-        for (name, component) in waiting {
-            match linker.instantiate(store, &component) {
-                Ok(instance) => offer(linker, store, &mut owners, name, &component, &instance)?,
-                Err(error) if !error.missing_imports().is_empty() => {
-                    errors.push((name, error));
-                    still.push((name, component));
-                }
-                Err(error) => return Err(not_started(name, &error)),
-            }
-        }
-        if still.len() == before {
-            let errors: Vec<_> = errors.iter().map(|(name, error)| (*name, error)).collect();
-            return Err(unmet(&errors, true));
-        }
-        waiting = still;
-    }
-    Ok(())
-}
-
-fn offer<'p>(
-    linker: &mut Linker<()>,
-    store: &Store<()>,
-    owners: &mut Vec<(String, &'p str)>,
-    plugin: &'p str,
-    component: &Component,
-    instance: &Instance,
-) -> Result<()> {
-    for (name, item) in component.component_type().exports() {
-        if matches!(item, ComponentItem::Type(_) | ComponentItem::Other) {
-            continue;
-        }
-        if let Some((_, other)) = owners.iter().find(|(known, _)| known == name) {
-            bail!("{plugin} and {other} both export `{name}`: link one of them");
-        }
-        linker.root().export(name, store, instance, name)?;
-        owners.push((name.into(), plugin));
-    }
-    Ok(())
-}
-
-/// Why components cannot be started: what nobody offers them, all of it.
-fn unmet(errors: &[(&str, &Error)], linked: bool) -> anyhow::Error {
-    let sentences = errors.iter().map(|(file, error)| {
+/// What neither the host nor a plugin offers, all of it.
+fn unmet(unmet: &[(String, Error)]) -> anyhow::Error {
+    let sentences = unmet.iter().map(|(file, error)| {
         let missing = error.missing_imports();
-        if missing.is_empty() {
-            return not_started(file, error).to_string();
-        }
         let shown: Vec<_> = missing.iter().take(IMPORTS_SHOWN_MAX).map(import).collect();
         let more = match missing.len() - shown.len() {
             0 => String::new(),
@@ -149,12 +82,8 @@ fn unmet(errors: &[(&str, &Error)], linked: bool) -> anyhow::Error {
         };
         format!("{file} imports {}{more}", shown.join(", "))
     });
-    let why = if linked {
-        "and neither the host nor what is linked offers that"
-    } else {
-        "and the host does not offer that: link a component that exports it with `--link FILE`"
-    };
-    anyhow::anyhow!("{}, {why}", sentences.collect::<Vec<_>>().join("; "))
+    let sentences = sentences.collect::<Vec<_>>().join("; ");
+    anyhow::anyhow!("{sentences}, and neither the host nor what is linked offers that")
 }
 
 fn import(import: &MissingImport) -> String {
@@ -169,56 +98,41 @@ fn import(import: &MissingImport) -> String {
     }
 }
 
-fn not_started(file: &str, error: &Error) -> anyhow::Error {
-    anyhow::Error::msg(crate::failure::not_started(file, error))
-}
-
-/// A call that was checked against a component's type.
-struct Call {
-    /// The function, as `interface#function` where an instance exports it.
-    path: String,
-    params: Vec<Val>,
-    is_command: bool,
-}
-
-impl Call {
-    fn find(component: &Component, file: &str, call: Option<&str>, args: &[String]) -> Result<Self> {
-        let functions = functions(component);
-        let Some(call) = call else {
-            let command = functions
-                .iter()
-                .find(|(path, _)| path.strip_prefix(COMMAND).is_some_and(|rest| rest.ends_with("#run")));
-            let Some((path, _)) = command else {
-                bail!(
-                    "{file} is no command, as it exports no `wasi:cli/run`: call a function with \
-                     --invoke 'NAME(ARGUMENTS)'{}",
-                    listing(&functions),
-                );
-            };
-            return Ok(Self { path: path.clone(), params: Vec::new(), is_command: true });
-        };
-        let call = wave::Call::parse(call, args)?;
-        let found: Vec<_> = functions.iter().filter(|(path, _)| call.names(path)).collect();
-        // What the component itself exports goes before what one of its instances does.
-        let exact = found.iter().find(|(path, _)| *path == call.name);
-        let (path, ty) = match (exact, found.as_slice()) {
-            (Some(exact), _) => exact,
-            (None, [one]) => one,
-            (None, []) => {
-                bail!("{file} exports no function `{}`{}", call.name, listing(&functions))
-            }
-            (None, many) => {
-                let paths: Vec<_> = many.iter().map(|(path, _)| format!("`{path}`")).collect();
-                bail!("`{}` may be any of {}: say which", call.name, paths.join(", "));
-            }
-        };
-        let params = call.params(ty).map_err(|reason| anyhow::anyhow!("`{path}` is {ty}: {reason}"))?;
-        Ok(Self { path: path.clone(), params, is_command: false })
-    }
+/// The call that `call` says, checked against the component's type; where it says none, that of a command.
+fn find(component: &Component, file: &str, call: Option<&str>, args: &[String]) -> Result<invoke::Call> {
+    let functions = functions(component);
+    let Some(call) = call else {
+        let is_entry = |path: &str| path.strip_prefix(COMMAND).is_some_and(|rest| rest.ends_with("#run"));
+        if !functions.iter().any(|(path, _)| is_entry(path)) {
+            bail!(
+                "{file} is no command, as it exports no `wasi:cli/run`: call a function with \
+                 --invoke 'NAME(ARGUMENTS)'{}",
+                listing(&functions),
+            );
+        }
+        return Ok(invoke::Call::Entry { name: "wasi:cli/run" });
+    };
+    let call = wave::Call::parse(call, args)?;
+    let found: Vec<_> = functions.iter().filter(|(path, _)| call.names(path)).collect();
+    // What the component itself exports goes before what one of its instances does.
+    let exact = found.iter().find(|(path, _)| *path == call.name);
+    let (path, ty) = match (exact, found.as_slice()) {
+        (Some(exact), _) => exact,
+        (None, [one]) => one,
+        (None, []) => {
+            bail!("{file} exports no function `{}`{}", call.name, listing(&functions))
+        }
+        (None, many) => {
+            let paths: Vec<_> = many.iter().map(|(path, _)| format!("`{path}`")).collect();
+            bail!("`{}` may be any of {}: say which", call.name, paths.join(", "));
+        }
+    };
+    let params = call.params(ty).map_err(|reason| anyhow::anyhow!("`{path}` is {ty}: {reason}"))?;
+    Ok(invoke::Call::Component { name: path.clone(), params })
 }
 
 /// The functions that a component exports, and that instances it exports do.
-fn functions(component: &Component) -> Vec<(String, wasmote::component::types::ComponentFunc)> {
+fn functions(component: &Component) -> Vec<(String, ComponentFunc)> {
     let mut functions = Vec::new();
     for (name, item) in component.component_type().exports() {
         match item {

@@ -9,15 +9,13 @@ use wasmote::{
 
 /// The entry of a command (WASI 0.1 application ABI).
 const ENTRY: &str = "_start";
-/// What a component exports that is a command (WASI 0.2 and 0.3).
-const COMMAND: &str = "wasi:cli/run@";
 /// How many names a message lists before it only counts.
 const NAMES_SHOWN_MAX: usize = 16;
 
 /// A call that was checked against the program.
 pub enum Call {
-    /// The program's entry; its arguments are its own.
-    Entry,
+    /// The program's entry, which messages call by this name; its arguments are its own.
+    Entry { name: &'static str },
     /// One function.
     Function { name: String, params: Vec<Value> },
     /// One function of a component.
@@ -28,12 +26,10 @@ impl Call {
     /// What the guest is told to do: `invoke` with the words of `args`, or to run.
     pub fn new(program: &Program, file: &str, invoke: Option<&str>, args: &[String]) -> Result<Self> {
         let Some(name) = invoke else {
-            let is_entry = |name: &str| name.starts_with(COMMAND);
-            if program.function_params(ENTRY).is_none() && !program.exports().any(|(name, _)| is_entry(name))
-            {
+            if program.function_params(ENTRY).is_none() {
                 bail!("{}", no_entry(program, file));
             }
-            return Ok(Self::Entry);
+            return Ok(Self::Entry { name: ENTRY });
         };
         let Some(types) = program.function_params(name) else {
             bail!("{file} exports no function `{name}`{}", listing(program));
@@ -52,7 +48,7 @@ impl Call {
 
     pub fn name(&self) -> &str {
         match self {
-            Self::Entry => ENTRY,
+            Self::Entry { name } => name,
             Self::Function { name, .. } | Self::Component { name, .. } => name,
         }
     }

@@ -18,7 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 use wasmote::{
-    CallError, Error, Exit, Guest, Loader,
+    CallError, Error, Exit, Guest, Host, Linked, Loader, Program,
     engine::{Accounting, Metering, Value},
     wasi::sockets::policy::Rule,
 };
@@ -70,7 +70,8 @@ pub struct Arguments {
 
     /// Link a component: what it exports, the program may import. Repeatable
     ///
-    /// Components that are linked get nothing of WASI yet.
+    /// Components that are linked may use everything that is granted to the program. What they export goes before
+    /// what the host offers under the same name.
     #[arg(long, value_name = "FILE")]
     pub link: Vec<String>,
 
@@ -129,7 +130,7 @@ impl Arguments {
     }
 
     /// The program's own arguments. A `--` right behind the module only divides.
-    fn args(&self) -> &[String] {
+    pub fn args(&self) -> &[String] {
         match self.module_and_args.get(1..).unwrap_or(&[]) {
             [divider, args @ ..] if divider == "--" => args,
             args => args,
@@ -143,26 +144,14 @@ pub fn run(arguments: &Arguments) -> Result<i32> {
     let settings = settings.map_err(anyhow::Error::msg)?;
     let began = Instant::now();
     let module = file::read(arguments.module(), settings.limits.module_bytes)?;
-    let is_component = component::is_component(&module);
-    if is_component && (!arguments.link.is_empty() || !arguments.features.is_empty()) {
-        return run_component(arguments, &settings, &module);
-    }
-    if !arguments.link.is_empty() {
-        bail!("{} is a core module: only components can be linked", module.name);
-    }
-    let loader = Loader::new().limits(settings.limits).metering(settings.metering);
-    let program = loader.load(&module.bytes).map_err(|error| wrong(&module.name, &error))?;
-    let call = match &arguments.invoke {
-        Some(invoke) if is_component => component::call(&module, invoke, arguments.args(), &settings)?,
-        invoke => Call::new(&program, &module.name, invoke.as_deref(), arguments.args())?,
-    };
+    let (code, call) = Code::load(arguments, &module, &settings)?;
 
     let mut args = vec![arguments.argv0.clone().unwrap_or_else(|| module.argv0())];
     args.extend_from_slice(if arguments.invoke.is_none() { arguments.args() } else { &[] });
     let Granted { host, outputs } = grants::grant(arguments, &settings, args)?;
     let trace = arguments.trace.as_deref().map(Trace::create).transpose()?;
     let host = network::grant(host, arguments, &settings, trace.as_ref());
-    let mut guest = host.start(&program).map_err(|error| wrong(&module.name, &error))?;
+    let mut guest = code.start(&host, &module.name)?;
     let loading = began.elapsed();
 
     if let Some(trace) = &trace {
@@ -186,26 +175,40 @@ pub fn run(arguments: &Arguments) -> Result<i32> {
     Ok(status)
 }
 
-/// Calls a function of a component, or runs a command, that is linked with others.
-fn run_component(arguments: &Arguments, settings: &Resolved, module: &file::Module) -> Result<i32> {
-    let plugins = arguments.link.iter().map(|path| {
-        let plugin = file::read(path, settings.limits.module_bytes)?;
-        if !component::is_component(&plugin) {
-            bail!("{path} is a core module: only components can be linked");
+/// What is run.
+enum Code {
+    Module(Program),
+    /// A component, with what is linked to it.
+    Component {
+        linked: Linked,
+        with_plugins: bool,
+    },
+}
+
+impl Code {
+    /// Loads it, and finds the call that is to be made.
+    fn load(arguments: &Arguments, module: &file::Module, settings: &Resolved) -> Result<(Self, Call)> {
+        if component::is_component(module) {
+            let (linked, call) = component::load(arguments, module, settings)?;
+            return Ok((Self::Component { linked, with_plugins: !arguments.link.is_empty() }, call));
         }
-        Ok(plugin)
-    });
-    let plugins = plugins.collect::<Result<Vec<_>>>()?;
-    let (invoke, args) = (arguments.invoke.as_deref(), arguments.args());
-    let features = Feature::all_of(&arguments.features);
-    let mut started = component::start(module, &plugins, invoke, args, features, settings)?;
-    let name = started.name.clone();
-    let ended = timed(started.call(), settings.timeout, &late(&module.name, &name), None)?;
-    let status = report(ended, &name, &module.name, settings, 0)?;
-    if arguments.stats {
-        say::plain(&format!("fuel: {}", started.fuel_spent()));
+        if !arguments.link.is_empty() {
+            bail!("{} is a core module: only components can be linked", module.name);
+        }
+        let loader = Loader::new().limits(settings.limits).metering(settings.metering);
+        let program = loader.load(&module.bytes).map_err(|error| wrong(&module.name, &error))?;
+        let call = Call::new(&program, &module.name, arguments.invoke.as_deref(), arguments.args())?;
+        Ok((Self::Module(program), call))
     }
-    Ok(status)
+
+    fn start(&self, host: &Host, file: &str) -> Result<Guest> {
+        match self {
+            Self::Module(program) => host.start(program).map_err(|error| wrong(file, &error)),
+            Self::Component { linked, with_plugins } => {
+                host.start_linked(linked).map_err(|error| component::unlinked(&error, *with_plugins))
+            }
+        }
+    }
 }
 
 fn wrong(file: &str, error: &Error) -> anyhow::Error {
@@ -218,8 +221,6 @@ pub enum Ended {
     Returned(Vec<Value>),
     /// What a component returned, as text, or why it has none.
     Printed(Vec<Result<String, String>>),
-    /// The status of a component that is a command.
-    Status(i32),
     Failed(Error),
     /// After this long it was stopped.
     Late(Duration),
@@ -257,7 +258,7 @@ fn timed(
 
 async fn perform(guest: &mut Guest, call: &Call) -> Ended {
     match call {
-        Call::Entry => match guest.run().await {
+        Call::Entry { .. } => match guest.run().await {
             Ok(exit) => Ended::Exit(exit),
             Err(error) => Ended::Failed(error),
         },
@@ -291,7 +292,6 @@ fn report(ended: Ended, function: &str, file: &str, settings: &Resolved, memory_
             std::io::stdout().lock().write_all(text.as_bytes()).context("cannot print the results")?;
             Ok(0)
         }
-        Ended::Status(status) => Ok(status),
         Ended::Failed(error) => {
             say::error(&failure::ended(file, function, &error, settings, memory_bytes));
             Ok(STOPPED)
