@@ -1,6 +1,11 @@
 //! What is fuzzed: functions that take any bytes and must come back. The targets of `cargo fuzz` call them, and
 //! so do the tests here, without a fuzzer: over every file in `regressions/` and over random bytes.
 
+mod component;
+mod types;
+
+pub use component::{async_ops, component_bytes, lift_lower};
+
 use std::fmt::Write;
 use wasmote::{
     Access, Host, Limits, Loader, Program,

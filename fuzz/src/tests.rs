@@ -8,8 +8,14 @@ use std::{
 
 type Target = fn(&[u8]);
 
-const TARGETS: [(&str, Target); 3] =
-    [("load", super::load), ("p1_calls", super::p1_calls), ("path", super::path)];
+const TARGETS: [(&str, Target); 6] = [
+    ("load", super::load),
+    ("p1_calls", super::p1_calls),
+    ("path", super::path),
+    ("component_bytes", super::component_bytes),
+    ("lift_lower", super::lift_lower),
+    ("async_ops", super::async_ops),
+];
 
 /// Numbers that follow from a seed (Marsaglia's xorshift).
 struct Numbers(u64);
@@ -66,10 +72,9 @@ fn random_bytes_come_back() {
     let seed = std::env::var("WASMOTE_SEED").map_or(0x5eed, |seed| seed.parse().expect("a number"));
     let seconds = std::env::var("FUZZ_SECONDS").map_or(5, |seconds| seconds.parse().expect("a number"));
     for (name, target) in TARGETS {
-        let seeds = if name == "load" {
-            [files("../tests/guests"), files("../tests/guests/hostile")].concat()
-        } else {
-            Vec::new()
+        let seeds = match name {
+            "load" => [files("../tests/guests"), files("../tests/guests/hostile")].concat(),
+            name => files(&format!("seeds/{name}")),
         };
         let mut numbers = Numbers(seed | 1);
         let start = Instant::now();
