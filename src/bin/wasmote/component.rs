@@ -12,7 +12,7 @@ use crate::{
 };
 use anyhow::{Result, bail};
 use wasmote::{
-    Error, LinkError, Linked, Loader, MissingImport,
+    Error, LinkError, Linked, Loader,
     component::{
         Component, Val,
         types::{ComponentFunc, ComponentItem},
@@ -21,9 +21,6 @@ use wasmote::{
 
 /// What a command exports: an instance with the function `run` (WASI, package `wasi:cli`).
 const COMMAND: &str = "wasi:cli/run@";
-/// How many imports a message lists before it only counts.
-const IMPORTS_SHOWN_MAX: usize = 16;
-
 /// The eight bytes that every component begins with (component-model `Binary.md`).
 const HEADER: [u8; 8] = *b"\0asm\x0d\0\x01\0";
 
@@ -73,29 +70,9 @@ pub fn unlinked(error: &LinkError, with_plugins: bool) -> anyhow::Error {
 
 /// What neither the host nor a plugin offers, all of it.
 fn unmet(unmet: &[(String, Error)]) -> anyhow::Error {
-    let sentences = unmet.iter().map(|(file, error)| {
-        let missing = error.missing_imports();
-        let shown: Vec<_> = missing.iter().take(IMPORTS_SHOWN_MAX).map(import).collect();
-        let more = match missing.len() - shown.len() {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
-        format!("{file} imports {}{more}", shown.join(", "))
-    });
+    let sentences = unmet.iter().map(|(file, error)| failure::imports_of(file, error.missing_imports()));
     let sentences = sentences.collect::<Vec<_>>().join("; ");
     anyhow::anyhow!("{sentences}, and neither the host nor what is linked offers that")
-}
-
-fn import(import: &MissingImport) -> String {
-    let MissingImport { module, name, expected, found } = import;
-    let path = match (module.as_str(), name.as_str()) {
-        ("", only) | (only, "") => only.to_string(),
-        (instance, item) => format!("{instance}#{item}"),
-    };
-    match found {
-        Some(found) => format!("`{path}` as {expected} instead of {found}"),
-        None => format!("`{path}`"),
-    }
 }
 
 /// The call that `call` says, checked against the component's type; where it says none, that of a command.
@@ -155,7 +132,7 @@ fn listing<T>(functions: &[(String, T)]) -> String {
         return String::new();
     }
     let shown: Vec<_> =
-        functions.iter().take(IMPORTS_SHOWN_MAX).map(|(path, _)| format!("`{path}`")).collect();
+        functions.iter().take(failure::IMPORTS_SHOWN_MAX).map(|(path, _)| format!("`{path}`")).collect();
     let more = match functions.len() - shown.len() {
         0 => String::new(),
         more => format!(" and {more} more"),

@@ -8,7 +8,7 @@ use crate::{
 use wasmote::{Error, MissingImport, Trap};
 
 /// How many imports a message lists before it only counts.
-const IMPORTS_SHOWN_MAX: usize = 8;
+pub const IMPORTS_SHOWN_MAX: usize = 8;
 
 /// Why `file` cannot be loaded or started.
 pub fn not_started(file: &str, error: &Error) -> String {
@@ -40,11 +40,6 @@ pub fn not_started(file: &str, error: &Error) -> String {
 }
 
 fn imports(file: &str, missing: &[MissingImport]) -> String {
-    let shown: Vec<_> = missing.iter().take(IMPORTS_SHOWN_MAX).map(import).collect();
-    let more = match missing.len() - shown.len() {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
     let why = if missing.iter().all(|import| import.found.is_some()) {
         "with types that WASI does not have"
     } else if missing.iter().any(is_of_component) {
@@ -52,7 +47,17 @@ fn imports(file: &str, missing: &[MissingImport]) -> String {
     } else {
         "which no part of WASI 0.1 provides: it was built for another host"
     };
-    format!("{file} imports {}{more}, {why}", shown.join(", "))
+    format!("{}, {why}", imports_of(file, missing))
+}
+
+/// What `file` imports that is missing, without why.
+pub fn imports_of(file: &str, missing: &[MissingImport]) -> String {
+    let shown: Vec<_> = missing.iter().take(IMPORTS_SHOWN_MAX).map(import).collect();
+    let more = match missing.len() - shown.len() {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{file} imports {}{more}", shown.join(", "))
 }
 
 fn import(import: &MissingImport) -> String {
