@@ -17,7 +17,7 @@ use crate::{
     Error, Limits,
     cap::Code,
     component::{Engine, Linker},
-    wasi::Grants,
+    wasi::{self, Grants},
 };
 
 /// What the host keeps for one guest that is a component.
@@ -33,7 +33,9 @@ impl Data {
     ///
     /// [`Code::Invalid`] for an argument, variable or directory name that cannot be one.
     pub(crate) fn new(grants: &Grants, limits: &Limits) -> Result<Self, Code> {
-        Ok(Self { p2: p2::state(grants, limits)?, p3: p3::state(grants, limits)? })
+        // Bounds on HTTP are a guest's, in whatever dialect it speaks.
+        let http = wasi::http::State::new(grants, limits);
+        Ok(Self { p2: p2::state(grants, limits, http.clone())?, p3: p3::state(grants, limits, http)? })
     }
 }
 

@@ -25,7 +25,7 @@ use wasmote::{
 use AddressFamily::{Ipv4, Ipv6};
 
 fn networks() -> [(&'static str, Arc<dyn Network>); 2] {
-    [("mem", Arc::new(mem::Machine::new())), ("std", Arc::new(real::Network))]
+    [("mem", Arc::new(mem::Machine::new())), ("std", Arc::new(real::Network::new()))]
 }
 
 fn sockets(network: Arc<dyn Network>, policy: Policy) -> Arc<Sockets> {

@@ -116,5 +116,5 @@ fn programs_run_over_the_network_in_memory() {
 
 #[test]
 fn programs_run_over_the_platforms_network() {
-    run_all("std", |_| true, |name| granted(name, Host::new().clocks(real::Clocks), real::Network));
+    run_all("std", |_| true, |name| granted(name, Host::new().clocks(real::Clocks), real::Network::new()));
 }

@@ -51,6 +51,11 @@ pub trait Body: Send {
     fn length(&self) -> Option<u64> {
         None
     }
+
+    /// Whether its writer is the guest that gave it away, so that nothing more comes when that has ended.
+    fn ends_with_guest(&self) -> bool {
+        false
+    }
 }
 
 /// A piece of a body.

@@ -1,11 +1,16 @@
 //! A dialect that this build does not have.
 
 use super::Data;
-use crate::{Error, Limits, cap::Code, component::Linker, wasi::Grants};
+use crate::{
+    Error, Limits,
+    cap::Code,
+    component::Linker,
+    wasi::{Grants, http},
+};
 
 pub(super) struct State;
 
-pub(super) fn state(_: &Grants, _: &Limits) -> Result<State, Code> {
+pub(super) fn state(_: &Grants, _: &Limits, _: http::State) -> Result<State, Code> {
     Ok(State)
 }
 

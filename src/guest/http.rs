@@ -185,7 +185,7 @@ impl Body for GuestBody {
         {
             let is_over = exchange.progress.poll(cx).is_ready();
             polled = self.body.poll_frame(cx);
-            if polled.is_pending() && is_over {
+            if polled.is_pending() && is_over && self.body.ends_with_guest() {
                 // Nobody is left who could go on writing.
                 polled = Poll::Ready(Some(Err(ErrorCode::HttpResponseIncomplete)));
             }
@@ -211,5 +211,38 @@ impl fmt::Debug for Rest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let running = matches!(self.0, Progress::Running(_));
         f.debug_struct("Rest").field("running", &running).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::task::Waker;
+
+    /// Contents that have nothing yet.
+    struct Nothing {
+        is_guests: bool,
+    }
+
+    impl Body for Nothing {
+        fn poll_frame(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Frame, ErrorCode>>> {
+            Poll::Pending
+        }
+
+        fn ends_with_guest(&self) -> bool {
+            self.is_guests
+        }
+    }
+
+    fn polled(is_guests: bool) -> Poll<Option<Result<Frame, ErrorCode>>> {
+        let exchange = Exchange { progress: Progress::Ended(None), on_end: None };
+        let mut body = GuestBody { body: Box::new(Nothing { is_guests }), exchange: Some(exchange) };
+        body.poll_frame(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn what_a_guest_hands_on_outlives_it() {
+        assert!(polled(false).is_pending());
+        assert_eq!(polled(true), Poll::Ready(Some(Err(ErrorCode::HttpResponseIncomplete))));
     }
 }

@@ -9,7 +9,7 @@ use crate::Limits;
 pub struct Granted {}
 
 /// Nothing to keep.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct State;
 
 impl State {

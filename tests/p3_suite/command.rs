@@ -62,7 +62,7 @@ fn host(backend: Backend, root: Option<&Path>) -> Host {
             let host = Host::new()
                 .clocks(backend::std::Clocks)
                 .random(backend::std::Random)
-                .network(backend::std::Network, Policy::new().allow_all().allow_names());
+                .network(backend::std::Network::new(), Policy::new().allow_all().allow_names());
             match root {
                 Some(root) => host.directory("/", open(root), Access::ReadWrite),
                 None => host,

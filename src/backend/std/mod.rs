@@ -7,6 +7,8 @@
 mod error;
 mod reactor;
 mod ready;
+#[cfg(feature = "component")]
+mod resolver;
 
 pub mod cli;
 pub mod clocks;

@@ -213,10 +213,10 @@ impl sockets::TcpStream for TcpStream {
 /// All tasks that wait for one thing. The reactor remembers one waker for each: this one, and it wakes
 /// everyone.
 #[derive(Default)]
-struct Everyone(Mutex<Wakers>);
+pub(super) struct Everyone(Mutex<Wakers>);
 
 impl Everyone {
-    fn poll<T>(
+    pub(super) fn poll<T>(
         self: &Arc<Self>,
         cx: &Context<'_>,
         mut poll: impl FnMut(&mut Context<'_>) -> Poll<T>,

@@ -20,7 +20,7 @@ pub fn grant(host: Host, arguments: &Arguments, settings: &Resolved, trace: Opti
     if let Some(trace) = trace.cloned() {
         policy = policy.on_denied(move |denied| trace.line(&explain(denied)));
     }
-    host.network(real::Network, policy)
+    host.network(real::Network::new(), policy)
 }
 
 /// What these rules and `settings` allow.

@@ -2,7 +2,7 @@
 
 use super::quota::{Bounds, Charge};
 use crate::cap::http;
-use alloc::{string::String, sync::Arc, vec::Vec};
+use alloc::{collections::BTreeSet, string::String, sync::Arc, vec::Vec};
 use core::fmt;
 
 /// A section of fields that a guest has a handle to.
@@ -85,7 +85,7 @@ impl Fields {
         if fields.contains("transfer-encoding") {
             fields.remove("content-length");
         }
-        let mut dropped: Vec<String> = FORBIDDEN.map(String::from).into();
+        let mut dropped: BTreeSet<String> = FORBIDDEN.map(String::from).into();
         for value in fields.get("connection") {
             let names = value.split(|byte| *byte == b',').filter_map(|name| str::from_utf8(name).ok());
             dropped.extend(names.map(|name| name.trim().to_ascii_lowercase()));

@@ -220,6 +220,8 @@ impl Body for IncomingBody {
         let unread = (self.piece.len() - self.read) as u64;
         match &self.state {
             State::Coming(body) => self.remaining.or_else(|| body.length()).map(|rest| rest + unread),
+            // Behind a length that was not said they would be lost in HTTP/1.1 (RFC 9112, section 7.1.2).
+            State::Over(Ok(Some(_))) if self.remaining.is_none() => None,
             _ => Some(unread),
         }
     }

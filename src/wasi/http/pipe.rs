@@ -303,10 +303,16 @@ impl Body for PipedBody {
     fn length(&self) -> Option<u64> {
         let state = self.0.lock();
         match (&state.end, state.length) {
+            // Those behind a length that was not said would be lost in HTTP/1.1 (RFC 9112, section 7.1.2).
+            (Some(Ok(Some(_))), None) => None,
             (Some(Ok(_)), _) => Some(state.buffer.len() as u64),
             (_, Some(length)) => Some(length - state.written + state.buffer.len() as u64),
             (_, None) => None,
         }
+    }
+
+    fn ends_with_guest(&self) -> bool {
+        true
     }
 }
 
@@ -348,5 +354,27 @@ impl fmt::Debug for Receipt {
 impl fmt::Debug for PipedBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PipedBody").field("length", &self.length()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Limits;
+
+    /// HTTP/1.1 sends trailers only behind contents whose length was not said.
+    #[test]
+    fn contents_with_trailers_have_no_length_of_their_own() {
+        let bounds = Bounds::new(&Limits::server().http);
+        let written = |length, trailers| {
+            let (writer, body) = pipe(&bounds, Message::Response, length);
+            let cx = &mut Context::from_waker(Waker::noop());
+            assert_eq!(writer.poll_write(cx, b"abc"), Poll::Ready(Ok(3)));
+            writer.finish(trailers).unwrap();
+            body.length()
+        };
+        assert_eq!(written(None, None), Some(3));
+        assert_eq!(written(None, Some(Fields::new())), None);
+        assert_eq!(written(Some(3), Some(Fields::new())), Some(3));
     }
 }

@@ -43,7 +43,7 @@ impl fmt::Debug for Granted {
     }
 }
 
-/// What a dialect keeps of HTTP for one guest.
+/// What is kept of HTTP for one guest. A cheap handle: clones count together.
 #[derive(Clone)]
 pub struct State {
     pub(in crate::wasi) granted: Granted,
@@ -53,7 +53,9 @@ pub struct State {
 }
 
 impl State {
-    pub(in crate::wasi) fn new(grants: &Grants, limits: &Limits) -> Self {
+    /// Nothing under way yet.
+    #[must_use]
+    pub fn new(grants: &Grants, limits: &Limits) -> Self {
         Self {
             granted: grants.http.clone(),
             clocks: grants.clocks.clone(),

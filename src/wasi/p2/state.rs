@@ -32,7 +32,7 @@ impl State {
     /// # Errors
     ///
     /// [`Code::Invalid`] for an argument, variable or directory name that cannot be one.
-    pub fn new(grants: Grants, limits: &Limits) -> Result<Self, Code> {
+    pub fn new(grants: Grants, limits: &Limits, http: http::State) -> Result<Self, Code> {
         let is_name = |name: &str| !name.is_empty() && !name.contains('\0');
         if !grants.args.iter().all(|arg| is_argument(arg))
             || !grants.env.iter().all(|(name, value)| is_variable(name, value))
@@ -41,7 +41,6 @@ impl State {
             return Err(Code::Invalid);
         }
         let walks = Walks::new(limits.path_bytes);
-        let http = http::State::new(&grants, limits);
         Ok(Self {
             http,
             grants,

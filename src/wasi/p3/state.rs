@@ -40,13 +40,12 @@ pub struct State {
 }
 
 impl State {
-    /// What a guest starts with.
+    /// What a guest starts with. `http` is what it is kept of HTTP, whichever dialect it speaks.
     ///
     /// # Errors
     ///
     /// [`Code::Invalid`] for an argument, variable or directory name that cannot be one.
-    pub fn new(grants: Grants, limits: &Limits) -> Result<Self, Code> {
-        let http = http::State::new(&grants, limits);
+    pub fn new(grants: Grants, limits: &Limits, http: http::State) -> Result<Self, Code> {
         let Grants { args, env, stdin, stdout, stderr, directories, network, clocks, random, .. } = grants;
         let args_fit = args.iter().all(|arg| is_argument(arg));
         let env_fits = env.iter().all(|(name, value)| is_variable(name, value));

@@ -2,7 +2,7 @@
 
 use super::error::from_hyper;
 use crate::cap::http::{self as cap, ErrorCode, Fields, Frame};
-use alloc::{boxed::Box, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
 use core::{
     fmt,
     future::Future,
@@ -10,7 +10,10 @@ use core::{
     task::{Context, Poll},
     time::Duration,
 };
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{
+    HeaderMap, HeaderName, HeaderValue,
+    header::{CONNECTION, TRANSFER_ENCODING},
+};
 use hyper::body::{Body as _, Bytes, Frame as HyperFrame, Incoming, SizeHint};
 use tokio::{runtime::Handle, time::Sleep};
 
@@ -189,7 +192,38 @@ pub(super) fn map(fields: &Fields) -> Result<HeaderMap, ErrorCode> {
     Ok(map)
 }
 
-/// Fields as a guest reads them.
+/// Fields as they came, without `Connection` and what that names: they were for this connection (RFC 9110, section
+/// 7.6.1). Taken out here, where the connection ends, so that no peer has a say in what a host adds later. A coding of
+/// the transfer stays, for it says whether a length is to be believed.
 pub(super) fn fields(map: &HeaderMap) -> Fields {
-    map.iter().map(|(name, value)| (name.as_str(), Vec::from(value.as_bytes()))).collect()
+    let options = map.get_all(CONNECTION).into_iter();
+    let options = options.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let mut named: BTreeSet<Vec<u8>> = options.map(|name| name.trim_ascii().to_ascii_lowercase()).collect();
+    named.remove(TRANSFER_ENCODING.as_str().as_bytes());
+    map.iter()
+        .filter(|(name, _)| **name != CONNECTION && !named.contains(name.as_str().as_bytes()))
+        .map(|(name, value)| (name.as_str(), Vec::from(value.as_bytes())))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_for_the_connection_ends_with_it() {
+        let mut map = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "X-Hop, close"),
+            ("connection", "transfer-encoding"),
+            ("x-hop", "1"),
+            ("transfer-encoding", "chunked"),
+            ("x-end", "2"),
+        ] {
+            map.append(name, HeaderValue::from_static(value));
+        }
+        let fields = fields(&map);
+        let names: Vec<_> = fields.into_iter().map(|(name, _)| name).collect();
+        assert_eq!(names, ["transfer-encoding", "x-end"]);
+    }
 }

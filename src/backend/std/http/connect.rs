@@ -1,15 +1,22 @@
 //! Connections: the name looked up, the address checked, TLS where it is asked for.
 
 use super::{
+    Denied,
     error::from_io,
     policy::{Destination, Policy},
 };
-use crate::cap::http::{DnsError, ErrorCode};
+use crate::{
+    backend::std::resolver::Resolver,
+    cap::{
+        http::{DnsError, ErrorCode},
+        sockets::{Lookup, LookupError},
+    },
+};
 use alloc::{boxed::Box, string::ToString, sync::Arc};
-use core::net::SocketAddr;
 use core::{
     fmt,
-    future::Future,
+    future::{Future, poll_fn},
+    net::SocketAddr,
     pin::Pin,
     task::{Context, Poll},
     time::Duration,
@@ -37,6 +44,8 @@ tokio::task_local! {
 #[derive(Clone)]
 pub(super) struct Connector {
     pub(super) policy: Arc<Policy>,
+    pub(super) denied: Option<Denied>,
+    pub(super) resolver: Resolver,
     pub(super) tls: TlsConnector,
     /// The longest that any connection may take.
     pub(super) timeout: Duration,
@@ -96,12 +105,14 @@ impl Connector {
 
     /// Connects to the first address that answers, of those that the policy lets be reached.
     async fn tcp(&self, destination: &Destination) -> Result<TcpStream, ErrorCode> {
-        let found = tokio::net::lookup_host((destination.host.as_str(), destination.port)).await;
-        let found = found
-            .map_err(|_| ErrorCode::DnsError(DnsError { rcode: Some("NXDOMAIN".into()), info_code: None }))?;
+        let asked = self.resolver.look_up(&destination.host).map_err(dns_error)?;
+        let found = poll_fn(|cx| asked.poll_addresses(cx)).await.map_err(dns_error)?;
         let mut failed = ErrorCode::DestinationNotFound;
-        for address in found.take(ADDRESSES_MAX) {
+        let mut denied = None;
+        for address in found.into_iter().take(ADDRESSES_MAX) {
+            let address = SocketAddr::new(address, destination.port);
             if !self.policy.reaches(destination, address.ip()) {
+                denied.get_or_insert(address);
                 failed = ErrorCode::DestinationIpProhibited;
                 continue;
             }
@@ -110,7 +121,17 @@ impl Connector {
                 Err(error) => failed = error,
             }
         }
+        if let Some(address) = denied {
+            self.deny(&address.to_string());
+        }
         Err(failed)
+    }
+
+    /// Says what was asked for and is not allowed.
+    pub(super) fn deny(&self, destination: &str) {
+        if let Some(denied) = &self.denied {
+            denied(destination);
+        }
     }
 
     async fn tcp_to(&self, address: SocketAddr, destination: &Destination) -> Result<TcpStream, ErrorCode> {
@@ -128,6 +149,15 @@ impl Connector {
 
 /// Addresses of one name that are tried.
 const ADDRESSES_MAX: usize = 16;
+
+/// What WASI says of a lookup: the resolver's own codes are not known here.
+fn dns_error(error: LookupError) -> ErrorCode {
+    let rcode = match error {
+        LookupError::Temporary => "SERVFAIL",
+        _ => "NXDOMAIN",
+    };
+    ErrorCode::DnsError(DnsError { rcode: Some(rcode.into()), info_code: None })
+}
 
 fn tls_error(error: &io::Error) -> ErrorCode {
     use crate::cap::http::TlsAlert;

@@ -14,7 +14,7 @@ pub use body::Outgoing;
 pub use exchange::{request_from_hyper, response_to_hyper};
 pub use policy::{InvalidDestination, Policy};
 
-use super::reactor::reactor;
+use super::{reactor::reactor, resolver::Resolver};
 use crate::cap::http::{self as cap, ErrorCode, Fields, Options, Request, Response, ResponseFuture, Scheme};
 use alloc::{boxed::Box, format, string::String, sync::Arc, vec};
 use body::{Received, fields, map};
@@ -48,7 +48,6 @@ pub struct Client {
 
 struct Shared {
     policy: Arc<Policy>,
-    denied: Option<Box<Denied>>,
     connector: Connector,
     idle: Duration,
     idle_max: usize,
@@ -56,14 +55,15 @@ struct Shared {
     pool: OnceLock<Pool>,
 }
 
-type Denied = dyn Fn(&str) + Send + Sync;
+/// Who is told of what was asked for and not allowed.
+type Denied = Arc<dyn Fn(&str) + Send + Sync>;
 type Pool = (Handle, legacy::Client<Connector, Outgoing>);
 
 /// How a [`Client`] is to be made.
 pub struct Builder {
     policy: Policy,
     roots: RootCertStore,
-    denied: Option<Box<Denied>>,
+    denied: Option<Denied>,
     connect_timeout: Duration,
     idle: Duration,
     idle_max: usize,
@@ -110,10 +110,11 @@ impl Builder {
         if any { Ok(self) } else { Err(InvalidCertificate) }
     }
 
-    /// Calls `denied` with each destination (`https://example.com:443`) that was asked for and not allowed.
+    /// Calls `denied` with each destination (`https://example.com:443`) that was asked for and not allowed, and with
+    /// each address (`10.0.0.1:443`) that an allowed name led to and that is not public.
     #[must_use]
     pub fn on_denied(mut self, denied: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        self.denied = Some(Box::new(denied));
+        self.denied = Some(Arc::new(denied));
         self
     }
 
@@ -151,13 +152,13 @@ impl Builder {
         let policy = Arc::new(self.policy);
         let connector = Connector {
             policy: policy.clone(),
+            denied: self.denied,
+            resolver: Resolver::default(),
             tls: TlsConnector::from(Arc::new(tls)),
             timeout: self.connect_timeout,
         };
-        let Self { denied, idle, idle_max, .. } = self;
-        Client {
-            shared: Arc::new(Shared { policy, denied, connector, idle, idle_max, pool: OnceLock::new() }),
-        }
+        let Self { idle, idle_max, .. } = self;
+        Client { shared: Arc::new(Shared { policy, connector, idle, idle_max, pool: OnceLock::new() }) }
     }
 }
 
@@ -189,9 +190,7 @@ impl Shared {
         let authority = request.authority.ok_or(ErrorCode::HttpRequestUriInvalid)?;
         let destination = Destination::parse(https, &authority).ok_or(ErrorCode::HttpRequestUriInvalid)?;
         if !self.policy.names(&destination) {
-            if let Some(denied) = &self.denied {
-                denied(&format!("{destination}"));
-            }
+            self.connector.deny(&format!("{destination}"));
             return Err(ErrorCode::HttpRequestDenied);
         }
         let path = request.path_with_query.unwrap_or_default();

@@ -90,7 +90,7 @@ impl Policy {
     /// * `https://…`: any of these, over TLS only.
     ///
     /// Names lead to public addresses only: one that leads elsewhere is refused when it has been looked up, unless
-    /// that address is allowed as well. `localhost` may lead to this machine.
+    /// that address is allowed as well. `localhost`, allowed by this name, may lead to this machine.
     ///
     /// # Errors
     ///
@@ -110,8 +110,10 @@ impl Policy {
         let address = address.to_canonical();
         self.anywhere
             || is_public(address)
-            || (destination.host == "localhost" && address.is_loopback())
-            || self.patterns.iter().any(|pattern| pattern.contains(destination, address))
+            || self.patterns.iter().any(|pattern| {
+                pattern.contains(destination, address)
+                    || (address.is_loopback() && pattern.is_localhost() && pattern.names(destination))
+            })
     }
 }
 
@@ -127,6 +129,11 @@ impl Pattern {
             _ => false,
         };
         host_matches && self.fits(destination)
+    }
+
+    /// Whether this allows the name that means this machine, and not only names in general.
+    fn is_localhost(&self) -> bool {
+        matches!(&self.host, Host::Name(name) if name == "localhost")
     }
 
     /// Whether scheme and port are of this pattern.
@@ -424,6 +431,9 @@ mod tests {
         assert!(granted.reaches(&name, "::ffff:10.9.9.9".parse().unwrap()));
         assert!(!granted.reaches(&name, "192.168.0.1".parse().unwrap()));
         assert!(names(&granted, "http://10.0.0.1:99"));
+        let home = Destination::parse(false, "localhost:8080").unwrap();
+        assert!(!star.reaches(&home, "127.0.0.1".parse().unwrap()), "every name is not this machine");
+        assert!(!policy(&["*", "localhost:1"]).reaches(&home, "127.0.0.1".parse().unwrap()), "another port");
         let local = policy(&["localhost:8080", "[::1]:9", "127.0.0.1:7"]);
         let localhost = Destination::parse(false, "localhost:8080").unwrap();
         assert!(local.names(&localhost) && local.reaches(&localhost, "127.0.0.1".parse().unwrap()));

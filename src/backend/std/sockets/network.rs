@@ -1,25 +1,20 @@
-//! The platform's network: sockets of its own, and its resolver on threads beside.
+//! The platform's network: sockets of its own.
 
 use super::Everyone;
 use crate::{
     backend::std::{
         error::{errno_code, from_io},
         reactor::reactor,
+        resolver::Resolver,
     },
     cap::{
         Code,
         sockets::{self as cap, AddressFamily, Lookup, LookupError, SocketOption},
     },
 };
-use alloc::{
-    string::{String, ToString},
-    sync::{Arc, Weak},
-    task::Wake,
-    vec::Vec,
-};
+use alloc::sync::Arc;
 use core::{
-    net::{IpAddr, SocketAddr},
-    sync::atomic::{AtomicUsize, Ordering},
+    net::SocketAddr,
     task::{Context, Poll},
     time::Duration,
 };
@@ -31,15 +26,26 @@ use rustix::{
 use std::{
     env::consts::OS,
     io,
-    net::ToSocketAddrs,
     os::fd::{AsFd, BorrowedFd, OwnedFd},
-    sync::{Mutex, OnceLock, PoisonError},
+    sync::OnceLock,
 };
 use tokio::io::unix::AsyncFd;
 
 /// The platform's network, all of it. Grant it with a policy.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Network;
+///
+/// Clones share what the resolver does for them at a time.
+#[derive(Clone, Debug, Default)]
+pub struct Network {
+    resolver: Resolver,
+}
+
+impl Network {
+    /// The platform's network.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+}
 
 impl cap::Network for Network {
     fn tcp_socket(&self, family: AddressFamily) -> Result<Arc<dyn cap::TcpSocket>, Code> {
@@ -51,7 +57,7 @@ impl cap::Network for Network {
     }
 
     fn look_up(&self, name: &str) -> Result<Arc<dyn Lookup>, LookupError> {
-        Ok(Asked::new(name.to_string())?)
+        Ok(self.resolver.look_up(name)?)
     }
 }
 
@@ -226,65 +232,4 @@ fn poll_attempt<T>(
 
 pub(super) fn address(any: Option<SocketAddrAny>) -> Result<SocketAddr, Code> {
     any.and_then(|any| SocketAddr::try_from(any).ok()).ok_or(Code::NotConnected)
-}
-
-/// A name that the platform's resolver looks up on a thread.
-struct Asked {
-    answer: Mutex<Option<Result<Vec<IpAddr>, LookupError>>>,
-    waiting: Arc<Everyone>,
-}
-
-/// Lookups under way in this process, also of those who gave up.
-static UNDER_WAY: AtomicUsize = AtomicUsize::new(0);
-const UNDER_WAY_MAX: usize = 256;
-
-impl Asked {
-    fn new(name: String) -> Result<Arc<Self>, LookupError> {
-        let reactor = reactor().map_err(|_| LookupError::Temporary)?;
-        let more = |count: usize| (count < UNDER_WAY_MAX).then_some(count + 1);
-        if UNDER_WAY.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_err() {
-            return Err(LookupError::Temporary);
-        }
-        let asked = Arc::new(Self { answer: Mutex::default(), waiting: Arc::default() });
-        let weak = Arc::downgrade(&asked);
-        reactor.spawn_blocking(move || {
-            Self::resolve(&weak, &name);
-            UNDER_WAY.fetch_sub(1, Ordering::Relaxed);
-        });
-        Ok(asked)
-    }
-
-    fn resolve(asked: &Weak<Self>, name: &str) {
-        // Who gave up before its turn came costs no question.
-        if asked.strong_count() == 0 {
-            return;
-        }
-        let answer = (name, 0).to_socket_addrs();
-        let answer = answer.map(|all| all.map(|at| at.ip()).collect()).map_err(|error| lookup_error(&error));
-        if let Some(asked) = asked.upgrade() {
-            *asked.answer.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
-            asked.waiting.clone().wake();
-        }
-    }
-}
-
-/// The standard library keeps the resolver's number to itself; its text is that of `gai_strerror` in the C locale.
-fn lookup_error(error: &io::Error) -> LookupError {
-    let text = error.to_string();
-    if text.contains("Temporary failure") || text.contains("System error") {
-        LookupError::Temporary
-    } else if text.contains("Non-recoverable") {
-        LookupError::Permanent
-    } else {
-        LookupError::Unresolvable
-    }
-}
-
-impl Lookup for Asked {
-    fn poll_addresses(&self, cx: &mut Context<'_>) -> Poll<Result<Vec<IpAddr>, LookupError>> {
-        self.waiting.poll(cx, |_| match &*self.answer.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(answer) => Poll::Ready(answer.clone()),
-            None => Poll::Pending,
-        })
-    }
 }

@@ -9,6 +9,7 @@ use crate::{
         output::Lines,
         server::{Answer, Body, BodyError, Exchange, Failure, Handler, Id, Served, Turn},
         spin,
+        streamed::Streamed,
     },
     settings::Resolved,
 };
@@ -16,8 +17,6 @@ use anyhow::{Context as _, Result, bail};
 use http::{Method, Response};
 use http_body_util::BodyExt as _;
 use std::{
-    collections::VecDeque,
-    future::poll_fn,
     pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
@@ -26,7 +25,7 @@ use std::{
     task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
-use tokio::{runtime::Handle, task::AbortHandle, time::timeout_at};
+use tokio::{runtime::Handle, time::timeout_at};
 use wasmote::{
     Access, Error, Guest, HandleError, Host, Loader, Program, Rest, Trap,
     backend::{
@@ -36,7 +35,7 @@ use wasmote::{
             http::{Client, Policy, request_from_hyper, response_to_hyper},
         },
     },
-    cap::http::{self as cap, Frame},
+    cap::http as cap,
     wasi::http as http_rules,
 };
 
@@ -122,7 +121,7 @@ fn grant_network(mut host: Host, app: &App, settings: &Resolved, common: &Common
     let (name, log) = (app.name.clone(), common.log.clone());
     let policy = network::policy(&rules, &[], settings)
         .on_denied(move |denied| log.event(&format!("app `{name}`: {}", network::explain(denied))));
-    host = host.network(Network, policy);
+    host = host.network(Network::new(), policy);
     if !app.allow_http.is_empty() {
         let (mut policy, mut rules, mut ranges) = (Policy::new(), http_rules::Policy::new(), false);
         for text in &app.allow_http {
@@ -306,82 +305,6 @@ impl Work {
         let (id, name, text) = (self.id, &self.shared.name, failure.text);
         let text = format!("request {id} of app `{name}` failed after its response began: {text}");
         self.shared.log.error(&text);
-    }
-}
-
-/// The contents of a response. What the guest has at once is taken at once, so a short answer is whole, with its
-/// length, before its head goes out, and its guest is gone.
-struct Streamed {
-    first: VecDeque<Frame>,
-    /// The length, once everything is there.
-    whole: Option<u64>,
-    /// Taken away when the deadline has passed, whether or not anybody reads.
-    rest: Arc<Mutex<Option<Box<dyn cap::Body>>>>,
-    watch: Option<AbortHandle>,
-}
-
-/// How much is taken at once.
-const FIRST_BYTES_MAX: usize = 64 << 10;
-
-impl Streamed {
-    async fn new(mut body: Box<dyn cap::Body>, deadline: Instant) -> Result<Self, cap::ErrorCode> {
-        let (mut first, mut bytes, mut whole) = (VecDeque::new(), 0, false);
-        while bytes < FIRST_BYTES_MAX && !whole {
-            let polled = poll_fn(|cx| Poll::Ready(body.poll_frame(cx))).await;
-            match polled {
-                Poll::Pending => break,
-                Poll::Ready(Some(Err(code))) => return Err(code),
-                Poll::Ready(Some(Ok(frame))) => {
-                    match &frame {
-                        Frame::Data(data) => bytes += data.len(),
-                        Frame::Trailers(_) => whole = true,
-                    }
-                    first.push_back(frame);
-                }
-                Poll::Ready(None) => whole = true,
-            }
-        }
-        if whole {
-            drop(body);
-            return Ok(Self { first, whole: Some(bytes as u64), rest: Arc::default(), watch: None });
-        }
-        let rest = Arc::new(Mutex::new(Some(body)));
-        let watched = Arc::downgrade(&rest);
-        let watch = tokio::spawn(async move {
-            tokio::time::sleep_until(deadline.into()).await;
-            if let Some(rest) = watched.upgrade() {
-                let body = rest.lock().unwrap_or_else(PoisonError::into_inner).take();
-                drop(body);
-            }
-        });
-        Ok(Self { first, whole: None, rest, watch: Some(watch.abort_handle()) })
-    }
-}
-
-impl cap::Body for Streamed {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, cap::ErrorCode>>> {
-        if let Some(frame) = self.first.pop_front() {
-            return Poll::Ready(Some(Ok(frame)));
-        }
-        if self.whole.is_some() {
-            return Poll::Ready(None);
-        }
-        match &mut *self.rest.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(body) => body.poll_frame(cx),
-            None => Poll::Ready(Some(Err(cap::ErrorCode::HttpResponseTimeout))),
-        }
-    }
-
-    fn length(&self) -> Option<u64> {
-        self.whole
-    }
-}
-
-impl Drop for Streamed {
-    fn drop(&mut self) {
-        if let Some(watch) = &self.watch {
-            watch.abort();
-        }
     }
 }
 

@@ -9,6 +9,7 @@ mod reload;
 mod route;
 mod server;
 mod spin;
+mod streamed;
 
 use crate::{
     grants::{DirectoryGrant, Variable},

@@ -1,0 +1,116 @@
+//! The contents of a response, until they are all gone or the request's time is over.
+
+use std::{
+    collections::VecDeque,
+    future::poll_fn,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll, Waker},
+    time::Instant,
+};
+use tokio::task::AbortHandle;
+use wasmote::cap::http::{Body, ErrorCode, Frame};
+
+/// The contents of a response. What the guest has at once is taken at once, so a short answer is whole, with its
+/// length, before its head goes out, and its guest is gone.
+pub struct Streamed {
+    first: VecDeque<Frame>,
+    /// The length, where everything is there and no trailers follow.
+    length: Option<u64>,
+    rest: Option<Rest>,
+}
+
+/// What was not there at once, and who takes it away when the deadline has passed, whether or not anybody reads.
+struct Rest {
+    held: Arc<Mutex<Held>>,
+    watch: AbortHandle,
+}
+
+struct Held {
+    /// None when it is too late.
+    body: Option<Box<dyn Body>>,
+    /// Who waits for more of it.
+    reader: Option<Waker>,
+}
+
+/// How much is taken at once.
+const FIRST_BYTES_MAX: usize = 64 << 10;
+
+impl Streamed {
+    /// Takes what is there. The rest is given up at `deadline`.
+    pub async fn new(mut body: Box<dyn Body>, deadline: Instant) -> Result<Self, ErrorCode> {
+        let (mut first, mut bytes) = (VecDeque::new(), 0);
+        while bytes < FIRST_BYTES_MAX {
+            match poll_fn(|cx| Poll::Ready(body.poll_frame(cx))).await {
+                Poll::Pending => break,
+                Poll::Ready(Some(frame)) => {
+                    let frame = frame?;
+                    let trailers = match &frame {
+                        Frame::Data(data) => {
+                            bytes += data.len();
+                            false
+                        }
+                        Frame::Trailers(_) => true,
+                    };
+                    first.push_back(frame);
+                    if trailers {
+                        return Ok(Self { first, length: None, rest: None });
+                    }
+                }
+                Poll::Ready(None) => return Ok(Self { first, length: Some(bytes as u64), rest: None }),
+            }
+        }
+        Ok(Self { first, length: None, rest: Some(Rest::new(body, deadline)) })
+    }
+}
+
+impl Rest {
+    fn new(body: Box<dyn Body>, deadline: Instant) -> Self {
+        let held = Arc::new(Mutex::new(Held { body: Some(body), reader: None }));
+        let watched = Arc::downgrade(&held);
+        let watch = tokio::spawn(async move {
+            tokio::time::sleep_until(deadline.into()).await;
+            let Some(held) = watched.upgrade() else { return };
+            let (body, reader) = {
+                let mut held = lock(&held);
+                (held.body.take(), held.reader.take())
+            };
+            drop(body);
+            if let Some(reader) = reader {
+                reader.wake();
+            }
+        });
+        Self { held, watch: watch.abort_handle() }
+    }
+}
+
+impl Body for Streamed {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, ErrorCode>>> {
+        if let Some(frame) = self.first.pop_front() {
+            return Poll::Ready(Some(Ok(frame)));
+        }
+        let Some(rest) = &self.rest else { return Poll::Ready(None) };
+        let mut held = lock(&rest.held);
+        let Some(body) = &mut held.body else {
+            return Poll::Ready(Some(Err(ErrorCode::HttpResponseTimeout)));
+        };
+        let polled = body.poll_frame(cx);
+        if polled.is_pending() {
+            held.reader = Some(cx.waker().clone());
+        }
+        polled
+    }
+
+    fn length(&self) -> Option<u64> {
+        self.length
+    }
+}
+
+impl Drop for Rest {
+    fn drop(&mut self) {
+        self.watch.abort();
+    }
+}
+
+fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
+}
