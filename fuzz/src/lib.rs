@@ -1,11 +1,14 @@
 //! What is fuzzed: functions that take any bytes and must come back. The targets of `cargo fuzz` call them, and
 //! so do the tests here, without a fuzzer: over every file in `regressions/` and over random bytes.
 
+#[path = "../../tests/p1_calls/caller.rs"]
+mod caller;
 mod component;
 mod types;
 
 pub use component::{async_ops, component_bytes, lift_lower};
 
+use caller::FUNCTIONS;
 use std::fmt::Write;
 use wasmote::{
     Access, Host, Limits, Loader, Program,
@@ -41,51 +44,6 @@ fn zero(ty: &ValueType) -> Option<Value> {
         _ => None,
     }
 }
-
-/// Functions that never wait for a world that is not there, with their parameters: `i` for 32 bits, `I` for 64.
-const FUNCTIONS: [(&str, &str); 41] = [
-    ("args_get", "ii"),
-    ("args_sizes_get", "ii"),
-    ("clock_res_get", "ii"),
-    ("clock_time_get", "iIi"),
-    ("environ_get", "ii"),
-    ("environ_sizes_get", "ii"),
-    ("fd_advise", "iIIi"),
-    ("fd_allocate", "iII"),
-    ("fd_close", "i"),
-    ("fd_datasync", "i"),
-    ("fd_fdstat_get", "ii"),
-    ("fd_fdstat_set_flags", "ii"),
-    ("fd_fdstat_set_rights", "iII"),
-    ("fd_filestat_get", "ii"),
-    ("fd_filestat_set_size", "iI"),
-    ("fd_filestat_set_times", "iIIi"),
-    ("fd_pread", "iiiIi"),
-    ("fd_prestat_dir_name", "iii"),
-    ("fd_prestat_get", "ii"),
-    ("fd_pwrite", "iiiIi"),
-    ("fd_read", "iiii"),
-    ("fd_readdir", "iiiIi"),
-    ("fd_renumber", "ii"),
-    ("fd_seek", "iIii"),
-    ("fd_sync", "i"),
-    ("fd_tell", "ii"),
-    ("fd_write", "iiii"),
-    ("path_create_directory", "iii"),
-    ("path_filestat_get", "iiiii"),
-    ("path_filestat_set_times", "iiiiIIi"),
-    ("path_link", "iiiiiii"),
-    ("path_open", "iiiiiIIii"),
-    ("path_readlink", "iiiiii"),
-    ("path_remove_directory", "iii"),
-    ("path_rename", "iiiiii"),
-    ("path_symlink", "iiiii"),
-    ("path_unlink_file", "iii"),
-    ("poll_oneoff", "iiii"),
-    ("random_get", "ii"),
-    ("sched_yield", ""),
-    ("sock_shutdown", "ii"),
-];
 
 /// Bytes as a sequence of WASI 0.1 calls over a tree in memory: one byte for the function, and for each parameter
 /// one that chooses among small numbers, addresses, the ends of memory, and what follows as it is.
@@ -140,44 +98,11 @@ fn number(bytes: &mut impl Iterator<Item = u8>) -> u64 {
 }
 
 thread_local! {
-    static PROGRAM: Program = Program::load(&caller()).expect("invariant: it was written by hand");
-}
-
-/// A module that exports every function it imports. Written as bytes, so that nothing but the library is needed.
-fn caller() -> Vec<u8> {
-    let mut types = Vec::new();
-    let (mut imports, mut functions, mut exports, mut bodies) =
-        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    for (index, (name, params)) in (0u8..).zip(FUNCTIONS) {
-        let params = params.bytes().map(|ty| if ty == b'i' { 0x7f } else { 0x7e }).collect::<Vec<_>>();
-        types.extend([&[0x60, params.len() as u8], &params[..], &[1, 0x7f]].concat());
-        imports.extend([sized(b"wasi_snapshot_preview1"), sized(name.as_bytes()), vec![0, index]].concat());
-        functions.push(index);
-        exports.extend([sized(name.as_bytes()), vec![0, index + FUNCTIONS.len() as u8]].concat());
-        let gets: Vec<_> = (0..params.len() as u8).flat_map(|param| [0x20, param]).collect();
-        bodies.extend(sized(&[&[0], &gets[..], &[0x10, index, 0x0b]].concat()));
-    }
-    exports.extend([sized(b"memory"), vec![2, 0]].concat());
-    let count = FUNCTIONS.len() as u8;
-    let names = b"a\0b\0c\0/a../b/d\0l\0...a/b";
-    let data = [vec![1, 0, 0x41, 0x80, 0x08, 0x0b], sized(names)].concat();
-    let sections: [(u8, Vec<u8>); 7] = [
-        (1, [vec![count], types].concat()),
-        (2, [vec![count], imports].concat()),
-        (3, [vec![count], functions].concat()),
-        (5, vec![1, 1, 2, 2]),
-        (7, [vec![count + 1], exports].concat()),
-        (10, [vec![count], bodies].concat()),
-        (11, data),
-    ];
-    let sections = sections.iter().flat_map(|(id, contents)| [vec![*id], sized(contents)].concat());
-    b"\0asm\x01\0\0\0".iter().copied().chain(sections).collect()
-}
-
-fn sized(bytes: &[u8]) -> Vec<u8> {
-    let (low, high) = (bytes.len() & 0x7f, bytes.len() >> 7);
-    let length = if high == 0 { vec![low as u8] } else { vec![low as u8 | 0x80, high as u8] };
-    [length, bytes.to_vec()].concat()
+    static PROGRAM: Program = {
+        let text = caller::text("wasi_snapshot_preview1", r"a\00b\00c\00/a../b/d\00l\00...a/b");
+        Program::load(&wat::parse_str(text).expect("invariant: it was written by hand"))
+            .expect("invariant: it is valid")
+    };
 }
 
 /// Bytes as a tree of links and directories and a path through it: no walk may leave the tree, or fail to end.

@@ -2,6 +2,7 @@
 
 #![cfg(feature = "p1")]
 
+mod caller;
 mod descriptors;
 mod guest;
 mod listing;
