@@ -3,8 +3,10 @@
 //! WASI 0.1 cannot create sockets, it can only use those it was given; the two traits in this file are that much.
 //! Later versions are given a [`Network`].
 
+mod address;
 mod network;
 
+pub use address::{canonical, is_global};
 pub use network::{AddressFamily, Lookup, LookupError, Network, SocketOption, TcpSocket, UdpSocket};
 
 use super::Code;

@@ -6,10 +6,8 @@
 //! may choose what a name stands for, but reaches nothing inside with it (DNS rebinding). A name of the inside is
 //! granted by its address.
 
-use super::{
-    address::{canonical, is_global},
-    name,
-};
+use super::name;
+use crate::cap::sockets::{canonical, is_global};
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::{
     fmt,

@@ -2,14 +2,14 @@
 
 use super::{
     SocketError, Sockets,
-    address::{canonical, check_family, check_remote},
+    address::{check_family, check_remote},
     network::Ticket,
     option,
     policy::Operation,
 };
 use crate::cap::{
     Code,
-    sockets::{self as cap, AddressFamily, SocketOption},
+    sockets::{self as cap, AddressFamily, SocketOption, canonical},
 };
 use alloc::{sync::Arc, vec::Vec};
 use core::{

@@ -3,9 +3,13 @@
 //! A name proves nothing about where it leads, so the two are asked apart: `*` allows every name, and still none that
 //! leads into this machine or its network, unless those addresses are granted themselves.
 
+use crate::cap::sockets::{canonical, is_global};
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use core::{fmt, str::FromStr};
+use core::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+    str::FromStr,
+};
 
 /// Which destinations requests may go to. The default is none.
 #[derive(Clone, Debug, Default)]
@@ -107,9 +111,9 @@ impl Policy {
 
     /// Whether a connection for this destination, which may be named, may go to this address.
     pub(super) fn reaches(&self, destination: &Destination, address: IpAddr) -> bool {
-        let address = address.to_canonical();
+        let address = canonical(address);
         self.anywhere
-            || is_public(address)
+            || is_global(address)
             || self.patterns.iter().any(|pattern| {
                 pattern.contains(destination, address)
                     || (address.is_loopback() && pattern.is_localhost() && pattern.names(destination))
@@ -120,9 +124,9 @@ impl Policy {
 impl Pattern {
     fn names(&self, destination: &Destination) -> bool {
         let host = destination.host.as_str();
-        let address = host.parse::<IpAddr>().ok().map(|address| address.to_canonical());
+        let address = host.parse::<IpAddr>().ok().map(canonical);
         let host_matches = match (&self.host, address) {
-            (Host::Any, address) => address.is_none_or(is_public),
+            (Host::Any, address) => address.is_none_or(is_global),
             (Host::Name(name), None) => host == name,
             (Host::Below(end), None) => host.ends_with(end) && host.len() > end.len(),
             (Host::Range(..), Some(address)) => self.contains(destination, address),
@@ -194,7 +198,7 @@ impl Host {
     fn parse(text: &str) -> Result<Self, InvalidDestination> {
         let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
         if let Ok(address) = bare.parse::<IpAddr>() {
-            let address = address.to_canonical();
+            let address = canonical(address);
             return Ok(Self::Range(address, if address.is_ipv4() { 32 } else { 128 }));
         }
         if bare == "*" {
@@ -269,47 +273,6 @@ impl fmt::Display for Destination {
 
 /// A name has at most 253 bytes; a port, five and a colon; brackets, two.
 const AUTHORITY_BYTES_MAX: usize = 261;
-
-/// Whether an address is one of the public internet: none of IANA's special-purpose registries.
-pub(super) fn is_public(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => is_public_v6(address),
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let [a, b, c, _] = address.octets();
-    !(address.is_private()
-        || address.is_loopback()
-        || address.is_link_local()
-        || address.is_documentation()
-        || a == 0
-        || a >= 224 // multicast, reserved, broadcast
-        || (a == 100 && (64..128).contains(&b)) // RFC 6598, shared
-        || (a == 198 && matches!(b, 18 | 19)) // RFC 2544, benchmarks
-        || (a, b, c) == (192, 0, 0) // RFC 6890, protocols
-        || (a, b, c) == (192, 88, 99)) // RFC 7526, was 6to4 relays
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    let segments = address.segments();
-    let embedded = |high: u16, low: u16| {
-        let [a, b] = high.to_be_bytes();
-        let [c, d] = low.to_be_bytes();
-        Ipv4Addr::new(a, b, c, d)
-    };
-    match segments {
-        // What is not of 2000::/3 is not public, but for what leads to addresses of IPv4 (RFC 6052).
-        [0x64, 0xff9b, 0, 0, 0, 0, high, low] => is_public_v4(embedded(high, low)),
-        // 6to4 leads there as well.
-        [0x2002, high, low, ..] => is_public_v4(embedded(high, low)),
-        // Teredo, ORCHID and others of 2001::/23; documentation.
-        [0x2001, second, ..] => second > 0x1ff && second != 0xdb8,
-        [0x3fff, second, ..] => second > 0xfff,
-        [first, ..] => first & 0xe000 == 0x2000,
-    }
-}
 
 #[cfg(test)]
 mod tests {
@@ -416,7 +379,7 @@ mod tests {
         let name = Destination::parse(false, "rebinding.example").unwrap();
         for address in inside {
             let ip: IpAddr = address.parse().unwrap();
-            assert!(!is_public(ip), "{address}");
+            assert!(!is_global(ip), "{address}");
             assert!(!star.reaches(&name, ip), "{address}");
             let literal =
                 if ip.is_ipv6() { format!("http://[{address}]:1") } else { format!("http://{address}:1") };
