@@ -2,10 +2,12 @@
 # Builds an example, runs it in QEMU, and compares what it prints with its golden file.
 #
 #   run.sh BOARD [BIN] [FEATURES]     BOARD: cortex-m or riscv; BIN: hello (the default), stack, bundle, components, bare
+#   run.sh --core                     prints which `core` it would link: `prebuilt` or `source`
 #
-#   BLESS=1     writes the golden file instead of comparing
-#   BUILD=1     only builds, and prints the path of the ELF
-#   TIMEOUT=n   seconds that QEMU may take (180)
+#   BLESS=1      writes the golden file instead of comparing
+#   BUILD=1      only builds, and prints the path of the ELF
+#   CORE=source  compiles `core` and `alloc` from source, even where rustup has them compiled
+#   TIMEOUT=n    seconds that QEMU may take (180)
 #
 # Lines that begin with `#` are figures that vary with the compiler. They are shown and not compared: the
 # firmware itself holds them against bounds.
@@ -15,6 +17,10 @@
 set -euo pipefail
 
 board=${1:?usage: run.sh BOARD [BIN] [FEATURES]}
+if [ "$board" = --core ]; then
+    only_core=1
+    board=cortex-m
+fi
 bin=${2:-hello}
 case $bin in
 bundle) features=p1,bundle ;;
@@ -34,7 +40,10 @@ first_of() { for tool in "$@"; do command -v "$tool" && return; done; }
 
 cargo=cargo
 build_std=()
-if [ ! -d "$(rustc --print sysroot 2>/dev/null)/lib/rustlib/$target/lib" ]; then
+core=${CORE:-prebuilt}
+[ -d "$(rustc --print sysroot 2>/dev/null)/lib/rustlib/$target/lib" ] || core=source
+[ -z "${only_core:-}" ] || { echo "$core" && exit; }
+if [ "$core" = source ]; then
     if [ ! -x /usr/bin/cargo ] || [ ! -d "$(/usr/bin/rustc --print sysroot)/lib/rustlib/src/rust/library" ]; then
         echo "run.sh: no toolchain here builds for $target." >&2
         echo "  with rustup: rustup target add $target" >&2
@@ -48,6 +57,10 @@ if [ ! -d "$(rustc --print sysroot 2>/dev/null)/lib/rustlib/$target/lib" ]; then
     [ -n "$linker" ] || { echo "run.sh: no LLVM linker here: apt-get install lld-16" >&2 && exit 2; }
     export "CARGO_TARGET_$(tr 'a-z-' 'A-Z_' <<<"$target")_LINKER=$linker"
 fi
+
+# A folder for each board, so that both build at once; and for each `core`, so that none takes the other's.
+[ -z "${CARGO_TARGET_DIR:-}" ] || export CARGO_TARGET_DIR=$CARGO_TARGET_DIR/$board
+[ "$core" = prebuilt ] || export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-target}/$core
 
 options=(--release --locked --bin "$bin" --no-default-features --features "$features" "${build_std[@]}")
 "$cargo" build -q "${options[@]}" >&2

@@ -1,4 +1,4 @@
-//! The native-bundled test on this board.
+//! The example for signed bundles on this board, which has no validator.
 
 #![no_std]
 #![no_main]
