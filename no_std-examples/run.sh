@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Builds an example, runs it in QEMU, and compares what it prints with its golden file.
 #
-#   run.sh BOARD [BIN] [FEATURES]     BOARD: cortex-m or riscv; BIN: hello (the default), stack, bundle, components, bare
+#   run.sh BOARD [BIN] [FEATURES]     BOARD: cortex-m or riscv; BIN: hello (the default), stack, bundle, components,
+#                                     plugin, plugin-bundle, http, bare
 #   run.sh --core                     prints which `core` it would link: `prebuilt` or `source`
 #
 #   BLESS=1      writes the golden file instead of comparing
@@ -24,7 +25,10 @@ fi
 bin=${2:-hello}
 case $bin in
 bundle) features=p1,bundle ;;
-components) features=p1,validate,components ;;
+components) features=p1,validate,components,plugin ;;
+plugin) features=p1,validate,components,plugin ;;
+http) features=http,validate ;;
+plugin-bundle) features=plugin,bundle ;;
 bare) features=bare,p1,validate ;;
 *) features=p1,validate ;;
 esac
@@ -72,7 +76,9 @@ fi
 said=$(mktemp)
 trap 'rm -f "$said"' EXIT
 code=0
-timeout "${TIMEOUT:-180}" "$cargo" run -q "${options[@]}" </dev/null >"$said" || code=$?
+input=../firmware/$bin.input.txt # what comes over the UART
+[ -f "$input" ] || input=/dev/null
+timeout "${TIMEOUT:-180}" "$cargo" run -q "${options[@]}" <"$input" >"$said" || code=$?
 cat "$said"
 if [ "$code" -ne 0 ]; then
     echo "run.sh: $board $bin ended with exit code $code" >&2

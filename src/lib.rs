@@ -39,17 +39,18 @@
 //! # Features
 //!
 //! Features only add. `std` (default): the platform's clocks, streams, directories, sockets. `p1` (default): WASI 0.1.
-//! `validate` (default): loading on this machine. `bundle`: loading what was validated and signed elsewhere. `unmetered`: loading with fuel not counted. `simd`,
+//! `validate` (default): loading on this machine. `bundle`: loading what was validated and signed elsewhere.
+//! `unmetered`: loading with fuel not counted. `simd`,
 //! `memory64`: those proposals. `component`: the Component Model. `p2`, `p3`: WASI 0.2 and 0.3. `http`: HTTP for
 //! components. `bindgen`: bindings for WIT worlds. `cli`: the program `wasmote`.
 
 #![no_std]
 #![cfg_attr(
-    not(all(feature = "p1", feature = "validate")),
+    any(not(feature = "p1"), not(feature = "validate"), all(feature = "component", not(feature = "http"))),
     allow(
         dead_code,
         unused_imports,
-        reason = "without a dialect or a way to load, parts of the engine room stand idle"
+        reason = "without a dialect or a way to load, parts of the engine room stand idle, and without HTTP its seams"
     )
 )]
 #![warn(clippy::alloc_instead_of_core, clippy::std_instead_of_alloc, clippy::std_instead_of_core)]

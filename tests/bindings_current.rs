@@ -184,3 +184,9 @@ fn bindings_of_the_test_worlds_are_current() {
     )
     .unwrap();
 }
+
+#[test]
+fn bindings_of_the_boards_are_current() {
+    let config = Config::new("no_std-examples/firmware/wit").world("plugin");
+    check("no_std-examples/firmware/src/plugin/bindings.rs", &config).unwrap();
+}

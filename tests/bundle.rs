@@ -128,8 +128,10 @@ const VERSION: usize = 8;
 const INTERPRETER: usize = 12;
 const PROPOSALS: usize = 28;
 const LIMITS: usize = 32;
-const NUMBERS: usize = 48;
-const LENGTH: usize = 48 + 23 * 8;
+const DESCRIPTION: usize = 48;
+const MODULES: usize = 52;
+const NUMBERS: usize = 56;
+const LENGTH: usize = 56 + 23 * 8;
 
 /// Who holds the key may lie: the bundle with `bytes` at `at`, signed again.
 fn forged(at: usize, bytes: &[u8]) -> Vec<u8> {
@@ -144,7 +146,7 @@ fn forged(at: usize, bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn another_version_or_configuration_is_refused_though_it_is_signed() {
     assert!(load(&forged(0, b"\x7fwasmote"), Limits::mcu()).is_ok(), "signing again is no forgery by itself");
-    refused(&forged(VERSION, &2u32.to_le_bytes()), "another version of the format");
+    refused(&forged(VERSION, &1u32.to_le_bytes()), "another version of the format");
     refused(&forged(VERSION, &0u32.to_le_bytes()), "another version of the format");
     refused(&forged(INTERPRETER, b"wasmi 2.0.1"), "another version of the interpreter");
     refused(&forged(PROPOSALS, &4u32.to_le_bytes()), "proposals");
@@ -156,6 +158,12 @@ fn lengths_that_lie_are_refused_though_they_are_signed() {
     let length = u32::from_le_bytes(hello()[LENGTH..LENGTH + 4].try_into().unwrap());
     for lie in [0, length - 1, length + 1, length + 64, u32::MAX] {
         refused(&forged(LENGTH, &lie.to_le_bytes()), "length");
+    }
+    for count in [0, 2, u32::MAX] {
+        assert!(load(&forged(MODULES, &count.to_le_bytes()), Limits::mcu()).is_err());
+    }
+    for described in [1, 8, length, u32::MAX] {
+        assert!(load(&forged(DESCRIPTION, &described.to_le_bytes()), Limits::mcu()).is_err());
     }
     for number in 0..23 {
         // Whatever it is the count of, this is too many of it: by itself, or for a limit.
@@ -193,7 +201,6 @@ fn what_is_invalid_is_never_signed() {
     for bytes in [
         // A body that leaves nothing where a number is promised.
         b"\0asm\x01\0\0\0\x01\x05\x01\x60\0\x01\x7f\x03\x02\x01\0\x0a\x04\x01\x02\0\x0b".to_vec(),
-        b"\0asm\x0d\0\x01\0".to_vec(),
         b"\0asm".to_vec(),
         Vec::new(),
     ] {
@@ -223,20 +230,152 @@ fn the_interpreter_named_is_the_one_linked() {
     assert!(manifest.contains(&format!("wasmi = {{ version = \"={version}\"")), "{version}");
 }
 
-/// What the boards run is what is made of their guest now.
+/// Components that were bundled.
+#[cfg(feature = "p2")]
+mod components {
+    use super::*;
+    use wasmote::{
+        Loader,
+        component::{Component, Engine, Features, Linker, Store},
+    };
+
+    fn guest(name: &str) -> Vec<u8> {
+        std::fs::read(format!("{}/tests/guests/p2/{name}.wasm", env!("CARGO_MANIFEST_DIR"))).unwrap()
+    }
+
+    #[test]
+    fn a_bundled_command_does_what_it_does_for_the_same_fuel() {
+        for name in ["hello", "clock", "exit", "hello-rust"] {
+            let bytes = guest(name);
+            let bundle = Bundler::new().limits(Limits::server()).bundle(&bytes, &key()).unwrap();
+            assert!(VerifiedBundle::verify(&bundle, &key().public()).unwrap().is_component());
+            let bundled = load(&bundle, Limits::server()).unwrap();
+            let loaded = Loader::new().limits(Limits::server()).load(&bytes).unwrap();
+            assert_eq!(bundled.outline(), loaded.outline());
+            assert!(bundled.imports().eq(loaded.imports()) && bundled.exports().eq(loaded.exports()));
+            let run = |program: &Program| {
+                let output = mem::Output::new();
+                let host = Host::new().args([name]).stdout(output.clone()).clocks(mem::Clocks::new());
+                let mut guest = host.start(program).unwrap();
+                let ended = block_on(guest.run()).map(|exit| exit.code()).map_err(|error| error.to_string());
+                (ended, output.contents(), guest.fuel_spent())
+            };
+            let was = run(&loaded);
+            assert!(!was.1.is_empty() || name == "exit");
+            assert_eq!(run(&bundled), was, "{name}");
+        }
+    }
+
+    /// Every type, built-in and step of instantiation that our own sources use.
+    #[test]
+    fn what_a_bundle_describes_is_what_was_read() {
+        for text in [
+            include_str!("bindgen/garden.wat"),
+            include_str!("program/handler.wat"),
+            include_str!("../no_std-examples/firmware/guests/plugin.wat"),
+            include_str!("../no_std-examples/firmware/guests/command-p2.wat"),
+            include_str!("../no_std-examples/firmware/guests/command-p3.wat"),
+        ] {
+            let bytes = module(text);
+            let bundle = Bundler::new().bundle_component(&bytes, Features::all(), &key()).unwrap();
+            let engine = Engine::new(Features::all(), &Limits::mcu());
+            let verified = VerifiedBundle::verify(&bundle, &key().public()).unwrap();
+            let bundled = Component::from_bundle(&engine, &verified).unwrap();
+            let loaded = Component::new(&engine, &bytes).unwrap();
+            assert!(bundled.imports().eq(loaded.imports()) && bundled.exports().eq(loaded.exports()));
+        }
+    }
+
+    #[test]
+    fn a_bundled_component_computes() {
+        let text = r#"(component
+            (core module $m (func (export "add") (param i32 i32) (result i32)
+                (i32.add (local.get 0) (local.get 1))))
+            (component $inner
+                (core module $m (func (export "seven") (result i32) (i32.const 7)))
+                (core instance $i (instantiate $m))
+                (func (export "seven") (result u8) (canon lift (core func $i "seven"))))
+            (instance $inner (instantiate $inner))
+            (core instance $i (instantiate $m))
+            (export "seven" (func $inner "seven"))
+            (func (export "add") (param "a" u32) (param "b" u32) (result u32)
+                (canon lift (core func $i "add"))))"#;
+        let bundle = Bundler::new().bundle(&module(text), &key()).unwrap();
+        let engine = Engine::new(Features::default(), &Limits::mcu());
+        let verified = VerifiedBundle::verify(&bundle, &key().public()).unwrap();
+        let component = Component::from_bundle(&engine, &verified).unwrap();
+        let mut store = Store::new(&engine, ());
+        let instance = Linker::new(&engine).instantiate(&mut store, &component).unwrap();
+        let add = instance.get_typed_func::<(u32, u32), (u32,)>(&store, "add").unwrap();
+        assert_eq!(add.call(&mut store, (40, 2)).unwrap(), (42,));
+        let seven = instance.get_typed_func::<(), (u8,)>(&store, "seven").unwrap();
+        assert_eq!(seven.call(&mut store, ()).unwrap(), (7,));
+
+        for narrow in [
+            Limits { modules: 1, ..Limits::mcu() },
+            Limits { components: 0, ..Limits::mcu() },
+            Limits { component_depth: 0, ..Limits::mcu() },
+            Limits { definitions: 5, ..Limits::mcu() },
+            Limits { module_bytes: 50, ..Limits::mcu() },
+        ] {
+            assert!(load(&bundle, narrow).unwrap_err().limit_exceeded().is_some());
+        }
+    }
+
+    #[test]
+    fn one_is_not_taken_for_the_other() {
+        let engine = Engine::new(Features::default(), &Limits::mcu());
+        let verified = VerifiedBundle::verify(hello(), &key().public()).unwrap();
+        assert!(!verified.is_component());
+        let error = Component::from_bundle(&engine, &verified).unwrap_err();
+        assert!(error.to_string().contains("a core module where a component is expected"), "{error}");
+    }
+
+    #[test]
+    fn a_description_cut_short_is_refused_though_it_is_signed() {
+        use ed25519_dalek::Signer;
+        let text = r#"(component (type $t (record (field "a" string))) (export "t" (type $t)))"#;
+        let bundle = Bundler::new().bundle(&module(text), &key()).unwrap();
+        let described = u32::from_le_bytes(bundle[DESCRIPTION..MODULES].try_into().unwrap()) as usize;
+        for length in 1..described {
+            let mut short = bundle[..DESCRIPTION].to_vec();
+            short.extend_from_slice(&(length as u32).to_le_bytes());
+            short.extend_from_slice(&bundle[MODULES..MODULES + length]);
+            short.extend_from_slice(&bundle[MODULES + described..bundle.len() - 64]);
+            let signature = ed25519_dalek::SigningKey::from_bytes(&[7; 32]).sign(&short);
+            short.extend_from_slice(&signature.to_bytes());
+            let error = load(&short, Limits::mcu()).unwrap_err();
+            assert!(error.to_string().contains("has no meaning"), "{length}: {error}");
+        }
+    }
+}
+
+/// What the boards run is what is made of its source now. `BLESS=1` makes it: then it has to be run on the boards.
 #[test]
-fn the_example_bundle_is_current() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("no_std-examples/firmware/guests");
-    let read = |name| std::fs::read(folder.join(name)).unwrap();
-    let hex = String::from_utf8(read("example-key.hex")).unwrap();
+fn what_the_boards_run_is_current() {
+    let firmware = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("no_std-examples/firmware");
+    let guests = firmware.join("guests");
+    let is = |path: std::path::PathBuf, made: Vec<u8>| match std::env::var_os("BLESS") {
+        Some(_) => std::fs::write(path, made).unwrap(),
+        None => assert!(std::fs::read(&path).unwrap() == made, "{} is another", path.display()),
+    };
+    for entry in std::fs::read_dir(&guests).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "wat") {
+            is(path.with_extension("wasm"), wat::parse_file(&path).unwrap());
+        }
+    }
+    let hex = std::fs::read_to_string(guests.join("example-key.hex")).unwrap();
     let mut seed = [0; 32];
     for (byte, digits) in seed.iter_mut().zip(hex.trim().as_bytes().chunks(2)) {
         *byte = u8::from_str_radix(core::str::from_utf8(digits).unwrap(), 16).unwrap();
     }
     let key = SecretKey::from_bytes(&seed);
-    let bundle = Bundler::new().bundle(&read("hello.wasm"), &key).unwrap();
-    assert!(bundle == read("hello.bundle"), "`wasmote bundle` makes another: see `firmware/src/bundled.rs`");
-    let source = std::fs::read_to_string(folder.join("../src/bundled.rs")).unwrap();
+    for name in ["hello", "plugin"] {
+        let bytes = std::fs::read(guests.join(name).with_extension("wasm")).unwrap();
+        is(guests.join(name).with_extension("bundle"), Bundler::new().bundle(&bytes, &key).unwrap());
+    }
+    let source = std::fs::read_to_string(firmware.join("src/key.rs")).unwrap();
     let written: String = key.public().to_bytes().iter().map(|byte| format!("0x{byte:02x},")).collect();
     let source: String = source.split_whitespace().collect();
     assert!(source.contains(&written), "another public key");

@@ -34,6 +34,25 @@ fn a_key_is_made_a_program_is_bundled_and_the_bundle_holds() {
 }
 
 #[test]
+fn a_component_is_bundled_too() {
+    let files = Files::new();
+    let seed = "07".repeat(32);
+    let bundle = files.path("hello.bundle");
+    let bundle = bundle.to_str().unwrap();
+    let limits = ["--limits", "server"];
+    let made = ["bundle", &guest("p2/hello"), "-o", bundle, "--key", &seed];
+    wasmote(made.into_iter().chain(limits)).said(0, &["hello.bundle"]);
+    let public = public_of_sevens();
+    wasmote(["bundle", "--verify", &public, bundle]).said(0, &["holds", "a component"]);
+}
+
+/// The public half of the key of sevens.
+fn public_of_sevens() -> String {
+    use wasmote::engine::bundle::SecretKey;
+    SecretKey::from_bytes(&[7; 32]).public().to_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
 fn keys_are_read_as_hexadecimal_and_as_others_write_them() {
     let files = Files::new();
     let module = files.file("m.wat", "(module (func (export \"_start\")))");

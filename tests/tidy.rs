@@ -19,7 +19,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("wasi", &["cap"]),
     ("component", &["engine", "block_on"]),
     ("backend", &["cap"]),
-    ("bundled", &["program", "engine"]),
+    ("bundled", &["program", "component", "engine"]),
     ("dialects", &["wasi", "wasi/p2", "wasi/p3", "component", "cap"]),
     ("program", &["engine", "component", "dialects"]),
     ("guest", &["program", "dialects", "engine", "component", "wasi", "wasi/p1", "cap"]),

@@ -12,6 +12,7 @@ use crate::{
             Canon, Capture, Channel, CoreSort, Definition, Encoding, End, Named, Op, Options, Sort, Switch,
         },
         features::Features,
+        load::{Census, Parsed},
         resolve::{Resolver, invalid},
         types::{ItemType, ResourceIx, TypeDef, Types, ValType},
     },
@@ -21,17 +22,8 @@ use core::ops::Range;
 use wasmparser::{
     CanonicalFunction, CanonicalOption, ComponentAlias, ComponentExternalKind, ComponentInstance,
     ComponentOuterAliasKind, ComponentType, ExternalKind, Instance, Parser, Payload, ValidPayload, Validator,
-    component_types::ComponentAnyTypeId,
+    WasmFeatures, component_types::ComponentAnyTypeId,
 };
-
-/// What reading a component gives.
-pub(crate) struct Parsed {
-    pub(crate) types: Types,
-    /// All components; the outermost is the last.
-    pub(crate) definitions: Vec<Definition>,
-    /// Where the core modules' bytes stand in the file.
-    pub(crate) modules: Vec<Range<usize>>,
-}
 
 /// Reads and validates a component, all but the bodies of its core functions.
 ///
@@ -39,9 +31,9 @@ pub(crate) struct Parsed {
 ///
 /// When the bytes are no valid component, need a feature that is off, or pass a limit.
 pub(crate) fn parse(bytes: &[u8], features: Features, limits: &Limits) -> Result<Parsed, Error> {
-    census(bytes, limits)?;
+    let census = census(bytes, limits)?;
     let mut walk = Walk {
-        validator: Validator::new_with_features(features.validator()),
+        validator: Validator::new_with_features(flags(features)),
         resolver: Resolver::default(),
         definitions: Vec::new(),
         modules: Vec::new(),
@@ -49,51 +41,58 @@ pub(crate) fn parse(bytes: &[u8], features: Features, limits: &Limits) -> Result
         depth_max: limits.type_depth,
     };
     walk.run(bytes, features)?;
-    Ok(Parsed { types: walk.resolver.types, definitions: walk.definitions, modules: walk.modules })
+    Ok(Parsed { types: walk.resolver.types, definitions: walk.definitions, modules: walk.modules, census })
+}
+
+/// The validator's flags. Its core flags are as wide as component types can need (a component type may
+/// name core types of any proposal); what a core module may use, the interpreter decides when it gets it.
+fn flags(features: Features) -> WasmFeatures {
+    let mut flags = WasmFeatures::WASM3 | WasmFeatures::COMPONENT_MODEL;
+    flags.set(WasmFeatures::CM_ASYNC, features.concurrency);
+    flags.set(WasmFeatures::CM_MAP, features.map);
+    flags.set(WasmFeatures::CM_IMPLEMENTS, features.implements);
+    flags.set(WasmFeatures::CM_ASYNC_STACKFUL, features.stackful);
+    flags.set(WasmFeatures::CM_MORE_ASYNC_BUILTINS, features.more_async_builtins);
+    flags.set(WasmFeatures::CM_THREADING, features.threading);
+    flags.set(WasmFeatures::CM_ERROR_CONTEXT, features.error_context);
+    flags.set(WasmFeatures::CM_FIXED_LENGTH_LISTS, features.fixed_length_lists);
+    flags
 }
 
 /// Counts sections' items without reading them, and how deep components nest.
-fn census(bytes: &[u8], limits: &Limits) -> Result<(), Error> {
+fn census(bytes: &[u8], limits: &Limits) -> Result<Census, Error> {
     let total = bytes.len() as u64;
     if total > u64::from(limits.module_bytes) {
         return Err(Error::limit("module_bytes", total, u64::from(limits.module_bytes)));
     }
-    let (mut depth, mut modules, mut components, mut items) = (0_u32, 0_u32, 0_u32, 0_u64);
-    let mut in_module = 0_u32;
+    let mut census = Census::default();
+    let (mut depth, mut in_module) = (0_u32, 0_u32);
     for payload in Parser::new(0).parse_all(bytes) {
         match payload.map_err(|error| invalid(&error))? {
             Payload::ModuleSection { .. } => {
-                modules += 1;
+                census.modules += 1;
                 in_module += 1;
             }
             Payload::ComponentSection { .. } => {
-                components += 1;
+                census.components += 1;
                 depth += 1;
+                census.depth = census.depth.max(depth);
             }
             Payload::End(_) if in_module > 0 => in_module -= 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::ComponentTypeSection(s) => items += u64::from(s.count()),
-            Payload::CoreTypeSection(s) => items += u64::from(s.count()),
-            Payload::InstanceSection(s) => items += u64::from(s.count()),
-            Payload::ComponentInstanceSection(s) => items += u64::from(s.count()),
-            Payload::ComponentAliasSection(s) => items += u64::from(s.count()),
-            Payload::ComponentCanonicalSection(s) => items += u64::from(s.count()),
-            Payload::ComponentImportSection(s) => items += u64::from(s.count()),
-            Payload::ComponentExportSection(s) => items += u64::from(s.count()),
+            Payload::ComponentTypeSection(s) => census.items += u64::from(s.count()),
+            Payload::CoreTypeSection(s) => census.items += u64::from(s.count()),
+            Payload::InstanceSection(s) => census.items += u64::from(s.count()),
+            Payload::ComponentInstanceSection(s) => census.items += u64::from(s.count()),
+            Payload::ComponentAliasSection(s) => census.items += u64::from(s.count()),
+            Payload::ComponentCanonicalSection(s) => census.items += u64::from(s.count()),
+            Payload::ComponentImportSection(s) => census.items += u64::from(s.count()),
+            Payload::ComponentExportSection(s) => census.items += u64::from(s.count()),
             _ => {}
         }
-        for (name, asked, allowed) in [
-            ("component_depth", u64::from(depth), u64::from(limits.component_depth)),
-            ("modules", u64::from(modules), u64::from(limits.modules)),
-            ("components", u64::from(components), u64::from(limits.components)),
-            ("definitions", items, u64::from(limits.definitions)),
-        ] {
-            if asked > allowed {
-                return Err(Error::limit(name, asked, allowed));
-            }
-        }
+        census.check(limits)?;
     }
-    Ok(())
+    Ok(census)
 }
 
 /// The component being read now, and those around it.
@@ -141,7 +140,7 @@ struct Walk {
 impl Walk {
     fn run(&mut self, bytes: &[u8], features: Features) -> Result<(), Error> {
         let mut parser = Parser::new(0);
-        parser.set_features(features.validator());
+        parser.set_features(flags(features));
         self.frames.push(Frame::new(parser));
         let mut rest = bytes;
         // The parser of a core module, while one is being read; its payloads only go to the validator.

@@ -1,8 +1,6 @@
 //! Which proposals of the Component Model a program may use. Runtime configuration, not Cargo features:
 //! the code for all of them is always there.
 
-use wasmparser::WasmFeatures;
-
 /// Gates of the Component Model: what has shipped is on, the rest is off until asked for.
 ///
 /// ```
@@ -61,20 +59,5 @@ impl Features {
             error_context: true,
             fixed_length_lists: true,
         }
-    }
-
-    /// The validator's flags. Its core flags are as wide as component types can need (a component type may
-    /// name core types of any proposal); what a core module may use, the interpreter decides when it gets it.
-    pub(crate) fn validator(self) -> WasmFeatures {
-        let mut flags = WasmFeatures::WASM3 | WasmFeatures::COMPONENT_MODEL;
-        flags.set(WasmFeatures::CM_ASYNC, self.concurrency);
-        flags.set(WasmFeatures::CM_MAP, self.map);
-        flags.set(WasmFeatures::CM_IMPLEMENTS, self.implements);
-        flags.set(WasmFeatures::CM_ASYNC_STACKFUL, self.stackful);
-        flags.set(WasmFeatures::CM_MORE_ASYNC_BUILTINS, self.more_async_builtins);
-        flags.set(WasmFeatures::CM_THREADING, self.threading);
-        flags.set(WasmFeatures::CM_ERROR_CONTEXT, self.error_context);
-        flags.set(WasmFeatures::CM_FIXED_LENGTH_LISTS, self.fixed_length_lists);
-        flags
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     engine::{self, Metering, Module, Outline},
 };
 use alloc::{string::String, sync::Arc, vec::Vec};
+use core::ops::Range;
 
 /// Configuration that components are loaded under, and the interpreter they are loaded into.
 ///
@@ -53,6 +54,44 @@ impl Engine {
     }
 }
 
+/// What reading a component gives.
+pub(crate) struct Parsed {
+    pub(crate) types: Types,
+    /// All components; the outermost is the last.
+    pub(crate) definitions: Vec<Definition>,
+    /// Where the core modules' bytes stand in the file.
+    pub(crate) modules: Vec<Range<usize>>,
+    pub(crate) census: Census,
+}
+
+/// How much a component declares, with all that nests in it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Census {
+    /// How deep components nest.
+    pub(crate) depth: u32,
+    pub(crate) modules: u32,
+    /// Components inside it.
+    pub(crate) components: u32,
+    /// Items of all sections.
+    pub(crate) items: u64,
+}
+
+impl Census {
+    pub(crate) fn check(&self, limits: &Limits) -> Result<(), Error> {
+        for (name, asked, allowed) in [
+            ("component_depth", u64::from(self.depth), u64::from(limits.component_depth)),
+            ("modules", u64::from(self.modules), u64::from(limits.modules)),
+            ("components", u64::from(self.components), u64::from(limits.components)),
+            ("definitions", self.items, u64::from(limits.definitions)),
+        ] {
+            if asked > allowed {
+                return Err(Error::limit(name, asked, allowed));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A component and all that nests in it, as it was loaded.
 #[derive(Debug)]
 pub(crate) struct Loaded {
@@ -62,6 +101,10 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
+    pub(crate) fn new(types: Types, definitions: Vec<Definition>, modules: Vec<Module>) -> Self {
+        Self { types, definitions, modules }
+    }
+
     /// A core module by itself.
     pub(crate) fn of_module(module: Module) -> Self {
         Self { types: Types::default(), definitions: Vec::new(), modules: [module].into() }
@@ -109,7 +152,7 @@ impl Component {
             .into_iter()
             .map(|range| Module::load(&engine.core, &bytes[range]))
             .collect::<Result<_, _>>()?;
-        let loaded = Loaded { types: parsed.types, definitions: parsed.definitions, modules };
+        let loaded = Loaded::new(parsed.types, parsed.definitions, modules);
         Ok(Self { loaded: Arc::new(loaded), engine: engine.clone() })
     }
 

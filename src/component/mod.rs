@@ -28,10 +28,18 @@
 #[doc(hidden)]
 pub mod abi;
 mod access;
+#[cfg(feature = "validate")]
 mod binary;
+#[cfg(not(feature = "validate"))]
+#[path = "binary_absent.rs"]
+mod binary;
+#[cfg(feature = "bundle")]
+mod bundled;
 mod call;
 mod canon;
 mod channel;
+#[cfg(feature = "bundle")]
+mod codec;
 mod definition;
 #[doc(hidden)]
 pub mod derive;
@@ -53,6 +61,7 @@ mod offered;
 mod pre;
 #[cfg(feature = "wast")]
 mod reflect;
+#[cfg(feature = "validate")]
 mod resolve;
 mod resource;
 mod rest;

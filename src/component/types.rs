@@ -226,6 +226,16 @@ impl Types {
         self.interned.get(def).copied()
     }
 
+    /// All definitions, in the order of their ids.
+    pub(crate) fn defs(&self) -> &[TypeDef] {
+        &self.defs
+    }
+
+    /// How deep the deepest definition nests.
+    pub(crate) fn depth_max(&self) -> u32 {
+        self.layouts.iter().map(|layout| layout.depth).max().unwrap_or(0)
+    }
+
     /// Adds a function type.
     pub(crate) fn add_func(
         &mut self,

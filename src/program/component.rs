@@ -30,8 +30,12 @@ impl Component {
 
     /// Loads a component into `engine`.
     pub(super) fn of(engine: &Engine, bytes: &[u8]) -> Result<Self, Error> {
-        let component = component::Component::new(engine, bytes)?;
-        let linker = Arc::new(dialects::linker(engine)?);
+        Self::linked(component::Component::new(engine, bytes)?)
+    }
+
+    /// Meets what it imports.
+    pub(crate) fn linked(component: component::Component) -> Result<Self, Error> {
+        let linker = Arc::new(dialects::linker(component.engine())?);
         let met = linker.instantiate_pre(&component).ok();
         let outline = Arc::new(component.outline());
         Ok(Self { component, met, linker, outline })

@@ -8,6 +8,12 @@ pub fn write(bytes: &[u8]) {
     bytes.iter().for_each(|&byte| chip::uart_send(byte));
 }
 
+/// A byte that has come, if one has.
+#[must_use]
+pub fn read() -> Option<u8> {
+    chip::uart_receive()
+}
+
 /// Formats to the UART, a newline at the end.
 #[macro_export]
 macro_rules! println {

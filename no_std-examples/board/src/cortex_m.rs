@@ -10,13 +10,15 @@ const UART_STATE: *const u32 = 0x4000_4004 as *const u32;
 const UART_CTRL: *mut u32 = 0x4000_4008 as *mut u32;
 const UART_BAUDDIV: *mut u32 = 0x4000_4010 as *mut u32;
 const STATE_TX_FULL: u32 = 1 << 0;
+const STATE_RX_FULL: u32 = 1 << 1;
 const CTRL_TX_ENABLE: u32 = 1 << 0;
+const CTRL_RX_ENABLE: u32 = 1 << 1;
 
 pub(crate) fn uart_init() {
     // SAFETY: the registers of this board's first UART, which only this file touches.
     unsafe {
         UART_BAUDDIV.write_volatile(16);
-        UART_CTRL.write_volatile(CTRL_TX_ENABLE);
+        UART_CTRL.write_volatile(CTRL_TX_ENABLE | CTRL_RX_ENABLE);
     }
 }
 
@@ -26,6 +28,11 @@ pub(crate) fn uart_send(byte: u8) {
         while UART_STATE.read_volatile() & STATE_TX_FULL != 0 {}
         UART_DATA.write_volatile(byte.into());
     }
+}
+
+pub(crate) fn uart_receive() -> Option<u8> {
+    // SAFETY: as in `uart_init`.
+    unsafe { (UART_STATE.read_volatile() & STATE_RX_FULL != 0).then(|| UART_DATA.read_volatile() as u8) }
 }
 
 unsafe extern "C" {

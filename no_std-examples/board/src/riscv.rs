@@ -8,6 +8,8 @@ pub const NAME: &str = "riscv (riscv32imac, virt)";
 
 const UART_THR: *mut u8 = 0x1000_0000 as *mut u8;
 const UART_LSR: *const u8 = 0x1000_0005 as *const u8;
+const UART_RBR: *const u8 = 0x1000_0000 as *const u8;
+const LSR_RX_READY: u8 = 1 << 0;
 const LSR_TX_EMPTY: u8 = 1 << 5;
 
 /// Nothing to do: QEMU's UART sends at once, whatever its divisor.
@@ -19,6 +21,11 @@ pub(crate) fn uart_send(byte: u8) {
         while UART_LSR.read_volatile() & LSR_TX_EMPTY == 0 {}
         UART_THR.write_volatile(byte);
     }
+}
+
+pub(crate) fn uart_receive() -> Option<u8> {
+    // SAFETY: as in `uart_send`.
+    unsafe { (UART_LSR.read_volatile() & LSR_RX_READY != 0).then(|| UART_RBR.read_volatile()) }
 }
 
 unsafe extern "C" {

@@ -1,10 +1,10 @@
 //! The example on a device without a validator: it runs what was validated and signed elsewhere, and nothing else.
 //!
-//! The bundle was made on a laptop, by `wasmote bundle hello.wasm --key example-key.hex`. That key is in this
-//! repository for everyone to see, so it is good for an example and for nothing else.
+//! The bundle was made on a laptop, by `wasmote bundle hello.wasm --key example-key.hex`.
 
 use crate::{
     hello::{Console, report, succeeded},
+    key::KEY,
     probe,
 };
 use board::{heap, println};
@@ -14,12 +14,6 @@ use wasmote::{
 };
 
 const HELLO: &[u8] = include_bytes!("../guests/hello.bundle");
-/// The public half of the key: all that the device has to know of who may program it.
-const KEY: [u8; 32] = [
-    0x03, 0xa1, 0x07, 0xbf, 0xf3, 0xce, 0x10, 0xbe, 0x1d, 0x70, 0xdd, 0x18, 0xe7, 0x4b, 0xc0, 0x99, 0x67,
-    0xe4, 0xd6, 0x30, 0x9b, 0xa5, 0x0d, 0x5f, 0x1d, 0xdc, 0x86, 0x64, 0x12, 0x55, 0x31, 0xb8,
-];
-
 /// Bounds that this example holds itself to, in bytes.
 const HEAP_BYTES_MAX: usize = 48 << 10;
 const STACK_BYTES_MAX: usize = 32 << 10;

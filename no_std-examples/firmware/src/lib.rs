@@ -1,5 +1,5 @@
 //! What both boards run: [`hello`] is the example to read, [`bundled`] the same without a validator, [`components`]
-//! the same for components, [`stack`] a test, [`bare`] a comparison.
+//! the same for components, [`http`] for requests, [`plugin`] for typed calls of one, [`stack`] a test, [`bare`] a comparison.
 
 #![no_std]
 
@@ -13,6 +13,12 @@ pub mod bundled;
 pub mod components;
 #[cfg(feature = "p1")]
 pub mod hello;
+#[cfg(feature = "http")]
+pub mod http;
+#[cfg(feature = "bundle")]
+mod key;
+#[cfg(feature = "plugin")]
+pub mod plugin;
 #[cfg(feature = "p1")]
 mod probe;
 #[cfg(feature = "p1")]

@@ -1,4 +1,4 @@
-//! `wasmote bundle`: validates a module for a device that cannot, and signs it.
+//! `wasmote bundle`: validates a program for a device that cannot, and signs it.
 
 use crate::{
     failure, file, say,
@@ -18,17 +18,18 @@ use std::{
 };
 use wasmote::engine::bundle::{Bundler, PublicKey, SecretKey, VerifiedBundle};
 
-/// Validate a module and sign it, for a device that cannot validate
+/// Validate a program and sign it, for a device that cannot validate
 ///
 /// A bundle is loaded by a device built without validators, if its signature holds against the public key that
-/// the device was built with. Validation is held against the limits given here; the device's may be wider.
+/// the device was built with. Validation is held against the limits given here; the device's may be wider. Of a
+/// component, the bundle also says what reading it found out, so that the device needs no parser for components.
 ///
 /// The key is a PEM file (PKCS#8, Ed25519), as `wasmote bundle --new-key` and `openssl genpkey -algorithm
 /// ed25519` write it, a file of 64 hexadecimal digits, or the digits themselves.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Arguments {
-    /// Where to write the bundle [default: MODULE, ending in .bundle]
+    /// Where to write the bundle [default: PROGRAM, ending in .bundle]
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
 
@@ -40,7 +41,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "output", "verify", "module"])]
     new_key: Option<PathBuf>,
 
-    /// Check instead that MODULE is a bundle signed with the secret half of this public key
+    /// Check instead that PROGRAM is a bundle signed with the secret half of this public key
     #[arg(long, value_name = "FILE|HEX", conflicts_with_all = ["key", "output"])]
     verify: Option<String>,
 
@@ -52,16 +53,16 @@ pub struct Arguments {
     #[arg(short = 'W', long = "wasm", value_name = "KEY=VALUE,…", value_parser = settings::wasm)]
     wasm: Vec<Settings>,
 
-    /// Let the module use 128-bit vectors: the device is built with the feature `simd`
+    /// Let modules use 128-bit vectors: the device is built with the feature `simd`
     #[arg(long)]
     simd: bool,
 
-    /// Let the module use 64-bit memories: the device is built with the feature `memory64`
+    /// Let modules use 64-bit memories: the device is built with the feature `memory64`
     #[arg(long)]
     memory64: bool,
 
-    /// The module: a .wasm or .wat file, or `-` for standard input
-    #[arg(value_name = "MODULE", required_unless_present = "new_key")]
+    /// The program: a core module or a component, .wasm or .wat, or `-` for standard input
+    #[arg(value_name = "PROGRAM", required_unless_present = "new_key")]
     module: Option<String>,
 }
 
@@ -115,7 +116,8 @@ fn verify(path: &str, key: &PublicKey) -> Result<()> {
     let bytes = file::read_bytes(path, BUNDLE_BYTES_MAX)?;
     let bundle = VerifiedBundle::verify(&bytes, key);
     let bundle = bundle.map_err(|error| anyhow::anyhow!("{path} must not be loaded: {error}"))?;
-    say::plain(&format!("{path}: holds, a module of {}", show_bytes(bundle.module_bytes() as u64)));
+    let what = if bundle.is_component() { "a component with core modules" } else { "a module" };
+    say::plain(&format!("{path}: holds, {what} of {}", show_bytes(bundle.module_bytes() as u64)));
     Ok(())
 }
 

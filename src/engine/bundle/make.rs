@@ -96,7 +96,7 @@ impl Bundler {
         Self { limits: Limits::mcu(), proposals: 0 }
     }
 
-    /// Refuses modules that pass `limits`. A device loads a bundle if its own limits are no narrower.
+    /// Refuses programs that pass `limits`. A device loads a bundle if its own limits are no narrower.
     #[must_use]
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -117,44 +117,80 @@ impl Bundler {
         self
     }
 
+    /// The limits that programs are held to.
+    pub(crate) fn held_to(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Checks a core module as loading it would, and signs what came of it.
-    ///
-    /// # Errors
-    ///
-    /// Whatever refuses loading: see [`Program::load`](crate::Program::load).
-    pub fn bundle(&self, bytes: &[u8], key: &SecretKey) -> Result<Vec<u8>, Error> {
+    pub(crate) fn bundle_module(&self, bytes: &[u8], key: &SecretKey) -> Result<Vec<u8>, Error> {
+        let checked = self.check(&self.engine()?, bytes)?;
+        self.sign(None, &[checked], key)
+    }
+
+    /// What modules are checked in.
+    pub(crate) fn engine(&self) -> Result<Engine, Error> {
         if self.proposals & !BUILT != 0 {
             return Err(Error::unsupported("proposal", "this build does not have it"));
         }
+        Ok(Engine::configured(Metering::On, &self.limits, |config| {
+            simd::set(config, self.proposals & SIMD != 0);
+            memory64::set(config, self.proposals & MEMORY64 != 0);
+        }))
+    }
+
+    /// Loads a core module, edited as loading does, by the interpreter's validator.
+    pub(crate) fn check(&self, engine: &Engine, bytes: &[u8]) -> Result<Checked, Error> {
         if scan::format(bytes)? != Format::Module {
             return Err(Error::malformed("it is a component where a core module is expected", Some(4)));
         }
         let outline = Outline::of(bytes, &self.limits)?;
-        let engine = Engine::configured(Metering::On, &self.limits, |config| {
-            simd::set(config, self.proposals & SIMD != 0);
-            memory64::set(config, self.proposals & MEMORY64 != 0);
-        });
-        let code = rewrite::rewrite(bytes, &outline, &engine)?;
+        let code = rewrite::rewrite(bytes, &outline, engine)?.into_owned();
         let inner = wasmi::Module::new(&engine.inner, &code).map_err(|error| load_error(&error))?;
         let module = Module { inner, outline };
         module.check_start()?;
-        self.sign(&module.outline, &code, key)
+        Ok(Checked { outline: module.outline, code })
     }
 
-    fn sign(&self, outline: &Outline, code: &[u8], key: &SecretKey) -> Result<Vec<u8>, Error> {
-        let length = u32::try_from(code.len());
-        let length = length.map_err(|_| Error::limit("module_bytes", code.len() as u64, u32::MAX.into()))?;
+    /// Signs modules that were checked, and what belongs to them.
+    pub(crate) fn sign(
+        &self,
+        description: Option<&[u8]>,
+        modules: &[Checked],
+        key: &SecretKey,
+    ) -> Result<Vec<u8>, Error> {
         let mut out = Vec::new();
         out.extend_from_slice(MAGIC);
         out.extend_from_slice(&VERSION.to_le_bytes());
         out.extend_from_slice(INTERPRETER);
         out.extend_from_slice(&self.proposals.to_le_bytes());
         out.extend(held_against(&self.limits).iter().flat_map(|(_, limit)| limit.to_le_bytes()));
-        out.extend(outline.to_numbers().iter().flat_map(|number| number.to_le_bytes()));
-        out.extend_from_slice(&length.to_le_bytes());
-        out.extend_from_slice(code);
+        run(&mut out, description.unwrap_or_default())?;
+        out.extend_from_slice(&length(modules.len())?);
+        for module in modules {
+            out.extend(module.outline.to_numbers().iter().flat_map(|number| number.to_le_bytes()));
+            run(&mut out, &module.code)?;
+        }
         let signature = key.0.sign(&out);
         out.extend_from_slice(&signature.to_bytes());
         Ok(out)
     }
+}
+
+/// A module that the interpreter's validator has accepted: [`Bundler::check`] alone makes them.
+pub(crate) struct Checked {
+    outline: Outline,
+    code: Vec<u8>,
+}
+
+/// A length, and so many bytes.
+fn run(out: &mut Vec<u8>, bytes: &[u8]) -> Result<(), Error> {
+    out.extend_from_slice(&length(bytes.len())?);
+    out.extend_from_slice(bytes);
+    Ok(())
+}
+
+fn length(count: usize) -> Result<[u8; 4], Error> {
+    let length = u32::try_from(count).map(u32::to_le_bytes);
+    length.map_err(|_| Error::limit("module_bytes", count as u64, u32::MAX.into()))
 }

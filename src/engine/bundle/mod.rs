@@ -1,8 +1,9 @@
-//! Bundles: modules that were validated and signed on another machine.
+//! Bundles: modules and components that were validated and signed on another machine.
 //!
 //! A device without validators cannot tell a valid module from one that would make its interpreter run off the rails.
-//! So someone else looks: [`Bundler`] checks a module as loading would, makes the edits that loading makes, notes
-//! what loading would find out, and signs all of it. The device holds the public key. Whether what it is given
+//! So someone else looks: [`Bundler`] checks a program as loading would, makes the edits that loading makes, notes
+//! what loading would find out, and signs all of it. Of a component, what it found out is all of the component but
+//! its core modules: types resolved, and the steps of instantiation. So a device needs no parser for components. The device holds the public key. Whether what it is given
 //! holds against that key, [`VerifiedBundle::verify`] says, and nothing but its answer can be loaded.
 //!
 //! The format, all numbers in little-endian order:
@@ -10,12 +11,15 @@
 //! | bytes | what |
 //! |--:|---|
 //! | 8 | `"\x7fwasmote"` |
-//! | 4 | the version of this format, 1 |
+//! | 4 | the version of this format, 2 |
 //! | 16 | the interpreter that validated it, by name and version, filled with zeros |
-//! | 4 | proposals it may use beyond those that are always on: 1 for SIMD, 2 for 64-bit memories |
+//! | 4 | proposals that modules may use beyond those that are always on: 1 for SIMD, 2 for 64-bit memories |
 //! | 4 × 4 | the limits it was held against that nothing else here tells |
+//! | 4 | the length of the next; 0 for a core module by itself |
+//! | … | a component, as its loader is to have it (`component/codec.rs`) |
+//! | 4 | how many modules follow, each as: |
 //! | 8 × 23 | what it declares, by count and size |
-//! | 4 | the length of the module |
+//! | 4 | its length |
 //! | … | the module, as the interpreter is to have it |
 //! | 64 | an Ed25519 signature of everything before it (RFC 8032) |
 
@@ -24,13 +28,14 @@ mod make;
 mod numbers;
 
 use crate::{Error, Limits, engine::Outline};
+use alloc::vec::Vec;
 #[cfg(feature = "validate")]
 pub use make::{Bundler, SecretKey};
 
 pub use super::unchecked::VerifiedBundle;
 
 const MAGIC: &[u8; 8] = b"\x7fwasmote";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const SIGNATURE_BYTES: usize = 64;
 /// Who validates. Another version may take other modules for valid, or translate them otherwise.
 const INTERPRETER: &[u8; 16] = b"wasmi 2.0.0\0\0\0\0\0";
@@ -81,12 +86,21 @@ impl PublicKey {
     }
 }
 
-/// What a bundle says of its module.
+/// What was signed.
 #[derive(Debug)]
-pub(super) struct Manifest {
+pub(super) struct Manifest<'b> {
     /// `growths`, `constant_operators`, `function_values`, `frame_locals`.
     held_against: [u32; 4],
+    /// What loading a component found out; none of a core module by itself.
+    pub(super) description: Option<&'b [u8]>,
+    pub(super) modules: Vec<Part<'b>>,
+}
+
+/// A module, and what it declares.
+#[derive(Debug)]
+pub(super) struct Part<'b> {
     pub(super) outline: Outline,
+    pub(super) code: &'b [u8],
 }
 
 fn held_against(limits: &Limits) -> [(&'static str, u32); 4] {
@@ -98,20 +112,23 @@ fn held_against(limits: &Limits) -> [(&'static str, u32); 4] {
     ]
 }
 
-impl Manifest {
+impl Manifest<'_> {
     /// Refuses what a device under `limits` would not load.
-    pub(super) fn check(&self, limits: &Limits, module_bytes: usize) -> Result<(), Error> {
-        let module_bytes = module_bytes as u64;
+    pub(super) fn check(&self, limits: &Limits) -> Result<(), Error> {
         let within = |limit, asked: u64, allowed: u64| match asked <= allowed {
             true => Ok(()),
             false => Err(Error::limit(limit, asked, allowed)),
         };
-        within("module_bytes", module_bytes, limits.module_bytes.into())?;
-        within("load_bytes", self.outline.load_bytes(module_bytes), limits.load_bytes)?;
+        let described = self.description.map_or(0, <[u8]>::len) as u64;
+        let modules_bytes = self.modules.iter().map(|part| part.code.len() as u64).sum::<u64>();
+        within("module_bytes", described + modules_bytes, limits.module_bytes.into())?;
         for ((limit, allowed), held) in held_against(limits).into_iter().zip(self.held_against) {
             within(limit, held.into(), allowed.into())?;
         }
-        self.outline.check(limits)
+        self.modules.iter().try_for_each(|part| {
+            within("load_bytes", part.outline.load_bytes(part.code.len() as u64), limits.load_bytes)?;
+            part.outline.check(limits)
+        })
     }
 }
 
@@ -135,8 +152,8 @@ pub(super) fn check_signature(
     checked.map_err(|_| Error::malformed("the bundle's signature does not hold", None))
 }
 
-/// Reads what was signed: the manifest, and the module.
-pub(super) fn read(signed: &[u8]) -> Result<(Manifest, &[u8]), Error> {
+/// Reads what was signed.
+pub(super) fn read(signed: &[u8]) -> Result<Manifest<'_>, Error> {
     let mut rest = &signed[MAGIC.len()..];
     if number(&mut rest)? != VERSION {
         return Err(Error::unsupported("bundle", "it is of another version of the format"));
@@ -152,16 +169,40 @@ pub(super) fn read(signed: &[u8]) -> Result<(Manifest, &[u8]), Error> {
     for limit in &mut held_against {
         *limit = number(&mut rest)?;
     }
+    let description = Some(run(&mut rest)?).filter(|bytes| !bytes.is_empty());
+    let count = number(&mut rest)?;
+    if description.is_none() && count != 1 {
+        return Err(out_of_range());
+    }
+    let mut modules = Vec::new();
+    for _ in 0..count {
+        modules.push(part(&mut rest)?);
+    }
+    if !rest.is_empty() {
+        return Err(wrong_length());
+    }
+    Ok(Manifest { held_against, description, modules })
+}
+
+fn part<'b>(rest: &mut &'b [u8]) -> Result<Part<'b>, Error> {
     let mut numbers = [0; Outline::NUMBERS];
     for into in &mut numbers {
-        *into = u64::from_le_bytes(*take(&mut rest)?);
+        *into = u64::from_le_bytes(*take(rest)?);
     }
     let outline = Outline::from_numbers(numbers).ok_or_else(out_of_range)?;
-    let length = number(&mut rest)?;
-    if usize::try_from(length) != Ok(rest.len()) {
-        return Err(Error::malformed("the bundle's length is wrong", None));
-    }
-    Ok((Manifest { held_against, outline }, rest))
+    Ok(Part { outline, code: run(rest)? })
+}
+
+/// A length, and so many bytes.
+fn run<'b>(rest: &mut &'b [u8]) -> Result<&'b [u8], Error> {
+    let length = usize::try_from(number(rest)?).map_err(|_| wrong_length())?;
+    let (run, after) = rest.split_at_checked(length).ok_or_else(wrong_length)?;
+    *rest = after;
+    Ok(run)
+}
+
+fn wrong_length() -> Error {
+    Error::malformed("a length in the bundle is wrong", None)
 }
 
 fn out_of_range() -> Error {

@@ -1,0 +1,155 @@
+//! The example for HTTP: requests come over the board's UART, a component of WASI 0.2 answers them, and its responses go
+//! out the same way. Each request has an instance of its own.
+//!
+//! HTTP/1.1 is spoken as far as a serial line between two friends needs it (RFC 9112): a head, and contents whose length
+//! `content-length` tells. What is no request is refused with 400, and what fails with 500; the device goes on.
+
+use alloc::{string::String, vec::Vec};
+use board::{console, heap, println, stack};
+use wasmote::{
+    Host, Limits, Loader, Program, block_on_with,
+    cap::http::{Method, Request, Whole},
+};
+
+const HANDLER: &[u8] = include_bytes!("../guests/handler-p2.wasm");
+
+/// What a request may cost.
+const FUEL: u64 = 1_000_000;
+
+/// Bounds of what comes and what goes, in bytes.
+const HEAD_BYTES_MAX: usize = 1 << 10;
+const CONTENTS_BYTES_MAX: usize = 4 << 10;
+
+/// Bounds that this example holds itself to, in bytes.
+const HEAP_BYTES_MAX: usize = 128 << 10;
+const STACK_BYTES_MAX: usize = 32 << 10;
+
+/// Answers requests until one says `connection: close`; the exit code is how many expectations failed.
+pub fn main() -> u32 {
+    println!("wasmote on {}, answering requests", board::NAME);
+    let mut failed = 0;
+    let before = heap::live();
+    heap::reset_peak();
+    stack::paint();
+    let loaded = Loader::new().limits(Limits::mcu()).load(HANDLER);
+    println!("# heap to load: {} B", heap::peak() - before);
+    println!("# native stack: {} B", stack::peak());
+    match loaded {
+        Ok(program) => failed += serve(&program, &Host::new().limits(Limits::mcu()).fuel(FUEL), before),
+        Err(error) => {
+            println!("{error}");
+            failed += 1;
+        }
+    }
+    println!("\n== over");
+    println!("left on the heap: {} B", heap::live() - before);
+    failed += u32::from(heap::live() != before);
+    println!("expectations that failed: {failed}");
+    println!("# guests in flash: {} B", HANDLER.len());
+    failed
+}
+
+fn serve(program: &Program, host: &Host, before: usize) -> u32 {
+    let mut failed = 0;
+    let mut is_open = true;
+    while is_open {
+        heap::reset_peak();
+        stack::paint();
+        let received = receive();
+        is_open = received.as_ref().is_none_or(|received| !received.closes);
+        let mut memory_bytes = 0;
+        let (status, contents) = match received {
+            Some(received) => answer(program, host, received.request, &mut memory_bytes),
+            None => (400, b"this is no request\n".to_vec()),
+        };
+        respond(status, &contents);
+        drop(contents);
+        let heap = (heap::peak() - before).saturating_sub(memory_bytes);
+        println!("# guest memory: {memory_bytes} B");
+        println!("# heap beyond guest memory: {heap} B");
+        println!("# native stack: {} B", stack::peak());
+        failed += u32::from(heap > HEAP_BYTES_MAX || stack::peak() > STACK_BYTES_MAX);
+    }
+    failed
+}
+
+/// Has an instance of its own answer a request.
+fn answer(program: &Program, host: &Host, request: Request, memory_bytes: &mut usize) -> (u16, Vec<u8>) {
+    let answered = async {
+        let guest = host.start(program).map_err(|error| alloc::format!("{error}\n"))?;
+        *memory_bytes = usize::try_from(guest.memory_bytes()).unwrap_or(usize::MAX);
+        let mut response = guest.handle(request).await.map_err(|error| alloc::format!("{error}\n"))?;
+        let contents = Whole::read(&mut *response.body, CONTENTS_BYTES_MAX).await;
+        let contents = contents.map_err(|code| alloc::format!("{code}\n"))?;
+        Ok((response.status, contents.contents().to_vec()))
+    };
+    block_on_with(answered, core::hint::spin_loop).unwrap_or_else(|why: String| (500, why.into_bytes()))
+}
+
+fn respond(status: u16, contents: &[u8]) {
+    let reason = match status {
+        200 => "OK",
+        400 => "Bad Request",
+        404 => "Not Found",
+        _ => "",
+    };
+    println!("HTTP/1.1 {status} {reason}\r\ncontent-length: {}\r\n\r", contents.len());
+    console::write(contents);
+}
+
+struct Received {
+    request: Request,
+    /// Whether it is the last one.
+    closes: bool,
+}
+
+/// Waits for a request. None where what comes is none; its bytes up to an empty line are gone then.
+fn receive() -> Option<Received> {
+    let head = head()?;
+    let mut lines = core::str::from_utf8(&head).ok()?.split("\r\n");
+    let mut target = lines.next()?.split(' ');
+    let (method, path) = (target.next()?, target.next()?);
+    if target.next() != Some("HTTP/1.1") || !path.starts_with('/') {
+        return None;
+    }
+    let mut request = Request::new(Method::from(method), path);
+    let (mut length, mut closes) = (0, false);
+    for line in lines.take_while(|line| !line.is_empty()) {
+        let (name, value) = line.split_once(':')?;
+        let value = value.trim_matches([' ', '\t']);
+        if name.eq_ignore_ascii_case("host") {
+            request.authority = Some(value.into());
+            continue;
+        }
+        if name.eq_ignore_ascii_case("content-length") {
+            length = value.parse().ok().filter(|length| *length <= CONTENTS_BYTES_MAX)?;
+        }
+        closes |= name.eq_ignore_ascii_case("connection") && value.eq_ignore_ascii_case("close");
+        request.headers.append(name, value);
+    }
+    let contents: Vec<u8> = (0..length).map(|_| byte()).collect();
+    Some(Received { request: request.body(Whole::new(contents)), closes })
+}
+
+/// Everything up to an empty line. None where that does not come in time; then it is read, and not kept.
+fn head() -> Option<Vec<u8>> {
+    let mut head = Vec::new();
+    let mut last = [0; 4];
+    while last != *b"\r\n\r\n" {
+        last = [last[1], last[2], last[3], byte()];
+        if head.len() < HEAD_BYTES_MAX {
+            head.push(last[3]);
+        }
+    }
+    head.ends_with(b"\r\n\r\n").then_some(head)
+}
+
+/// Waits for a byte.
+fn byte() -> u8 {
+    loop {
+        match console::read() {
+            Some(byte) => return byte,
+            None => core::hint::spin_loop(),
+        }
+    }
+}
