@@ -9,13 +9,14 @@ use crate::{
     cap::http::{Body, ErrorCode, Frame, Request, Response},
     wasi::http::Answer,
 };
-use alloc::boxed::Box;
+use alloc::{boxed::Box, sync::Arc};
 use core::{
     fmt,
     future::Future,
     pin::Pin,
     task::{Context, Poll},
 };
+use spin::Mutex;
 
 /// Why a guest gave no response.
 #[derive(Debug)]
@@ -38,7 +39,22 @@ impl fmt::Display for HandleError {
 impl core::error::Error for HandleError {}
 
 /// A guest's life from being given a request to having nothing more to do for it.
-type Work = Pin<Box<dyn Future<Output = (Guest, Result<(), Error>)> + Send>>;
+type Work = Pin<Box<dyn Future<Output = Ended> + Send>>;
+
+/// The guest, and how it ended. None where it was taken.
+type Ended = Option<(Guest, Result<(), Error>)>;
+
+/// A guest inside its [`Work`]. When that is dropped before its end, the guest is in `stopped`.
+struct Working {
+    guest: Option<Guest>,
+    stopped: Arc<Mutex<Option<Guest>>>,
+}
+
+impl Drop for Working {
+    fn drop(&mut self) {
+        *self.stopped.lock() = self.guest.take();
+    }
+}
 
 /// Who is told when an exchange is over.
 type OnEnd = Box<dyn FnOnce(Rest) + Send>;
@@ -58,8 +74,8 @@ pub struct Handling {
 pub struct Rest(Progress);
 
 enum Progress {
-    Running(Work),
-    Ended(Option<(Guest, Result<(), Error>)>),
+    Running(Work, Arc<Mutex<Option<Guest>>>),
+    Ended(Ended),
 }
 
 /// The guest, wherever the exchange is.
@@ -77,15 +93,17 @@ impl Guest {
     pub fn handle(self, request: Request) -> Handling {
         let answer = Answer::default();
         let told = answer.clone();
-        let mut guest = self;
+        let stopped = Arc::default();
+        let mut working = Working { guest: Some(self), stopped: Arc::clone(&stopped) };
         let work: Work = Box::pin(async move {
-            let handled = match guest.component() {
+            let handled = match working.guest.as_mut()?.component() {
                 Ok(component) => component.handle(request, &told).await,
                 Err(error) => Err(error),
             };
-            (guest, handled)
+            Some((working.guest.take()?, handled))
         });
-        Handling { exchange: Some(Exchange { progress: Progress::Running(work), on_end: None }), answer }
+        let progress = Progress::Running(work, stopped);
+        Handling { exchange: Some(Exchange { progress, on_end: None }), answer }
     }
 
     /// Whether it exports what requests are handled by.
@@ -138,9 +156,9 @@ impl Future for Handling {
 
 impl Progress {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if let Self::Running(work) = self {
+        if let Self::Running(work, _) = self {
             let Poll::Ready(ended) = work.as_mut().poll(cx) else { return Poll::Pending };
-            *self = Self::Ended(Some(ended));
+            *self = Self::Ended(ended);
         }
         Poll::Ready(())
     }
@@ -150,6 +168,21 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         if let Some(on_end) = self.on_end.take() {
             on_end(Rest(core::mem::replace(&mut self.progress, Progress::Ended(None))));
+        }
+    }
+}
+
+impl Rest {
+    /// Ends the guest where it is. It cannot be called any more, and still tells what it used
+    /// ([`Guest::fuel_spent`], [`Guest::memory_bytes`]). None where it was taken before.
+    #[must_use = "dropping the rest ends the guest too"]
+    pub fn stop(self) -> Option<Guest> {
+        match self.0 {
+            Progress::Running(work, stopped) => {
+                drop(work);
+                stopped.lock().take()
+            }
+            Progress::Ended(ended) => ended.map(|(guest, _)| guest),
         }
     }
 }
@@ -165,7 +198,7 @@ impl Future for Rest {
         }
         Poll::Ready(match &mut this.0 {
             Progress::Ended(ended) => ended.take(),
-            Progress::Running(_) => None,
+            Progress::Running(..) => None,
         })
     }
 }
@@ -209,7 +242,7 @@ impl fmt::Debug for Handling {
 
 impl fmt::Debug for Rest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let running = matches!(self.0, Progress::Running(_));
+        let running = matches!(self.0, Progress::Running(..));
         f.debug_struct("Rest").field("running", &running).finish_non_exhaustive()
     }
 }
