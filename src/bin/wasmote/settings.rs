@@ -30,7 +30,7 @@ impl Profile {
 }
 
 /// What one key sets.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Setting {
     Limit(&'static LimitKey, u64),
     Fuel(u64),
@@ -49,7 +49,7 @@ enum Setting {
 }
 
 /// The settings of one `-W` or `-S`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings(Vec<Setting>);
 
 /// All settings together. A key given twice counts as given last.
@@ -190,6 +190,14 @@ struct LimitKey {
 /// Limits on what takes native stack: without a bound of its own, raising them could end this process.
 const NATIVE_STACK: [&str; 3] = ["reentry_depth", "component_depth", "type_depth"];
 const NATIVE_STACK_MAX: u64 = 256;
+
+impl PartialEq for LimitKey {
+    fn eq(&self, other: &Self) -> bool {
+        (self.group, self.key) == (other.group, other.key)
+    }
+}
+
+impl Eq for LimitKey {}
 
 enum Place<'a> {
     U32(&'a mut u32),

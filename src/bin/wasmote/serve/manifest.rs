@@ -14,7 +14,7 @@ use std::{
 };
 
 /// One app: a program, where it answers, and what it gets.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct App {
     pub name: String,
     pub program: PathBuf,

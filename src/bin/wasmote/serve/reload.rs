@@ -30,6 +30,7 @@ fn stamp(path: &Path) -> Option<Stamp> {
 }
 
 /// An app as it was loaded.
+#[derive(Clone)]
 struct Loaded {
     app: App,
     stamp: Option<Stamp>,
@@ -41,11 +42,13 @@ pub struct Watcher {
     common: Common,
     metrics: Arc<Metrics>,
     loaded: Vec<Loaded>,
+    /// The programs of apps that are not there yet, as they were when they did not load.
+    failed: Vec<(PathBuf, Option<Stamp>)>,
 }
 
 impl Watcher {
     pub fn new(common: Common, metrics: Arc<Metrics>) -> Self {
-        Self { common, metrics, loaded: Vec::new() }
+        Self { common, metrics, loaded: Vec::new(), failed: Vec::new() }
     }
 
     /// Loads all apps for the first time.
@@ -63,6 +66,14 @@ impl Watcher {
         table(&self.loaded)
     }
 
+    /// The programs as they were when they were looked at last.
+    fn is_same(&self) -> bool {
+        let mut loaded = self.loaded.iter().map(|loaded| (&loaded.app.program, loaded.stamp));
+        let mut failed = self.failed.iter().map(|(program, stamp)| (program, *stamp));
+        let is_same = |(program, before): (&PathBuf, _)| stamp(program) == before;
+        loaded.all(is_same) && failed.all(is_same)
+    }
+
     /// Looks at the files over and over.
     pub async fn watch(
         mut self,
@@ -70,12 +81,13 @@ impl Watcher {
         mut read: impl Fn() -> Result<Manifest> + Send + 'static,
         server: Arc<Server>,
     ) {
-        let mut manifest_stamp = stamp(&file);
+        // The manifest as it was looked at last, and as it was when all of it was loaded.
+        let mut seen = stamp(&file);
+        let mut applied = seen;
         loop {
             tokio::time::sleep(INTERVAL).await;
             let now = stamp(&file);
-            let is_same = |loaded: &Loaded| stamp(&loaded.app.program) == loaded.stamp;
-            if now == manifest_stamp && self.loaded.iter().all(is_same) {
+            if now == seen && self.is_same() {
                 continue;
             }
             // Whoever writes a file may not be done: it has to stay as it is for a while.
@@ -83,8 +95,8 @@ impl Watcher {
             if stamp(&file) != now {
                 continue;
             }
-            let all = now != manifest_stamp;
-            manifest_stamp = now;
+            let all = now != applied;
+            seen = now;
             // Loading takes the processor for a while, which is not for a thread that serves.
             let loading = tokio::task::spawn_blocking(move || {
                 let again = self.again(&read, all);
@@ -98,46 +110,81 @@ impl Watcher {
             };
             (self, read) = (watcher, next);
             match again {
-                Ok(table) => server.set_table(table),
+                Ok(table) => {
+                    applied = seen;
+                    server.set_table(table);
+                }
                 Err(error) => server.log.error(&format!("nothing has changed: {error:#}")),
             }
         }
     }
 
-    /// Loads what has changed, or `all`.
+    /// Loads what has changed, or `all`. Where that is not possible, nothing changes; it is tried again when any of the
+    /// files does.
     fn again(&mut self, read: &impl Fn() -> Result<Manifest>, all: bool) -> Result<Table> {
-        let manifest = read()?;
-        let mut loaded = Vec::new();
+        let stamps: Vec<_> = self.loaded.iter().map(|loaded| stamp(&loaded.app.program)).collect();
+        let again = read().and_then(|manifest| {
+            let loaded = self.apps(&manifest, all)?;
+            Ok((table(&loaded)?, loaded))
+        });
+        match again {
+            Ok((table, loaded)) => {
+                self.loaded = loaded;
+                Ok(table)
+            }
+            Err(error) => {
+                // They were looked at, though nothing came of it.
+                for (known, stamp) in self.loaded.iter_mut().zip(stamps) {
+                    known.stamp = stamp;
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// The apps of `manifest`.
+    ///
+    /// # Errors
+    ///
+    /// When one does not load that was not there before.
+    fn apps(&mut self, manifest: &Manifest, all: bool) -> Result<Vec<Loaded>> {
+        self.failed.clear();
+        let (mut loaded, mut error) = (Vec::new(), None);
         for app in &manifest.apps {
             let known = self.loaded.iter().find(|known| known.app.name == app.name);
             let stamp = stamp(&app.program);
-            let unchanged = |known: &&Loaded| !all && known.stamp == stamp;
-            let served = match known.filter(unchanged) {
-                Some(known) => known.served.clone(),
-                None => self.one(app, known)?,
-            };
-            loaded.push(Loaded { app: app.clone(), stamp, served });
+            match known.filter(|known| !all && known.stamp == stamp && known.app == *app) {
+                Some(known) => loaded.push(known.clone()),
+                None => match self.one(app, stamp, known) {
+                    Ok(one) => loaded.push(one),
+                    Err(reason) => {
+                        self.failed.push((app.program.clone(), stamp));
+                        error.get_or_insert(reason);
+                    }
+                },
+            }
         }
-        let table = table(&loaded)?;
-        self.loaded = loaded;
-        Ok(table)
+        error.map_or(Ok(loaded), Err)
     }
 
-    /// Loads an app that has changed; if it does not load, the one before stays.
-    fn one(&self, app: &App, known: Option<&Loaded>) -> Result<Arc<Served>> {
+    /// Loads an app that has changed; if it does not load, the one before stays, where the new one would be.
+    fn one(&self, app: &App, stamp: Option<Stamp>, known: Option<&Loaded>) -> Result<Loaded> {
         let metrics = self.metrics.app(&app.name);
         let log = &self.common.log;
         match app::load(app, &self.common, metrics.clone()) {
             Ok(served) => {
                 metrics.reloaded(true);
                 log.event(&format!("app `{}` was loaded anew", app.name));
-                Ok(Arc::new(served))
+                Ok(Loaded { app: app.clone(), stamp, served: Arc::new(served) })
             }
             Err(error) => {
                 metrics.reloaded(false);
                 let Some(known) = known else { return Err(error) };
                 log.error(&format!("app `{}` stays as it was: {error:#}", app.name));
-                Ok(known.served.clone())
+                // All else of it is what it was, so that it is tried again as soon as there is a reason to.
+                let (program, routes) = (app.program.clone(), app.routes.clone());
+                let app = App { program, routes, ..known.app.clone() };
+                Ok(Loaded { app, stamp, served: known.served.clone() })
             }
         }
     }
