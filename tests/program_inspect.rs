@@ -47,6 +47,24 @@ fn a_command_is_described_with_what_it_needs() {
 }
 
 #[test]
+fn a_component_is_told_the_grants_of_its_dialect() {
+    let files = Files::new();
+    for (imports, told) in [
+        (&["wasi:sockets/tcp@0.2.0"][..], &["--allow-net HOST:PORTS", "--allow-listen ADDR:PORTS"][..]),
+        (&["wasi:http/types@0.2.0", "wasi:http/outgoing-handler@0.2.0"], &["--allow-http HOST[:PORT]"]),
+        (&["wasi:http/client@0.3.0"], &["--allow-http HOST[:PORT]"]),
+        (&["wasi:http/types@0.2.0"], &[]),
+    ] {
+        let imports: String =
+            imports.iter().map(|import| format!("(import \"{import}\" (instance))")).collect();
+        let json = json(&files.file("needs.wat", format!("(component {imports})")));
+        let flags: Vec<_> =
+            json["grants"].as_array().unwrap().iter().map(|grant| grant["flag"].as_str().unwrap()).collect();
+        assert_eq!(flags, told, "{imports}");
+    }
+}
+
+#[test]
 fn proposals_are_found_where_they_are_used() {
     let files = Files::new();
     for (wat, expected) in [

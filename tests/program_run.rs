@@ -342,7 +342,10 @@ fn what_is_no_program_is_refused_in_one_sentence() {
     let binary = wat::parse_str(exit(0)).unwrap();
     let import = r#"(module (import "env" "magic" (func)) (import "wasi_snapshot_preview1" "fd_write" (func))
                       (func (export "_start")))"#;
-    let cases: [(&str, &[u8], &[&str]); 11] = [
+    let component = b"(component (core module $m (func (export \"f\"))) (core instance $i (instantiate $m))
+      (func (export \"compute\") (canon lift (core func $i \"f\"))))";
+    let handler = include_bytes!("program/handler.wat");
+    let cases: [(&str, &[u8], &[&str]); 14] = [
         ("empty.wasm", b"", &["is empty"]),
         ("text.wasm", b"hello, world", &["is no WebAssembly file", "does not begin with"]),
         ("elf", b"\x7fELF\x02\x01\x01", &["native ELF", "WASI target"]),
@@ -362,6 +365,9 @@ fn what_is_no_program_is_refused_in_one_sentence() {
         ),
         ("import.wat", import.as_bytes(), &["`env::magic`", "`wasi_snapshot_preview1::fd_write` as"]),
         ("none.wat", b"(module)", &["exports no function at all"]),
+        ("nothing.wat", b"(component)", &["exports no function at all"]),
+        ("compute.wat", component, &["is no command", "--invoke", "`compute`"]),
+        ("handler.wat", handler, &["answers HTTP requests", "`wasmote serve ", "handler.wat`"]),
     ];
     for (name, contents, parts) in cases {
         let ran = wasmote(["run", &files.file(name, contents)]);

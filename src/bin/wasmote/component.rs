@@ -21,11 +21,18 @@ use wasmote::{
 
 /// What a command exports: an instance with the function `run` (WASI, package `wasi:cli`).
 const COMMAND: &str = "wasi:cli/run@";
+/// How the interfaces begin by which requests are handled.
+const HANDLERS: [&str; 2] = ["wasi:http/handler@0.3.", "wasi:http/incoming-handler@0.2."];
 /// The eight bytes that every component begins with (component-model `Binary.md`).
 const HEADER: [u8; 8] = *b"\0asm\x0d\0\x01\0";
 
 pub fn is_component(module: &Module) -> bool {
     module.bytes.starts_with(&HEADER)
+}
+
+/// Whether one of these exports handles HTTP requests.
+pub fn handles_requests<'a>(mut exports: impl Iterator<Item = &'a str>) -> bool {
+    exports.any(|name| HANDLERS.iter().any(|handler| name.starts_with(handler)))
 }
 
 /// What `arguments` say about a component: it and what is linked, loaded, and the call that is to be made.
@@ -81,11 +88,7 @@ fn find(component: &Component, file: &str, call: Option<&str>, args: &[String]) 
     let Some(call) = call else {
         let is_entry = |path: &str| path.strip_prefix(COMMAND).is_some_and(|rest| rest.ends_with("#run"));
         if !functions.iter().any(|(path, _)| is_entry(path)) {
-            bail!(
-                "{file} is no command, as it exports no `wasi:cli/run`: call a function with \
-                 --invoke 'NAME(ARGUMENTS)'{}",
-                listing(&functions),
-            );
+            bail!("{}", no_command(file, &functions));
         }
         return Ok(invoke::Call::Entry { name: "wasi:cli/run" });
     };
@@ -106,6 +109,20 @@ fn find(component: &Component, file: &str, call: Option<&str>, args: &[String]) 
     };
     let params = call.params(ty).map_err(|reason| anyhow::anyhow!("`{path}` is {ty}: {reason}"))?;
     Ok(invoke::Call::Component { name: path.clone(), params })
+}
+
+/// What to do with a component that is no command.
+fn no_command<T>(file: &str, functions: &[(String, T)]) -> String {
+    if handles_requests(functions.iter().map(|(path, _)| path.as_str())) {
+        return format!("{file} is no command, but answers HTTP requests: `wasmote serve {file}`");
+    }
+    match listing(functions) {
+        none if none.is_empty() => format!("{file} exports no function at all, so there is nothing to run"),
+        some => format!(
+            "{file} is no command, as it exports no `wasi:cli/run`: call a function with \
+             --invoke 'NAME(ARGUMENTS)'{some}"
+        ),
+    }
 }
 
 /// The functions that a component exports, and that instances it exports do.

@@ -10,6 +10,19 @@ use wasmote::{Error, MissingImport, Trap};
 /// How many imports a message lists before it only counts.
 pub const IMPORTS_SHOWN_MAX: usize = 8;
 
+/// What to do about what the host does not offer, for `wasmote run`.
+const LINK: &str = "link a component that exports it with `--link FILE`";
+/// For `wasmote serve`, which links nothing.
+const COMPOSE: &str = "make one component of it and of another that exports it (`wac plug`)";
+
+/// Why `file` cannot be served.
+pub fn not_served(file: &str, error: &Error) -> String {
+    match error.missing_imports() {
+        [] => not_started(file, error),
+        missing => imports(file, missing, COMPOSE),
+    }
+}
+
 /// Why `file` cannot be loaded or started.
 pub fn not_started(file: &str, error: &Error) -> String {
     if let Some(exceeded) = error.limit_exceeded() {
@@ -24,7 +37,7 @@ pub fn not_started(file: &str, error: &Error) -> String {
         );
     }
     if !error.missing_imports().is_empty() {
-        return imports(file, error.missing_imports());
+        return imports(file, error.missing_imports(), LINK);
     }
     match error.trap() {
         Some(Trap::OutOfFuel) => {
@@ -39,13 +52,13 @@ pub fn not_started(file: &str, error: &Error) -> String {
     }
 }
 
-fn imports(file: &str, missing: &[MissingImport]) -> String {
+fn imports(file: &str, missing: &[MissingImport], remedy: &str) -> String {
     let why = if missing.iter().all(|import| import.found.is_some()) {
-        "with types that WASI does not have"
+        "with types that WASI does not have".into()
     } else if missing.iter().any(is_of_component) {
-        "which the host does not offer: link a component that exports it with `--link FILE`"
+        format!("which the host does not offer: {remedy}")
     } else {
-        "which no part of WASI 0.1 provides: it was built for another host"
+        "which no part of WASI 0.1 provides: it was built for another host".into()
     };
     format!("{}, {why}", imports_of(file, missing))
 }

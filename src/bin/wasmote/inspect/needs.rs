@@ -1,6 +1,6 @@
 //! What imports are for, and what to grant for them.
 
-use super::report::{Grant, Need, Report};
+use super::report::{Grant, Import, Need, Report};
 
 /// The modules of WASI 0.1.
 const PREVIEW1: [&str; 2] = ["wasi_snapshot_preview1", "wasi_unstable"];
@@ -76,6 +76,11 @@ pub fn fill(report: &mut Report) {
             || import.name == "fd_readdir"
             || import.module.starts_with("wasi:filesystem/")
     });
+    let imports = |prefix: &str| report.imports.iter().any(|import| import.module.starts_with(prefix));
+    let is_preview1 = |import: &Import| PREVIEW1.contains(&import.module.as_str());
+    let accepts = report.imports.iter().any(|import| is_preview1(import) && import.name.starts_with("sock_"));
+    let asks =
+        ["wasi:http/outgoing-handler@", "wasi:http/client@", "wasi:http/handler@"].into_iter().any(imports);
     let grants = [
         (
             names_paths,
@@ -85,10 +90,16 @@ pub fn fill(report: &mut Report) {
             },
         ),
         (needs("environment"), Grant { flag: "--env NAME=VALUE", what: "variables it may look for" }),
+        (accepts, Grant { flag: "-S tcplisten=ADDR:PORT", what: "a socket it may accept connections on" }),
         (
-            needs("sockets"),
-            Grant { flag: "-S tcplisten=ADDR:PORT", what: "a socket it may accept connections on" },
+            imports("wasi:sockets/"),
+            Grant {
+                flag: "--allow-net HOST:PORTS",
+                what: "whom it may connect to, and exchange datagrams with",
+            },
         ),
+        (imports("wasi:sockets/"), Grant { flag: "--allow-listen ADDR:PORTS", what: "where it may listen" }),
+        (asks, Grant { flag: "--allow-http HOST[:PORT]", what: "where it may send HTTP requests" }),
     ];
     report.grants.extend(grants.into_iter().filter(|(wanted, _)| *wanted).map(|(_, grant)| grant));
 }
