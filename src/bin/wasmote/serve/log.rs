@@ -1,30 +1,38 @@
 //! The log of requests, on standard error. A thread writes it, so a slow terminal holds no request up; a line that
-//! finds the queue full is dropped and counted.
+//! finds the queue full is dropped and counted. What programs print is counted apart, each against a share of its own, so
+//! none of them takes the room of another, or of what the server has to say.
 
-use crate::{say, serve::metrics::Metrics};
+use crate::{
+    say,
+    serve::{metrics::Metrics, share::Share},
+};
 use std::{
     fmt::Write as _,
     sync::{
         Arc,
-        atomic::Ordering,
-        mpsc::{self, Receiver, SyncSender},
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{self, Receiver, Sender},
     },
     thread::{self, JoinHandle},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-/// Lines that wait to be written.
+/// Lines of the server's that wait to be written.
 const LINES_MAX: usize = 16_384;
 
 enum Line {
     Plain(String),
     Error(String),
+    /// So many lines that a program printed.
+    Printed(String, usize, Share),
 }
 
 /// Where lines are sent.
 #[derive(Clone)]
 pub struct Log {
-    lines: SyncSender<Line>,
+    lines: Sender<Line>,
+    /// How many there are that no program printed.
+    waiting: Arc<AtomicUsize>,
     requests: bool,
     metrics: Arc<Metrics>,
 }
@@ -35,9 +43,15 @@ pub struct Writer(JoinHandle<()>);
 impl Log {
     /// Starts the thread. Without `requests` only failures and what the server itself does are written.
     pub fn start(requests: bool, metrics: Arc<Metrics>) -> std::io::Result<(Self, Writer)> {
-        let (lines, queue) = mpsc::sync_channel(LINES_MAX);
+        let (log, queue) = Self::new(requests, metrics);
         let thread = thread::Builder::new().name("log".into()).spawn(move || write(&queue))?;
-        Ok((Self { lines, requests, metrics }, Writer(thread)))
+        Ok((log, Writer(thread)))
+    }
+
+    fn new(requests: bool, metrics: Arc<Metrics>) -> (Self, Queue) {
+        let (sender, lines) = mpsc::channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        (Self { lines: sender, waiting: waiting.clone(), requests, metrics }, Queue { lines, waiting })
     }
 
     /// What happened to the server.
@@ -57,10 +71,56 @@ impl Log {
         }
     }
 
-    fn send(&self, line: Line) {
-        if self.lines.try_send(line).is_err() {
-            self.metrics.log_lines_dropped.fetch_add(1, Ordering::Relaxed);
+    /// What a program printed: lines that are told whose they are. They are counted in `share`, whose room is its to ask for.
+    pub fn printed(&self, whose: &str, lines: &[Vec<u8>], share: &Share) {
+        let now = now();
+        let mut text = String::new();
+        for line in lines {
+            let line = String::from_utf8_lossy(line);
+            let ending = if text.is_empty() { "" } else { "\n" };
+            _ = write!(text, "{ending}{now} {whose} {}", line.trim_end_matches('\r'));
         }
+        share.takes(lines.len(), text.len());
+        // Without a writer nobody reads any log.
+        _ = self.lines.send(Line::Printed(text, lines.len(), share.clone()));
+    }
+
+    /// So many lines could not be written.
+    pub fn dropped(&self, lines: usize) {
+        self.metrics.log_lines_dropped.fetch_add(lines as u64, Ordering::Relaxed);
+    }
+
+    fn send(&self, line: Line) {
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= LINES_MAX {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            return self.dropped(1);
+        }
+        _ = self.lines.send(line);
+    }
+}
+
+/// The other end of a log.
+struct Queue {
+    lines: Receiver<Line>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Queue {
+    /// A line that there is no more room kept for.
+    fn taken(&self, line: Line) -> Line {
+        match &line {
+            Line::Plain(_) | Line::Error(_) => _ = self.waiting.fetch_sub(1, Ordering::Relaxed),
+            Line::Printed(text, lines, share) => share.gives(*lines, text.len()),
+        }
+        line
+    }
+
+    fn recv(&self) -> Option<Line> {
+        self.lines.recv().ok().map(|line| self.taken(line))
+    }
+
+    fn try_recv(&self) -> Option<Line> {
+        self.lines.try_recv().ok().map(|line| self.taken(line))
     }
 }
 
@@ -76,14 +136,14 @@ impl Writer {
     }
 }
 
-fn write(queue: &Receiver<Line>) {
-    while let Ok(line) = queue.recv() {
+fn write(queue: &Queue) {
+    while let Some(line) = queue.recv() {
         // Lines that are there already go out in one piece.
         let mut plain = String::new();
         let mut next = Some(line);
         while let Some(line) = next {
             match line {
-                Line::Plain(text) => {
+                Line::Plain(text) | Line::Printed(text, ..) => {
                     plain.push_str(&text);
                     plain.push('\n');
                 }
@@ -95,7 +155,7 @@ fn write(queue: &Receiver<Line>) {
             if plain.len() > 32 << 10 {
                 flush(&mut plain);
             }
-            next = queue.try_recv().ok();
+            next = queue.try_recv();
         }
         flush(&mut plain);
     }
@@ -135,6 +195,45 @@ fn stamp(since: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::serve::output::Lines;
+    use std::task::{Context, Poll, Waker};
+    use wasmote::cap::cli::OutputStream as _;
+
+    fn print(lines: &Lines, bytes: &[u8]) -> Poll<usize> {
+        lines.poll_write(&mut Context::from_waker(Waker::noop()), bytes).map(Result::unwrap)
+    }
+
+    #[test]
+    fn one_that_prints_waits_and_takes_nobody_elses_room() {
+        let (log, queue) = Log::new(true, Arc::default());
+        let (noisy, other) =
+            (Lines::new("noisy", "stdout", log.clone()), Lines::new("other", "stdout", log.clone()));
+        let (newlines, mut taken) = ([b'\n'; 16 << 10], 0);
+        while let Poll::Ready(count) = print(&noisy, &newlines) {
+            // Each call is paid for by the guest, and makes few lines.
+            assert!((1..=64).contains(&count), "{count}");
+            taken += count;
+            assert!(taken < 4_096, "it is never held back");
+        }
+        assert_eq!(print(&other, b"a\nb\n"), Poll::Ready(4));
+        log.event("the server's");
+        assert_eq!(log.metrics.log_lines_dropped.load(Ordering::Relaxed), 0);
+
+        let (mut printed, mut last) = (0, String::new());
+        while let Some(line) = queue.try_recv() {
+            match line {
+                Line::Printed(text, lines, _) => {
+                    assert_eq!(text.lines().count(), lines);
+                    (printed, last) = (printed + lines, text);
+                }
+                Line::Plain(text) => assert!(text.ends_with("the server's")),
+                Line::Error(text) => panic!("{text}"),
+            }
+        }
+        assert_eq!(printed, taken + 2);
+        assert!(last.ends_with("other stdout: b"), "{last}");
+        assert!(print(&noisy, &newlines).is_ready());
+    }
 
     #[test]
     fn times_are_stamped_in_utc() {

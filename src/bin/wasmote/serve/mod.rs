@@ -8,6 +8,7 @@ mod output;
 mod reload;
 mod route;
 mod server;
+mod share;
 mod spin;
 mod streamed;
 
