@@ -404,4 +404,231 @@ fn what_handles_no_requests_is_not_served() {
     let core = files.file("core.wat", "(module (func (export \"_start\")))");
     wasmote(["serve", &core]).said(1, &["core.wat", "wasi:http"]);
     wasmote(["serve", "nowhere.wasm"]).said(1, &["nowhere.wasm"]);
+    // What can be done about it with `run` is no flag of `serve`.
+    let import = r#"(component (import "a:b/c" (instance $c (export "f" (func))))"#;
+    let missing = handler("hello").replacen("(component", import, 1);
+    let ended = wasmote(["serve", &files.file("missing.wat", missing)]);
+    ended.said(1, &["`a:b/c#f`", "one component"]);
+    assert!(!ended.stderr.contains("--link"), "{}", ended.stderr);
+}
+
+/// A frame of HTTP/2 (RFC 9113, section 4.1), on the stream 0 unless it is one of headers.
+fn frame(kind: u8, flags: u8, contents: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(contents.len()).unwrap().to_be_bytes();
+    let stream = u8::from(kind == 1);
+    [&length[1..], &[kind, flags, 0, 0, 0, stream], contents].concat()
+}
+
+/// Answers pings and settings until the server ends the connection.
+fn stay(mut stream: TcpStream) {
+    let mut head = [0; 9];
+    while stream.read_exact(&mut head).is_ok() {
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]) as usize;
+        let mut contents = vec![0; length];
+        if stream.read_exact(&mut contents).is_err() {
+            return;
+        }
+        let (kind, flags) = (head[3], head[4]);
+        if flags & 1 == 0 && (kind == 4 || kind == 6) {
+            let contents = if kind == 6 { contents } else { Vec::new() };
+            let _ = stream.write_all(&frame(kind, 1, &contents));
+        }
+    }
+}
+
+const PREFACE: &str = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+#[test]
+fn who_sends_nothing_holds_no_place() {
+    let files = Files::new();
+    let path = files.file("hello.wat", handler("hello"));
+    let server = Server::start(&["--max-connections", "3", "--head-timeout", "300ms", &path]);
+    let silent = server.send("");
+    let undecided = server.send("PRI * HT");
+    let mut idle = server.send(PREFACE);
+    idle.write_all(&frame(4, 0, &[])).unwrap();
+    let began = Instant::now();
+    let idle = thread::spawn(move || stay(idle));
+    // There is room only when one of them is gone; and then they all go.
+    assert_eq!(server.get("/").text(), "hello");
+    for mut gone in [silent, undecided] {
+        let mut rest = Vec::new();
+        assert_eq!(gone.read_to_end(&mut rest).unwrap_or(0), 0, "{rest:?}");
+    }
+    idle.join().unwrap();
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+}
+
+#[test]
+fn who_takes_no_answer_holds_no_place() {
+    let files = Files::new();
+    let path = files.file("hello.wat", handler("hello"));
+    let args = ["--max-connections", "1", "--write-timeout", "500ms", &path];
+    let server = Server::start(&args);
+    // More than any buffer on the way takes.
+    let many = "GET /stream HTTP/1.1\r\nhost: test\r\n\r\n".repeat(64);
+    let unread = server.send(&many);
+    assert_eq!(server.get("/").text(), "hello");
+    drop(unread);
+
+    // The same where HTTP/2 makes the room: this client says that it has none (SETTINGS_INITIAL_WINDOW_SIZE), and asks.
+    let mut unread = server.send(PREFACE);
+    unread.write_all(&frame(4, 0, &[0, 4, 0, 0, 0, 0])).unwrap();
+    // HPACK (RFC 7541, appendix A): :method GET, :scheme http, :path /, and :authority (1) as a literal.
+    unread.write_all(&frame(1, 5, b"\x82\x86\x84\x01\x04test")).unwrap();
+    let unread = thread::spawn(move || stay(unread));
+    assert_eq!(server.get("/").text(), "hello");
+    unread.join().unwrap();
+}
+
+/// What `/metrics` at `address` says of `name`, which has its labels with it.
+fn counted(address: &str, name: &str) -> u64 {
+    let metrics = get(address, "/metrics");
+    let line = metrics.text().lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("{name}: {}", metrics.text())).parse().unwrap()
+}
+
+fn metrics_address(server: &mut Server) -> String {
+    let line = server.wait_for_log("/metrics");
+    line.split("http://").nth(1).unwrap().strip_suffix("/metrics").unwrap().to_owned()
+}
+
+#[test]
+fn one_that_prints_without_end_takes_no_lines_from_the_log() {
+    let files = Files::new();
+    let path = files.file("hello.wat", handler("hello"));
+    let args = ["--metrics-addr", "127.0.0.1:0", "-W", "timeout=2s", &path];
+    let mut server = Server::start(&args);
+    let metrics = metrics_address(&mut server);
+    let noisy = server.send("GET /y HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
+    for number in 0..20 {
+        server.get(&format!("/p{number}"));
+    }
+    assert_eq!(read(noisy).status, 504);
+    for number in 0..20 {
+        server.wait_for_log(&format!("GET /p{number} 200"));
+    }
+    assert_eq!(counted(&metrics, "wasmote_log_lines_dropped_total"), 0);
+}
+
+#[test]
+fn a_request_whose_client_has_left_is_given_up_and_counted_as_that() {
+    let files = Files::new();
+    let path = files.file("hello.wat", handler("hello"));
+    let args = ["--metrics-addr", "127.0.0.1:0", "--max-concurrent", "1", "-W", "timeout=40s", &path];
+    let mut server = Server::start(&args);
+    let metrics = metrics_address(&mut server);
+    let began = Instant::now();
+    let left = server.send("GET /loop HTTP/1.1\r\nhost: test\r\n\r\n");
+    wait(|| counted(&metrics, "wasmote_instances_total{app=\"hello\"}") == 1);
+    drop(left);
+    // There is one turn, which is free again.
+    assert_eq!(server.get("/").text(), "hello");
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+    server.wait_for_log("GET /loop aborted 0");
+    let of_status =
+        |status| counted(&metrics, &format!("wasmote_requests_total{{app=\"hello\",status=\"{status}\"}}"));
+    assert_eq!(["2xx", "4xx", "5xx", "aborted"].map(of_status), [1, 0, 0, 1]);
+}
+
+#[test]
+fn what_a_stopped_program_spent_is_counted() {
+    let files = Files::new();
+    let path = files.file("hello.wat", handler("hello"));
+    let args = ["--metrics-addr", "127.0.0.1:0", "-W", "timeout=500ms", &path];
+    let mut server = Server::start(&args);
+    let metrics = metrics_address(&mut server);
+    server.get("/");
+    let of_one = counted(&metrics, "wasmote_fuel_total{app=\"hello\"}");
+    assert_eq!(server.get("/loop").status, 504);
+    let of_both = counted(&metrics, "wasmote_fuel_total{app=\"hello\"}");
+    assert!(of_both > 10 * of_one, "{of_one} {of_both}");
+    // One that is stopped after its response began, too.
+    assert!(!server.get("/wait").whole);
+    wait(|| counted(&metrics, "wasmote_fuel_total{app=\"hello\"}") > of_both);
+    assert_eq!(counted(&metrics, "wasmote_failures_total{app=\"hello\",reason=\"deadline\"}"), 2);
+}
+
+#[test]
+fn a_clients_mistake_is_no_failure_of_the_app() {
+    let files = Files::new();
+    let path = files.file("hello.wat", handler("hello"));
+    let args = ["--metrics-addr", "127.0.0.1:0", "-S", "max-http-fields=4", &path];
+    let mut server = Server::start(&args);
+    let metrics = metrics_address(&mut server);
+    assert_eq!(server.get(&format!("/{}", "a".repeat(9 << 10))).status, 414);
+    let many = format!("GET / HTTP/1.1\r\nconnection: close\r\n{}\r\n", "x-many: 1\r\n".repeat(5));
+    assert_eq!(read(server.send(&many)).status, 431);
+    assert_eq!(server.get("/").text(), "hello");
+    assert_eq!(counted(&metrics, "wasmote_instances_total{app=\"hello\"}"), 1);
+    let text = get(&metrics, "/metrics");
+    for line in text.text().lines().filter(|line| line.starts_with("wasmote_failures_total")) {
+        assert!(line.ends_with(" 0"), "{line}");
+    }
+}
+
+#[test]
+fn a_request_cannot_outlive_its_deadline_for_want_of_metering() {
+    let files = Files::new();
+    let path = files.file("hello.wat", handler("hello"));
+    wasmote(["serve", "-W", "metering=n", &path]).said(1, &["metering=n", "deadline"]);
+}
+
+#[test]
+fn the_end_waits_for_programs_once_and_for_clients_not_at_all() {
+    let files = Files::new();
+    let path = files.file("hello.wat", handler("hello"));
+    // The program has given up writing when its time is over; its client holds the connection and takes nothing.
+    let mut server = Server::start(&["--drain-timeout", "4s", "-W", "timeout=2s", &path]);
+    let unread = server.send(&"GET /stream HTTP/1.1\r\nhost: test\r\n\r\n".repeat(64));
+    thread::sleep(Duration::from_millis(1_500));
+    server.signal(rustix::process::Signal::TERM);
+    assert!(server.ended().success(), "{}", server.log());
+    drop(unread);
+
+    let mut server = Server::start(&["--drain-timeout", "4s", "-W", "timeout=60s", &path]);
+    let under_way = server.send("GET /loop HTTP/1.1\r\nhost: test\r\n\r\n");
+    thread::sleep(Duration::from_millis(500));
+    server.signal(rustix::process::Signal::TERM);
+    let began = Instant::now();
+    assert_eq!(server.ended().code(), Some(1), "{}", server.log());
+    assert!(began.elapsed() < Duration::from_millis(7_500), "{:?}", began.elapsed());
+    drop(under_way);
+}
+
+#[test]
+fn an_app_that_did_not_load_is_tried_again_and_grants_follow_the_manifest() {
+    let files = Files::new();
+    files.file("one.wat", handler("one.."));
+    let one = "[[app]]\nname = 'one'\nprogram = 'one.wat'\nroutes = ['/...']\n";
+    let manifest = files.file("wasmote.toml", one);
+    let mut server = Server::start(&["--watch", &manifest]);
+    assert_eq!(server.get("/").text(), "one..");
+    // What is new is not there yet; what is old is to have less.
+    let two = "[[app]]\nname = 'two'\nprogram = 'two.wat'\nroutes = ['/k']\n";
+    fs::write(&manifest, format!("{one}wasm = {{ fuel = 5_000_000 }}\n{two}")).unwrap();
+    server.wait_for_log("nothing has changed");
+    assert_eq!(server.get("/k").text(), "one..");
+    // Another change first, of a program that is served already.
+    files.file("one.wat", handler("again"));
+    wait(|| server.log().matches("nothing has changed").count() > 1);
+    files.file("two.wat", handler("two.."));
+    wait(|| server.get("/k").text() == "two..");
+    assert_eq!(server.get("/").text(), "again");
+    assert_eq!(server.get("/loop").status, 500);
+}
+
+#[test]
+fn what_is_the_same_in_every_run_is_the_same_for_every_request() {
+    let files = Files::new();
+    let path = files.file("hello.wat", handler("hello"));
+    let server = Server::start(&["-S", "clocks=virtual,random=seed:7", &path]);
+    let [draws, clocks] = ["/draw", "/clock"].map(|path| [(); 3].map(|()| server.get(path).body));
+    for bodies in [&draws, &clocks] {
+        assert_eq!(bodies[0].len(), 8);
+        assert!(bodies.iter().all(|body| *body == bodies[0]), "{bodies:?}");
+    }
+    let other = Server::start(&["-S", "random=seed:8", &path]);
+    assert_ne!(other.get("/draw").body, draws[0]);
+    assert_ne!(other.get("/clock").body, other.get("/clock").body);
 }

@@ -1,6 +1,7 @@
 ;; Answers requests over WASI 0.2, and misbehaves by the first letter of the path:
 ;; t traps, l loops, m takes memory without end, n gives no response, s streams, b begins and then traps,
-;; p answers with the path, w begins and then waits without end. Anything else is answered with HELLO.
+;; p answers with the path, w begins and then waits without end, d answers with eight random bytes, c with those of the
+;; clock, y prints newlines without end. Anything else is answered with HELLO.
 (component
   (import "wasi:io/error@0.2.0" (instance $errors (export "error" (type (sub resource)))))
   (alias export $errors "error" (type $io-error))
@@ -71,7 +72,13 @@
   (import "wasi:clocks/monotonic-clock@0.2.0" (instance $clock
     (alias outer 1 $pollable (type $pollable-outer))
     (export "pollable" (type $pollable (eq $pollable-outer)))
+    (export "now" (func (result u64)))
     (export "subscribe-duration" (func (param "when" u64) (result (own $pollable))))))
+  (import "wasi:random/random@0.2.0" (instance $random (export "get-random-u64" (func (result u64)))))
+  (import "wasi:cli/stdout@0.2.0" (instance $stdout
+    (alias outer 1 $output-stream (type $output-stream-outer))
+    (export "output-stream" (type $output-stream (eq $output-stream-outer)))
+    (export "get-stdout" (func (result (own $output-stream))))))
 
   (core module $memory
     (memory (export "memory") 1)
@@ -98,6 +105,9 @@
   (core func $drop-stream (canon resource.drop $output-stream))
   (core func $sleep (canon lower (func $clock "subscribe-duration")))
   (core func $block (canon lower (func $poll "[method]pollable.block")))
+  (core func $now (canon lower (func $clock "now")))
+  (core func $draw (canon lower (func $random "get-random-u64")))
+  (core func $stdout (canon lower (func $stdout "get-stdout")))
 
   (core module $main
     (import "m" "memory" (memory 1))
@@ -113,6 +123,9 @@
     (import "h" "drop-stream" (func $drop-stream (param i32)))
     (import "h" "sleep" (func $sleep (param i64) (result i32)))
     (import "h" "block" (func $block (param i32)))
+    (import "h" "now" (func $now (result i64)))
+    (import "h" "draw" (func $draw (result i64)))
+    (import "h" "stdout" (func $stdout (result i32)))
     (data (i32.const 4096) "HELLO")
     (global $the-body (mut i32) (i32.const 0))
 
@@ -166,6 +179,20 @@
           (br_if $more (local.get $left)))
         (call $end (local.get $stream))
         (return)))
+      (if (i32.eq (local.get $letter) (i32.const 0x64)) (then
+        (i64.store (i32.const 3072) (call $draw))
+        (call $all (local.get $out) (i32.const 3072) (i32.const 8))
+        (return)))
+      (if (i32.eq (local.get $letter) (i32.const 0x63)) (then
+        (i64.store (i32.const 3072) (call $now))
+        (call $all (local.get $out) (i32.const 3072) (i32.const 8))
+        (return)))
+      (if (i32.eq (local.get $letter) (i32.const 0x79)) (then
+        (memory.fill (i32.const 8192) (i32.const 10) (i32.const 4096))
+        (local.set $stream (call $stdout))
+        (loop $more
+          (call $send (local.get $stream) (i32.const 8192) (i32.const 4096) (i32.const 1024))
+          (br $more))))
       (if (i32.eq (local.get $letter) (i32.const 0x70)) (then
         (call $all (local.get $out) (i32.load (i32.const 2052)) (i32.load (i32.const 2056)))
         (return)))
@@ -184,7 +211,10 @@
       (export "send" (func $send))
       (export "drop-stream" (func $drop-stream))
       (export "sleep" (func $sleep))
-      (export "block" (func $block))))))
+      (export "block" (func $block))
+      (export "now" (func $now))
+      (export "draw" (func $draw))
+      (export "stdout" (func $stdout))))))
 
   (func $handle (param "request" (own $incoming-request)) (param "response-out" (own $response-outparam))
     (canon lift (core func $main "handle")))

@@ -1,33 +1,31 @@
 //! Apps as programs: loading one, and answering a request with an instance of it.
 
 use crate::{
-    failure, file, grants, network,
+    component, failure, file, grants, network,
     serve::{
         log::Log,
         manifest::{App, FileGrant},
         metrics::{AppMetrics, Reason},
         output::Lines,
-        server::{Answer, Body, BodyError, Exchange, Failure, Handler, Id, Served, Turn},
+        record::{Failure, Record, Stage, Used},
+        server::{Answer, Body, BodyError, Exchange, Handler, Served, Turn, plain},
         spin,
         streamed::Streamed,
     },
-    settings::Resolved,
+    settings::{Randomness, Resolved},
 };
 use anyhow::{Context as _, Result, bail};
-use http::{Method, Response};
+use http::{Method, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use std::{
     pin::Pin,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
 use tokio::{runtime::Handle, time::timeout_at};
 use wasmote::{
-    Access, Error, Guest, HandleError, Host, Loader, Program, Rest, Trap,
+    Access, Error, Guest, HandleError, Host, HttpLimits, Loader, Program, Rest, Trap,
     backend::{
         mem,
         std::{
@@ -36,6 +34,7 @@ use wasmote::{
         },
     },
     cap::http as cap,
+    engine::Metering,
     wasi::http as http_rules,
 };
 
@@ -50,9 +49,6 @@ pub struct Common {
 /// The deadline of a request where nothing else is said.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// How the interfaces begin by which requests are handled.
-const HANDLERS: [&str; 2] = ["wasi:http/handler@0.3.", "wasi:http/incoming-handler@0.2."];
-
 /// Loads an app.
 ///
 /// # Errors
@@ -64,30 +60,28 @@ pub fn load(app: &App, common: &Common, metrics: Arc<AppMetrics>) -> Result<Serv
 
 fn one(app: &App, common: &Common, metrics: Arc<AppMetrics>) -> Result<Served> {
     let settings = app.resolve()?;
+    if settings.metering == Metering::Off {
+        bail!(
+            "`-W metering=n` is for `wasmote run`: a program that is not metered gives way to nobody, so no deadline \
+             would end a request"
+        );
+    }
     let name = app.program.to_string_lossy().into_owned();
     let module = file::read(&name, settings.limits.module_bytes)?;
     let loader = Loader::new().limits(settings.limits).metering(settings.metering);
-    let wrong = |error: &Error| anyhow::Error::msg(failure::not_started(&name, error));
+    let wrong = |error: &Error| anyhow::Error::msg(failure::not_served(&name, error));
     let program = loader.load(&module.bytes).map_err(|error| wrong(&error))?;
-    if !program.exports().any(|(name, _)| HANDLERS.iter().any(|handler| name.starts_with(handler))) {
+    if !component::handles_requests(program.exports().map(|(name, _)| name)) {
         bail!(
             "{name} handles no requests: it exports neither wasi:http/handler of WASI 0.3 nor \
              wasi:http/incoming-handler of WASI 0.2"
         );
     }
     let host = host(app, &settings, common)?;
-    // One instance that nobody calls: what is missing is said now, and not to each request.
-    drop(host.start(&program).map_err(|error| wrong(&error))?);
     let deadline = settings.timeout.unwrap_or(TIMEOUT);
-    let shared = Shared {
-        name: app.name.clone(),
-        file: name,
-        program,
-        host,
-        settings,
-        deadline,
-        log: common.log.clone(),
-    };
+    let shared = Shared { file: name, program, host, settings, deadline };
+    // One instance that nobody calls: what is missing is said now, and not to each request.
+    drop(shared.start().map_err(|error| anyhow::Error::msg(shared.not_started(&error).text))?);
     let handler =
         Box::new(Instances { shared: Arc::new(shared), metrics: metrics.clone(), is_spin: app.is_spin });
     Ok(Served { name: app.name.clone(), handler, deadline, metrics })
@@ -170,13 +164,11 @@ fn files(grants: &[FileGrant]) -> Result<mem::Directory> {
 }
 
 struct Shared {
-    name: String,
     file: String,
     program: Program,
     host: Host,
     settings: Resolved,
     deadline: Duration,
-    log: Log,
 }
 
 /// Answers each request with an instance.
@@ -190,45 +182,53 @@ impl Handler for Instances {
     fn handle(&self, exchange: Exchange) -> Answer {
         let (shared, metrics, is_spin) = (self.shared.clone(), self.metrics.clone(), self.is_spin);
         Box::pin(async move {
-            let Exchange { request, peer, id, deadline, route, rest, turn } = exchange;
+            let Exchange { request, peer, record, deadline, route, rest, turn } = exchange;
             let method = request.method().clone();
             let mut request = request_from_hyper(request, cap::Scheme::Http);
             if is_spin {
                 spin::add_headers(&mut request, &route, &rest, peer);
             }
-            let guest = shared.host.start(&shared.program).map_err(|error| shared.not_started(&error))?;
+            // What the client sends is no failure of the program's.
+            if let Err(code) = check(&request, &shared.settings.limits.http) {
+                return Ok(refused(&code));
+            }
+            let guest = shared.start().map_err(|error| shared.not_started(&error))?;
             metrics.instance();
-            let work = Work {
-                shared,
-                metrics,
-                id,
-                deadline,
-                phase: Mutex::new(Phase::Head(None)),
-                memory_bytes: AtomicU64::new(0),
-                _turn: turn,
-            };
+            let work = Work { shared, record, deadline, _turn: turn };
             Arc::new(work).answer(guest, request, &method).await
         })
+    }
+}
+
+/// Whether a guest of these limits can be given `request`.
+fn check(request: &cap::Request, limits: &HttpLimits) -> Result<(), cap::ErrorCode> {
+    let head = cap::Request {
+        authority: request.authority.clone(),
+        path_with_query: request.path_with_query.clone(),
+        headers: request.headers.clone(),
+        ..cap::Request::new(request.method.clone(), "")
+    };
+    let bounds = wasmote::wasi::http::Bounds::new(limits);
+    wasmote::wasi::http::asked(&bounds, head).map(drop)
+}
+
+/// What a client is told that asks for too much, or is not understood.
+fn refused(code: &cap::ErrorCode) -> Response<Body> {
+    match code {
+        cap::ErrorCode::HttpRequestUriTooLong => plain(StatusCode::URI_TOO_LONG, "the path is too long\n"),
+        cap::ErrorCode::HttpRequestHeaderSectionSize(_) => {
+            plain(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the header section is too large\n")
+        }
+        _ => plain(StatusCode::BAD_REQUEST, "this is no request\n"),
     }
 }
 
 /// An instance at work on one request.
 struct Work {
     shared: Arc<Shared>,
-    metrics: Arc<AppMetrics>,
-    id: Id,
+    record: Arc<Record>,
     deadline: Instant,
-    phase: Mutex<Phase>,
-    memory_bytes: AtomicU64,
     _turn: Turn,
-}
-
-/// How far a response is.
-enum Phase {
-    /// Nothing of it has gone out: a failure can still be told, and is kept here until it is.
-    Head(Option<Failure>),
-    /// A failure breaks it off.
-    Contents,
 }
 
 impl Work {
@@ -244,67 +244,77 @@ impl Work {
             HandleError::Code(code) => no_response(format!("it answered with an error: {code}")),
             HandleError::Error(error) => match error.trap() {
                 Some(Trap::Host(reason)) => no_response((*reason).into()),
-                _ => self.shared.ended(&error, self.memory_bytes.load(Ordering::Relaxed)),
+                _ => self.shared.ended(&error, self.record.memory_bytes()),
             },
         })?;
+        self.record.given();
         let body = Streamed::new(response.body, self.deadline).await.map_err(|code| {
-            let failure = self.begin_contents();
+            let failure = self.record.goes_out().err();
             failure.unwrap_or_else(|| no_response(format!("its response broke off: {code}")))
         })?;
-        if let Some(failure) = self.begin_contents() {
-            return Err(failure);
-        }
+        self.record.goes_out()?;
         response.body = Box::new(body);
         let response = response_to_hyper(response, method);
         let response = response.map_err(|_| no_response("its response is none that can be sent".into()))?;
         Ok(response.map(|body| body.map_err(|error| Box::new(error) as BodyError).boxed_unsync()))
     }
 
-    /// From here on failures are told to the log only; answers the one that there was before, if any.
-    fn begin_contents(&self) -> Option<Failure> {
-        let mut phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
-        match core::mem::replace(&mut *phase, Phase::Contents) {
-            Phase::Head(failure) => failure,
-            Phase::Contents => None,
-        }
-    }
-
-    /// The response is out, or given up: lets the guest come to its end, but not past the deadline.
+    /// Nobody runs the guest any more. Where the response is out, it may come to its end, but not past the deadline.
     fn finish(self: Arc<Self>, mut rest: Rest) {
+        // It has failed, which is its answer; or the client has left, or the time is over, and nobody waits for one.
+        if self.record.stage() == Stage::Waiting {
+            return self.stopped(rest);
+        }
         // Nearly always it has ended by now.
         if let Poll::Ready(ended) = Pin::new(&mut rest).poll(&mut Context::from_waker(Waker::noop())) {
             return self.ended(ended);
         }
-        let Ok(runtime) = Handle::try_current() else { return };
-        runtime.spawn(async move {
-            match timeout_at(self.deadline.into(), rest).await {
-                Ok(ended) => self.ended(ended),
-                Err(_) => self.failed(Failure::late(self.shared.deadline)),
-            }
-        });
+        match Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(Late { work: self, rest: Some(rest) }.run())),
+            Err(_) => self.stopped(rest),
+        }
     }
 
     fn ended(&self, ended: Option<(Guest, Result<(), Error>)>) {
         let Some((guest, result)) = ended else { return };
-        let memory_bytes = guest.memory_bytes();
-        self.metrics.used(guest.fuel_spent(), memory_bytes);
-        self.memory_bytes.store(memory_bytes, Ordering::Relaxed);
+        self.used(&guest);
         if let Err(error) = result {
-            self.failed(self.shared.ended(&error, memory_bytes));
+            self.record.failed(self.shared.ended(&error, guest.memory_bytes()));
         }
     }
 
-    fn failed(&self, failure: Failure) {
-        let mut phase = self.phase.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Phase::Head(kept) = &mut *phase {
-            *kept = Some(failure);
-            return;
+    fn stopped(&self, rest: Rest) {
+        if let Some(guest) = rest.stop() {
+            self.used(&guest);
         }
-        drop(phase);
-        self.metrics.failed(failure.reason);
-        let (id, name, text) = (self.id, &self.shared.name, failure.text);
-        let text = format!("request {id} of app `{name}` failed after its response began: {text}");
-        self.shared.log.error(&text);
+    }
+
+    fn used(&self, guest: &Guest) {
+        self.record.used(Used { fuel: guest.fuel_spent(), memory_bytes: guest.memory_bytes() });
+    }
+}
+
+/// A guest whose response is out, or given up. When this is dropped, it ends.
+struct Late {
+    work: Arc<Work>,
+    rest: Option<Rest>,
+}
+
+impl Late {
+    async fn run(mut self) {
+        let Some(rest) = &mut self.rest else { return };
+        match timeout_at(self.work.deadline.into(), rest).await {
+            Ok(ended) => self.work.ended(ended),
+            Err(_) => self.work.record.failed(Failure::late(self.work.shared.deadline)),
+        }
+    }
+}
+
+impl Drop for Late {
+    fn drop(&mut self) {
+        if let Some(rest) = self.rest.take() {
+            self.work.stopped(rest);
+        }
     }
 }
 
@@ -313,13 +323,24 @@ fn no_response(text: String) -> Failure {
 }
 
 impl Shared {
+    /// An instance. A seed is where its numbers begin, and not where all of them go on: what one draws is for nobody
+    /// else to see.
+    fn start(&self) -> Result<Guest, Error> {
+        match self.settings.random {
+            Randomness::Host => self.host.start(&self.program),
+            Randomness::Seed(seed) => {
+                self.host.clone().random(mem::Random::seeded(seed)).start(&self.program)
+            }
+        }
+    }
+
     fn not_started(&self, error: &Error) -> Failure {
         let reason = match error.trap() {
             Some(Trap::OutOfFuel) => Reason::Fuel,
             Some(Trap::OutOfMemory) => Reason::Memory,
             _ => Reason::NotStarted,
         };
-        Failure { reason, text: failure::not_started(&self.file, error) }
+        Failure { reason, text: failure::not_served(&self.file, error) }
     }
 
     fn ended(&self, error: &Error, memory_bytes: u64) -> Failure {

@@ -61,6 +61,8 @@ impl Reason {
 pub struct AppMetrics {
     /// By the first digit of the status, less one.
     statuses: [AtomicU64; 5],
+    /// Given up by the client before there was a status.
+    aborted: AtomicU64,
     failures: [AtomicU64; Reason::ALL.len()],
     /// One more than there are bounds: for what is longer than all.
     durations: [AtomicU64; BOUNDS_US.len() + 1],
@@ -84,9 +86,10 @@ impl AppMetrics {
         InFlight(self.clone())
     }
 
-    pub fn answered(&self, status: u16, duration: Duration) {
-        let class = usize::from(status / 100).clamp(1, 5) - 1;
-        add(&self.statuses[class], 1);
+    /// A request has ended, with a status or without one.
+    pub fn answered(&self, status: Option<u16>, duration: Duration) {
+        let class = |status: u16| &self.statuses[usize::from(status / 100).clamp(1, 5) - 1];
+        add(status.map_or(&self.aborted, class), 1);
         let us = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         add(&self.durations[BOUNDS_US.partition_point(|bound| *bound < us)], 1);
         add(&self.duration_us, us);
@@ -173,12 +176,19 @@ impl Metrics {
                 _ = writeln!(out, "{name}{{app=\"{label}\"}} {}", read(app));
             }
         }
-        head(&mut out, "wasmote_requests_total", "counter", "Requests answered, by class of status.");
+        head(
+            &mut out,
+            "wasmote_requests_total",
+            "counter",
+            "Requests, by class of status; aborted: the client left before there was one.",
+        );
         for (label, app) in &apps {
             for (class, count) in (1..).zip(&app.statuses) {
                 let count = count.load(Ordering::Relaxed);
                 _ = writeln!(out, "wasmote_requests_total{{app=\"{label}\",status=\"{class}xx\"}} {count}");
             }
+            let count = app.aborted.load(Ordering::Relaxed);
+            _ = writeln!(out, "wasmote_requests_total{{app=\"{label}\",status=\"aborted\"}} {count}");
         }
         head(&mut out, "wasmote_failures_total", "counter", "Requests that failed, by reason.");
         for (label, app) in &apps {
@@ -251,8 +261,9 @@ mod tests {
         let metrics = Metrics::default();
         let app = metrics.app("a\"b");
         let in_flight = app.begin();
-        app.answered(200, Duration::from_micros(300));
-        app.answered(504, Duration::from_secs(60));
+        app.answered(Some(200), Duration::from_micros(300));
+        app.answered(Some(504), Duration::from_secs(60));
+        app.answered(None, Duration::from_millis(2));
         app.failed(Reason::Deadline);
         app.used(7, 65_536);
         let text = metrics.text();
@@ -260,12 +271,14 @@ mod tests {
             "wasmote_requests_in_flight{app=\"a\\\"b\"} 1",
             "wasmote_requests_total{app=\"a\\\"b\",status=\"2xx\"} 1",
             "wasmote_requests_total{app=\"a\\\"b\",status=\"5xx\"} 1",
+            "wasmote_requests_total{app=\"a\\\"b\",status=\"4xx\"} 0",
+            "wasmote_requests_total{app=\"a\\\"b\",status=\"aborted\"} 1",
             "wasmote_failures_total{app=\"a\\\"b\",reason=\"deadline\"} 1",
             "wasmote_request_duration_seconds_bucket{app=\"a\\\"b\",le=\"0.00025\"} 0",
             "wasmote_request_duration_seconds_bucket{app=\"a\\\"b\",le=\"0.0005\"} 1",
-            "wasmote_request_duration_seconds_bucket{app=\"a\\\"b\",le=\"30\"} 1",
-            "wasmote_request_duration_seconds_bucket{app=\"a\\\"b\",le=\"+Inf\"} 2",
-            "wasmote_request_duration_seconds_count{app=\"a\\\"b\"} 2",
+            "wasmote_request_duration_seconds_bucket{app=\"a\\\"b\",le=\"30\"} 2",
+            "wasmote_request_duration_seconds_bucket{app=\"a\\\"b\",le=\"+Inf\"} 3",
+            "wasmote_request_duration_seconds_count{app=\"a\\\"b\"} 3",
             "wasmote_fuel_total{app=\"a\\\"b\"} 7",
         ] {
             assert!(text.lines().any(|have| have == line), "{line}\n{text}");

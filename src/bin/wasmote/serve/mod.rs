@@ -1,10 +1,13 @@
 //! `wasmote serve`.
 
 mod app;
+mod connection;
+mod descriptors;
 mod log;
 mod manifest;
 mod metrics;
 mod output;
+mod record;
 mod reload;
 mod route;
 mod server;
@@ -20,6 +23,7 @@ use crate::{
 };
 use anyhow::{Context, Result};
 use clap::Args;
+use connection::Patience;
 use log::Log;
 use manifest::{App, Manifest};
 use metrics::Metrics;
@@ -44,7 +48,9 @@ use tokio::{
 /// use; or a spin.toml (version 2), of which the HTTP triggers are served. Grants and settings given here hold
 /// for all of them.
 ///
-/// Ends on SIGTERM and SIGINT, when the requests under way have been answered.
+/// Ends on SIGTERM and SIGINT, when the requests under way have been answered: with 0; with 1 when programs were
+/// still at work after --drain-timeout, or a second signal came. Ends with 1 too when it could not begin, and with 2
+/// when a flag makes no sense.
 #[derive(Args, Clone, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Arguments {
@@ -75,6 +81,10 @@ pub struct Arguments {
     /// How long a client may take to send a request's head, or to send the next one
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = units::duration)]
     head_timeout: Duration,
+
+    /// How long a client may take nothing of what it is sent
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = units::duration)]
+    write_timeout: Duration,
 
     /// Do not write a line for each request
     #[arg(long, short)]
@@ -218,8 +228,9 @@ async fn listen(arguments: &Arguments, log: Log, metrics: Arc<Metrics>) -> Resul
     let bounds = Bounds {
         requests: arguments.max_concurrent,
         connections: arguments.max_connections,
-        head_timeout: arguments.head_timeout,
+        patience: Patience { head: arguments.head_timeout, write: arguments.write_timeout },
     };
+    descriptors::raise(arguments.max_connections, &log);
     let server = Server::new(table, bounds, log.clone(), metrics.clone());
 
     let listener = bind(arguments.addr).await?;

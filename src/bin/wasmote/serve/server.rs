@@ -2,8 +2,10 @@
 //! happened. Knows no WebAssembly: a [`Handler`] answers.
 
 use crate::serve::{
+    connection::{Activity, Patience, Stream, Watched, drive},
     log::Log,
     metrics::{AppMetrics, InFlight, Metrics, Reason},
+    record::{Failure, Id, Record},
     route::Routes,
 };
 use http::{HeaderValue, Request, Response, StatusCode, header};
@@ -11,7 +13,7 @@ use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 use hyper::body::{Body as HyperBody, Bytes, Frame, Incoming, SizeHint};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
+    server::conn::auto,
 };
 use std::{
     convert::Infallible,
@@ -27,7 +29,7 @@ use std::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
     time::{timeout, timeout_at},
 };
 
@@ -50,8 +52,8 @@ pub type Answer = Pin<Box<dyn Future<Output = Result<Response<Body>, Failure>> +
 pub struct Exchange {
     pub request: Request<Incoming>,
     pub peer: SocketAddr,
-    /// Which failure is this one's, in the log and in the answer.
-    pub id: Id,
+    /// What becomes of it is to be written there.
+    pub record: Arc<Record>,
     pub deadline: Instant,
     /// The route that led here, and what of the path is behind it.
     pub route: String,
@@ -64,24 +66,6 @@ pub struct Exchange {
 pub struct Turn {
     _permit: OwnedSemaphorePermit,
     _in_flight: InFlight,
-}
-
-/// Why a request failed.
-#[derive(Debug)]
-pub struct Failure {
-    pub reason: Reason,
-    /// For the log only.
-    pub text: String,
-}
-
-/// A number that no other request has.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Id(u64);
-
-impl std::fmt::Display for Id {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{:016x}", self.0)
-    }
 }
 
 /// An app, ready to answer.
@@ -100,8 +84,9 @@ pub type Table = Routes<Arc<Served>>;
 pub struct Bounds {
     pub requests: usize,
     pub connections: usize,
-    /// For a request's head to arrive; and for the next request on a connection that is kept.
-    pub head_timeout: Duration,
+    /// For a request's head to arrive, and for the next request on a connection that is kept; and for some of a response
+    /// to be taken.
+    pub patience: Patience,
 }
 
 /// What all connections share.
@@ -111,7 +96,7 @@ pub struct Server {
     table: RwLock<Arc<Table>>,
     turns: Arc<Semaphore>,
     connections: Arc<Semaphore>,
-    head_timeout: Duration,
+    patience: Patience,
     next_id: AtomicU64,
 }
 
@@ -133,7 +118,7 @@ impl Server {
             table: RwLock::new(Arc::new(table)),
             turns: Arc::new(Semaphore::new(bounds.requests)),
             connections: Arc::new(Semaphore::new(bounds.connections)),
-            head_timeout: bounds.head_timeout,
+            patience: bounds.patience,
             next_id: AtomicU64::new(first),
         })
     }
@@ -148,14 +133,14 @@ impl Server {
         *self.table.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
     }
 
-    /// Takes connections until `stop`, then lets requests under way end, for `drain` at most. Whether all did.
+    /// Takes connections until `stop`, then lets requests under way end, for `drain` at most. Whether all programs did.
     pub async fn run(
         self: &Arc<Self>,
         listener: TcpListener,
         stop: impl Future<Output = ()>,
         drain: Duration,
     ) -> bool {
-        let graceful = GracefulShutdown::new();
+        let (stopping, stopped) = watch::channel(());
         let builder = Arc::new(self.builder());
         let mut stop = std::pin::pin!(stop);
         loop {
@@ -165,31 +150,35 @@ impl Server {
                 Poll::Pending => accepting.as_mut().poll(cx).map(Some),
             });
             let Some((stream, peer, slot)) = accepted.await else { break };
-            let server = self.clone();
+            let activity = Activity::new();
+            let (server, of_service) = (self.clone(), activity.clone());
             let service = hyper::service::service_fn(move |request| {
-                let server = server.clone();
-                async move { Ok::<_, Infallible>(server.answer(request, peer).await) }
+                let (server, stream) = (server.clone(), of_service.begin());
+                async move { Ok::<_, Infallible>(server.answer(request, peer, stream).await) }
             });
-            let connection = builder.serve_connection(TokioIo::new(stream), service).into_owned();
-            let connection = graceful.watch(connection);
-            let metrics = self.metrics.clone();
+            let io = TokioIo::new(Watched::new(stream, activity.clone()));
+            let connection = builder.serve_connection(io, service).into_owned();
+            let (metrics, patience, stopped) = (self.metrics.clone(), self.patience, stopped.clone());
             tokio::spawn(async move {
                 metrics.connections.fetch_add(1, Ordering::Relaxed);
                 // A peer that breaks off or speaks no HTTP harms nobody else.
-                let _ = connection.await;
+                drive(connection, auto::Connection::graceful_shutdown, activity, patience, stopped).await;
                 metrics.connections.fetch_sub(1, Ordering::Relaxed);
                 drop(slot);
             });
         }
         drop(listener);
-        let drained = timeout(drain, graceful.shutdown()).await.is_ok();
-        // What a program does after its response is under way too.
-        let idle = async {
+        drop(stopped);
+        _ = stopping.send(());
+        let over = async {
+            stopping.closed().await;
+            // What a program does after its response is under way too.
             while self.metrics.in_flight() > 0 {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
-        drained && timeout(drain, idle).await.is_ok()
+        // A client that does not leave, or takes nothing, is not what was to be waited for.
+        timeout(drain, over).await.is_ok() || self.metrics.in_flight() == 0
     }
 
     async fn accept(&self, listener: &TcpListener) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
@@ -215,7 +204,7 @@ impl Server {
         builder
             .http1()
             .timer(TokioTimer::new())
-            .header_read_timeout(self.head_timeout)
+            .header_read_timeout(self.patience.head)
             .max_headers(HEADERS_MAX)
             .max_buf_size(HEAD_BYTES_MAX)
             .half_close(false);
@@ -229,58 +218,43 @@ impl Server {
         builder
     }
 
-    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response<Body> {
-        let began = Instant::now();
+    async fn answer(&self, request: Request<Incoming>, peer: SocketAddr, stream: Stream) -> Response<Body> {
         let table = self.table();
         let path = request.uri().path();
         let found = table.find(path).map(|(route, app)| {
             let rest = route.rest(path).unwrap_or("").to_owned();
             (route.text().to_owned(), rest, app.clone())
         });
-        let entry = Entry {
-            log: self.log.clone(),
-            peer,
-            request: format!("{} {}", request.method(), path),
-            app: found.as_ref().map(|(_, _, app)| app.clone()),
-            status: StatusCode::NOT_FOUND,
-            bytes: 0,
-            began,
-        };
-        let Some((route, rest, app)) = found else {
-            return finished(plain(StatusCode::NOT_FOUND, "nothing answers this path\n"), entry);
-        };
         let id = Id(self.next_id.fetch_add(1, Ordering::Relaxed));
-        let deadline = began + app.deadline;
+        let of_app = found.as_ref().map(|(_, _, app)| (app.name.clone(), app.metrics.clone()));
+        let request_line = format!("{} {path}", request.method());
+        let record = Record::new(id, self.log.clone(), peer, request_line, of_app);
+        let Some((route, rest, app)) = found else {
+            return finished(plain(StatusCode::NOT_FOUND, "nothing answers this path\n"), record, stream);
+        };
+        let deadline = record.began + app.deadline;
         let in_flight = app.metrics.begin();
         let turn = timeout_at(deadline.into(), self.turns.clone().acquire_owned()).await;
         let failure = if let Ok(Ok(permit)) = turn {
             let turn = Turn { _permit: permit, _in_flight: in_flight };
-            let exchange = Exchange { request, peer, id, deadline, route, rest, turn };
+            let exchange = Exchange { request, peer, record: record.clone(), deadline, route, rest, turn };
             match timeout_at(deadline.into(), app.handler.handle(exchange)).await {
-                Ok(Ok(response)) => return finished(response, entry),
+                Ok(Ok(response)) => return finished(response, record, stream),
                 Ok(Err(failure)) => failure,
                 Err(_) => Failure::late(app.deadline),
             }
         } else {
             Failure { reason: Reason::Busy, text: "too many requests were under way all the time".into() }
         };
-        app.metrics.failed(failure.reason);
-        let text = &failure.text;
-        self.log.error(&format!("request {id} ({}) of app `{}` failed: {text}", entry.request, app.name));
-        finished(answer_to(&failure, id), entry)
-    }
-}
-
-impl Failure {
-    /// There was no end within `time`.
-    pub fn late(time: Duration) -> Self {
-        Self { reason: Reason::Deadline, text: format!("it did not end within {time:?}") }
+        let answer = answer_to(failure.reason, id);
+        record.failed(failure);
+        finished(answer, record, stream)
     }
 }
 
 /// What the peer learns of a failure: that there was one, and which.
-fn answer_to(failure: &Failure, id: Id) -> Response<Body> {
-    let (status, text) = match failure.reason {
+fn answer_to(reason: Reason, id: Id) -> Response<Body> {
+    let (status, text) = match reason {
         Reason::Deadline => (StatusCode::GATEWAY_TIMEOUT, "the program took too long"),
         Reason::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too many requests are under way"),
         Reason::NoResponse => (StatusCode::BAD_GATEWAY, "the program gave no response"),
@@ -291,7 +265,7 @@ fn answer_to(failure: &Failure, id: Id) -> Response<Body> {
     if let Ok(id) = HeaderValue::try_from(id.to_string()) {
         headers.insert("x-request-id", id);
     }
-    if failure.reason == Reason::Busy {
+    if reason == Reason::Busy {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response
@@ -308,40 +282,23 @@ pub fn plain(status: StatusCode, text: &str) -> Response<Body> {
     response
 }
 
-/// One line of the log, written when the answer is out or given up.
-struct Entry {
-    log: Log,
-    peer: SocketAddr,
-    request: String,
-    app: Option<Arc<Served>>,
-    status: StatusCode,
-    bytes: u64,
-    began: Instant,
-}
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        let duration = self.began.elapsed();
-        if let Some(app) = &self.app {
-            app.metrics.answered(self.status.as_u16(), duration);
-        }
-        let Self { peer, request, app, status, bytes, .. } = self;
-        self.log.request(|| {
-            let app = app.as_ref().map_or("-", |app| &app.name);
-            format!("{peer} {request} {} {bytes} {:.1?} {app}", status.as_u16(), duration)
-        });
-    }
-}
-
-/// Has the line written when the body is.
-fn finished(response: Response<Body>, mut entry: Entry) -> Response<Body> {
-    entry.status = response.status();
-    response.map(|body| Logged { body, entry }.boxed_unsync())
+/// Has the record know what is sent.
+fn finished(response: Response<Body>, record: Arc<Record>, mut stream: Stream) -> Response<Body> {
+    record.answered(response.status());
+    stream.got_on(false);
+    response.map(|body| Logged { body, record, stream }.boxed_unsync())
 }
 
 struct Logged {
     body: Body,
-    entry: Entry,
+    record: Arc<Record>,
+    stream: Stream,
+}
+
+impl Drop for Logged {
+    fn drop(&mut self) {
+        self.record.ended();
+    }
 }
 
 impl HyperBody for Logged {
@@ -353,8 +310,9 @@ impl HyperBody for Logged {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let frame = Pin::new(&mut self.body).poll_frame(cx);
+        self.stream.got_on(frame.is_pending());
         if let Poll::Ready(Some(Ok(frame))) = &frame {
-            self.entry.bytes += frame.data_ref().map_or(0, |data| data.len() as u64);
+            self.record.sent(frame.data_ref().map_or(0, |data| data.len() as u64));
         }
         frame
     }
@@ -368,9 +326,16 @@ impl HyperBody for Logged {
     }
 }
 
+/// Connections to `/metrics` at once, and how long one may take for anything.
+const METRICS_CONNECTIONS_MAX: usize = 64;
+const METRICS_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Answers `/metrics` until the process ends.
 pub async fn metrics(listener: TcpListener, metrics: Arc<Metrics>) {
-    loop {
+    let slots = Arc::new(Semaphore::new(METRICS_CONNECTIONS_MAX));
+    let patience = Patience { head: METRICS_TIMEOUT, write: METRICS_TIMEOUT };
+    let (_stopping, stopped) = watch::channel(());
+    while let Ok(slot) = slots.clone().acquire_owned().await {
         let Ok((stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
@@ -383,10 +348,14 @@ pub async fn metrics(listener: TcpListener, metrics: Arc<Metrics>) {
             };
             async move { Ok::<_, Infallible>(response) }
         });
+        let (activity, stopped) = (Activity::new(), stopped.clone());
         tokio::spawn(async move {
             let mut builder = hyper::server::conn::http1::Builder::new();
-            builder.timer(TokioTimer::new()).header_read_timeout(Duration::from_secs(10));
-            let _ = builder.serve_connection(TokioIo::new(stream), service).await;
+            builder.timer(TokioTimer::new()).header_read_timeout(METRICS_TIMEOUT);
+            let io = TokioIo::new(Watched::new(stream, activity.clone()));
+            let connection = builder.serve_connection(io, service);
+            drive(connection, |connection| connection.graceful_shutdown(), activity, patience, stopped).await;
+            drop(slot);
         });
     }
 }

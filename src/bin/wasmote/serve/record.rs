@@ -1,0 +1,173 @@
+//! What became of one request: its status, why it failed, what its program used. Told once, to the log and to the
+//! metrics, when both the response and the program are done with.
+
+use crate::serve::{
+    log::Log,
+    metrics::{AppMetrics, Reason},
+};
+use http::StatusCode;
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
+
+/// Why a request failed.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    pub reason: Reason,
+    /// For the log only.
+    pub text: String,
+}
+
+impl Failure {
+    /// There was no end within `time`.
+    pub fn late(time: Duration) -> Self {
+        Self { reason: Reason::Deadline, text: format!("it did not end within {time:?}") }
+    }
+}
+
+/// A number that no other request has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Id(pub u64);
+
+impl std::fmt::Display for Id {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// The record of a request. Whoever does something for it holds it; it is told when the last one lets it go.
+pub struct Record {
+    pub id: Id,
+    pub log: Log,
+    pub peer: SocketAddr,
+    /// Method and path.
+    pub request: String,
+    /// Whom it is for, if for anybody.
+    pub app: Option<(String, Arc<AppMetrics>)>,
+    pub began: Instant,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    stage: Stage,
+    /// None while there is no head of a response: then it is given up.
+    status: Option<StatusCode>,
+    bytes: u64,
+    took: Option<Duration>,
+    failure: Option<Failure>,
+    used: Option<Used>,
+}
+
+/// What a program used for it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Used {
+    pub fuel: u64,
+    pub memory_bytes: u64,
+}
+
+/// How far a response is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stage {
+    /// The program has given none.
+    #[default]
+    Waiting,
+    /// It has, and a failure can still be told instead.
+    Given,
+    /// It goes out: a failure breaks it off.
+    Out,
+}
+
+impl Record {
+    pub fn new(
+        id: Id,
+        log: Log,
+        peer: SocketAddr,
+        request: String,
+        app: Option<(String, Arc<AppMetrics>)>,
+    ) -> Arc<Self> {
+        Arc::new(Self { id, log, peer, request, app, began: Instant::now(), state: Mutex::default() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn stage(&self) -> Stage {
+        self.state().stage
+    }
+
+    /// The program has given its response.
+    pub fn given(&self) {
+        self.state().stage = Stage::Given;
+    }
+
+    /// From here on the response goes out, unless there was a failure before.
+    pub fn goes_out(&self) -> Result<(), Failure> {
+        let mut state = self.state();
+        if let Some(failure) = &state.failure {
+            return Err(failure.clone());
+        }
+        state.stage = Stage::Out;
+        Ok(())
+    }
+
+    /// It failed. What comes after the first failure is its consequence.
+    pub fn failed(&self, failure: Failure) {
+        self.state().failure.get_or_insert(failure);
+    }
+
+    /// A program is done with it.
+    pub fn used(&self, used: Used) {
+        self.state().used = Some(used);
+    }
+
+    /// How much memory its program had in the end.
+    pub fn memory_bytes(&self) -> u64 {
+        self.state().used.map_or(0, |used| used.memory_bytes)
+    }
+
+    /// This is sent.
+    pub fn answered(&self, status: StatusCode) {
+        self.state().status = Some(status);
+    }
+
+    /// So many bytes more are sent.
+    pub fn sent(&self, bytes: u64) {
+        self.state().bytes += bytes;
+    }
+
+    /// Nothing more is sent.
+    pub fn ended(&self) {
+        self.state().took = Some(self.began.elapsed());
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let Self { id, log, peer, request, app, began, state } = self;
+        let app = app.as_ref();
+        let state = state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let took = state.took.unwrap_or_else(|| began.elapsed());
+        let name = app.map_or("-", |(name, _)| name);
+        if let Some((_, metrics)) = app {
+            metrics.answered(state.status.map(|status| status.as_u16()), took);
+            if let Some(used) = state.used {
+                metrics.used(used.fuel, used.memory_bytes);
+            }
+            if let Some(failure) = &state.failure {
+                metrics.failed(failure.reason);
+            }
+        }
+        if let Some(Failure { text, .. }) = &state.failure {
+            let when = if state.stage == Stage::Out { " after its response began" } else { "" };
+            log.error(&format!("request {id} ({request}) of app `{name}` failed{when}: {text}"));
+        }
+        log.request(|| {
+            let status = state.status.map_or_else(|| "aborted".into(), |status| status.as_u16().to_string());
+            format!("{peer} {request} {status} {} {took:.1?} {name}", state.bytes)
+        });
+    }
+}
