@@ -15,6 +15,7 @@ use super::{
             PathFlags,
         },
     },
+    io::taken,
 };
 use crate::{
     cap::Code,
@@ -216,17 +217,14 @@ impl HostDescriptor for State {
         length: &mut Filesize,
         offset: &mut Filesize,
     ) -> Poll<Answer<(Vec<u8>, bool)>> {
-        let Descriptor::File(file) = self.descriptor(this)? else {
+        let (table, buffer) = self.table_and_buffer(*length);
+        let Descriptor::File(file) = table.get(this)? else {
             return Poll::Ready(Ok(Err(ErrorCode::BadDescriptor)));
         };
-        let mut bytes = self.buffer(*length);
-        let read = ready!(file.poll_read_at(cx, &mut bytes, *offset));
-        Poll::Ready(Ok(read.map_err(ErrorCode::from).map(|count| {
-            // Reading nothing says nothing about the end.
-            let at_end = count == 0 && !bytes.is_empty();
-            bytes.truncate(count);
-            (bytes, at_end)
-        })))
+        let read = ready!(file.poll_read_at(cx, buffer, *offset));
+        // Reading nothing says nothing about the end.
+        let is_end = |count: usize| count == 0 && !buffer.is_empty();
+        Poll::Ready(Ok(read.map(|count| (taken(buffer, count), is_end(count))).map_err(ErrorCode::from)))
     }
 
     fn write(

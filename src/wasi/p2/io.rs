@@ -15,7 +15,6 @@ use crate::{
 };
 use alloc::{
     string::{String, ToString},
-    vec,
     vec::Vec,
 };
 use core::{
@@ -123,10 +122,15 @@ impl State {
         })
     }
 
-    /// Room for a read of `length` bytes, or of less where that is a lot: it is the guest that says how long.
-    pub(super) fn buffer(&self, length: u64) -> Vec<u8> {
+    /// The table, and room for a read of `length` bytes, or of less where that is a lot: it is the guest that says
+    /// how long.
+    pub(super) fn table_and_buffer(&mut self, length: u64) -> (&mut ResourceTable, &mut [u8]) {
         let most = READ_BYTES_MAX.min(self.limits.host_call_bytes as usize / 2);
-        vec![0; usize::try_from(length).map_or(most, |length| length.min(most))]
+        let length = usize::try_from(length).map_or(most, |length| length.min(most));
+        if self.buffer.len() < length {
+            self.buffer.resize(length, 0);
+        }
+        (&mut self.table, &mut self.buffer[..length])
     }
 
     /// Works on both ends of a splice at once, which are in the same table.
@@ -205,12 +209,9 @@ impl HostInputStream for State {
         this: &mut Resource<InputStream>,
         len: &mut u64,
     ) -> Poll<Result<Result<Vec<u8>, StreamError>, Fault>> {
-        let mut bytes = self.buffer(*len);
-        let read = self.table.get_mut(this)?.read(cx, &mut bytes);
-        Poll::Ready(self.told(read.map(|count| {
-            bytes.truncate(count);
-            bytes
-        })))
+        let (table, buffer) = self.table_and_buffer(*len);
+        let read = table.get_mut(this)?.read(cx, buffer).map(|count| taken(buffer, count));
+        Poll::Ready(self.told(read))
     }
 
     fn blocking_read(
@@ -219,12 +220,9 @@ impl HostInputStream for State {
         this: &mut Resource<InputStream>,
         len: &mut u64,
     ) -> Poll<Result<Result<Vec<u8>, StreamError>, Fault>> {
-        let mut bytes = self.buffer(*len);
-        let read = ready!(self.table.get_mut(this)?.poll_read(cx, &mut bytes));
-        Poll::Ready(self.told(read.map(|count| {
-            bytes.truncate(count);
-            bytes
-        })))
+        let (table, buffer) = self.table_and_buffer(*len);
+        let read = ready!(table.get_mut(this)?.poll_read(cx, buffer)).map(|count| taken(buffer, count));
+        Poll::Ready(self.told(read))
     }
 
     fn skip<T: Send + 'static>(
@@ -375,6 +373,11 @@ impl HostOutputStream for State {
         let _ = stream.poll_close(&mut Context::from_waker(Waker::noop()));
         Ok(())
     }
+}
+
+/// What a read put into the buffer.
+pub(super) fn taken(buffer: &[u8], count: usize) -> Vec<u8> {
+    buffer[..count.min(buffer.len())].to_vec()
 }
 
 /// Charges for bytes that went through the host and not through the guest, and tells the guest how many.

@@ -11,6 +11,7 @@ use crate::{
         path::Walks,
     },
 };
+use alloc::vec::Vec;
 use core::fmt;
 
 /// What was granted to a guest of WASI 0.2, and what it holds of it.
@@ -21,6 +22,9 @@ pub struct State {
     pub(super) limits: Limits,
     /// Bytes that the listings of all directories being read hold.
     pub(super) listing_bytes: usize,
+    /// Where reads go on their way to the guest. Kept, so that what a guest asks for is zeroed once, and not again for
+    /// each read that brings less.
+    pub(super) buffer: Vec<u8>,
     /// What `insecure-seed` answers, once it was asked.
     pub(super) seed: Option<(u64, u64)>,
     pub(super) http: http::State,
@@ -48,6 +52,7 @@ impl State {
             walks,
             limits: *limits,
             listing_bytes: 0,
+            buffer: Vec::new(),
             seed: None,
         })
     }
