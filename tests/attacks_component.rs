@@ -34,9 +34,13 @@
 //! | A-09, A-10 | `counters_and_copies_within_one_component_are_checked` |
 //! | E-01 | `calls_through_many_components_are_counted` |
 //! | E-02 | a host function is given no memory and no table: there is nothing to change |
+//! | R-05 tail calls | `linking.rs` |
 //! | E-03 | `a_child_cannot_call_its_parent_back` |
 
 #![cfg(feature = "component")]
+
+#[path = "attacks_component/linking.rs"]
+mod linking;
 
 use std::{
     future::Future,

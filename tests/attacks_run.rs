@@ -181,7 +181,7 @@ fn tail_calls_that_may_reach_the_host_are_refused() {
         "(module (table 1 funcref) (type $t (func)) (func (return_call_indirect (type $t) (i32.const 0))))";
     assert!(
         Program::load(&wat::parse_str(own).unwrap()).is_ok(),
-        "without imports nothing but its own is called"
+        "by itself and without imports, nothing but its own is called; linked in a component: attacks_component.rs"
     );
 }
 

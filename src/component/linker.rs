@@ -287,7 +287,7 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
     ///
     /// When the bytes are no core module that this engine can run.
     pub fn module(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
-        let module = Module::load(self.engine.core(), bytes)?;
+        let module = Module::load_linked(self.engine.core(), bytes)?;
         let program = Arc::new(Loaded::of_module(module));
         self.names.insert(name, Offer::Module(ModuleRef { program, index: 0 }));
         Ok(())

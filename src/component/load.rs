@@ -150,7 +150,7 @@ impl Component {
         let modules = parsed
             .modules
             .into_iter()
-            .map(|range| Module::load(&engine.core, &bytes[range]))
+            .map(|range| Module::load_linked(&engine.core, &bytes[range]))
             .collect::<Result<_, _>>()?;
         let loaded = Loaded::new(parsed.types, parsed.definitions, modules);
         Ok(Self { loaded: Arc::new(loaded), engine: engine.clone() })

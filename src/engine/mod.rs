@@ -49,6 +49,8 @@ mod operators;
 mod rewrite;
 pub(crate) mod scan;
 mod store;
+#[cfg(feature = "component")]
+mod tail_calls;
 mod trace;
 #[cfg(feature = "bundle")]
 mod unchecked;

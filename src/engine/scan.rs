@@ -490,7 +490,7 @@ impl<'a> Cursor<'a> {
         self.bytes.get(self.at).copied()
     }
 
-    fn u8(&mut self) -> Result<u8, Error> {
+    pub(super) fn u8(&mut self) -> Result<u8, Error> {
         let byte = self.peek().ok_or_else(|| self.malformed("unexpected end"))?;
         self.at += 1;
         Ok(byte)
@@ -538,13 +538,13 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    fn name(&mut self) -> Result<&'a [u8], Error> {
+    pub(super) fn name(&mut self) -> Result<&'a [u8], Error> {
         let range = self.sized()?;
         Ok(&self.bytes[range])
     }
 
     /// One operator of a constant expression (core specification, 3.3.10.2); answers whether more follow.
-    fn constant_operator(&mut self) -> Result<bool, Error> {
+    pub(super) fn constant_operator(&mut self) -> Result<bool, Error> {
         match self.u8()? {
             0x0b => return Ok(false),
             0x23 | 0xd2 => drop(self.u32()?),

@@ -81,7 +81,9 @@
 //! * Run exceptions, garbage collection, typed function references, threads: refused at load, by name.
 //! * Name the functions on the stack of a trap.
 //! * Suspend a *tail call* of an import: it gives up the caller's frame first. So `return_call` of an import, and
-//!   `return_call_indirect` in a module that imports anything, are refused at load. Compilers make neither unless asked
+//!   `return_call_indirect` in a module that imports anything, are refused at load. So is the latter, in a component,
+//!   in a module that others can give functions to: that exports a table or a global of functions, or takes one as a
+//!   parameter. Compilers make neither unless asked
 //!   for the proposal.
 //!
 //! # To add an interface

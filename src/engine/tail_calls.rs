@@ -1,0 +1,114 @@
+//! Tail calls in core modules that are linked with others.
+//!
+//! The interpreter must never tail-call a host's function: it gives up the caller's frame first, and goes on at a
+//! stack pointer that points nowhere. The first look at a module (`scan`) refuses all that could in a module that
+//! imports anything. One that imports nothing calls only what is its own, as long as nobody else puts functions into
+//! its tables. In a component, others can: through a table that it exports, through a global, through a parameter.
+
+use crate::{
+    Error,
+    engine::{
+        Engine, Module,
+        operators::{find, may_tail_call_import},
+        scan::{Cursor, Section, sections},
+    },
+};
+
+impl Module {
+    /// Loads a core module that may be linked with others.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load), and when it has an indirect tail call that may reach a function of another's.
+    pub(crate) fn load_linked(engine: &Engine, bytes: &[u8]) -> Result<Self, Error> {
+        let module = Self::load(engine, bytes)?;
+        // Those with imports have none, or were refused.
+        if module.outline().imports == 0 && Openings::of(bytes)?.are_reached() {
+            let reason =
+                "the interpreter cannot suspend them, and another module may put an import into the table";
+            return Err(Error::unsupported("tail calls of imports", reason));
+        }
+        Ok(module)
+    }
+}
+
+/// Where functions of others could come from, and whether they would be tail-called.
+#[derive(Default)]
+struct Openings {
+    tail_calls: bool,
+    table_export: bool,
+    global_export: bool,
+    mutable_global: bool,
+    parameter: bool,
+}
+
+/// The type of a reference to a function (core specification, 5.3.3).
+const FUNCREF: u8 = 0x70;
+
+impl Openings {
+    fn are_reached(&self) -> bool {
+        let open = self.table_export || self.parameter || self.global_export && self.mutable_global;
+        self.tail_calls && open
+    }
+
+    /// Looks through a module that is valid.
+    fn of(bytes: &[u8]) -> Result<Self, Error> {
+        let mut openings = Self::default();
+        for section in sections(bytes) {
+            let Section { id, contents } = section?;
+            let mut cursor = Cursor { bytes: &bytes[..contents.end], at: contents.start };
+            match id {
+                1 => openings.types(&mut cursor)?,
+                6 => openings.globals(&mut cursor)?,
+                7 => openings.exports(&mut cursor)?,
+                10 => openings.code(&mut cursor)?,
+                _ => {}
+            }
+        }
+        Ok(openings)
+    }
+
+    fn types(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Error> {
+        for _ in 0..cursor.u32()? {
+            cursor.u8()?;
+            for _ in 0..cursor.u32()? {
+                self.parameter |= cursor.u8()? == FUNCREF;
+            }
+            for _ in 0..cursor.u32()? {
+                cursor.u8()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn globals(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Error> {
+        for _ in 0..cursor.u32()? {
+            let (ty, mutability) = (cursor.u8()?, cursor.u8()?);
+            self.mutable_global |= ty == FUNCREF && mutability == 1;
+            while cursor.constant_operator()? {}
+        }
+        Ok(())
+    }
+
+    fn exports(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Error> {
+        for _ in 0..cursor.u32()? {
+            cursor.name()?;
+            match cursor.u8()? {
+                1 => self.table_export = true,
+                3 => self.global_export = true,
+                _ => {}
+            }
+            cursor.u32()?;
+        }
+        Ok(())
+    }
+
+    fn code(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Error> {
+        for _ in 0..cursor.u32()? {
+            let body = cursor.body()?;
+            let code = &cursor.bytes[body.code];
+            self.tail_calls |= may_tail_call_import(code, 0) && find(code, 0).tail_calls_import;
+        }
+        Ok(())
+    }
+}
