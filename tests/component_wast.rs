@@ -1,4 +1,4 @@
-//! Scripts about components: a corpus of our own, and suites in folders that environment variables name.
+//! Scripts about components and core modules: a corpus of our own, and suites in folders that environment variables name.
 
 #![cfg(feature = "wast")]
 
@@ -81,6 +81,14 @@ fn component_suite() {
     // Two components that the validator refuses since, by changes of the specification after this suite: #716 and the
     // strong uniqueness of `a-1` and `a1`.
     run_suite("WASMOTE_COMPONENT_SUITE", 2);
+}
+
+#[test]
+fn core_suite() {
+    // One module that refers to its start function and declares that nowhere: start functions are exported here, which
+    // declares them. And nine of the proposal for threads, whose scripts hold that a module has one memory, and import
+    // a shared one.
+    run_suite("WASMOTE_CORE_SUITE", 10);
 }
 
 #[test]

@@ -89,3 +89,29 @@ fn folders_are_searched_and_files_that_are_no_scripts_fail() {
     std::fs::create_dir(files.path("empty")).unwrap();
     wasmote(["wast", files.path("empty").to_str().unwrap()]).said(1, &["no .wast file"]);
 }
+
+#[test]
+fn core_scripts_run_and_what_is_not_here_is_skipped_with_its_reason() {
+    let files = Files::new();
+    let script = r#"
+(module $m (func (export "one") (result i32) (i32.const 1)) (func (export "trap") (unreachable)))
+(register "m")
+(module (import "m" "one" (func $one (result i32)))
+  (func (export "two") (result i32) (i32.add (call $one) (call $one))))
+(assert_return (invoke "two") (i32.const 2))
+(assert_trap (invoke $m "trap") "unreachable")
+(module $tagged (tag $t) (func (export "throw") (throw $t)))
+(assert_exception (invoke "throw"))
+(assert_return (invoke $m "one") (i32.const 1))
+"#;
+    let path = files.file("core.wast", script);
+    let ran = wasmote(["wast", &path]);
+    ran.said(0, &[]);
+    for part in ["core.wast: 3 passed, 0 failed, 2 skipped", "skipped, lines 8, 9: exception handling"] {
+        assert!(ran.text().contains(part), "`{part}` is not in: {}", ran.text());
+    }
+    let wrong = files.file("wrong.wast", script.replace("(i32.const 2))", "(i32.const 3))"));
+    let ran = wasmote(["wast", &wrong]);
+    ran.said(1, &[]);
+    assert!(ran.text().contains("2 passed, 1 failed, 2 skipped"), "{}", ran.text());
+}

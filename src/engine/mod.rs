@@ -48,6 +48,8 @@ mod native_stack;
 mod operators;
 mod rewrite;
 pub(crate) mod scan;
+#[cfg(feature = "wast")]
+pub(crate) mod script;
 mod store;
 #[cfg(feature = "component")]
 mod tail_calls;

@@ -244,7 +244,8 @@ fn instance_error(error: &wasmi::Error) -> Error {
         };
     }
     match error.kind() {
-        ErrorKind::Memory(_) => Error::from(Trap::OutOfMemory),
+        // A data segment: memories that cannot be made are an error of another kind.
+        ErrorKind::Memory(_) => Error::from(Trap::MemoryOutOfBounds),
         ErrorKind::Table(_) => Error::from(Trap::OutOfMemory),
         _ => load_error(error),
     }

@@ -1,17 +1,21 @@
 //! Running `.wast` scripts: the format that the suites of WebAssembly and of the Component Model are written in.
 //!
 //! One call runs one script and counts, per assertion, whether it held, did not hold, or could not be tried and why.
-//! Every component instance gets a store of its own. The instances `host` and `wasmtime`, which upstream's scripts
-//! import, are provided.
+//! Every component instance gets a store of its own; core instances share one, so that they can link with each other.
+//! The instances `spectest`, `host` and `wasmtime`, which upstream's scripts import, are provided.
 
 mod compare;
+mod core;
 mod spectest;
 
+use self::core::Core;
 use crate::{
     Error, Limits,
     component::{Component, Engine, Features, Instance, Linker, Store, Val},
+    engine,
 };
 use alloc::{
+    boxed::Box,
     collections::BTreeMap,
     format,
     string::{String, ToString},
@@ -21,8 +25,9 @@ use alloc::{
 use spectest::HostState;
 use wast::{
     QuoteWat, Wast, WastArg, WastDirective, WastExecute, WastInvoke, WastRet, Wat,
+    lexer::Lexer,
     parser::{self, ParseBuffer},
-    token::Span,
+    token::{Id, Span},
 };
 
 /// What became of a script.
@@ -42,7 +47,10 @@ pub struct Report {
 ///
 /// When the text is no script: with the parser's message, which says where.
 pub fn run(text: &str, features: Features) -> Result<Report, String> {
-    let buffer = ParseBuffer::new(text).map_err(|error| error.to_string())?;
+    let mut lexer = Lexer::new(text);
+    // Upstream's scripts about names have names that read as something else.
+    lexer.allow_confusing_unicode(true);
+    let buffer = ParseBuffer::new_with_lexer(lexer).map_err(|error| error.to_string())?;
     let script = parser::parse::<Wast<'_>>(&buffer).map_err(|mut error| {
         error.set_text(text);
         error.to_string()
@@ -58,6 +66,7 @@ pub fn run(text: &str, features: Features) -> Result<Report, String> {
 /// What running or loading something came to.
 enum Outcome {
     Values(Vec<Val>),
+    Core(Vec<engine::script::Value>),
     /// It failed, with this text.
     Failed(String),
     /// It needs something this runner or this runtime does not have.
@@ -73,24 +82,56 @@ impl From<Error> for Outcome {
     }
 }
 
-struct Current {
-    store: Store<HostState>,
-    instance: Instance,
+/// What a script defines.
+#[derive(Clone)]
+enum Code {
+    Component(Box<Component>),
+    Module(engine::Module),
+}
+
+/// What a script made of it.
+enum Made {
+    Component(Box<(Store<HostState>, Instance)>),
+    Core(engine::script::Instance),
+    /// Nothing, for a reason that is not the script's.
+    Unsupported(String),
+}
+
+/// The instances of a script: the last that was made, and those that have a name.
+#[derive(Default)]
+struct Instances {
+    current: Option<(Option<String>, Made)>,
+    named: BTreeMap<String, Made>,
+}
+
+impl Instances {
+    fn add(&mut self, name: Option<String>, made: Made) {
+        if let Some((Some(name), old)) = self.current.replace((name, made)) {
+            self.named.insert(name, old);
+        }
+    }
+
+    /// The instance called `name`; without a name, the last.
+    fn find(&mut self, name: Option<Id<'_>>) -> Option<&mut Made> {
+        let of_current = self.current.as_ref().and_then(|(name, _)| name.as_deref());
+        match name {
+            Some(name) if of_current != Some(name.name()) => self.named.get_mut(name.name()),
+            _ => self.current.as_mut().map(|(_, made)| made),
+        }
+    }
 }
 
 struct Runner<'t> {
     text: &'t str,
     engine: Engine,
     linker: Linker<HostState>,
+    core: Core,
     report: Report,
-    definitions: BTreeMap<Option<String>, Result<Component, String>>,
+    /// By name; without one, the last.
+    definitions: BTreeMap<Option<String>, Result<Code, String>>,
     /// Named instances that could not be made here, and what imports them cannot either.
     unsupported_names: Vec<String>,
-    instances: BTreeMap<String, Current>,
-    current: Option<Current>,
-    name_of_current: Option<String>,
-    /// Why there is no current instance, where making it failed for a reason that is not the script's.
-    unsupported: Option<String>,
+    instances: Instances,
     names: u32,
 }
 
@@ -115,13 +156,11 @@ impl<'t> Runner<'t> {
             text,
             engine,
             linker,
+            core: Core::new(),
             report: Report::default(),
             definitions: BTreeMap::new(),
             unsupported_names: Vec::new(),
-            instances: BTreeMap::new(),
-            current: None,
-            name_of_current: None,
-            unsupported: None,
+            instances: Instances::default(),
             names: 0,
         }
     }
@@ -135,30 +174,21 @@ impl<'t> Runner<'t> {
             WastDirective::Module(module) => self.module(line, module),
             WastDirective::ModuleDefinition(mut module) => {
                 let name = module.name().map(|id| id.name().to_string());
-                match self.load(&mut module) {
-                    Ok(component) => {
-                        self.definitions.insert(name, Ok(component.clone()));
-                        self.definitions.insert(None, Ok(component));
-                    }
-                    Err(outcome) => {
-                        if let Outcome::Unsupported(why) = &outcome {
-                            self.definitions.insert(name, Err(why.clone()));
-                        }
-                        self.not_made(line, &outcome);
-                    }
-                }
+                let defined = self.load_valid(&mut module);
+                self.define(line, name, defined);
             }
             WastDirective::ModuleInstance { instance, module, .. } => {
                 let name = instance.map(|id| id.name().to_string());
                 match self.definitions.get(&module.map(|id| id.name().to_string())).cloned() {
-                    Some(Ok(component)) => self.instance(line, name, &component),
-                    Some(Err(why)) => self.unsupported = Some(why),
-                    None => self.not_made(line, &Outcome::Failed("no definition of this name".into())),
+                    Some(Ok(code)) => self.instance(line, name, &code),
+                    Some(Err(why)) => self.instances.add(name, Made::Unsupported(why)),
+                    None => self.fail(line, "no definition of this name"),
                 }
             }
             WastDirective::Invoke(invoke) => match self.invoke(&invoke) {
-                Outcome::Values(_) => {}
-                outcome => self.not_made(line, &outcome),
+                Outcome::Values(_) | Outcome::Core(_) => {}
+                Outcome::Unsupported(why) => self.skip(line, &why),
+                Outcome::Failed(why) => self.fail(line, &why),
             },
             WastDirective::AssertReturn { exec, results, .. } => {
                 let outcome = self.execute(exec);
@@ -185,81 +215,120 @@ impl<'t> Runner<'t> {
                 let outcome = self.link(module);
                 self.assert_failure(line, outcome, message);
             }
-            WastDirective::Register { .. } => self.skip(line, "register"),
-            _ => self.skip(line, "a directive this runner does not know"),
+            WastDirective::Register { name, module, .. } => self.register(line, name, module),
+            WastDirective::AssertException { .. } => self.skip(line, "exception handling"),
+            WastDirective::AssertSuspension { .. } => self.skip(line, "stack switching"),
+            WastDirective::Thread(_) | WastDirective::Wait { .. } => self.skip(line, "threads"),
+            WastDirective::AssertInvalidCustom { .. } | WastDirective::AssertMalformedCustom { .. } => {
+                self.skip(line, "custom sections are not read");
+            }
         }
     }
 
-    fn load(&self, module: &mut QuoteWat<'_>) -> Result<Component, Outcome> {
+    fn load(&self, module: &mut QuoteWat<'_>) -> Result<Code, Outcome> {
         let bytes = module.encode().map_err(|error| Outcome::Failed(error.to_string()))?;
         if is_core(module) {
-            return match crate::engine::Module::load(self.engine.core(), &bytes) {
-                Ok(_) => Err(Outcome::Unsupported("core modules by themselves".into())),
-                Err(error) => Err(error.into()),
-            };
+            return self.core.load(&bytes).map(Code::Module);
         }
-        Component::new(&self.engine, bytes).map_err(Outcome::from)
+        Component::new(&self.engine, bytes).map(Box::new).map(Code::Component).map_err(Outcome::from)
+    }
+
+    /// Loads what the script says is valid.
+    fn load_valid(&self, module: &mut QuoteWat<'_>) -> Result<Code, Outcome> {
+        self.load(module).map_err(|outcome| match &outcome {
+            Outcome::Failed(why) => match core::proposal(why) {
+                Some(proposal) => Outcome::Unsupported(proposal.into()),
+                None => outcome,
+            },
+            _ => outcome,
+        })
+    }
+
+    /// Keeps what a definition came to. Answers whether it can be used.
+    fn define(&mut self, line: usize, name: Option<String>, defined: Result<Code, Outcome>) -> Option<Code> {
+        let kept = match defined {
+            Ok(code) => Ok(code),
+            Err(Outcome::Unsupported(why)) => {
+                self.skip(line, &why);
+                Err(why)
+            }
+            Err(Outcome::Failed(why)) => {
+                self.fail(line, &why);
+                return None;
+            }
+            Err(Outcome::Values(_) | Outcome::Core(_)) => return None,
+        };
+        self.definitions.insert(None, kept.clone());
+        self.definitions.insert(name, kept.clone());
+        kept.ok()
     }
 
     fn module(&mut self, line: usize, mut module: QuoteWat<'_>) {
         let name = module.name().map(|id| id.name().to_string());
-        match self.load(&mut module) {
-            Ok(component) => {
-                self.definitions.insert(name.clone(), Ok(component.clone()));
-                self.instance(line, name, &component);
-            }
-            Err(outcome) => {
-                if let (Outcome::Unsupported(_), Some(name)) = (&outcome, name) {
-                    self.unsupported_names.push(name);
-                }
-                self.not_made(line, &outcome);
-            }
+        let loaded = self.load_valid(&mut module);
+        if let Err(Outcome::Unsupported(why)) = &loaded {
+            self.unsupported(name.clone(), why.clone());
+        }
+        if let Some(code) = self.define(line, name.clone(), loaded) {
+            self.instance(line, name, &code);
         }
     }
 
-    fn instance(&mut self, line: usize, name: Option<String>, component: &Component) {
+    fn instance(&mut self, line: usize, name: Option<String>, code: &Code) {
+        match self.instantiate(code) {
+            Ok(made) => {
+                if let (Made::Component(made), Some(name)) = (&made, &name) {
+                    let (store, instance) = &**made;
+                    self.names += 1;
+                    instance.reflect(store, &mut self.linker, name, self.names << 8);
+                }
+                self.instances.add(name, made);
+            }
+            Err(Outcome::Unsupported(why)) => {
+                self.skip(line, &why);
+                self.unsupported(name, why);
+            }
+            Err(Outcome::Failed(why)) => self.fail(line, &why),
+            Err(Outcome::Values(_) | Outcome::Core(_)) => {}
+        }
+    }
+
+    /// Notes that there is no instance, for a reason that is not the script's.
+    fn unsupported(&mut self, name: Option<String>, why: String) {
+        self.unsupported_names.extend(name.clone());
+        self.instances.add(name, Made::Unsupported(why));
+    }
+
+    fn instantiate(&mut self, code: &Code) -> Result<Made, Outcome> {
+        let component = match code {
+            Code::Module(module) => return self.core.instantiate(module).map(Made::Core),
+            Code::Component(component) => component,
+        };
         let mut store = Store::new(&self.engine, HostState::default());
         match self.linker.instantiate(&mut store, component) {
-            Ok(instance) => {
-                self.unsupported = None;
-                let made = Current { store, instance };
-                if let Some(name) = &name {
-                    self.names += 1;
-                    made.instance.reflect(&made.store, &mut self.linker, name, self.names << 8);
-                }
-                if let (Some(old), Some(name)) = (self.current.replace(made), &self.name_of_current) {
-                    self.instances.insert(name.clone(), old);
-                }
-                self.name_of_current = name;
-            }
+            Ok(instance) => Ok(Made::Component(Box::new((store, instance)))),
             Err(error) => {
                 let needs = |name: &&String| {
                     error.missing_imports().iter().any(|missing| missing.module.contains(&***name))
                 };
-                let outcome = match self.unsupported_names.iter().find(needs) {
+                Err(match self.unsupported_names.iter().find(needs) {
                     Some(name) => {
                         Outcome::Unsupported(format!("it imports `{name}`, which could not be made"))
                     }
                     None => error.into(),
-                };
-                self.not_made(line, &outcome);
+                })
             }
         }
     }
 
-    /// Something failed that no assertion is about.
-    fn not_made(&mut self, line: usize, outcome: &Outcome) {
-        match outcome {
-            Outcome::Unsupported(why) => {
-                self.unsupported = Some(why.clone());
-                self.report.skipped.push((line, why.clone()));
-            }
-            Outcome::Failed(why) => {
-                self.unsupported = None;
-                self.fail(line, why);
-            }
-            Outcome::Values(_) => {}
-        }
+    fn register(&mut self, line: usize, name: &str, module: Option<Id<'_>>) {
+        let instance = match self.instances.find(module) {
+            Some(Made::Core(instance)) => Ok(*instance),
+            Some(Made::Unsupported(why)) => Err(why.clone()),
+            Some(Made::Component(_)) => return self.skip(line, "registering a component's instance"),
+            None => return self.fail(line, "no instance to register"),
+        };
+        self.core.register(name, instance);
     }
 
     fn fail(&mut self, line: usize, why: &str) {
@@ -271,15 +340,9 @@ impl<'t> Runner<'t> {
     }
 
     fn link(&mut self, module: Wat<'_>) -> Outcome {
-        let mut module = QuoteWat::Wat(module);
-        match self.load(&mut module) {
-            Ok(component) => {
-                let mut store = Store::new(&self.engine, HostState::default());
-                match self.linker.instantiate(&mut store, &component) {
-                    Ok(_) => Outcome::Values(Vec::new()),
-                    Err(error) => error.into(),
-                }
-            }
+        let loaded = self.load_valid(&mut QuoteWat::Wat(module));
+        match loaded.and_then(|code| self.instantiate(&code)) {
+            Ok(_) => Outcome::Values(Vec::new()),
             Err(outcome) => outcome,
         }
     }
@@ -288,61 +351,93 @@ impl<'t> Runner<'t> {
         match execute {
             WastExecute::Invoke(invoke) => self.invoke(&invoke),
             WastExecute::Wat(module) => self.link(module),
-            WastExecute::Get { .. } => Outcome::Unsupported("reading a global".into()),
+            WastExecute::Get { module, global, .. } => match self.instances.find(module) {
+                Some(Made::Core(instance)) => self.core.global(*instance, global),
+                Some(Made::Unsupported(why)) => Outcome::Unsupported(why.clone()),
+                Some(Made::Component(_)) => Outcome::Failed("components have no globals".into()),
+                None => Outcome::Failed("no instance to read from".into()),
+            },
         }
     }
 
     fn invoke(&mut self, invoke: &WastInvoke<'_>) -> Outcome {
-        if let Some(why) = &self.unsupported {
-            return Outcome::Unsupported(why.clone());
-        }
-        let name = invoke.module.map(|id| id.name().to_string());
-        let current = match name {
-            Some(name) if Some(&name) != self.name_of_current.as_ref() => self.instances.get_mut(&name),
-            _ => self.current.as_mut(),
-        };
-        let Some(Current { store, instance }) = current else {
-            return Outcome::Failed("no instance to call".into());
-        };
-        let params: Option<Vec<Val>> = invoke.args.iter().map(argument).collect();
-        let Some(params) = params else { return Outcome::Unsupported("core values".into()) };
-        let func = match instance.get_func(store, invoke.name) {
-            Ok(func) => func,
-            Err(error) => return error.into(),
-        };
-        let mut results = vec![Val::Bool(false); func.result_count()];
-        match func.call(store, &params, &mut results) {
-            Ok(()) => Outcome::Values(results),
-            Err(error) => Outcome::Failed(error.to_string()),
+        match self.instances.find(invoke.module) {
+            Some(Made::Component(made)) => {
+                let (store, instance) = &mut **made;
+                call(store, instance, invoke)
+            }
+            Some(Made::Core(instance)) => {
+                let params = invoke.args.iter().map(|argument| match argument {
+                    WastArg::Core(value) => core::value(value),
+                    _ => None,
+                });
+                match params.collect::<Option<Vec<_>>>() {
+                    Some(params) => self.core.invoke(*instance, invoke.name, &params),
+                    None => Outcome::Unsupported("references that only garbage collection has".into()),
+                }
+            }
+            Some(Made::Unsupported(why)) => Outcome::Unsupported(why.clone()),
+            None => Outcome::Failed("no instance to call".into()),
         }
     }
 
     fn assert_return(&mut self, line: usize, outcome: Outcome, expected: &[WastRet<'_>]) {
-        let found = match outcome {
-            Outcome::Values(found) => found,
+        let (same, found) = match outcome {
+            Outcome::Values(found) => {
+                let same = all(expected, &found, |expected, found| match expected {
+                    WastRet::Component(expected) => compare::matches(expected, found),
+                    _ => false,
+                });
+                (same, format!("{found:?}"))
+            }
+            Outcome::Core(found) => {
+                let same = all(expected, &found, |expected, found| match expected {
+                    WastRet::Core(expected) => core::matches(expected, *found),
+                    _ => false,
+                });
+                (same, format!("{found:x?}"))
+            }
             Outcome::Unsupported(why) => return self.skip(line, &why),
             Outcome::Failed(why) => return self.fail(line, &why),
         };
-        let same = found.len() == expected.len()
-            && expected.iter().zip(&found).all(|(expected, found)| match expected {
-                WastRet::Component(expected) => compare::matches(expected, found),
-                _ => false,
-            });
         if same {
             self.report.passed += 1;
         } else {
-            self.fail(line, &format!("expected {expected:?}, found {found:?}"));
+            self.fail(line, &format!("expected {expected:?}, found {found}"));
         }
     }
 
     fn assert_failure(&mut self, line: usize, outcome: Outcome, message: &str) {
         match outcome {
-            Outcome::Values(_) => self.fail(line, &format!("expected `{message}`, and it succeeded")),
+            Outcome::Values(_) | Outcome::Core(_) => {
+                self.fail(line, &format!("expected `{message}`, and it succeeded"));
+            }
             Outcome::Unsupported(why) => self.skip(line, &why),
             Outcome::Failed(why) if compare::message(message, &why) => self.report.passed += 1,
             Outcome::Failed(why) => self.fail(line, &format!("expected `{message}`, found `{why}`")),
         }
     }
+}
+
+/// Calls a component's function.
+fn call(store: &mut Store<HostState>, instance: &Instance, invoke: &WastInvoke<'_>) -> Outcome {
+    let params: Option<Vec<Val>> = invoke.args.iter().map(argument).collect();
+    let Some(params) = params else { return Outcome::Unsupported("core values".into()) };
+    let func = match instance.get_func(&*store, invoke.name) {
+        Ok(func) => func,
+        Err(error) => return error.into(),
+    };
+    let mut results = vec![Val::Bool(false); func.result_count()];
+    match func.call(store, &params, &mut results) {
+        Ok(()) => Outcome::Values(results),
+        Err(error) => Outcome::Failed(error.to_string()),
+    }
+}
+
+/// Whether there are as many as expected, and each is as expected.
+fn all<E, F>(expected: &[E], found: &[F], matches: impl Fn(&E, &F) -> bool) -> bool {
+    found.len() == expected.len()
+        && expected.iter().zip(found).all(|(expected, found)| matches(expected, found))
 }
 
 fn is_core(module: &QuoteWat<'_>) -> bool {

@@ -1,4 +1,4 @@
-//! What upstream's scripts import: the instances `host` and `wasmtime`.
+//! What upstream's scripts import: the instances `host` and `wasmtime`, and the core instance `spectest`.
 
 use crate::{
     Trap,
@@ -22,6 +22,35 @@ struct Resource2;
 const SIMPLE_MODULE: &str =
     r#"(module (global (export "g") i32 i32.const 100) (func (export "f") (result i32) i32.const 101))"#;
 
+/// What core scripts import as `spectest`. The second half is of the proposal for 64-bit memories.
+const SPECTEST: [&str; 2] = [
+    r#"(module
+      (global (export "global_i32") i32 (i32.const 666))
+      (global (export "global_i64") i64 (i64.const 666))
+      (global (export "global_f32") f32 (f32.const 666.6))
+      (global (export "global_f64") f64 (f64.const 666.6))
+      (table (export "table") 10 20 funcref)
+      (memory (export "memory") 1 2)
+      (func (export "print"))
+      (func (export "print_i32") (param i32))
+      (func (export "print_i64") (param i64))
+      (func (export "print_f32") (param f32))
+      (func (export "print_f64") (param f64))
+      (func (export "print_i32_f32") (param i32 f32))
+      (func (export "print_f64_f64") (param f64 f64)))"#,
+    r#"(module (table (export "table64") i64 10 20 funcref))"#,
+];
+
+/// The modules whose instances `spectest` is, in their binary form.
+pub(super) fn modules() -> Vec<Vec<u8>> {
+    SPECTEST.iter().filter_map(|text| binary(text).ok()).collect()
+}
+
+fn binary(text: &str) -> Result<Vec<u8>, wast::Error> {
+    let buffer = wast::parser::ParseBuffer::new(text)?;
+    wast::parser::parse::<wast::Wat<'_>>(&buffer)?.encode()
+}
+
 fn refuse(holds: bool, what: &'static str) -> Result<(), Fault> {
     if holds { Ok(()) } else { Err(Trap::Host(what).into()) }
 }
@@ -44,9 +73,8 @@ fn try_define(linker: &mut Linker<HostState>) -> Result<(), crate::Error> {
     let mut host = linker.instance("host")?;
     host.func_wrap("return-three", |_, (): ()| Ok((3_u32,)))?;
     host.instance("nested")?.func_wrap("return-four", |_, (): ()| Ok((4_u32,)))?;
-    let module = wast::parser::ParseBuffer::new(SIMPLE_MODULE)
-        .and_then(|buffer| wast::parser::parse::<wast::Wat<'_>>(&buffer)?.encode())
-        .map_err(|error| crate::Error::malformed(alloc::format!("{error}"), None))?;
+    let module = binary(SIMPLE_MODULE);
+    let module = module.map_err(|error| crate::Error::malformed(alloc::format!("{error}"), None))?;
     host.module("simple-module", &module)?;
     host.resource("resource1", ResourceType::host::<Resource1>(), |mut cx, rep| {
         cx.data_mut().drops += 1;
