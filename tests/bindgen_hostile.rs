@@ -80,12 +80,35 @@ fn wit_that_is_large_in_one_way_is_refused_or_bound() {
         (world(&format!("f: func({params});")), false),
         (world(&format!("flags f {{ {flags} }}")), false),
         (world(&format!("f: func(x: tuple<{tuple}>);")), false),
-        (world("f: func(x: map<string, u8>);"), false),
-        (world("f: func(x: list<u8, 4>);"), false),
-        (world("f: func(x: error-context);"), false),
+        (world("f: func(x: map<string, u8>);"), true),
+        (world("f: func(x: map<f32, u8>);"), false),
+        (world("f: func(x: map<list<u8>, u8>);"), false),
+        (world("f: func(x: list<u8, 4>);"), true),
+        (world("f: func(x: list<u8, 1025>);"), false),
+        (world("f: func(x: error-context);"), true),
     ];
     for (text, is_bound) in cases {
         let shown: String = text.chars().take(100).collect();
         assert_eq!(generate(&text).is_ok(), is_bound, "{shown}");
+    }
+}
+
+#[test]
+fn what_is_not_bound_is_named() {
+    let tuple = ["u8"; 13].join(", ");
+    let params: Vec<_> = (0..17).map(|n| format!("p{n}: u8")).collect();
+    let params = params.join(", ");
+    for (item, named) in [
+        (format!("wide: func({params});"), "a:b/i/wide"),
+        (format!("thing: func(x: option<tuple<{tuple}>>);"), "a:b/i/thing"),
+        (format!("record pair {{ first: tuple<{tuple}> }}"), "a:b/i/pair"),
+        ("type page = list<u64, 2000>;".into(), "a:b/i/page"),
+        ("f: func() -> list<list<u8, 4000000000>>;".into(), "a:b/i/f"),
+        ("resource r { get: func() -> list<u8, 2000>; }".into(), "a:b/i/r.get"),
+    ] {
+        let text = format!("package a:b; interface i {{ {item} }} world w {{ import i; }}");
+        let error = generate(&text).unwrap_err();
+        assert!(matches!(error, Error::Unsupported { .. }), "{item}: {error}");
+        assert!(error.to_string().starts_with(&format!("{named}: no bindings for ")), "{error}");
     }
 }

@@ -178,6 +178,7 @@ fn bindings_of_wasi_0_3_are_current() {
 #[test]
 fn bindings_of_the_test_worlds_are_current() {
     check("tests/bindgen/garden.rs", &Config::new("tests/bindgen/garden.wit")).unwrap();
+    check("tests/bindgen/shapes.rs", &Config::new("tests/bindgen/shapes.wit")).unwrap();
     check(
         "tests/bindgen/odd.rs",
         &Config::new("tests/bindgen/odd.wit").store("fault.constructor").poll("ok"),

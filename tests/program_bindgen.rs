@@ -80,12 +80,12 @@ fn what_is_wrong_is_said_with_its_place() {
     let files = Files::new();
     let wit = files.file("shop.wit", WIT);
     let broken = files.file("broken.wit", "package a:b;\ninterface i { f: func(x: nothing); }");
-    let map = files.file("map.wit", "package a:b;\nworld w { import f: func(x: map<string, u32>); }");
+    let page = files.file("page.wit", "package a:b;\nworld w { import f: func(x: list<u8, 2000>); }");
     let cases: &[(&[&str], &[&str])] = &[
         (&[&wit], &["multiple worlds", "shop", "other"]),
         (&[&wit, "-w", "market"], &["market"]),
         (&[&broken], &["nothing", "broken.wit:2:"]),
-        (&[&map], &["no bindings for `map`"]),
+        (&[&page], &["w/f: no bindings for a fixed-length list"]),
         (&["/nowhere/at/all.wit"], &["cannot read `/nowhere/at/all.wit`"]),
         (&[&wit, "-w", "shop", "--poll", "shelf.tkae"], &["--poll shelf.tkae", "nothing of this name"]),
         (&[&wit, "-w", "shop", "--with", "a:b/c/d=E"], &["--with a:b/c/d", "nothing of this name"]),

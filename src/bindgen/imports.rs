@@ -49,9 +49,9 @@ pub(super) fn function_name(function: &Function) -> String {
 
 /// A function's parameters, with names that are in nobody's way.
 pub(super) fn parameters(scope: &mut Scope<'_>, function: &Function) -> Result<Vec<(String, String)>, Error> {
-    if function.params.len() > super::VALUES_MAX {
-        let place = format!("{}/{}", scope.module().name, local_name(function));
-        return Err(Error::Unsupported { what: "a function of so many parameters", place });
+    scope.begin(&local_name(function));
+    if function.params.len() > super::PARAMETERS_MAX {
+        return Err(scope.unsupported("a function of so many parameters"));
     }
     let mut taken = Taken::new(&["self", "access", "cx", "get", "store", "value"]);
     function

@@ -37,7 +37,11 @@
 //!   `fn f<T: Send + 'static>(access: Access<'_, T, Self>, a: A) -> Result<R, Fault>`.
 //! * Both: `fn f<T: Send + 'static>(access: Access<'_, T, Self>, cx: &mut Context<'_>, a: &mut A) -> Poll<Result<R, Fault>>`.
 //!
-//! Not bound: `map`, `error-context` and lists of fixed length.
+//! A `map` is a `BTreeMap`, a list of fixed length an array, an `error-context` an
+//! [`ErrorContext`](crate::component::ErrorContext).
+//!
+//! Not bound, and refused by name: functions of more than 16 parameters, tuples of more than 12 values, lists of a
+//! fixed length above 1,024, flags of more than 32 labels.
 
 mod exports;
 mod imports;
@@ -58,8 +62,12 @@ use std::{
     process::{Command, Stdio},
 };
 
-/// Tuples, and so functions, have a Rust type up to this many values.
+/// Tuples have Rust's own traits up to this many values.
 const VALUES_MAX: usize = 12;
+/// Functions have a Rust type up to this many parameters.
+const PARAMETERS_MAX: usize = 16;
+/// Arrays stand on the stack: up to this many values.
+const ARRAY_MAX: u32 = 1_024;
 
 /// What to generate bindings for, and how they look. The default reads nothing but what [`inline`](Self::inline) gives.
 #[derive(Clone, Debug, Default)]

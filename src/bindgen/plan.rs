@@ -8,8 +8,8 @@ use alloc::{borrow::ToOwned, collections::BTreeMap, format, string::String, vec,
 use core::cell::RefCell;
 use std::collections::HashMap;
 use wit_parser::{
-    Function, FunctionKind, Handle, InterfaceId, Resolve, Type, TypeDefKind, TypeId, TypeOwner, WorldId,
-    WorldItem, WorldKey,
+    Function, FunctionKind, Handle, InterfaceId, Resolve, Type, TypeDefKind, TypeId, WorldId, WorldItem,
+    WorldKey,
 };
 
 /// Which side of a world a module is about.
@@ -277,7 +277,7 @@ impl<'p> Plan<'p> {
     pub(super) fn abilities(&self, ty: &Type) -> Abilities {
         let id = match ty {
             Type::F32 | Type::F64 => return Abilities::FLOAT,
-            Type::String => return Abilities::NOT_COPY,
+            Type::String | Type::ErrorContext => return Abilities::NOT_COPY,
             Type::Id(id) => *id,
             _ => return Abilities::ALL,
         };
@@ -335,14 +335,6 @@ impl<'p> Plan<'p> {
                     .filter_map(|item| if let WorldItem::Type { id, .. } = item { Some(*id) } else { None })
                     .collect()
             }
-        }
-    }
-
-    /// How WIT names a type's owner, for errors.
-    pub(super) fn place(&self, owner: TypeOwner) -> String {
-        match owner {
-            TypeOwner::Interface(id) => self.resolve.id_of(id).unwrap_or_else(|| "an interface".to_owned()),
-            _ => self.resolve.worlds[self.world].name.clone(),
         }
     }
 }

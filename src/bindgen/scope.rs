@@ -10,10 +10,12 @@ use wit_parser::{Docs, Handle, Type, TypeDefKind, TypeId};
 /// What generated code uses by name: `(name, where it is, which crate)`.
 const USED: &[(&str, &str, Source)] = &[
     ("Access", "component", Source::This),
+    ("BTreeMap", "collections", Source::Alloc),
     ("ChannelAny", "component", Source::This),
     ("Component", "component", Source::This),
     ("Context", "task", Source::Core),
     ("Error", "", Source::This),
+    ("ErrorContext", "component", Source::This),
     ("Fault", "engine", Source::This),
     ("Instance", "component", Source::This),
     ("Linker", "component", Source::This),
@@ -42,6 +44,8 @@ pub(super) struct Scope<'p> {
     own: BTreeSet<String>,
     uses: BTreeSet<(Source, &'static str, &'static str)>,
     needs_alloc: bool,
+    /// What is being written, as WIT names it.
+    item: String,
     pub(super) text: String,
     depth: usize,
 }
@@ -50,7 +54,16 @@ impl<'p> Scope<'p> {
     pub(super) fn new(plan: &'p Plan<'p>, at: usize) -> Self {
         let types = plan.types_of(at);
         let own = types.iter().filter_map(|id| plan.name_of(*id)).map(ToOwned::to_owned).collect();
-        Self { plan, at, own, uses: BTreeSet::new(), needs_alloc: false, text: String::new(), depth: 0 }
+        Self {
+            plan,
+            at,
+            own,
+            uses: BTreeSet::new(),
+            needs_alloc: false,
+            item: String::new(),
+            text: String::new(),
+            depth: 0,
+        }
     }
 
     pub(super) fn module(&self) -> &'p Module {
@@ -169,7 +182,7 @@ impl<'p> Scope<'p> {
     /// The path of a named type as seen from here.
     pub(super) fn path(&self, id: TypeId) -> Result<String, Error> {
         let (Some(at), Some(name)) = (self.plan.module_of(id), self.plan.name_of(id)) else {
-            return Err(self.unsupported("a type of an interface the world does not name", id));
+            return Err(self.unsupported("a type of an interface the world does not name"));
         };
         if at == self.at {
             return Ok(name.to_owned());
@@ -187,13 +200,18 @@ impl<'p> Scope<'p> {
         Ok(self.path_from_root(&path))
     }
 
-    fn unsupported(&self, what: &'static str, id: TypeId) -> Error {
-        let def = &self.plan.resolve.types[id];
-        let place = match &def.name {
-            Some(name) => format!("{}/{name}", self.plan.place(def.owner)),
-            None => self.module().name.clone(),
+    /// What is about to be written, as WIT names it: what an error names.
+    pub(super) fn begin(&mut self, item: &str) {
+        item.clone_into(&mut self.item);
+    }
+
+    /// That there are no bindings for something of the item that is being written.
+    pub(super) fn unsupported(&self, what: &'static str) -> Error {
+        let module = match self.module().name.as_str() {
+            "" => &self.plan.resolve.worlds[self.plan.world].name,
+            name => name,
         };
-        Error::Unsupported { what, place }
+        Error::Unsupported { what, place: format!("{module}/{}", self.item) }
     }
 
     /// A WIT type as a Rust type.
@@ -212,12 +230,7 @@ impl<'p> Scope<'p> {
             Type::F64 => "f64",
             Type::Char => "char",
             Type::String => return Ok(self.used("String")),
-            Type::ErrorContext => {
-                return Err(Error::Unsupported {
-                    what: "`error-context`",
-                    place: self.module().name.clone(),
-                });
-            }
+            Type::ErrorContext => return Ok(self.used("ErrorContext")),
             Type::Id(id) => return self.defined(*id),
         };
         Ok(name.to_owned())
@@ -226,18 +239,18 @@ impl<'p> Scope<'p> {
     fn defined(&mut self, id: TypeId) -> Result<String, Error> {
         let plan = self.plan;
         let def = &plan.resolve.types[id];
-        if def.name.is_some() { self.path(id) } else { self.kind(&def.kind, id) }
+        if def.name.is_some() { self.path(id) } else { self.kind(&def.kind) }
     }
 
     /// A type without a name.
-    pub(super) fn kind(&mut self, kind: &TypeDefKind, id: TypeId) -> Result<String, Error> {
+    pub(super) fn kind(&mut self, kind: &TypeDefKind) -> Result<String, Error> {
         Ok(match kind {
             TypeDefKind::Handle(Handle::Own(resource) | Handle::Borrow(resource)) => {
                 self.handle(*resource)?
             }
             TypeDefKind::Tuple(tuple) => {
                 if tuple.types.len() > super::VALUES_MAX {
-                    return Err(self.unsupported("a tuple of so many values", id));
+                    return Err(self.unsupported("a tuple of so many values"));
                 }
                 self.tuple(&tuple.types)?
             }
@@ -251,9 +264,18 @@ impl<'p> Scope<'p> {
             TypeDefKind::List(part) => format!("{}<{}>", self.used("Vec"), self.ty(part)?),
             TypeDefKind::Future(_) | TypeDefKind::Stream(_) => self.used("ChannelAny"),
             TypeDefKind::Type(part) => self.ty(part)?,
-            TypeDefKind::Map(..) => return Err(self.unsupported("`map`", id)),
-            TypeDefKind::FixedLengthList(..) => return Err(self.unsupported("a list of fixed length", id)),
-            _ => return Err(self.unsupported("a type of this kind", id)),
+            TypeDefKind::Map(key, value) => {
+                // The parser lets only keys through that are in an order: no floats, nothing composite.
+                let (key, value) = (self.ty(key)?, self.ty(value)?);
+                format!("{}<{key}, {value}>", self.used("BTreeMap"))
+            }
+            TypeDefKind::FixedLengthList(part, length) => {
+                if *length > super::ARRAY_MAX {
+                    return Err(self.unsupported("a fixed-length list of so many values"));
+                }
+                format!("[{}; {length}]", self.ty(part)?)
+            }
+            _ => return Err(self.unsupported("a type of this kind")),
         })
     }
 

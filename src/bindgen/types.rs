@@ -55,6 +55,7 @@ impl Scope<'_> {
         let def = &plan.resolve.types[id];
         let (Some(wit), Some(name)) = (&def.name, plan.name_of(id)) else { return Ok(()) };
         self.gap();
+        self.begin(wit);
         match &def.kind {
             TypeDefKind::Resource => self.resource(def, wit, name),
             TypeDefKind::Record(record) => return self.record(def, record, wit, name),
@@ -65,7 +66,7 @@ impl Scope<'_> {
                 let ty = match kind {
                     // Another name for a resource is one for its type, not for a handle to it.
                     TypeDefKind::Type(Type::Id(other)) => self.path(*other)?,
-                    kind => self.kind(kind, id)?,
+                    kind => self.kind(kind)?,
                 };
                 self.docs(&def.docs, &format!("`type {wit}`"));
                 self.line(&format!("pub type {name} = {ty};"));
@@ -175,8 +176,7 @@ impl Scope<'_> {
 
     fn flags(&mut self, def: &TypeDef, flags: &Flags, wit: &str, name: &str) -> Result<(), Error> {
         if flags.flags.len() > 32 {
-            let place = format!("{}/{wit}", self.plan.place(def.owner));
-            return Err(Error::Unsupported { what: "more than 32 flags", place });
+            return Err(self.unsupported("more than 32 flags"));
         }
         let krate = self.krate();
         let mut taken = Taken::default();

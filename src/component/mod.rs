@@ -40,6 +40,7 @@ mod canon;
 mod channel;
 #[cfg(feature = "bundle")]
 mod codec;
+mod collections;
 mod definition;
 #[doc(hidden)]
 pub mod derive;
@@ -82,6 +83,7 @@ mod wave;
 mod wrapped;
 
 pub use access::Access;
+pub use collections::ErrorContext;
 pub use features::Features;
 pub use func::{Func, Instance, TypedFunc};
 pub use linker::{Linker, LinkerInstance};

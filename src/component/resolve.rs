@@ -258,7 +258,8 @@ pub(crate) fn primitive_type(primitive: PrimitiveValType) -> ValType {
 
 /// A load error from the validator's.
 pub(crate) fn invalid(error: &wasmparser::Error) -> crate::Error {
-    if error.message().contains("requires the `cm") || error.message().contains("require the `cm") {
+    const GATES: [&str; 3] = ["requires the `cm", "require the `cm", "requires the component model "];
+    if GATES.iter().any(|words| error.message().contains(words)) {
         return crate::Error::unsupported("a proposal of the Component Model that is off", error.message());
     }
     crate::Error::malformed(error.message().to_string(), usize::try_from(error.offset()).ok())

@@ -132,3 +132,10 @@
 //! what can be chosen, is told where `wasmote::bindgen` is documented. A whole host by generated bindings is
 //! `tests/bindgen_garden.rs`; the interfaces of WASI, in `wasi::p2::bindings` and `wasi::p3::bindings`, are made by the
 //! same generator.
+//!
+//! # Components with components
+//!
+//! Where components satisfy each other's imports and need nothing but WASI from their host, [`Linked`](crate::Linked)
+//! loads them and [`Host::start_linked`](crate::Host::start_linked) starts them as one guest. On the second floor,
+//! [`LinkerInstance::export`](crate::component::LinkerInstance::export) offers what one instance exports to the next one
+//! in the same store.
