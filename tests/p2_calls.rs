@@ -15,6 +15,7 @@ use wasmote::{
     wasi::{
         Grants,
         cli::{Input, Output},
+        http,
         p2::{
             Pollable, State,
             bindings::{
@@ -42,7 +43,8 @@ fn state(edit: impl FnOnce(&mut Grants)) -> State {
 fn limited(edit: impl FnOnce(&mut Grants), limits: Limits) -> State {
     let mut grants = Grants::new(Arc::new(mem::Clocks::new()), Arc::new(mem::Random::seeded(0)));
     edit(&mut grants);
-    State::new(grants, &limits).unwrap()
+    let http = http::State::new(&grants, &limits);
+    State::new(grants, &limits, http).unwrap()
 }
 
 fn ready<R: std::fmt::Debug>(poll: Poll<Result<R, Fault>>) -> Result<R, Fault> {
