@@ -7,7 +7,7 @@ use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
-    process::{Child, ExitStatus},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
@@ -31,7 +31,13 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Server {
     fn start(args: &[&str]) -> Self {
-        let mut child = command().args(["serve", "--addr", "127.0.0.1:0"]).args(args).spawn().unwrap();
+        let mut command = command();
+        command.args(["serve", "--addr", "127.0.0.1:0"]).args(args);
+        Self::spawn(command)
+    }
+
+    fn spawn(mut command: Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let log = Arc::new(Mutex::new(String::new()));
         let of_thread = log.clone();
@@ -631,4 +637,22 @@ fn what_is_the_same_in_every_run_is_the_same_for_every_request() {
     let other = Server::start(&["-S", "random=seed:8", &path]);
     assert_ne!(other.get("/draw").body, draws[0]);
     assert_ne!(other.get("/clock").body, other.get("/clock").body);
+}
+
+#[test]
+fn too_few_descriptors_are_told_and_those_that_may_be_had_are_taken() {
+    let files = Files::new();
+    let path = files.file("hello.wat", handler("hello"));
+    for (limit, is_told) in [("ulimit -n 256", true), ("ulimit -S -n 256", false)] {
+        let script = format!("{limit} && exec \"$0\" \"$@\"");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script, env!("CARGO_BIN_EXE_wasmote"), "serve", "--addr", "127.0.0.1:0"]);
+        shell.args(["--max-connections", "300", &path]).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut server = Server::spawn(shell);
+        assert_eq!(server.get("/").text(), "hello");
+        // What comes before it in the log is there too.
+        server.wait_for_log("GET / 200");
+        let log = server.log();
+        assert_eq!(log.contains("256 files") && log.contains("--max-connections 300"), is_told, "{log}");
+    }
 }

@@ -249,13 +249,13 @@ impl Work {
         })?;
         self.record.given();
         let body = Streamed::new(response.body, self.deadline).await.map_err(|code| {
-            let failure = self.record.goes_out().err();
+            let failure = self.record.failure();
             failure.unwrap_or_else(|| no_response(format!("its response broke off: {code}")))
         })?;
-        self.record.goes_out()?;
         response.body = Box::new(body);
         let response = response_to_hyper(response, method);
         let response = response.map_err(|_| no_response("its response is none that can be sent".into()))?;
+        self.record.goes_out()?;
         Ok(response.map(|body| body.map_err(|error| Box::new(error) as BodyError).boxed_unsync()))
     }
 

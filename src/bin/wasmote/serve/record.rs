@@ -107,11 +107,18 @@ impl Record {
     /// From here on the response goes out, unless there was a failure before.
     pub fn goes_out(&self) -> Result<(), Failure> {
         let mut state = self.state();
-        if let Some(failure) = &state.failure {
-            return Err(failure.clone());
+        match &state.failure {
+            Some(failure) => Err(failure.clone()),
+            None => {
+                state.stage = Stage::Out;
+                Ok(())
+            }
         }
-        state.stage = Stage::Out;
-        Ok(())
+    }
+
+    /// Why it failed, if it did.
+    pub fn failure(&self) -> Option<Failure> {
+        self.state().failure.clone()
     }
 
     /// It failed. What comes after the first failure is its consequence.
