@@ -1,6 +1,6 @@
 //! Guests that handle requests, as an embedder meets them.
 
-#![cfg(all(feature = "http", feature = "p2"))]
+#![cfg(all(feature = "http", feature = "p2", feature = "std"))]
 
 use std::{
     pin::Pin,
@@ -19,7 +19,7 @@ fn guest() -> Guest {
 
 /// The request under way, and what was left of it when it was over.
 fn handle(path: &str) -> (Pin<Box<Handling>>, Arc<Mutex<Option<Rest>>>) {
-    let left = Arc::default();
+    let left: Arc<Mutex<Option<Rest>>> = Arc::default();
     let told = Arc::clone(&left);
     let handling = guest().handle(Request::new(Method::Get, path));
     (Box::pin(handling.on_end(move |rest| *told.lock().unwrap() = Some(rest))), left)

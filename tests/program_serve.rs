@@ -418,10 +418,9 @@ fn what_handles_no_requests_is_not_served() {
     assert!(!ended.stderr.contains("--link"), "{}", ended.stderr);
 }
 
-/// A frame of HTTP/2 (RFC 9113, section 4.1), on the stream 0 unless it is one of headers.
-fn frame(kind: u8, flags: u8, contents: &[u8]) -> Vec<u8> {
+/// A frame of HTTP/2 (RFC 9113, section 4.1).
+fn frame(kind: u8, flags: u8, stream: u8, contents: &[u8]) -> Vec<u8> {
     let length = u32::try_from(contents.len()).unwrap().to_be_bytes();
-    let stream = u8::from(kind == 1);
     [&length[1..], &[kind, flags, 0, 0, 0, stream], contents].concat()
 }
 
@@ -437,7 +436,7 @@ fn stay(mut stream: TcpStream) {
         let (kind, flags) = (head[3], head[4]);
         if flags & 1 == 0 && (kind == 4 || kind == 6) {
             let contents = if kind == 6 { contents } else { Vec::new() };
-            let _ = stream.write_all(&frame(kind, 1, &contents));
+            let _ = stream.write_all(&frame(kind, 1, 0, &contents));
         }
     }
 }
@@ -452,7 +451,7 @@ fn who_sends_nothing_holds_no_place() {
     let silent = server.send("");
     let undecided = server.send("PRI * HT");
     let mut idle = server.send(PREFACE);
-    idle.write_all(&frame(4, 0, &[])).unwrap();
+    idle.write_all(&frame(4, 0, 0, &[])).unwrap();
     let began = Instant::now();
     let idle = thread::spawn(move || stay(idle));
     // There is room only when one of them is gone; and then they all go.
@@ -478,13 +477,21 @@ fn who_takes_no_answer_holds_no_place() {
     drop(unread);
 
     // The same where HTTP/2 makes the room: this client says that it has none (SETTINGS_INITIAL_WINDOW_SIZE), and asks.
-    let mut unread = server.send(PREFACE);
-    unread.write_all(&frame(4, 0, &[0, 4, 0, 0, 0, 0])).unwrap();
-    // HPACK (RFC 7541, appendix A): :method GET, :scheme http, :path /, and :authority (1) as a literal.
-    unread.write_all(&frame(1, 5, b"\x82\x86\x84\x01\x04test")).unwrap();
-    let unread = thread::spawn(move || stay(unread));
-    assert_eq!(server.get("/").text(), "hello");
-    unread.join().unwrap();
+    // HPACK (RFC 7541, appendix A): :method GET, :scheme http, :path /, and :authority (1) as a literal; or :path (4).
+    let (root, endless) = (b"\x82\x86\x84\x01\x04test", b"\x82\x86\x04\x05/loop\x01\x04test");
+    for others in [&[][..], &endless[..]] {
+        let mut unread = server.send(PREFACE);
+        unread.write_all(&frame(4, 0, 0, &[0, 4, 0, 0, 0, 0])).unwrap();
+        unread.write_all(&frame(1, 5, 1, root)).unwrap();
+        if !others.is_empty() {
+            unread.write_all(&frame(1, 5, 3, others)).unwrap();
+        }
+        let unread = thread::spawn(move || stay(unread));
+        let began = Instant::now();
+        assert_eq!(server.get("/").text(), "hello");
+        assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+        unread.join().unwrap();
+    }
 }
 
 /// What `/metrics` at `address` says of `name`, which has its labels with it.

@@ -39,10 +39,10 @@ struct State {
     version: Version,
     /// Since when what was written last waits for the client.
     blocked: Option<Instant>,
-    /// Requests that are not answered to the end.
-    streams: usize,
-    /// As many of them wait for the program, and not for the client.
-    working: usize,
+    /// Requests that are not answered to the end: each with a number, and since when it waits for the client, where that
+    /// is for whom it waits.
+    streams: Vec<(u64, Option<Instant>)>,
+    next_stream: u64,
     /// When the last one of them began, ended, or got on.
     changed: Instant,
 }
@@ -70,8 +70,8 @@ impl Activity {
         Self(Arc::new(Mutex::new(State {
             version: Version::Unknown(0),
             blocked: None,
-            streams: 0,
-            working: 0,
+            streams: Vec::new(),
+            next_stream: 0,
             changed: Instant::now(),
         })))
     }
@@ -79,10 +79,11 @@ impl Activity {
     /// A request, for which the server is at work.
     pub fn begin(&self) -> Stream {
         let mut state = self.state();
-        state.streams += 1;
-        state.working += 1;
+        let number = state.next_stream;
+        state.next_stream += 1;
+        state.streams.push((number, None));
         state.changed = Instant::now();
-        Stream { activity: self.clone(), is_working: true }
+        Stream { activity: self.clone(), number }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -106,20 +107,38 @@ impl State {
     }
 
     fn verdict(&self, patience: Patience, left: Option<Instant>, now: Instant) -> Verdict {
-        let passed = |since: Instant, time| now.saturating_duration_since(since) > time;
+        let passed = |since: Instant, time: Duration| now.saturating_duration_since(since) > time;
         if self.blocked.is_some_and(|since| passed(since, patience.write)) {
             return Verdict::Close;
         }
-        match (self.version, self.streams) {
-            (Version::Unknown(_), _) if passed(self.changed, patience.head) => Verdict::Close,
-            // Asked to leave, with time to take what was sent last, and still here.
-            (_, 0) if left.is_some_and(|since| passed(since.max(self.changed), patience.write)) => {
-                Verdict::Close
-            }
-            (Version::Two, 0) if left.is_none() && passed(self.changed, patience.head) => Verdict::Leave,
-            // Contents are there, and the client makes no room for them.
-            (_, 1..) if self.working == 0 && passed(self.changed, patience.write) => Verdict::Close,
+        let is_silent = passed(self.changed, patience.head);
+        // Asked to leave, with time to take what was sent last, and still here.
+        let stays = left.is_some_and(|since| passed(since.max(self.changed), patience.write));
+        match (self.version, self.streams.is_empty()) {
+            (Version::Unknown(_), _) if is_silent => Verdict::Close,
+            (_, true) if stays => Verdict::Close,
+            (Version::Two, true) if is_silent && left.is_none() => Verdict::Leave,
+            (_, false) => self.of_streams(patience, left, &passed),
             _ => Verdict::Keep,
+        }
+    }
+
+    /// Contents are there, and the client makes no room for them: on all streams; or on one, for which the others need
+    /// not break off at once.
+    fn of_streams(
+        &self,
+        patience: Patience,
+        left: Option<Instant>,
+        passed: &dyn Fn(Instant, Duration) -> bool,
+    ) -> Verdict {
+        let is_stuck = |since: Option<Instant>| since.is_some_and(|since| passed(since, patience.write));
+        let stuck = self.streams.iter().filter(|(_, since)| is_stuck(*since)).count();
+        match left {
+            _ if stuck == 0 => Verdict::Keep,
+            _ if stuck == self.streams.len() => Verdict::Close,
+            None => Verdict::Leave,
+            Some(since) if passed(since, patience.write) => Verdict::Close,
+            Some(_) => Verdict::Keep,
         }
     }
 }
@@ -127,27 +146,25 @@ impl State {
 /// A request that is under way on a connection, until it is dropped.
 pub struct Stream {
     activity: Activity,
-    is_working: bool,
+    number: u64,
 }
 
 impl Stream {
     /// The client got something, or is to take something: whether the server has more to do first.
     pub fn got_on(&mut self, is_working: bool) {
-        let mut state = self.activity.state();
-        match (self.is_working, is_working) {
-            (true, false) => state.working -= 1,
-            (false, true) => state.working += 1,
-            _ => {}
+        let (mut state, now) = (self.activity.state(), Instant::now());
+        state.changed = now;
+        if let Some((_, since)) = state.streams.iter_mut().find(|(number, _)| *number == self.number) {
+            *since = (!is_working).then_some(now);
         }
-        self.is_working = is_working;
-        state.changed = Instant::now();
     }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.got_on(false);
-        self.activity.state().streams -= 1;
+        let mut state = self.activity.state();
+        state.changed = Instant::now();
+        state.streams.retain(|(number, _)| *number != self.number);
     }
 }
 
@@ -260,4 +277,64 @@ pub async fn drive<C: Future>(
         }
     })
     .await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Patience = Patience { head: Duration::from_secs(10), write: Duration::from_secs(60) };
+
+    /// What becomes of the connection so long after now, when it was asked to leave so long after now.
+    fn after(activity: &Activity, seconds: u64, left: Option<u64>) -> Verdict {
+        let at = |seconds| Instant::now() + Duration::from_secs(seconds);
+        activity.state().verdict(PATIENCE, left.map(at), at(seconds))
+    }
+
+    #[test]
+    fn the_version_is_known_by_the_first_bytes() {
+        for (bytes, version) in [
+            (&b""[..], Version::Unknown(0)),
+            (b"P", Version::Unknown(1)),
+            (b"POST", Version::One),
+            (b"GET / HTTP/1.1", Version::One),
+            (&PREFACE[..23], Version::Unknown(23)),
+            (&PREFACE[..], Version::Two),
+            (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\nmore", Version::Two),
+        ] {
+            let activity = Activity::new();
+            activity.state().read(bytes);
+            assert_eq!(activity.state().version, version);
+            let activity = Activity::new();
+            bytes.iter().for_each(|byte| activity.state().read(&[*byte]));
+            assert_eq!(activity.state().version, version);
+        }
+    }
+
+    #[test]
+    fn who_does_nothing_is_left_and_who_waits_is_not() {
+        let activity = Activity::new();
+        assert_eq!(after(&activity, 9, None), Verdict::Keep);
+        assert_eq!(after(&activity, 11, None), Verdict::Close);
+        activity.state().read(PREFACE);
+        assert_eq!(after(&activity, 11, None), Verdict::Leave);
+        assert_eq!(after(&activity, 59, Some(0)), Verdict::Keep);
+        assert_eq!(after(&activity, 61, Some(0)), Verdict::Close);
+        // The program may take as long as it does.
+        let mut stream = activity.begin();
+        assert_eq!(after(&activity, 1_000, None), Verdict::Keep);
+        stream.got_on(false);
+        assert_eq!(after(&activity, 59, None), Verdict::Keep);
+        assert_eq!(after(&activity, 61, None), Verdict::Close);
+        // Others on the same connection get some time to end.
+        let other = activity.begin();
+        assert_eq!(after(&activity, 61, None), Verdict::Leave);
+        assert_eq!(after(&activity, 100, Some(61)), Verdict::Keep);
+        assert_eq!(after(&activity, 122, Some(61)), Verdict::Close);
+        drop(other);
+        drop(stream);
+        assert_eq!(after(&activity, 11, None), Verdict::Leave);
+        activity.state().blocked = Some(Instant::now());
+        assert_eq!(after(&activity, 61, None), Verdict::Close);
+    }
 }
