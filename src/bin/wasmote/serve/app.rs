@@ -241,7 +241,7 @@ impl Work {
         let at_end = self.clone();
         let handling = guest.handle(request).on_end(move |rest| at_end.finish(rest));
         let mut response = handling.await.map_err(|error| match error {
-            HandleError::Code(code) => no_response(format!("it answered with an error: {code}")),
+            HandleError::Code(code) => unanswered(&code),
             HandleError::Error(error) => match error.trap() {
                 Some(Trap::Host(reason)) => no_response((*reason).into()),
                 _ => self.shared.ended(&error, self.record.memory_bytes()),
@@ -316,6 +316,19 @@ impl Drop for Late {
             self.work.stopped(rest);
         }
     }
+}
+
+/// A program, or this host before it gave the program anything, said that there is no response to this request.
+fn unanswered(code: &cap::ErrorCode) -> Failure {
+    use cap::ErrorCode;
+    let reason = match code {
+        ErrorCode::HttpRequestUriTooLong => Reason::TargetTooLong,
+        ErrorCode::HttpRequestHeaderSectionSize(_) | ErrorCode::HttpRequestHeaderSize(_) => {
+            Reason::FieldsTooLarge
+        }
+        _ => Reason::NoResponse,
+    };
+    Failure { reason, text: format!("it was answered with an error: {code}") }
 }
 
 fn no_response(text: String) -> Failure {

@@ -26,6 +26,10 @@ pub enum Reason {
     Deadline,
     /// Too many requests at once.
     Busy,
+    /// The request has a target that is longer than a program may be given.
+    TargetTooLong,
+    /// The request has a header section that is larger than a program may be given.
+    FieldsTooLarge,
     /// It gave no response, or a broken one.
     NoResponse,
     /// It could not be started.
@@ -33,12 +37,14 @@ pub enum Reason {
 }
 
 impl Reason {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::Trap,
         Self::Fuel,
         Self::Memory,
         Self::Deadline,
         Self::Busy,
+        Self::TargetTooLong,
+        Self::FieldsTooLarge,
         Self::NoResponse,
         Self::NotStarted,
     ];
@@ -50,6 +56,8 @@ impl Reason {
             Self::Memory => "memory",
             Self::Deadline => "deadline",
             Self::Busy => "busy",
+            Self::TargetTooLong => "target_too_long",
+            Self::FieldsTooLarge => "fields_too_large",
             Self::NoResponse => "no_response",
             Self::NotStarted => "not_started",
         }

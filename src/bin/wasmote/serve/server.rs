@@ -257,6 +257,10 @@ fn answer_to(reason: Reason, id: Id) -> Response<Body> {
     let (status, text) = match reason {
         Reason::Deadline => (StatusCode::GATEWAY_TIMEOUT, "the program took too long"),
         Reason::Busy => (StatusCode::SERVICE_UNAVAILABLE, "too many requests are under way"),
+        Reason::TargetTooLong => (StatusCode::URI_TOO_LONG, "the target of the request is too long"),
+        Reason::FieldsTooLarge => {
+            (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "the header section of the request is too large")
+        }
         Reason::NoResponse => (StatusCode::BAD_GATEWAY, "the program gave no response"),
         _ => (StatusCode::INTERNAL_SERVER_ERROR, "the program failed"),
     };
