@@ -105,14 +105,17 @@ impl IncomingBody {
     pub fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.read == self.piece.len() {
             let State::Coming(body) = &mut self.state else { break };
+            self.patience.iter_mut().for_each(Patience::begin);
             let Poll::Ready(frame) = body.poll_frame(cx) else {
                 if ready!(self.poll_patience(cx)) {
                     self.end(Err(ErrorCode::ConnectionReadTimeout));
                 }
                 return self.poll_readable(cx);
             };
-            if let Some(patience) = &mut self.patience {
-                patience.deadline_ns = None;
+            // On a virtual clock the wait for a piece may have taken all the time there was.
+            if self.patience.as_mut().is_some_and(Patience::end) {
+                self.end(Err(ErrorCode::ConnectionReadTimeout));
+                continue;
             }
             match frame {
                 Some(Ok(Frame::Data(piece))) => self.arrived(piece),
@@ -191,12 +194,23 @@ impl IncomingBody {
 
     /// Waits until there was nothing for too long, if there is such a time.
     fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let Some(Patience { clocks, timeout_ns, deadline_ns }) = &mut self.patience else {
+        let Some(Patience { clocks, deadline_ns: Some(deadline_ns), .. }) = &self.patience else {
             return Poll::Pending;
         };
-        let deadline_ns =
-            *deadline_ns.get_or_insert_with(|| clocks.monotonic_now_ns().saturating_add(*timeout_ns));
-        clocks.poll_until(cx, deadline_ns).map(|()| true)
+        clocks.poll_until(cx, *deadline_ns).map(|()| true)
+    }
+}
+
+impl Patience {
+    /// Something is waited for from now on, or has been.
+    fn begin(&mut self) {
+        let Self { clocks, timeout_ns, deadline_ns } = self;
+        deadline_ns.get_or_insert_with(|| clocks.monotonic_now_ns().saturating_add(*timeout_ns));
+    }
+
+    /// It came; whether that was too late.
+    fn end(&mut self) -> bool {
+        self.deadline_ns.take().is_some_and(|deadline_ns| self.clocks.monotonic_now_ns() > deadline_ns)
     }
 }
 
