@@ -38,12 +38,17 @@ impl Descriptor {
         self.object.file().map_err(|_| Code::BadDescriptor)
     }
 
+    /// The file, for what is read of it: that a directory is none is told as that.
     fn readable(&self) -> Result<&File, Code> {
-        self.file().and_then(|file| if file.is_readable() { Ok(file) } else { Err(Code::BadDescriptor) })
+        self.object
+            .file()
+            .and_then(|file| if file.is_readable() { Ok(file) } else { Err(Code::BadDescriptor) })
     }
 
     fn writable(&self) -> Result<&File, Code> {
-        self.file().and_then(|file| if file.is_writable() { Ok(file) } else { Err(Code::BadDescriptor) })
+        self.object
+            .file()
+            .and_then(|file| if file.is_writable() { Ok(file) } else { Err(Code::BadDescriptor) })
     }
 }
 
