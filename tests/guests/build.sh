@@ -108,24 +108,25 @@ component_guest() { # NAME
     keep "$scratch/component.wasm" "p2/$1.wasm"
 }
 
-# A handler of requests. Its standard library is built with it so that a panic is a trap and nothing else: then it
+# A component in Rust. Its standard library is built with it so that a panic is a trap and nothing else: then it
 # imports no WASI 0.1, and needs no adapter.
-http_guest() { # NAME
+rust_component() { # NAME
+    local example=${1//[-\/]/_}
     find_wasm_tools
     find_rust
     [[ ${#build_std[@]} -gt 0 ]] || fail "$1 wants Debian's rustc, which builds the standard library"
     RUSTFLAGS="-Zunstable-options -Cpanic=immediate-abort" "${cargo[@]}" rustc --quiet --release \
-        --manifest-path http/Cargo.toml --target-dir "$target_dir/http" --target wasm32-wasip1 "${build_std[@]}" \
-        --example "${1//-/_}" -- -Clink-self-contained=no -Lnative=/usr/lib/wasm32-wasi \
+        --manifest-path components/Cargo.toml --target-dir "$target_dir/components" --target wasm32-wasip1 "${build_std[@]}" \
+        --example "$example" -- -Clink-self-contained=no -Lnative=/usr/lib/wasm32-wasi \
         -Clink-arg=--stack-first -Clink-arg=-zstack-size=16384
-    "$wasm_tools" component new "$target_dir/http/wasm32-wasip1/release/examples/${1//-/_}.wasm" |
+    "$wasm_tools" component new "$target_dir/components/wasm32-wasip1/release/examples/$example.wasm" |
         "$wasm_tools" strip -a -o "$scratch/component.wasm"
     keep "$scratch/component.wasm" "$1.wasm"
 }
 
 guest() {
     case $1 in
-    http-*) http_guest "$1" ;;
+    http-* | p3/*) rust_component "$1" ;;
     p2/*) component_guest "${1#p2/}" ;;
     hello | cat | exit) c_guest "$1" 8192 65536 -Wl,-s ;;
     files | clock) c_guest "$1" 16384 131072 -Wl,-s ;;
@@ -158,7 +159,8 @@ guest() {
 
 if [[ $# -eq 0 ]]; then
     set -- hello cat files clock exit trap hello-rust hello-nostd kernels
-    set -- "$@" http-hello-p2 http-hello-p3
+    set -- "$@" http-hello-p2 http-hello-p3 http-proxy http-service http-middleware
+    set -- "$@" p3/hello p3/hello-rust p3/cat p3/exit p3/clock
     set -- "$@" p2/hello p2/cat p2/files p2/clock p2/exit p2/hello-rust
     for source in hostile/*.wat hostile/*.c refused/*.wat; do
         source=${source##*/}

@@ -1,1 +1,0 @@
-//! The handlers are examples of this package, for each is a library of its own.
