@@ -40,6 +40,16 @@ const DECLINED: &[(&str, &str)] = &[
     ("p2_cli_serve_sleep", "wants a deadline of its server; `program_serve` has that"),
     ("p3_cli_serve_sleep", "wants a deadline of its server; `program_serve` has that"),
     ("p2_cli_serve_with_print", "wants prefixes on what is printed, as wasmtime's server has them"),
+    ("p2_http_outbound_request_invalid_header", "wants a header that its embedder forbids"),
+    ("p3_http_outbound_request_invalid_header", "wants a header that its embedder forbids"),
+    ("p2_http_outbound_request_invalid_version", "asks with CONNECT, which nobody may here"),
+    ("p3_http_outbound_request_invalid_version", "asks with CONNECT, which nobody may here"),
+    (
+        "p2_http_outbound_request_missing_path_and_query",
+        "wants a request without a path to be refused; by WIT the path is empty then, and that is `/`",
+    ),
+    ("p2_http_outbound_request_timeout", "wants a network in which nobody answers for 203.0.113.12"),
+    ("p3_http_outbound_request_timeout", "wants a network in which nobody answers for 203.0.113.12"),
     ("p3_http_forbidden_headers", "wants a header that its embedder forbids"),
     (
         "p3_http_middleware_with_chain",
