@@ -479,7 +479,8 @@ fn y_03_a_guest_sees_what_was_granted_to_it_alone() {
     let program = Program::load(&fs::read(path).unwrap()).unwrap();
     let say = |host: Host| {
         let output = wasmote::backend::mem::Output::new();
-        block_on(host.stdout(output.clone()).start(&program).unwrap().run()).unwrap();
+        let exit = block_on(host.stdout(output.clone()).start(&program).unwrap().run()).unwrap();
+        assert!(exit.is_success());
         String::from_utf8(output.contents()).unwrap()
     };
     let nothing = say(Host::new());
