@@ -18,7 +18,7 @@ use crate::{
         },
         waitable::{Callee, Subtask, SubtaskState, Waitable, WaitableKind},
     },
-    engine::{Answer, Fault, Val, value_of},
+    engine::{Answer, Fault, Prepared, Val, value_of},
 };
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::any::Any;
@@ -242,18 +242,18 @@ pub(crate) fn return_sync<T: Send + 'static>(
         None => Place::Flat(0),
     };
     resolve(cx, id, &flat, place)?;
-    post_return(cx, &func, results)
+    post_return(cx, &func, &flat)
 }
 
 /// Lets a function clean up after its result was told. It gets what its core function returned.
 pub(crate) fn post_return<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     func: &Lifted,
-    results: &[Val],
+    results: &[u64],
 ) -> Result<(), Fault> {
     let Some(post_return) = func.options.post_return else { return Ok(()) };
     cx.state_mut().instance_mut(func.options.instance).may_leave = false;
-    cx.call_to_end::<0>(post_return, results)?;
+    cx.call_prepared_to_end(&post_return, results)?;
     cx.state_mut().instance_mut(func.options.instance).may_leave = true;
     Ok(())
 }
@@ -414,7 +414,7 @@ fn new_subtask<T: Send + 'static>(
 ) -> WaitableId {
     let subtask = Subtask {
         state: progress,
-        lenders: Vec::new(),
+        lenders: core::mem::take(&mut state.lenders),
         delivered: false,
         cancel_requested: false,
         result: None,
@@ -457,8 +457,8 @@ pub(crate) fn call_lowered<T: Send + 'static>(
         return Err(Rule::CannotEnter.into());
     }
     let lends = types.layout(ty.params_tuple).borrows;
-    if state.is_direct(&func, ty.is_async) && !lowered.options.is_async && !lends {
-        return direct::call_from_guest(cx, lowered, flat, &func);
+    if state.is_direct(&func, ty.is_async) && !lowered.options.is_async {
+        return direct::call_from_guest(cx, lowered, flat, &func, lends);
     }
     state.set_entered(callee, Some(caller), true);
     let subtask = new_subtask(state, caller, SubtaskState::Starting, Callee::Gone);
@@ -549,11 +549,14 @@ pub(crate) fn finish_lowered<T: Send + 'static>(
 /// Ends a subtask that has no handle: its result, if that is a core value.
 pub(crate) fn deliver<T: Send + 'static>(cx: &mut Cx<'_, T>, id: WaitableId) -> Result<Option<u64>, Fault> {
     let state = cx.state_mut();
-    let Some(waitable) = state.waitables.remove(id) else {
+    let Some(mut waitable) = state.waitables.remove(id) else {
         return Err(Fault::Trap(crate::bug!("a subtask ended twice")));
     };
-    let subtask = waitable.subtask()?;
-    state.return_lent(waitable.instance, &subtask.lenders)?;
+    let instance = waitable.instance;
+    let subtask = waitable.subtask_mut()?;
+    state.return_lent(instance, &subtask.lenders)?;
+    subtask.lenders.clear();
+    state.lenders = core::mem::take(&mut subtask.lenders);
     Ok(subtask.result)
 }
 
@@ -602,7 +605,12 @@ pub(crate) fn destroy<T: Send + 'static>(
         return Err(Rule::CannotEnter.into());
     }
     let Some(core) = dtor else { return Ok(Answer::Return(None)) };
-    let func = Lifted { core, results: 0, ty: FuncTypeId(u32::MAX), options: GuestOptions::bare(callee) };
+    let func = Lifted {
+        core: Prepared::Any(core),
+        results: 0,
+        ty: FuncTypeId(u32::MAX),
+        options: GuestOptions::bare(callee),
+    };
     state.set_entered(callee, caller, true);
     let (task, thread) = state.new_task(func, false, Caller::Destructor { rep })?;
     task::resume(cx, thread, false)?;

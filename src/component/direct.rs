@@ -9,12 +9,12 @@ use crate::{
         abi::{Copier, LiftContext, LowerContext, Place, in_guest, reallocate},
         call::{self, FlatArguments, HostLift, Lowered, core_type, lifted_place},
         handles::Lender,
-        store::{Cx, InstanceId, Lifted, TaskId, ThreadId},
+        store::{Cx, InstanceId, Lifted, TaskId, ThreadId, WaitableId},
         task::{self, Caller, TaskState},
         types::{Flat, MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, TypeId, Types, ValType},
         waitable::Callee,
     },
-    engine::{Answer, Fault, Val, bits, value_of},
+    engine::{Answer, Fault, Through, value_of},
 };
 use alloc::{boxed::Box, sync::Arc};
 
@@ -33,8 +33,8 @@ struct Begun {
     before: Option<ThreadId>,
 }
 
-/// What a core function returned, if it did: a lifted one has no more than one result.
-type Returned = Option<(Val, usize)>;
+/// What a core function returned, as bits, if it did: a lifted one has no more than one result.
+type Returned = Option<u64>;
 
 impl<T: Send + 'static> crate::component::store::State<T> {
     /// Whether a call of a function can go straight through.
@@ -59,7 +59,7 @@ pub(crate) fn call_from_host<T: Send + 'static, R>(
     let returned = run(cx, func, &begun, types, ty.params_tuple, |cx, tuple, to, flat| {
         lower(&mut LowerContext { cx, types, view, options, flat, lender }, tuple, to)
     })?;
-    let Some((value, count)) = returned else {
+    let Some(bits) = returned else {
         let caller = Caller::Host { arguments: None, lift: lift_later, result: None };
         cx.state_mut().tasks.get_mut(begun.task)?.caller = caller;
         task::switch(cx)?;
@@ -69,7 +69,7 @@ pub(crate) fn call_from_host<T: Send + 'static, R>(
     };
     cx.state().check_resolve(begun.task)?;
     cx.state_mut().host_bytes = 0;
-    let flat = &[bits(&value)][..count];
+    let flat = &[bits][..func.results];
     let result = {
         let from = match ty.result {
             Some(ty) => lifted_place(cx, types, options, ty, flat, MAX_FLAT_RESULTS)?,
@@ -78,24 +78,27 @@ pub(crate) fn call_from_host<T: Send + 'static, R>(
         let lender = Lender::default();
         lift(&mut LiftContext { cx, types, view, options, flat, lender }, ty.result, from)?
     };
-    end(cx, func, &begun, &[value][..count])?;
+    end(cx, func, &begun, &[bits][..func.results])?;
     cx.state_mut().set_entered(view, None, false);
     Ok(Called::Returned(result))
 }
 
-/// Calls a function for a guest: what `canon lower` does, after it was checked that the call may be made.
+/// Calls a function for a guest: what `canon lower` does, after it was checked that the call may be made. `lends` says
+/// whether handles may be borrowed for it.
 pub(crate) fn call_from_guest<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     lowered: &Arc<Lowered>,
     flat: &[u64],
     func: &Lifted,
+    lends: bool,
 ) -> Result<Answer, Fault> {
     let (caller, callee) = (lowered.options.instance, func.options.instance);
     let types = lowered.program.types();
     let ty = types.func(lowered.ty);
     cx.state_mut().set_entered(callee, Some(caller), true);
     let begun = begin(cx, func)?;
-    let lender = Lender { subtask: None, task: Some(begun.task) };
+    let subtask = lends.then(|| call::started_subtask(cx.state_mut(), caller, Callee::Task(begun.task)));
+    let lender = Lender { subtask, task: Some(begun.task) };
     let returned = run(cx, func, &begun, types, ty.params_tuple, |cx, tuple, to, flat_to| {
         let from = lowered.arguments(cx, types, flat)?;
         Copier {
@@ -111,12 +114,16 @@ pub(crate) fn call_from_guest<T: Send + 'static>(
         .value(tuple, from, to)
     })
     .map_err(|fault| in_guest(fault, crate::Rule::PointerOutOfBounds))?;
-    let Some((value, count)) = returned else {
-        return stopped(cx, lowered, flat, &begun, callee);
+    let Some(bits) = returned else {
+        return stopped(cx, lowered, flat, &begun, callee, subtask);
     };
     cx.state().check_resolve(begun.task)?;
-    let result = call::copy_result(cx, func, lowered, flat, &[bits(&value)][..count])?;
-    end(cx, func, &begun, &[value][..count])?;
+    let results = &[bits][..func.results];
+    let result = call::copy_result(cx, func, lowered, flat, results)?;
+    end(cx, func, &begun, results)?;
+    if let Some(subtask) = subtask {
+        call::deliver(cx, subtask)?;
+    }
     cx.state_mut().set_entered(callee, Some(caller), false);
     Ok(Answer::Return(result))
 }
@@ -128,9 +135,11 @@ fn stopped<T: Send + 'static>(
     flat: &[u64],
     begun: &Begun,
     callee: InstanceId,
+    lending: Option<WaitableId>,
 ) -> Result<Answer, Fault> {
     let state = cx.state_mut();
-    let subtask = call::started_subtask(state, lowered.options.instance, Callee::Task(begun.task));
+    let caller = lowered.options.instance;
+    let subtask = lending.unwrap_or_else(|| call::started_subtask(state, caller, Callee::Task(begun.task)));
     state.tasks.get_mut(begun.task)?.caller =
         Caller::Guest { lowered: lowered.clone(), flat: Box::new(FlatArguments::new(flat)), subtask };
     task::switch(cx)?;
@@ -140,9 +149,7 @@ fn stopped<T: Send + 'static>(
 /// Makes the task of a call and its thread, and lets that run.
 fn begin<T: Send + 'static>(cx: &mut Cx<'_, T>, func: &Lifted) -> Result<Begun, Fault> {
     let state = cx.state_mut();
-    let (task, thread) = state.new_task(*func, false, Caller::Direct)?;
-    state.register_thread(thread)?;
-    state.tasks.get_mut(task)?.state = TaskState::Started;
+    let (task, thread) = state.begin_direct(func)?;
     let before = state.current.replace(thread);
     Ok(Begun { task, thread, before })
 }
@@ -168,36 +175,23 @@ fn run<T: Send + 'static>(
         &layout.flat
     };
     let value = |at: usize| value_of(core_type(flat_types[at]), flat[at]);
-    let mut results = [Val::I32(0)];
-    let results = &mut results[..func.results];
-    let stopped = if flat_types.len() <= FEW {
-        let params: [Val; FEW] =
-            core::array::from_fn(|at| if at < flat_types.len() { value(at) } else { Val::I32(0) });
-        cx.call_through(func.core, &params[..flat_types.len()], results)?
-    } else {
-        let params: [Val; MAX_FLAT_PARAMS] =
-            core::array::from_fn(|at| if at < flat_types.len() { value(at) } else { Val::I32(0) });
-        cx.call_through(func.core, &params[..flat_types.len()], results)?
-    };
+    let through = cx.call_prepared(&func.core, &flat[..flat_types.len()], func.results, value)?;
     cx.state_mut().current = begun.before;
-    match stopped {
-        None => Ok(Some((results.first().cloned().unwrap_or(Val::I32(0)), func.results))),
-        Some((activation, step)) => {
+    match through {
+        Through::Returned(bits) => Ok(Some(bits)),
+        Through::Stopped(activation, step) => {
             cx.state_mut().stop_main(begun.thread, activation, step)?;
             Ok(None)
         }
     }
 }
 
-/// So many arguments most functions have at most: no more are prepared for them.
-const FEW: usize = 4;
-
 /// Ends a call that returned: its `post-return` runs, and task and thread are gone.
 fn end<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     func: &Lifted,
     begun: &Begun,
-    results: &[Val],
+    results: &[u64],
 ) -> Result<(), Fault> {
     let state = cx.state_mut();
     state.tasks.get_mut(begun.task)?.state = TaskState::Resolved;
@@ -206,5 +200,5 @@ fn end<T: Send + 'static>(
         call::post_return(cx, func, results)?;
         cx.state_mut().current = begun.before;
     }
-    cx.state_mut().unregister_thread(begun.thread)
+    cx.state_mut().end_direct(begun.task, begun.thread)
 }

@@ -18,7 +18,7 @@ use crate::{
     },
     engine::Fault,
 };
-use alloc::{boxed::Box, format, string::String};
+use alloc::{boxed::Box, format, string::String, sync::Arc};
 use core::{
     any::Any,
     fmt,
@@ -222,7 +222,7 @@ impl Func {
         }
         begin(
             store,
-            self.func,
+            self,
             Values(params),
             lift_value,
             |cx, ty, from| Ok(Box::new(lift_value(cx, ty, from)?)),
@@ -284,7 +284,7 @@ where
         waker: Option<Waker>,
     ) -> Result<Called<'s, T, R>, Error> {
         let later: HostLift<T> = |cx, ty, from| Ok(Box::new(R::lift_result(cx, ty, from)?));
-        begin(store, self.func.func, Typed(params), R::lift_result, later, waker)
+        begin(store, &self.func, Typed(params), R::lift_result, later, waker)
     }
 
     /// The function itself.
@@ -344,20 +344,23 @@ type LiftAs<T, R> = fn(&mut LiftContext<'_, '_, T>, Option<ValType>, Place) -> R
 /// Calls a function of a store: straight through, or as far as it gets. `waker` is who is to be woken.
 fn begin<'s, T: Send + 'static, R: Send + 'static>(
     store: &'s mut Store<T>,
-    func: FuncId,
+    func: &Func,
     given: impl Given<T>,
     lift: LiftAs<T, R>,
     lift_later: HostLift<T>,
     waker: Option<Waker>,
 ) -> Result<Called<'s, T, R>, Error> {
     store.check_alive()?;
-    let FuncInst::Lifted(lifted) = &store.state().funcs[func.0 as usize] else {
+    let FuncInst::Lifted(lifted) = &store.state().funcs[func.func.0 as usize] else {
         return Err(Error::misuse("a function that the host gave is called by the host"));
     };
     let lifted = *lifted;
     let callee = lifted.options.instance;
-    let program = store.state().instance(callee).program.clone();
-    let is_async = program.types().func(lifted.ty).is_async;
+    // The callee may be of another program than the one that exports it: linked with it.
+    let program = &store.state().instance(callee).program;
+    let other = (!Arc::ptr_eq(program, &func.component.loaded)).then(|| program.clone());
+    let types = other.as_ref().unwrap_or(&func.component.loaded).types();
+    let is_async = types.func(lifted.ty).is_async;
     if !store.state().may_enter(callee, None) {
         return Err(Trap::from(Rule::CannotEnter).into());
     }
@@ -379,7 +382,7 @@ fn begin<'s, T: Send + 'static, R: Send + 'static>(
     }
     let before = waker.map(|waker| store.inner.swap_waker(Some(waker)));
     let lower = |cx: &mut LowerContext<'_, '_, T>, tuple, to| given.lower(cx, tuple, to);
-    let called = direct::call_from_host(&mut store.cx(), &lifted, program.types(), lower, lift, lift_later);
+    let called = direct::call_from_host(&mut store.cx(), &lifted, types, lower, lift, lift_later);
     if let Some(before) = before {
         store.inner.swap_waker(before);
     }

@@ -16,7 +16,7 @@ use crate::{
         task::Caller,
         types::{FuncTypeId, ResourceIx},
     },
-    engine::{self, CoreFunc, CoreGlobal, CoreMemory, CoreTable, Extern, Fault, ValType},
+    engine::{self, CoreFunc, CoreGlobal, CoreMemory, CoreTable, Extern, Fault, Prepared, ValType},
 };
 use alloc::{boxed::Box, collections::BTreeSet, format, sync::Arc, vec::Vec};
 
@@ -184,9 +184,9 @@ impl Frame<'_> {
             }
             Op::AliasCore { instance, name, sort } => self.alias_core(store, *instance, name, *sort)?,
             Op::Lift { core, ty, options } => {
-                let core = self.core_funcs[*core as usize];
+                let core = store.inner.prepare(self.core_funcs[*core as usize]);
                 let results = canon::lifted_results(self.program.types(), *ty, options);
-                let lifted = Lifted { core, results, ty: *ty, options: self.options(options) };
+                let lifted = Lifted { core, results, ty: *ty, options: self.options(store, options) };
                 let func = store.state_mut().add_func(FuncInst::Lifted(lifted));
                 self.funcs.push(func);
             }
@@ -320,7 +320,7 @@ impl Frame<'_> {
             return store.inner.instantiate_and_start(module, imports);
         };
         let func = Lifted {
-            core: any,
+            core: Prepared::Any(any),
             results: 0,
             ty: FuncTypeId(u32::MAX),
             options: GuestOptions::bare(self.instance),
@@ -398,14 +398,15 @@ impl Frame<'_> {
         Ok(())
     }
 
-    fn options(&self, options: &Options) -> GuestOptions {
+    fn options<T: Send + 'static>(&self, store: &Store<T>, options: &Options) -> GuestOptions {
         let func = |index: Option<u32>| index.map(|index| self.core_funcs[index as usize]);
+        let prepared = |index| func(index).map(|function| store.inner.prepare(function));
         GuestOptions {
             instance: self.instance,
             encoding: options.encoding,
             memory: options.memory.map(|index| self.core_memories[index as usize]),
-            realloc: func(options.realloc),
-            post_return: func(options.post_return),
+            realloc: prepared(options.realloc),
+            post_return: prepared(options.post_return),
             callback: func(options.callback),
             is_async: options.is_async,
         }
@@ -423,7 +424,7 @@ impl Frame<'_> {
                     FuncInst::Lifted(_) => None,
                 };
                 let program = self.program.clone();
-                let lowered = Lowered { callee, program, ty: *ty, options: self.options(options) };
+                let lowered = Lowered { callee, program, ty: *ty, options: self.options(store, options) };
                 match host {
                     Some(function) => Builtin::LowerHost(Arc::new(lowered), function),
                     None => Builtin::Lower(Arc::new(lowered)),
@@ -435,17 +436,17 @@ impl Frame<'_> {
             Canon::WaitableSetWait { memory: index } => Builtin::WaitableSetWait(memory(*index)),
             Canon::WaitableSetPoll { memory: index } => Builtin::WaitableSetPoll(memory(*index)),
             Canon::TaskReturn { result, options } => {
-                Builtin::TaskReturn { result: *result, options: self.options(options) }
+                Builtin::TaskReturn { result: *result, options: self.options(store, options) }
             }
             Canon::Copy { channel, end, payload, options } => Builtin::Copy {
                 channel: *channel,
                 end: *end,
                 payload: *payload,
-                options: self.options(options),
+                options: self.options(store, options),
             },
-            Canon::ErrorContextNew { options } => Builtin::ErrorContextNew(self.options(options)),
+            Canon::ErrorContextNew { options } => Builtin::ErrorContextNew(self.options(store, options)),
             Canon::ErrorContextDebugMessage { options } => {
-                Builtin::ErrorContextDebugMessage(self.options(options))
+                Builtin::ErrorContextDebugMessage(self.options(store, options))
             }
             Canon::ThreadNewIndirect { table } => {
                 Builtin::ThreadNewIndirect(self.core_tables[*table as usize])

@@ -19,7 +19,7 @@ use crate::{
         wakeup::{Interest, Wakeups},
         wrapped::IdleHook,
     },
-    engine::{self, Caller, CoreFunc, Fault, Interposer},
+    engine::{self, Caller, CoreFunc, Fault, Interposer, Prepared},
 };
 use alloc::{
     boxed::Box,
@@ -100,7 +100,7 @@ pub(crate) enum Captured {
 /// A function with its type, as the instance that lifts it sees it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lifted {
-    pub(crate) core: CoreFunc,
+    pub(crate) core: Prepared,
     /// How many results the core function has.
     pub(crate) results: usize,
     pub(crate) ty: FuncTypeId,
@@ -198,7 +198,11 @@ pub(crate) struct State<T: 'static> {
     pub(crate) resource_types: Vec<ResourceType<T>>,
     pub(crate) tasks: Slab<Task<T>, TaskTag>,
     pub(crate) threads: Slab<Thread<T>, ThreadTag>,
+    /// Tasks of calls that went straight through, each with its thread: over, and kept for the next such calls.
+    pub(crate) spare: Vec<(TaskId, ThreadId)>,
     pub(crate) waitables: Slab<Waitable>,
+    /// Room for what the next call lends: empty.
+    pub(crate) lenders: Vec<u32>,
     pub(crate) sets: Slab<WaitableSet>,
     pub(crate) channels: Slab<SharedChannel>,
     /// Threads that wait for something, by when they began to.
@@ -357,7 +361,9 @@ impl<T: 'static> State<T> {
             resource_types: Vec::new(),
             tasks: Slab::default(),
             threads: Slab::default(),
+            spare: Vec::new(),
             waitables: Slab::default(),
+            lenders: Vec::new(),
             sets: Slab::default(),
             channels: Slab::default(),
             waiting: BTreeMap::new(),

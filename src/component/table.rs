@@ -144,6 +144,14 @@ impl<E, K> Slab<E, K> {
         }
     }
 
+    /// Gives the entry of this name, which the caller knows to be there, another one.
+    pub(crate) fn rename(&mut self, id: Id<K>) -> Result<Id<K>, Trap> {
+        self.get_mut(id)?;
+        let generation = id.generation.wrapping_add(1);
+        self.entries[id.index as usize].0 = generation;
+        Ok(Id { generation, ..id })
+    }
+
     /// Takes the entry of this name out; its name means nothing from here on.
     pub(crate) fn remove(&mut self, id: Id<K>) -> Option<E> {
         let (generation, entry) = self.entries.get_mut(id.index as usize)?;
@@ -181,6 +189,8 @@ mod tests {
         let new = slab.add('b');
         assert_eq!(slab.remove(old), None);
         assert_eq!((slab.find(old), slab.find(new)), (None, Some(&'b')));
+        let newest = slab.rename(new).unwrap();
+        assert_eq!((slab.find(new), slab.find(newest)), (None, Some(&'b')));
         assert_eq!(slab.len(), 1);
     }
 }

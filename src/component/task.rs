@@ -183,7 +183,7 @@ impl<T: Send + 'static> State<T> {
         is_async: bool,
         caller: Caller<T>,
     ) -> Result<(TaskId, ThreadId), Fault> {
-        if self.tasks.len() >= self.tasks_max as usize {
+        if self.tasks.len() - self.spare.len() >= self.tasks_max as usize {
             return Err(Rule::Tasks.into());
         }
         let task = self.tasks.add(Task {
@@ -201,7 +201,7 @@ impl<T: Send + 'static> State<T> {
     }
 
     pub(crate) fn new_thread(&mut self, task: TaskId, progress: Progress<T>) -> Result<ThreadId, Fault> {
-        if self.threads.len() >= self.tasks_max as usize {
+        if self.threads.len() - self.spare.len() >= self.tasks_max as usize {
             return Err(Rule::Tasks.into());
         }
         Ok(self.threads.add(Thread {
@@ -212,6 +212,45 @@ impl<T: Send + 'static> State<T> {
             wait: Wait::Nothing,
             place: None,
         }))
+    }
+
+    /// Makes the task of a call that may go straight through, and begins it: the thread. Most calls are over soon, and
+    /// leave theirs to the next.
+    pub(crate) fn begin_direct(&mut self, func: &Lifted) -> Result<(TaskId, ThreadId), Fault> {
+        let Some((task, thread)) = self.spare.pop() else {
+            let (task, thread) = self.new_task(*func, false, Caller::Direct)?;
+            self.register_thread(thread)?;
+            self.tasks.get_mut(task)?.state = TaskState::Started;
+            return Ok((task, thread));
+        };
+        let live_max = self.tasks.len().max(self.threads.len()) - self.spare.len();
+        if live_max > self.tasks_max as usize {
+            return Err(Rule::Tasks.into());
+        }
+        let index = self.instance_mut(func.options.instance).threads.add(thread)?;
+        let begun = self.threads.get_mut(thread)?;
+        (begun.index, begun.storage) = (index, [0; 2]);
+        let begun = self.tasks.get_mut(task)?;
+        (begun.func, begun.state, begun.threads) = (*func, TaskState::Started, 1);
+        Ok((task, thread))
+    }
+
+    /// Ends the task of a call that went straight through.
+    pub(crate) fn end_direct(&mut self, task: TaskId, thread: ThreadId) -> Result<(), Fault> {
+        let ended = self.tasks.get_mut(task)?;
+        if ended.threads > 1 {
+            return self.unregister_thread(thread);
+        }
+        ended.threads = 0;
+        let instance = ended.func.options.instance;
+        let index = self.threads.get(thread)?.index;
+        self.instance_mut(instance).threads.remove(index)?;
+        // Under other names, so that nobody takes the next call for this one.
+        let (task, thread) = (self.tasks.rename(task)?, self.threads.rename(thread)?);
+        self.tasks.get_mut(task)?.implicit = Some(thread);
+        self.threads.get_mut(thread)?.task = task;
+        self.spare.push((task, thread));
+        Ok(())
     }
 
     /// Gives a thread its index in the instance (`Task.register_thread`).
@@ -609,7 +648,7 @@ fn enter<T: Send + 'static>(
     }
     state.register_thread(id)?;
     state.tasks.get_mut(task_id)?.state = TaskState::Started;
-    let core = state.tasks.get(task_id)?.func.core;
+    let core = state.tasks.get(task_id)?.func.core.function();
     let arguments = call::start(cx, task_id)?;
     step(cx, id, Activation::new(cx, core, arguments), Stage::Main, None)
 }

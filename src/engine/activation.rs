@@ -10,6 +10,7 @@ use crate::{
     engine::{
         Caller, Fault,
         fault::Suspended,
+        prepared::Stopped,
         store::{Data, Store, set_counter},
     },
 };
@@ -35,6 +36,9 @@ pub(super) enum Progress {
     Ready(Func, Vec<Val>),
     InHost(wasmi::ResumableCallHostTrap),
     OutOfFuel(wasmi::ResumableCallOutOfFuel),
+    /// Either, in a call whose types are known.
+    #[allow(dead_code, reason = "only component runtimes make such calls")]
+    Prepared(Stopped),
     Over,
 }
 
@@ -68,6 +72,7 @@ impl<T: Send + 'static> Activation<T> {
         let context = &mut caller.context;
         let required = match &self.progress {
             Progress::OutOfFuel(call) => call.required_fuel().max(1),
+            Progress::Prepared(call) => call.required_fuel().max(1),
             _ => 1,
         };
         refuel(context, required)?;
@@ -78,6 +83,14 @@ impl<T: Send + 'static> Activation<T> {
             }
             Progress::InHost(call) => call.resume(&mut *context, answer.as_slice(), &mut self.results),
             Progress::OutOfFuel(call) => call.resume(&mut *context, &mut self.results),
+            Progress::Prepared(call) => {
+                let stopped = call.resume(context, answer.as_slice(), &mut self.results);
+                context.data_mut().depth -= 1;
+                let Some((call, step)) = stopped? else { return Ok(Step::Finished) };
+                self.pending = context.data_mut().pending.take();
+                self.progress = Progress::Prepared(call);
+                return Ok(step);
+            }
             Progress::Over => Err(bug!("a call that is over was stepped").into_error()),
         };
         context.data_mut().depth -= 1;

@@ -28,6 +28,7 @@ impl<T: Send + 'static> Activation<T> {
     pub(crate) fn answer_type(&self, caller: &Caller<'_, T>) -> Option<wasmi::ValType> {
         match &self.progress {
             Progress::InHost(call) => call.host_func().ty(&caller.context).results().first().copied(),
+            Progress::Prepared(call) => call.host_func()?.ty(&caller.context).results().first().copied(),
             _ => None,
         }
     }
@@ -100,9 +101,18 @@ impl<T: Send + 'static> Caller<'_, T> {
         params: &[Val],
     ) -> Result<Option<u64>, Fault> {
         let mut results = [const { Val::I32(0) }; RESULTS];
-        let Some((mut activation, mut stopped)) = self.call_through(function, params, &mut results)? else {
-            return Ok(results.first().map(bits));
-        };
+        match self.call_through(function, params, &mut results)? {
+            None => Ok(results.first().map(bits)),
+            Some((activation, step)) => self.finish(activation, step),
+        }
+    }
+
+    /// Stays with a call that stopped until it returns.
+    pub(super) fn finish(
+        &mut self,
+        mut activation: Activation<T>,
+        mut stopped: Step,
+    ) -> Result<Option<u64>, Fault> {
         loop {
             match stopped {
                 Step::Finished => return Ok(activation.into_results().first().map(bits)),
@@ -275,7 +285,7 @@ define! {
 
 /// Core functions that canonical definitions make take no more parameters than this: 16 flat ones and a pointer
 /// for results.
-const FLAT_MAX: usize = 17;
+pub(super) const FLAT_MAX: usize = 17;
 
 impl<T: Send + 'static> Store<T> {
     /// Makes an instance of `module` from `imports` in the order it declares them, and runs its start function.

@@ -46,6 +46,11 @@ mod module;
 #[cfg(feature = "validate")]
 mod native_stack;
 mod operators;
+#[cfg(feature = "component")]
+mod prepared;
+#[cfg(not(feature = "component"))]
+#[path = "prepared_absent.rs"]
+mod prepared;
 mod rewrite;
 pub(crate) mod scan;
 #[cfg(feature = "wast")]
@@ -77,6 +82,8 @@ pub use meter::Metering;
 pub use module::{Engine, Module};
 #[cfg(feature = "validate")]
 pub use native_stack::keeps_native_stack;
+#[cfg(feature = "component")]
+pub(crate) use prepared::{Prepared, Through};
 pub use scan::Outline;
 pub use store::Store;
 pub use trace::Tracer;

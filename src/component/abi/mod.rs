@@ -22,7 +22,7 @@ use crate::{
         store::{Cx, InstanceId},
         types::{Types, ValType},
     },
-    engine::{CoreFunc, CoreMemory, Fault},
+    engine::{CoreFunc, CoreMemory, Fault, Prepared},
 };
 
 /// The longest string or list, in bytes, that may be lifted (`MAX_STRING_BYTE_LENGTH`).
@@ -55,8 +55,8 @@ pub(crate) struct GuestOptions {
     pub(crate) instance: InstanceId,
     pub(crate) encoding: Encoding,
     pub(crate) memory: Option<CoreMemory>,
-    pub(crate) realloc: Option<CoreFunc>,
-    pub(crate) post_return: Option<CoreFunc>,
+    pub(crate) realloc: Option<Prepared>,
+    pub(crate) post_return: Option<Prepared>,
     pub(crate) callback: Option<CoreFunc>,
     pub(crate) is_async: bool,
 }
@@ -182,8 +182,7 @@ pub(crate) fn reallocate<T: Send>(
     let may_leave = core::mem::replace(&mut state.instance_mut(instance).may_leave, false);
     // It runs as a task of its own would: with fresh context slots.
     let context = state.swap_context([0; 2]);
-    let arguments = [old.0, old.1, align, size].map(|n| crate::engine::Val::I32(n.cast_signed()));
-    let address = cx.call_to_end::<1>(realloc, &arguments)?.map_or(0, |address| address as u32);
+    let address = cx.call_prepared_to_end(&realloc, &[old.0, old.1, align, size].map(u64::from))? as u32;
     let state = cx.state_mut();
     state.instance_mut(instance).may_leave = may_leave;
     state.swap_context(context);

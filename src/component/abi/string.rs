@@ -228,6 +228,7 @@ pub(crate) fn store_string<T: Send + 'static>(
     source: Source<'_>,
 ) -> Result<(u32, u32), Fault> {
     let (form, length) = match &source {
+        Source::Host(text) if options.encoding == Encoding::Utf8 => return store_same(cx, options, text),
         Source::Host(text) => (Form::Utf8, text.len()),
         Source::Guest { span, .. } => (span.form, span.length),
     };
@@ -257,6 +258,19 @@ pub(crate) fn store_string<T: Send + 'static>(
     let (at, stored) = (store.at, stored?);
     cx.state_mut().keep_scratch(store.buffer);
     Ok((at, stored))
+}
+
+/// The host's string as it is: what most strings are.
+fn store_same<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    options: &GuestOptions,
+    text: &str,
+) -> Result<(u32, u32), Fault> {
+    cx.charge_moved(text.len())?;
+    let at = reallocate(cx, options, (0, 0), 1, text.len() as u64)?;
+    let memory = slice_mut(bytes_mut(cx, options), at, text.len(), Rule::StringOutOfBounds)?;
+    memory.copy_from_slice(text.as_bytes());
+    Ok((at, text.len() as u32))
 }
 
 /// A string while it is stored. Each form answers the length as the guest counts it.

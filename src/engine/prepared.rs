@@ -1,0 +1,284 @@
+//! Core functions whose type was looked at once.
+//!
+//! What a component runtime calls again and again has one of a few types: it takes one, two or four 32-bit numbers
+//! (a number, a pointer and a length, what an allocator takes), and returns one or nothing. The interpreter checks the
+//! types of arguments with each call, under a lock that all its stores share, unless they are Rust types. These are.
+
+use crate::engine::{
+    Activation, Caller, Fault, Step, Store,
+    activation::{Progress, enter, refuel},
+    fault::Suspended,
+    linkage::{FLAT_MAX, bits, value_of},
+    store::Data,
+};
+use wasmi::{
+    Func, StoreContextMut, TypedFunc, TypedResumableCall, TypedResumableCallHostTrap,
+    TypedResumableCallOutOfFuel, Val, ValType, WasmParams, WasmResults,
+};
+
+/// A core function, to be called often.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Prepared {
+    One(TypedFunc<u32, u32>),
+    Two(TypedFunc<(u32, u32), u32>),
+    Four(TypedFunc<(u32, u32, u32, u32), u32>),
+    /// Returns nothing.
+    Last(TypedFunc<u32, ()>),
+    /// Of any other type.
+    Any(Func),
+}
+
+/// How a call went.
+pub(crate) enum Through<T: 'static> {
+    /// It returned this; 0 where it returns nothing.
+    Returned(u64),
+    Stopped(Activation<T>, Step),
+}
+
+impl Prepared {
+    /// The function itself.
+    pub(crate) fn function(&self) -> Func {
+        match self {
+            Self::One(function) => *function.func(),
+            Self::Two(function) => *function.func(),
+            Self::Four(function) => *function.func(),
+            Self::Last(function) => *function.func(),
+            Self::Any(function) => *function,
+        }
+    }
+}
+
+impl<T: Send + 'static> Store<T> {
+    /// Looks at a function's type, once.
+    pub(crate) fn prepare(&self, function: Func) -> Prepared {
+        let context = &self.inner;
+        let ty = function.ty(context);
+        let is_i32 = |ty: &ValType| *ty == ValType::I32;
+        let typed = match (ty.params().len(), ty.results().len()) {
+            _ if !ty.params().iter().chain(ty.results()).all(is_i32) => None,
+            (1, 1) => function.typed(context).ok().map(Prepared::One),
+            (2, 1) => function.typed(context).ok().map(Prepared::Two),
+            (4, 1) => function.typed(context).ok().map(Prepared::Four),
+            (1, 0) => function.typed(context).ok().map(Prepared::Last),
+            _ => None,
+        };
+        typed.unwrap_or(Prepared::Any(function))
+    }
+}
+
+impl<T: Send + 'static> Caller<'_, T> {
+    /// Calls a function with values as bits; `value` makes the value at an index, where its type is another than the
+    /// common ones.
+    ///
+    /// # Errors
+    ///
+    /// When it traps or runs out of fuel.
+    pub(crate) fn call_prepared(
+        &mut self,
+        function: &Prepared,
+        params: &[u64],
+        results: usize,
+        value: impl Fn(usize) -> Val,
+    ) -> Result<Through<T>, Fault> {
+        let number = |at: usize| params.get(at).copied().unwrap_or(0) as u32;
+        match function {
+            Prepared::One(function) => self.call_typed(function, number(0)),
+            Prepared::Two(function) => self.call_typed(function, (number(0), number(1))),
+            Prepared::Four(function) => {
+                self.call_typed(function, (number(0), number(1), number(2), number(3)))
+            }
+            Prepared::Last(function) => self.call_typed(function, number(0)),
+            Prepared::Any(function) => {
+                let mut found = [Val::I32(0)];
+                let found = &mut found[..results.min(1)];
+                let zero = |at: usize| if at < params.len() { value(at) } else { Val::I32(0) };
+                let stopped = if params.len() <= FEW {
+                    let values: [Val; FEW] = core::array::from_fn(zero);
+                    self.call_through(*function, &values[..params.len()], found)?
+                } else {
+                    let values: [Val; FLAT_MAX] = core::array::from_fn(zero);
+                    self.call_through(*function, &values[..params.len()], found)?
+                };
+                Ok(match stopped {
+                    None => Through::Returned(found.first().map_or(0, bits)),
+                    Some((activation, step)) => Through::Stopped(activation, step),
+                })
+            }
+        }
+    }
+
+    /// Calls a function and stays with it until it returns. It may not wait; slices of fuel pass unnoticed.
+    ///
+    /// # Errors
+    ///
+    /// When it traps, runs out of fuel, or waits.
+    pub(crate) fn call_prepared_to_end(&mut self, function: &Prepared, params: &[u64]) -> Result<u64, Fault> {
+        let through = if let Prepared::Any(any) = function {
+            let (types, results) = self.function_type(*any);
+            let value = |at: usize| value_of(types.get(at).copied().unwrap_or(ValType::I32), params[at]);
+            self.call_prepared(function, params, results.len(), value)?
+        } else {
+            self.call_prepared(function, params, 0, |_| Val::I32(0))?
+        };
+        match through {
+            Through::Returned(bits) => Ok(bits),
+            Through::Stopped(activation, step) => self.finish(activation, step).map(|bits| bits.unwrap_or(0)),
+        }
+    }
+
+    fn call_typed<P: WasmParams, R: Output>(
+        &mut self,
+        function: &TypedFunc<P, R>,
+        params: P,
+    ) -> Result<Through<T>, Fault> {
+        let context = &mut self.context;
+        refuel(context, 1)?;
+        enter(context)?;
+        let call = function.call_resumable(&mut *context, params);
+        context.data_mut().depth -= 1;
+        match call.map_err(|error| Fault::from_wasmi(&error))? {
+            TypedResumableCall::Finished(value) => Ok(Through::Returned(value.bits())),
+            stopped => {
+                let (progress, step) = R::stopped(stopped)?;
+                let pending = context.data_mut().pending.take();
+                let results = [Val::I32(0)][..R::COUNT].to_vec();
+                Ok(Through::Stopped(
+                    Activation { progress: Progress::Prepared(progress), results, pending },
+                    step,
+                ))
+            }
+        }
+    }
+}
+
+/// So many arguments most functions have at most: no more are prepared for them.
+const FEW: usize = 4;
+
+/// What a prepared function returns.
+pub(super) trait Output: WasmResults {
+    const COUNT: usize;
+
+    fn bits(self) -> u64;
+
+    /// Where a call stopped.
+    fn stopped(call: TypedResumableCall<Self>) -> Result<(Stopped, Step), Fault>;
+}
+
+impl Output for u32 {
+    const COUNT: usize = 1;
+
+    fn bits(self) -> u64 {
+        u64::from(self)
+    }
+
+    fn stopped(call: TypedResumableCall<Self>) -> Result<(Stopped, Step), Fault> {
+        let (stop, step) = stop(call)?;
+        Ok((Stopped::Number(stop), step))
+    }
+}
+
+impl Output for () {
+    const COUNT: usize = 0;
+
+    fn bits(self) -> u64 {
+        0
+    }
+
+    fn stopped(call: TypedResumableCall<Self>) -> Result<(Stopped, Step), Fault> {
+        let (stop, step) = stop(call)?;
+        Ok((Stopped::Nothing(stop), step))
+    }
+}
+
+/// A call of a prepared function that stopped, by what it will return.
+pub(super) enum Stopped {
+    Number(Stop<u32>),
+    Nothing(Stop<()>),
+}
+
+/// Why it stopped.
+pub(super) enum Stop<R> {
+    InHost(TypedResumableCallHostTrap<R>),
+    OutOfFuel(TypedResumableCallOutOfFuel<R>),
+}
+
+#[cold]
+fn stop<R>(call: TypedResumableCall<R>) -> Result<(Stop<R>, Step), Fault> {
+    match call {
+        TypedResumableCall::OutOfFuel(call) => Ok((Stop::OutOfFuel(call), Step::Preempted)),
+        TypedResumableCall::HostTrap(call) if call.host_error().downcast_ref::<Suspended>().is_some() => {
+            Ok((Stop::InHost(call), Step::Blocked))
+        }
+        TypedResumableCall::HostTrap(call) => Err(Fault::from_wasmi(call.host_error())),
+        TypedResumableCall::Finished(_) => Err(Fault::Trap(crate::bug!("a call that returned did not stop"))),
+    }
+}
+
+impl<R: Output> Stop<R> {
+    fn required_fuel(&self) -> u64 {
+        match self {
+            Self::InHost(_) => 0,
+            Self::OutOfFuel(call) => call.required_fuel(),
+        }
+    }
+
+    fn host_func(&self) -> Option<Func> {
+        match self {
+            Self::InHost(call) => Some(call.host_func()),
+            Self::OutOfFuel(_) => None,
+        }
+    }
+
+    /// Goes on: where it stopped again, or what was returned.
+    fn resume<T: 'static>(
+        self,
+        context: &mut StoreContextMut<'_, Data<T>>,
+        answer: &[Val],
+        results: &mut [Val],
+    ) -> Result<Option<(Stopped, Step)>, Fault> {
+        let call = match self {
+            Self::InHost(call) => call.resume(context, answer),
+            Self::OutOfFuel(call) => call.resume(context),
+        };
+        match call.map_err(|error| Fault::from_wasmi(&error))? {
+            TypedResumableCall::Finished(value) => {
+                if let Some(place) = results.first_mut() {
+                    *place = value_of(ValType::I32, value.bits());
+                }
+                Ok(None)
+            }
+            stopped => R::stopped(stopped).map(Some),
+        }
+    }
+}
+
+impl Stopped {
+    /// What it needs to go on at all.
+    pub(super) fn required_fuel(&self) -> u64 {
+        match self {
+            Self::Number(stop) => stop.required_fuel(),
+            Self::Nothing(stop) => stop.required_fuel(),
+        }
+    }
+
+    /// The host function it waits in, if it does.
+    pub(super) fn host_func(&self) -> Option<Func> {
+        match self {
+            Self::Number(stop) => stop.host_func(),
+            Self::Nothing(stop) => stop.host_func(),
+        }
+    }
+
+    /// Goes on: where it stopped again, or nothing once `results` are there.
+    pub(super) fn resume<T: 'static>(
+        self,
+        context: &mut StoreContextMut<'_, Data<T>>,
+        answer: &[Val],
+        results: &mut [Val],
+    ) -> Result<Option<(Self, Step)>, Fault> {
+        match self {
+            Self::Number(stop) => stop.resume(context, answer, results),
+            Self::Nothing(stop) => stop.resume(context, answer, results),
+        }
+    }
+}
