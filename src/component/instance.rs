@@ -18,7 +18,14 @@ use crate::{
     },
     engine::{self, CoreFunc, CoreGlobal, CoreMemory, CoreTable, Extern, Fault, Prepared, ValType},
 };
-use alloc::{boxed::Box, collections::BTreeSet, format, sync::Arc, vec::Vec};
+use alloc::{
+    boxed::Box,
+    collections::{BTreeMap, BTreeSet},
+    format,
+    sync::Arc,
+    vec::Vec,
+};
+use core::cell::RefCell;
 
 /// A core instance: of a module, or a bundle of items.
 enum CoreInstance {
@@ -34,6 +41,8 @@ struct Frame<'f> {
     captured: &'f [Captured],
     arguments: Vec<(Arc<str>, Item)>,
     core_funcs: Vec<CoreFunc>,
+    /// Those of them whose types were looked at: most functions have the same `realloc`.
+    prepared: RefCell<BTreeMap<u32, Prepared>>,
     core_tables: Vec<CoreTable>,
     core_memories: Vec<CoreMemory>,
     core_globals: Vec<CoreGlobal>,
@@ -72,6 +81,7 @@ pub(crate) fn instantiate<T: Send + 'static>(
         captured: &component.captured,
         arguments,
         core_funcs: Vec::new(),
+        prepared: RefCell::default(),
         core_tables: Vec::new(),
         core_memories: Vec::new(),
         core_globals: Vec::new(),
@@ -400,7 +410,10 @@ impl Frame<'_> {
 
     fn options<T: Send + 'static>(&self, store: &Store<T>, options: &Options) -> GuestOptions {
         let func = |index: Option<u32>| index.map(|index| self.core_funcs[index as usize]);
-        let prepared = |index| func(index).map(|function| store.inner.prepare(function));
+        let prepared = |index: Option<u32>| {
+            let prepare = |index: u32| store.inner.prepare(self.core_funcs[index as usize]);
+            index.map(|index| *self.prepared.borrow_mut().entry(index).or_insert_with(|| prepare(index)))
+        };
         GuestOptions {
             instance: self.instance,
             encoding: options.encoding,
