@@ -570,8 +570,15 @@ fn a_clients_mistake_is_no_failure_of_the_app() {
     let mut server = Server::start(&args);
     let metrics = metrics_address(&mut server);
     assert_eq!(server.get(&format!("/{}", "a".repeat(9 << 10))).status, 414);
-    let many = format!("GET / HTTP/1.1\r\nconnection: close\r\n{}\r\n", "x-many: 1\r\n".repeat(5));
+    let many = format!("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{}\r\n", "x-many: 1\r\n".repeat(5));
     assert_eq!(read(server.send(&many)).status, 431);
+    // Whom it is for, everybody on its way must understand alike.
+    for hosts in ["", "host: a\r\nhost: b\r\n", "host: user@a\r\n", "host: a/b\r\n", "host: a:b\r\n"] {
+        let head = format!("GET / HTTP/1.1\r\nconnection: close\r\n{hosts}\r\n");
+        assert_eq!(read(server.send(&head)).status, 400, "{hosts:?}");
+    }
+    let head = "GET http://user@a/ HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    assert_eq!(read(server.send(head)).status, 400);
     assert_eq!(server.get("/").text(), "hello");
     assert_eq!(counted(&metrics, "wasmote_instances_total{app=\"hello\"}"), 1);
     let text = get(&metrics, "/metrics");

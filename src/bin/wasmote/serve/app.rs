@@ -184,7 +184,10 @@ impl Handler for Instances {
         Box::pin(async move {
             let Exchange { request, peer, record, deadline, route, rest, turn } = exchange;
             let method = request.method().clone();
-            let mut request = request_from_hyper(request, cap::Scheme::Http);
+            let mut request = match request_from_hyper(request, cap::Scheme::Http) {
+                Ok(request) => request,
+                Err(code) => return Ok(refused(&code)),
+            };
             if is_spin {
                 spin::add_headers(&mut request, &route, &rest, peer);
             }
