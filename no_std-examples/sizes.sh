@@ -20,6 +20,10 @@ rows() {
         echo "$board hello $([ $board = cortex-m ] && echo 696320 || echo 0) WASI 0.1, validation"
         echo "$board bundle $([ $board = cortex-m ] && echo 491520 || echo 0) WASI 0.1, bundles"
         echo "$board components 0 WASI 0.1, 0.2, 0.3, validation"
+        echo "$board plugin 0 components, validation"
+        # Without WASI 0.1 a bundle's core takes some 411 KiB, and the Component Model may add 220.
+        echo "$board plugin-bundle $([ $board = cortex-m ] && echo 645120 || echo 0) components, bundles"
+        echo "$board http 0 WASI 0.2, 0.3, HTTP, validation"
     done
 }
 

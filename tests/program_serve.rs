@@ -357,6 +357,71 @@ fn a_manifest_has_several_apps_with_what_each_may_use() {
     missing.said(1, &["two", "three.wat"]);
 }
 
+/// A handler of WASI 0.3: its status is 200 and how many requests its instance has had.
+const COUNTER: &str = include_str!("program/counter.wat");
+
+#[test]
+fn an_instance_answers_as_many_requests_as_was_said_and_none_after_a_fault() {
+    let files = Files::new();
+    let path = files.file("counter.wat", COUNTER);
+    let statuses = |server: &Server, paths: &[&str]| -> Vec<u16> {
+        paths.iter().map(|path| server.get(path).status).collect()
+    };
+    let fresh = Server::start(&[&path]);
+    assert_eq!(statuses(&fresh, &["/", "/", "/"]), [201, 201, 201]);
+
+    let mut server = Server::start(&["--reuse", "3", &path]);
+    assert_eq!(statuses(&server, &["/", "/", "/", "/", "/"]), [201, 202, 203, 201, 202]);
+    let failed = server.get("/trap");
+    assert_eq!(failed.status, 500);
+    assert!(server.wait_for_log(&failed.id()).contains("unreachable"));
+    assert_eq!(statuses(&server, &["/", "/"]), [201, 202]);
+
+    // Each request has all the fuel that one may spend, and starting was one's own.
+    let server = Server::start(&["--reuse", "100", "-W", "fuel=150000", &path]);
+    assert_eq!(statuses(&server, &["/w", "/w", "/w", "/w"]), [201, 202, 203, 204]);
+    assert_eq!(statuses(&server, &["/l", "/w"]), [500, 201]);
+
+    // WASI 0.2 has no such promise: said, and then not done.
+    files.file("hello.wat", handler("hello"));
+    let apps = "
+        [[app]]
+        program = 'hello.wat'
+        routes = ['/old']
+        reuse = 9
+        [[app]]
+        program = 'counter.wat'
+        routes = ['/...']
+        reuse = 2
+    ";
+    let mut server = Server::start(&[&files.file("wasmote.toml", apps)]);
+    assert!(server.wait_for_log("of its own").contains("app `hello`"));
+    assert_eq!(statuses(&server, &["/old", "/", "/", "/"]), [200, 201, 202, 201]);
+}
+
+#[test]
+fn a_trace_tells_each_call_under_its_requests_id() {
+    let files = Files::new();
+    let counter = files.file("counter.wat", COUNTER);
+    let trace = files.file("trace", "");
+    let server = Server::start(&["--reuse", "2", &format!("--trace={trace}"), &counter]);
+    let failed = server.get("/trap").id();
+    assert_eq!([server.get("/").status, server.get("/").status], [201, 202]);
+    wait(|| fs::read_to_string(&trace).unwrap().matches("response.new").count() == 2);
+    let text = fs::read_to_string(&trace).unwrap();
+    let ids: Vec<&str> = text.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    let mut distinct = ids.clone();
+    distinct.dedup();
+    // Three requests, whose lines are not mixed here, the failed one first.
+    assert_eq!(distinct.len(), 3, "{text}");
+    assert_eq!(distinct[0], failed);
+    for id in distinct {
+        let of_it = text.lines().filter(|line| line.starts_with(id));
+        assert!(of_it.clone().any(|line| line.contains("request.get-path-with-query")), "{text}");
+        assert!(of_it.clone().all(|line| !line.contains("response.new")) == (id == failed), "{text}");
+    }
+}
+
 #[test]
 fn an_app_of_spins_is_served_as_it_is() {
     let files = Files::new();
@@ -570,8 +635,15 @@ fn a_clients_mistake_is_no_failure_of_the_app() {
     let mut server = Server::start(&args);
     let metrics = metrics_address(&mut server);
     assert_eq!(server.get(&format!("/{}", "a".repeat(9 << 10))).status, 414);
-    let many = format!("GET / HTTP/1.1\r\nconnection: close\r\n{}\r\n", "x-many: 1\r\n".repeat(5));
+    let many = format!("GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n{}\r\n", "x-many: 1\r\n".repeat(5));
     assert_eq!(read(server.send(&many)).status, 431);
+    // Whom it is for, everybody on its way must understand alike.
+    for hosts in ["", "host: a\r\nhost: b\r\n", "host: user@a\r\n", "host: a/b\r\n", "host: a:b\r\n"] {
+        let head = format!("GET / HTTP/1.1\r\nconnection: close\r\n{hosts}\r\n");
+        assert_eq!(read(server.send(&head)).status, 400, "{hosts:?}");
+    }
+    let head = "GET http://user@a/ HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n";
+    assert_eq!(read(server.send(head)).status, 400);
     assert_eq!(server.get("/").text(), "hello");
     assert_eq!(counted(&metrics, "wasmote_instances_total{app=\"hello\"}"), 1);
     let text = get(&metrics, "/metrics");

@@ -1,8 +1,9 @@
 //! What a board or platform has to bring.
 //!
 //! * An allocator, and atomics with compare-and-swap (Cortex-M3 and up, riscv32imac; not Cortex-M0).
-//! * Flash: see `no_std-examples/SIZES.md`. RAM: some 20 KiB of heap beside the guest's own memory, and 16 KiB of
-//!   native stack.
+//! * Flash: see `no_std-examples/SIZES.md`. What saves the most of it: bundles instead of a validator on the device, and a
+//!   panic handler that prints no message, for with the messages goes the code that formats what they mention.
+//! * RAM: some 20 KiB of heap beside the guest's own memory, and 16 KiB of native stack.
 //! * For each capability a guest is to have, an implementation of its trait in [`cap`](crate::cap): a console is
 //!   an [`OutputStream`](crate::cap::cli::OutputStream), a timer is [`Clocks`](crate::cap::clocks::Clocks).
 //!   What is not brought is virtual or absent.

@@ -41,3 +41,10 @@
 //!
 //! From outside the interpreter, nothing: it fills a memory with zeroes when it makes it. A live guest of 17
 //! pages costs 1,088 KiB from its start. What helps is fewer pages: link guests with a smaller initial memory.
+//!
+//! # Why does a bundle carry what reading a component found out?
+//!
+//! Which type is which in a component is the validator's to resolve, and a device that takes bundles has none. Carrying
+//! the bare bytes would ask it to resolve types a second way, with a parser of 40 KB. What the loader makes of a
+//! component is a list of types and of steps, closed in itself, so that is what is written down, signed, and read back.
+//! The price is that a bundle belongs to one version of its format, as it belongs to one version of the interpreter.

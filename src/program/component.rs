@@ -16,10 +16,17 @@ use core::fmt;
 #[derive(Clone)]
 pub(crate) struct Component {
     pub(crate) component: component::Component,
-    /// None where something it imports is not to be had: told to who starts it, and no sooner.
-    met: Option<InstancePre<Data>>,
-    linker: Arc<Linker<Data>>,
+    imports: Imports,
     outline: Arc<Outline>,
+}
+
+#[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "there is one for a program, and nearly always the large one")]
+enum Imports {
+    /// What it does not import of all there is, is gone: it would take more memory than most programs do.
+    Met(InstancePre<Data>),
+    /// Something it imports is not to be had: told to who starts it, and no sooner.
+    Missing(Arc<Linker<Data>>),
 }
 
 impl Component {
@@ -35,10 +42,13 @@ impl Component {
 
     /// Meets what it imports.
     pub(crate) fn linked(component: component::Component) -> Result<Self, Error> {
-        let linker = Arc::new(dialects::linker(component.engine())?);
-        let met = linker.instantiate_pre(&component).ok();
+        let linker = dialects::linker(component.engine())?;
+        let imports = match linker.instantiate_pre(&component) {
+            Ok(met) => Imports::Met(met),
+            Err(_) => Imports::Missing(Arc::new(linker)),
+        };
         let outline = Arc::new(component.outline());
-        Ok(Self { component, met, linker, outline })
+        Ok(Self { component, imports, outline })
     }
 
     /// Makes an instance.
@@ -47,15 +57,18 @@ impl Component {
     ///
     /// When imports are missing, the instance does not fit its limits, and when a start function traps.
     pub(crate) fn instantiate(&self, store: &mut Store<Data>) -> Result<Instance, Error> {
-        match &self.met {
-            Some(met) => met.instantiate(store),
-            None => self.linker.instantiate(store, &self.component),
+        match &self.imports {
+            Imports::Met(met) => met.instantiate(store),
+            Imports::Missing(linker) => linker.instantiate(store, &self.component),
         }
     }
 
     /// What this build offers, to offer more besides.
-    pub(super) fn linker(&self) -> Linker<Data> {
-        (*self.linker).clone()
+    pub(super) fn linker(&self) -> Result<Linker<Data>, Error> {
+        match &self.imports {
+            Imports::Met(_) => dialects::linker(self.component.engine()),
+            Imports::Missing(linker) => Ok((**linker).clone()),
+        }
     }
 
     pub(super) fn outline(&self) -> &Outline {

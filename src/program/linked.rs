@@ -137,7 +137,7 @@ impl Linked {
         if self.plugins.is_empty() {
             return self.main.instantiate(store).map_err(of_main);
         }
-        let mut linker = self.main.linker();
+        let mut linker = self.main.linker().map_err(of_main)?;
         let mut offered = Offered::default();
         let mut waiting: Vec<&Plugin> = self.plugins.iter().collect();
         while !waiting.is_empty() {

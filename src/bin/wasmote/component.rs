@@ -35,6 +35,11 @@ pub fn handles_requests<'a>(mut exports: impl Iterator<Item = &'a str>) -> bool 
     exports.any(|name| HANDLERS.iter().any(|handler| name.starts_with(handler)))
 }
 
+/// Whether one of these exports handles those of WASI 0.3, by which it is then called.
+pub fn handles_newest<'a>(mut exports: impl Iterator<Item = &'a str>) -> bool {
+    exports.any(|name| name.starts_with(HANDLERS[0]))
+}
+
 /// What `arguments` say about a component: it and what is linked, loaded, and the call that is to be made.
 pub fn load(arguments: &Arguments, main: &Module, settings: &Resolved) -> Result<(Linked, invoke::Call)> {
     let plugins = arguments.link.iter().map(|path| {

@@ -1,11 +1,18 @@
 //! What the command line grants of the network.
 
 use crate::{run::Arguments, settings::Resolved, watch::Trace};
-use std::fmt::Write as _;
+use anyhow::{Context, Result};
+use std::{fmt::Write as _, path::PathBuf};
 use wasmote::{
     Host,
-    backend::std as real,
-    wasi::sockets::policy::{Denied, Operation, Policy, Rule},
+    backend::{
+        mem::{self, http::Web},
+        std::{self as real, http::Client},
+    },
+    wasi::{
+        http,
+        sockets::policy::{Denied, Operation, Policy, Rule},
+    },
 };
 
 /// Reads the value of an `--allow-net` or `--allow-listen`.
@@ -15,12 +22,20 @@ pub fn rule(text: &str) -> Result<Rule, String> {
 
 /// The platform's network, as far as `arguments` and `settings` go. Where they grant nothing of it, components have a
 /// network of their own, which reaches nobody.
-pub fn grant(host: Host, arguments: &Arguments, settings: &Resolved, trace: Option<&Trace>) -> Host {
+///
+/// # Errors
+///
+/// When a file of root certificates cannot be read, or has none.
+pub fn grant(host: Host, arguments: &Arguments, settings: &Resolved, trace: Option<&Trace>) -> Result<Host> {
     let mut policy = policy(&arguments.allow_net, &arguments.allow_listen, settings);
     if let Some(trace) = trace.cloned() {
         policy = policy.on_denied(move |denied| trace.line(&explain(denied)));
     }
-    host.network(real::Network::new(), policy)
+    let host = host.network(real::Network::new(), policy);
+    let trace = trace.cloned();
+    let tell = move |denied: &str| trace.iter().for_each(|trace| trace.line(denied));
+    let http = Http::new(&arguments.allow_http, &roots(&arguments.http_root)?, tell.clone())?;
+    Ok(http.grant(host, tell))
 }
 
 /// What these rules and `settings` allow.
@@ -64,6 +79,87 @@ pub fn explain(denied: &Denied) -> String {
     line
 }
 
+/// Reads the value of an `--allow-http`, to be told at once if it is none.
+pub fn destination(text: &str) -> Result<String, String> {
+    let policy = real::http::Policy::new().allow(text);
+    policy.map(|_| text.to_owned()).map_err(|error| error.to_string())
+}
+
+/// Root certificates from files.
+pub fn roots(paths: &[PathBuf]) -> Result<Vec<Vec<u8>>> {
+    let read = |path: &PathBuf| {
+        std::fs::read(path).with_context(|| format!("cannot read the certificates in `{}`", path.display()))
+    };
+    paths.iter().map(read).collect()
+}
+
+/// Whom requests may be sent to.
+pub struct Http {
+    /// None where that is nobody: a client brings root certificates along, and there may be thousands of apps.
+    client: Option<Client>,
+    rules: http::Policy,
+}
+
+impl Http {
+    /// These destinations, trusting these roots besides those that everybody trusts. `tell` hears of names that lead
+    /// to what is denied.
+    ///
+    /// # Errors
+    ///
+    /// When a destination or a root is none.
+    pub fn new(
+        destinations: &[String],
+        roots: &[Vec<u8>],
+        tell: impl Fn(&str) + Send + Sync + 'static,
+    ) -> Result<Self> {
+        if destinations.is_empty() {
+            return Ok(Self { client: None, rules: http::Policy::new() });
+        }
+        // Both hold the rules: the first one knows who asks, the client knows to which address a name leads.
+        let (mut rules, mut reached) = (http::Policy::new(), real::http::Policy::new());
+        for text in destinations {
+            reached = reached.allow(text).map_err(|error| anyhow::anyhow!("--allow-http {text}: {error}"))?;
+            rules = match text.parse() {
+                Ok(rule) => rules.allow(rule),
+                // A range of addresses, which only the client knows.
+                Err(_) => rules.allow_all(),
+            };
+        }
+        let mut client = Client::builder(reached).on_denied(move |to| tell(&explain_inside(to)));
+        for root in roots {
+            client =
+                client.root_certificates(root).map_err(|error| anyhow::anyhow!("--http-root: {error}"))?;
+        }
+        Ok(Self { client: Some(client.build()), rules })
+    }
+
+    /// Grants it. `tell` hears of what is denied.
+    pub fn grant(&self, host: Host, tell: impl Fn(&str) + Send + Sync + 'static) -> Host {
+        let rules = self.rules.clone().on_denied(move |denied| tell(&explain_http(denied)));
+        match &self.client {
+            Some(client) => host.http(client.clone(), rules),
+            // Where nobody is, and no rule leads.
+            None => host.http(Web::new(mem::Clocks::new()), rules),
+        }
+    }
+}
+
+/// What was refused, and which flag would have granted it.
+fn explain_http(denied: &http::Denied) -> String {
+    let http::Denied { scheme, authority } = denied;
+    format!("denied: a request to {}://{authority}: --allow-http {authority}", scheme.as_str())
+}
+
+/// The same of what the rules would allow by its name, and not by its address: `http://127.0.0.1:80`, or the address that
+/// a name led to, `10.0.0.1:80`.
+fn explain_inside(to: &str) -> String {
+    let authority = to.split_once("://").map_or(to, |(_, authority)| authority);
+    format!(
+        "denied: a request to {to}, which is no public address, where names and `*` do not lead: \
+         --allow-http {authority}"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -79,5 +175,22 @@ mod tests {
         let told = explain(&Denied::Name("example.com".into()));
         assert!(told.ends_with("--allow-net 'example.com:*', or -S allow-ip-name-lookup"), "{told}");
         assert!(rule("example.com:*").is_ok());
+    }
+
+    #[test]
+    fn a_denied_request_names_the_flag_that_grants_it() {
+        let scheme = wasmote::cap::http::Scheme::Http;
+        let told = explain_http(&http::Denied { scheme, authority: "example.com".into() });
+        assert_eq!(told, "denied: a request to http://example.com: --allow-http example.com");
+        for (to, grant) in [
+            ("http://127.0.0.1:9000", "127.0.0.1:9000"),
+            ("10.0.0.1:443", "10.0.0.1:443"),
+            ("[fd00::1]:80", "[fd00::1]:80"),
+        ] {
+            let told = explain_inside(to);
+            assert!(told.contains(to) && told.ends_with(&format!(": --allow-http {grant}")), "{told}");
+            assert!(destination(grant).is_ok());
+        }
+        assert!(destination("ftp://example.com").is_err());
     }
 }

@@ -14,6 +14,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::{
     io::Write,
+    path::PathBuf,
     process::exit,
     time::{Duration, Instant},
 };
@@ -52,6 +53,18 @@ pub struct Arguments {
     /// Let the program listen here, and receive datagrams from anybody here: 127.0.0.1:8080. Repeatable
     #[arg(long, value_name = "ADDR:PORTS", value_parser = network::rule)]
     pub allow_listen: Vec<Rule>,
+
+    /// Let the program send HTTP requests there: example.com, *.example.com:8443, https://*, 127.0.0.1:9000
+    ///
+    /// Names, and `*` for all of them, lead to public addresses only, whatever they stand for; an address of this
+    /// machine or its network is granted as such, alone or as a range (10.0.0.0/8). `localhost`, by this name, leads here.
+    /// Repeatable.
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = network::destination)]
+    pub allow_http: Vec<String>,
+
+    /// Trust the root certificates in this PEM file too, for requests that the program sends
+    #[arg(long, value_name = "FILE")]
+    pub http_root: Vec<PathBuf>,
 
     /// Set a variable of the program's environment, or take NAME over from this one
     #[arg(long, value_name = "NAME[=VALUE]", value_parser = Variable::parse)]
@@ -150,7 +163,7 @@ pub fn run(arguments: &Arguments) -> Result<i32> {
     args.extend_from_slice(if arguments.invoke.is_none() { arguments.args() } else { &[] });
     let Granted { host, outputs } = grants::grant(arguments, &settings, args)?;
     let trace = arguments.trace.as_deref().map(Trace::create).transpose()?;
-    let host = network::grant(host, arguments, &settings, trace.as_ref());
+    let host = network::grant(host, arguments, &settings, trace.as_ref())?;
     let mut guest = code.start(&host, &module.name)?;
     let loading = began.elapsed();
 

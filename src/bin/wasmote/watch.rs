@@ -48,6 +48,14 @@ impl Trace {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).line(line);
     }
 
+    /// Writes what is held back, for those who read along.
+    pub fn flush(&self) {
+        let mut sink = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Sink::File { file, failed: failed @ None, .. } = &mut *sink {
+            *failed = file.flush().err();
+        }
+    }
+
     /// Writes what is held back.
     ///
     /// # Errors

@@ -1,28 +1,51 @@
 //! Exchanges of a hyper server's, for whoever serves a guest with one.
 
-use super::body::{Outgoing, Received, fields, map};
+use super::{
+    body::{Outgoing, Received, fields, map},
+    policy::Destination,
+};
 use crate::cap::http::{ErrorCode, Method, Request, Response, Scheme};
-use alloc::{boxed::Box, string::ToString};
-use http::{StatusCode, header};
+use alloc::{
+    boxed::Box,
+    string::{String, ToString},
+};
+use http::{HeaderValue, StatusCode, header};
 use hyper::body::Incoming;
 
 /// A request that a hyper server received, as a guest is given it. Its contents are read when the guest reads them.
 ///
 /// `scheme` is how the server was reached. Of the authority the request line counts before the `Host` field
 /// (RFC 9112, section 3.2.2).
-#[must_use]
-pub fn request_from_hyper(request: http::Request<Incoming>, scheme: Scheme) -> Request {
+///
+/// # Errors
+///
+/// When nobody can say for which host it is, which is to be answered with 400 (RFC 9112, section 3.2): in HTTP/1.1
+/// there is not one `Host` field, or what is said is no host and port. A guest could not tell, since it never sees
+/// the field; and whoever stands before this server may have believed another one.
+pub fn request_from_hyper(request: http::Request<Incoming>, scheme: Scheme) -> Result<Request, ErrorCode> {
     let (head, body) = request.into_parts();
-    let host = || head.headers.get(header::HOST)?.to_str().ok();
-    let authority = head.uri.authority().map(http::uri::Authority::as_str).or_else(host);
-    Request {
+    Ok(Request {
         method: Method::from(head.method.as_str()),
         scheme: Some(scheme),
-        authority: authority.map(ToString::to_string),
+        authority: authority(&head)?,
         path_with_query: head.uri.path_and_query().map(ToString::to_string),
         headers: fields(&head.headers),
         body: Box::new(Received::new(body)),
+    })
+}
+
+fn authority(head: &http::request::Parts) -> Result<Option<String>, ErrorCode> {
+    let mut hosts = head.headers.get_all(header::HOST).into_iter();
+    let host = hosts.next();
+    if hosts.next().is_some() || host.is_none() && head.version == http::Version::HTTP_11 {
+        return Err(ErrorCode::HttpProtocolError);
     }
+    let host = host.map(HeaderValue::to_str).transpose().map_err(|_| ErrorCode::HttpRequestUriInvalid)?;
+    let named = head.uri.authority().map(http::uri::Authority::as_str);
+    for text in [named, host].into_iter().flatten().filter(|text| !text.is_empty()) {
+        Destination::parse(false, text).ok_or(ErrorCode::HttpRequestUriInvalid)?;
+    }
+    Ok(named.or(host).map(ToString::to_string))
 }
 
 /// A guest's response, as a hyper server sends it. `method` is the request's: an answer to `HEAD` has no contents,

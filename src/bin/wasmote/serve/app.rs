@@ -7,35 +7,38 @@ use crate::{
         manifest::{App, FileGrant},
         metrics::{AppMetrics, Reason},
         output::Lines,
+        pool::{Kept, Pool},
         record::{Failure, Record, Stage, Used},
         server::{Answer, Body, BodyError, Exchange, Handler, Served, Turn, plain},
         spin,
         streamed::Streamed,
     },
     settings::{Randomness, Resolved},
+    watch::Trace,
 };
 use anyhow::{Context as _, Result, bail};
 use http::{Method, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use std::{
+    borrow::Cow,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
 use tokio::{runtime::Handle, time::timeout_at};
 use wasmote::{
-    Access, Error, Guest, HandleError, Host, HttpLimits, Loader, Program, Rest, Trap,
+    Access, Error, Guest, HandleError, Host, HttpLimits, Loader, Rest, Trap,
     backend::{
         mem,
         std::{
             Network,
-            http::{Client, Policy, request_from_hyper, response_to_hyper},
+            http::{request_from_hyper, response_to_hyper},
         },
     },
     cap::http as cap,
     engine::Metering,
-    wasi::http as http_rules,
+    wasi::sockets::policy as sockets,
 };
 
 /// What all apps have in common.
@@ -44,6 +47,8 @@ pub struct Common {
     /// Root certificates to trust, in PEM.
     pub roots: Vec<Vec<u8>>,
     pub log: Log,
+    /// Where each call of the system is told.
+    pub trace: Option<Trace>,
 }
 
 /// The deadline of a request where nothing else is said.
@@ -77,71 +82,87 @@ fn one(app: &App, common: &Common, metrics: Arc<AppMetrics>) -> Result<Served> {
              wasi:http/incoming-handler of WASI 0.2"
         );
     }
-    let host = host(app, &settings, common)?;
+    let requests_max = app.reuse.unwrap_or(1);
+    let is_newest = component::handles_newest(program.exports().map(|(name, _)| name));
+    if requests_max > 1 && !is_newest {
+        let text =
+            "handles requests of WASI 0.2: each gets an instance of its own, whatever is said of reuse";
+        common.log.event(&format!("app `{}` {text}", app.name));
+    }
+    let grants = Grants::new(app, &settings, common)?;
+    let requests_max = if is_newest { requests_max } else { 1 };
+    let pool = Pool::new(program, grants, common.trace.clone(), requests_max);
     let deadline = settings.timeout.unwrap_or(TIMEOUT);
-    let shared = Shared { file: name, program, host, settings, deadline };
+    let shared = Shared { file: name, pool: Arc::new(pool), settings, deadline };
     // One instance that nobody calls: what is missing is said now, and not to each request.
-    drop(shared.start().map_err(|error| anyhow::Error::msg(shared.not_started(&error).text))?);
+    drop(shared.pool.start().map_err(|error| anyhow::Error::msg(shared.not_started(&error).text))?);
     let handler =
         Box::new(Instances { shared: Arc::new(shared), metrics: metrics.clone(), is_spin: app.is_spin });
     Ok(Served { name: app.name.clone(), handler, deadline, metrics })
 }
 
 /// What each instance of an app gets.
-fn host(app: &App, settings: &Resolved, common: &Common) -> Result<Host> {
-    if !settings.tcp_listen.is_empty() {
-        bail!("`-S tcplisten` is for `wasmote run`: what is served listens on --addr");
-    }
-    let mut host = Host::new().args([&app.name]).limits(settings.limits);
-    host = grants::environment(host, &app.env, settings.inherit_env)?;
-    for grant in &app.dirs {
-        host = grant.grant(host)?;
-    }
-    if !app.files.is_empty() {
-        host = host.directory("/", files(&app.files)?, Access::ReadOnly);
-    }
-    host = grants::system(host, settings);
-    let log = common.log.clone();
-    host = host.stdout(Lines::new(&app.name, "stdout", log.clone()));
-    host = host.stderr(Lines::new(&app.name, "stderr", log));
-    grant_network(host, app, settings, common)
+pub struct Grants {
+    host: Host,
+    random: Randomness,
+    fuel: Option<u64>,
+    policy: sockets::Policy,
+    http: network::Http,
 }
 
-/// What it may reach.
-fn grant_network(mut host: Host, app: &App, settings: &Resolved, common: &Common) -> Result<Host> {
-    let parse =
-        |text: &String| network::rule(text).map_err(|error| anyhow::anyhow!("--allow-net {text}: {error}"));
-    let rules = app.allow_net.iter().map(parse).collect::<Result<Vec<_>>>()?;
-    let (name, log) = (app.name.clone(), common.log.clone());
-    let policy = network::policy(&rules, &[], settings)
-        .on_denied(move |denied| log.event(&format!("app `{name}`: {}", network::explain(denied))));
-    host = host.network(Network::new(), policy);
-    if !app.allow_http.is_empty() {
-        let (mut policy, mut rules, mut ranges) = (Policy::new(), http_rules::Policy::new(), false);
-        for text in &app.allow_http {
-            policy = policy.allow(text).map_err(|error| anyhow::anyhow!("--allow-http {text}: {error}"))?;
-            match text.parse() {
-                Ok(rule) => rules = rules.allow(rule),
-                // A range of addresses, which only the client knows.
-                Err(_) => ranges = true,
-            }
+impl Grants {
+    fn new(app: &App, settings: &Resolved, common: &Common) -> Result<Self> {
+        if !settings.tcp_listen.is_empty() {
+            bail!("`-S tcplisten` is for `wasmote run`: what is served listens on --addr");
         }
-        let (name, log) = (app.name.clone(), common.log.clone());
-        rules = rules.on_denied(move |denied| log.event(&format!("app `{name}`: {denied}")));
-        if ranges {
-            rules = rules.allow_all();
+        let mut host = Host::new().args([&app.name]).limits(settings.limits);
+        host = grants::environment(host, &app.env, settings.inherit_env)?;
+        for grant in &app.dirs {
+            host = grant.grant(host)?;
         }
-        let (name, log) = (app.name.clone(), common.log.clone());
-        let mut client = Client::builder(policy).on_denied(move |to| {
-            log.event(&format!("app `{name}`: requests to {to} are not granted (--allow-http)"))
-        });
-        for root in &common.roots {
-            client =
-                client.root_certificates(root).map_err(|error| anyhow::anyhow!("--http-root: {error}"))?;
+        if !app.files.is_empty() {
+            host = host.directory("/", files(&app.files)?, Access::ReadOnly);
         }
-        host = host.http(client.build(), rules);
+        host = grants::system(host, settings);
+        let log = common.log.clone();
+        host = host.stdout(Lines::new(&app.name, "stdout", log.clone()));
+        host = host.stderr(Lines::new(&app.name, "stderr", log.clone()));
+
+        let parse = |text: &String| {
+            network::rule(text).map_err(|error| anyhow::anyhow!("--allow-net {text}: {error}"))
+        };
+        let rules = app.allow_net.iter().map(parse).collect::<Result<Vec<_>>>()?;
+        let policy = network::policy(&rules, &[], settings);
+        let name = app.name.clone();
+        let tell = move |denied: &str| log.event(&format!("app `{name}`: {denied}"));
+        let http = network::Http::new(&app.allow_http, &common.roots, tell.clone())?;
+        let (random, fuel) = (settings.random, settings.fuel);
+        let mut grants = Self { host, random, fuel, policy, http };
+        grants.host = grants.host_telling(tell);
+        Ok(grants)
     }
-    Ok(host)
+
+    /// Who starts an instance.
+    ///
+    /// A seed is where its numbers begin, and not where all of them go on: what one draws is for nobody else to see.
+    pub fn host(&self) -> Cow<'_, Host> {
+        match self.random {
+            Randomness::Host => Cow::Borrowed(&self.host),
+            Randomness::Seed(seed) => Cow::Owned(self.host.clone().random(mem::Random::seeded(seed))),
+        }
+    }
+
+    /// Who starts one, and tells what it is denied.
+    pub fn host_telling(&self, tell: impl Fn(&str) + Clone + Send + Sync + 'static) -> Host {
+        let told = tell.clone();
+        let policy = self.policy.clone().on_denied(move |denied| told(&network::explain(denied)));
+        self.http.grant(self.host().into_owned().network(Network::new(), policy), tell)
+    }
+
+    /// What a request may spend.
+    pub fn fuel(&self) -> Option<u64> {
+        self.fuel
+    }
 }
 
 /// Bytes of all files of one app together.
@@ -165,8 +186,7 @@ fn files(grants: &[FileGrant]) -> Result<mem::Directory> {
 
 struct Shared {
     file: String,
-    program: Program,
-    host: Host,
+    pool: Arc<Pool>,
     settings: Resolved,
     deadline: Duration,
 }
@@ -184,7 +204,10 @@ impl Handler for Instances {
         Box::pin(async move {
             let Exchange { request, peer, record, deadline, route, rest, turn } = exchange;
             let method = request.method().clone();
-            let mut request = request_from_hyper(request, cap::Scheme::Http);
+            let mut request = match request_from_hyper(request, cap::Scheme::Http) {
+                Ok(request) => request,
+                Err(code) => return Ok(refused(&code)),
+            };
             if is_spin {
                 spin::add_headers(&mut request, &route, &rest, peer);
             }
@@ -192,9 +215,13 @@ impl Handler for Instances {
             if let Err(code) = check(&request, &shared.settings.limits.http) {
                 return Ok(refused(&code));
             }
-            let guest = shared.start().map_err(|error| shared.not_started(&error))?;
-            metrics.instance();
-            let work = Work { shared, record, deadline, _turn: turn };
+            let taken = shared.pool.take(record.id).map_err(|error| shared.not_started(&error));
+            let (guest, kept, is_new) = taken.inspect_err(|_| shared.pool.flush())?;
+            if is_new {
+                metrics.instance();
+            }
+            let kept = Mutex::new(Some(kept));
+            let work = Work { shared, record, kept, deadline, _turn: turn };
             Arc::new(work).answer(guest, request, &method).await
         })
     }
@@ -227,6 +254,8 @@ fn refused(code: &cap::ErrorCode) -> Response<Body> {
 struct Work {
     shared: Arc<Shared>,
     record: Arc<Record>,
+    /// What stays of the instance while it works.
+    kept: Mutex<Option<Kept>>,
     deadline: Instant,
     _turn: Turn,
 }
@@ -277,9 +306,12 @@ impl Work {
 
     fn ended(&self, ended: Option<(Guest, Result<(), Error>)>) {
         let Some((guest, result)) = ended else { return };
-        self.used(&guest);
-        if let Err(error) = result {
-            self.record.failed(self.shared.ended(&error, guest.memory_bytes()));
+        let kept = self.used(&guest);
+        match (result, kept) {
+            (Ok(()), Some(kept)) => self.shared.pool.give_back(guest, kept),
+            (Ok(()), None) => {}
+            // An instance that failed answers nothing any more.
+            (Err(error), _) => self.record.failed(self.shared.ended(&error, guest.memory_bytes())),
         }
     }
 
@@ -289,8 +321,19 @@ impl Work {
         }
     }
 
-    fn used(&self, guest: &Guest) {
-        self.record.used(Used { fuel: guest.fuel_spent(), memory_bytes: guest.memory_bytes() });
+    /// Records what it used for this request.
+    fn used(&self, guest: &Guest) -> Option<Kept> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let before = kept.as_ref().map_or(0, |kept| kept.fuel_before);
+        let fuel = guest.fuel_spent().saturating_sub(before);
+        self.record.used(Used { fuel, memory_bytes: guest.memory_bytes() });
+        kept
+    }
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        self.shared.pool.flush();
     }
 }
 
@@ -336,17 +379,6 @@ fn no_response(text: String) -> Failure {
 }
 
 impl Shared {
-    /// An instance. A seed is where its numbers begin, and not where all of them go on: what one draws is for nobody
-    /// else to see.
-    fn start(&self) -> Result<Guest, Error> {
-        match self.settings.random {
-            Randomness::Host => self.host.start(&self.program),
-            Randomness::Seed(seed) => {
-                self.host.clone().random(mem::Random::seeded(seed)).start(&self.program)
-            }
-        }
-    }
-
     fn not_started(&self, error: &Error) -> Failure {
         let reason = match error.trap() {
             Some(Trap::OutOfFuel) => Reason::Fuel,

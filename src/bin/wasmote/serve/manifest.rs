@@ -10,6 +10,7 @@ use serde::Deserialize;
 use std::{
     collections::BTreeMap,
     fs,
+    num::NonZero,
     path::{Path, PathBuf},
 };
 
@@ -27,6 +28,8 @@ pub struct App {
     pub allow_net: Vec<String>,
     pub profile: Profile,
     pub settings: Vec<Settings>,
+    /// How many requests an instance answers, if more than one.
+    pub reuse: Option<u64>,
     /// Whether requests bring the headers that Spin gives.
     pub is_spin: bool,
 }
@@ -80,6 +83,7 @@ struct Table {
     #[serde(default)]
     allow_net: Vec<String>,
     limits: Option<String>,
+    reuse: Option<NonZero<u32>>,
     /// As `-W`.
     #[serde(default)]
     wasm: BTreeMap<String, Value>,
@@ -173,6 +177,7 @@ impl Table {
         }
         app.allow_http.extend(self.allow_http);
         app.allow_net.extend(self.allow_net);
+        app.reuse = self.reuse.map(|reuse| reuse.get().into()).or(given.reuse);
         app.profile = match self.limits.as_deref() {
             None => given.profile,
             Some("mcu") => Profile::Mcu,
@@ -208,6 +213,7 @@ pub(super) fn nothing_given() -> App {
         allow_net: Vec::new(),
         profile: Profile::Server,
         settings: Vec::new(),
+        reuse: None,
         is_spin: false,
     }
 }
@@ -228,8 +234,9 @@ mod tests {
             allow-http = ["api.example.com"]
             allow-net = ["10.0.0.1:5432"]
             limits = "mcu"
+            reuse = 9
             wasm = { fuel = 5, timeout = "2s", max-memory-size = "1M" }
-            wasi = { inherit-env = true }
+            wasi = { inherit-env = true, max-resources = 9, hostcall-fuel = "64k", max-random-size = 32 }
 
             [[app]]
             name = "other"
@@ -249,8 +256,11 @@ mod tests {
         assert_eq!(resolved.fuel, Some(5));
         assert_eq!(resolved.timeout, Some(Duration::from_secs(2)));
         assert_eq!(resolved.limits.memory_bytes, 1 << 20);
-        assert_eq!(resolved.limits.handles, 64);
+        let limits = resolved.limits;
+        assert_eq!((limits.handles, limits.host_call_bytes, limits.random_bytes), (9, 64 << 10, 32));
+        assert_eq!(limits.descriptors, 32, "of the profile");
         assert!(resolved.inherit_env);
+        assert_eq!((hello.reuse, other.reuse), (Some(9), None));
         assert_eq!(other.program, Path::new("/abs/other.wasm"));
         assert_eq!(other.resolve().unwrap().fuel, Some(7));
     }

@@ -7,6 +7,7 @@ mod log;
 mod manifest;
 mod metrics;
 mod output;
+mod pool;
 mod record;
 mod reload;
 mod route;
@@ -17,9 +18,10 @@ mod streamed;
 
 use crate::{
     grants::{DirectoryGrant, Variable},
-    say,
+    network, say,
     settings::{self, Profile, Settings},
     units,
+    watch::Trace,
 };
 use anyhow::{Context, Result};
 use clap::Args;
@@ -86,6 +88,17 @@ pub struct Arguments {
     #[arg(long, value_name = "TIME", default_value = "1m", value_parser = units::duration)]
     write_timeout: Duration,
 
+    /// Have an instance answer up to N requests, one after the other, where its program handles those of WASI 0.3
+    ///
+    /// What a request leaves behind, the next ones find: memory stays as it is, and grows up to `max-memory-size` in
+    /// all. Fuel and timeout are each request's own. One that fails ends its instance.
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    reuse: Option<usize>,
+
+    /// Print each call of the system that a program makes, under its request's id, to standard error or to FILE
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
+    trace: Option<String>,
+
     /// Do not write a line for each request
     #[arg(long, short)]
     quiet: bool,
@@ -99,7 +112,10 @@ pub struct Arguments {
     env: Vec<Variable>,
 
     /// Let the program send HTTP requests there: example.com, *.example.com:8443, https://*, 127.0.0.1:9000
-    #[arg(long, value_name = "HOST[:PORT]")]
+    ///
+    /// Names, and `*` for all of them, lead to public addresses only, whatever they stand for; an address of this
+    /// machine or its network is granted as such, alone or as a range (10.0.0.0/8). `localhost`, by this name, leads here.
+    #[arg(long, value_name = "HOST[:PORT]", value_parser = network::destination)]
     allow_http: Vec<String>,
 
     /// Let the program connect sockets there
@@ -151,6 +167,7 @@ A wasmote.toml:
   env = { CURRENCY = \"EUR\" }
   inherit-env = [\"TOKEN\"]
   allow-http = [\"api.example.com\"]
+  reuse = 100                                  requests that an instance answers (WASI 0.3)
   wasm = { timeout = \"2s\", fuel = 100_000_000, max-memory-size = \"32M\" }   as -W
   wasi = { max-handles = 100 }                                             as -S";
 
@@ -176,6 +193,7 @@ impl Arguments {
             allow_net: self.allow_net.clone(),
             profile: self.limits,
             settings: self.wasm.iter().chain(&self.system).cloned().collect(),
+            reuse: self.reuse.map(|reuse| reuse as u64),
             is_spin: false,
         }
     }
@@ -192,14 +210,6 @@ impl Arguments {
         let app = App { name, routes: vec![all], ..given };
         app.resolve()?;
         Ok(Manifest { apps: vec![app], unsupported: Vec::new() })
-    }
-
-    fn roots(&self) -> Result<Vec<Vec<u8>>> {
-        let read = |path: &PathBuf| {
-            std::fs::read(path)
-                .with_context(|| format!("cannot read the certificates in `{}`", path.display()))
-        };
-        self.http_root.iter().map(read).collect()
     }
 }
 
@@ -218,9 +228,11 @@ pub fn serve(arguments: &Arguments) -> Result<i32> {
 }
 
 async fn listen(arguments: &Arguments, log: Log, metrics: Arc<Metrics>) -> Result<i32> {
-    let settings = app::Common { roots: arguments.roots()?, log: log.clone() };
-    let mut watcher = Watcher::new(settings, metrics.clone());
     let manifest = arguments.manifest()?;
+    let roots = network::roots(&arguments.http_root)?;
+    let trace = arguments.trace.as_deref().map(Trace::create).transpose()?;
+    let common = app::Common { roots, log: log.clone(), trace: trace.clone() };
+    let mut watcher = Watcher::new(common, metrics.clone());
     for sentence in &manifest.unsupported {
         log.event(&format!("warning: {sentence}"));
     }
@@ -264,6 +276,7 @@ async fn listen(arguments: &Arguments, log: Log, metrics: Arc<Metrics>) -> Resul
     if !drained {
         log.error("some requests were still under way and have been given up");
     }
+    trace.map_or(Ok(()), |trace| trace.finish())?;
     Ok(i32::from(!drained))
 }
 

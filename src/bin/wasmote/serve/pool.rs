@@ -1,0 +1,149 @@
+//! Instances: a fresh one for each request, or, of WASI 0.3 and where that was asked for, one for several requests, one
+//! after the other.
+
+use crate::{
+    serve::{app::Grants, record::Id},
+    watch::Trace,
+};
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+use tokio::runtime::Handle;
+use wasmote::{Error, Guest, Program, engine::Tracer};
+
+/// Instances of one app.
+pub struct Pool {
+    program: Program,
+    grants: Grants,
+    trace: Option<Trace>,
+    /// How many requests one instance answers.
+    requests_max: u64,
+    idle: Mutex<Idle>,
+}
+
+/// What stays here while a guest is at work.
+pub struct Kept {
+    answered: u64,
+    /// What it had spent before this request.
+    pub fuel_before: u64,
+    /// Which request it is at, for the trace.
+    current: Arc<AtomicU64>,
+}
+
+/// Those that wait for their next request, the longest waiting first.
+#[derive(Default)]
+struct Idle {
+    instances: VecDeque<(Instant, Guest, Kept)>,
+    /// Whether someone looks after them.
+    watched: bool,
+}
+
+/// How long an instance waits for its next request, and how many do.
+const IDLE: Duration = Duration::from_secs(10);
+const IDLE_MAX: usize = 256;
+
+impl Pool {
+    pub fn new(program: Program, grants: Grants, trace: Option<Trace>, requests_max: u64) -> Self {
+        Self { program, grants, trace, requests_max, idle: Mutex::default() }
+    }
+
+    /// An instance, for nobody yet.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn start(&self) -> Result<Guest, Error> {
+        self.grants.host().start(&self.program)
+    }
+
+    /// An instance for request `id`, with all the fuel that a request has; and whether it is a new one.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub fn take(&self, id: Id) -> Result<(Guest, Kept, bool), Error> {
+        let waiting = self.idle().instances.pop_back();
+        if let Some((_, mut guest, mut kept)) = waiting {
+            kept.current.store(id.0, Ordering::Relaxed);
+            kept.fuel_before = guest.fuel_spent();
+            if let Some(fuel) = self.grants.fuel() {
+                guest.set_fuel(fuel)?;
+            }
+            return Ok((guest, kept, false));
+        }
+        let current = Arc::new(AtomicU64::new(id.0));
+        let guest = match &self.trace {
+            None => self.start()?,
+            Some(trace) => self.traced(trace, &current)?,
+        };
+        Ok((guest, Kept { answered: 0, fuel_before: 0, current }, true))
+    }
+
+    /// One that says what it does, each time under the id of the request that it does it for.
+    fn traced(&self, trace: &Trace, current: &Arc<AtomicU64>) -> Result<Guest, Error> {
+        let line = |line: &str, current: &AtomicU64, trace: &Trace| {
+            trace.line(&format!("{} {line}", Id(current.load(Ordering::Relaxed))));
+        };
+        let (to, of) = (trace.clone(), current.clone());
+        let host = self.grants.host_telling(move |denied| line(denied, &of, &to));
+        let mut guest = host.start(&self.program)?;
+        let (to, of) = (trace.clone(), current.clone());
+        guest.interpose(Tracer::new(move |text| line(text, &of, &to)));
+        Ok(guest)
+    }
+
+    /// Takes an instance back that has answered a request and come to its end.
+    pub fn give_back(self: &Arc<Self>, guest: Guest, mut kept: Kept) {
+        kept.answered += 1;
+        if kept.answered >= self.requests_max {
+            return;
+        }
+        let Ok(runtime) = Handle::try_current() else { return };
+        let mut idle = self.idle();
+        if idle.instances.len() >= IDLE_MAX {
+            return;
+        }
+        idle.instances.push_back((Instant::now(), guest, kept));
+        if !std::mem::replace(&mut idle.watched, true) {
+            runtime.spawn(watch(Arc::downgrade(self)));
+        }
+    }
+
+    /// A request is over: what was traced of it is there to be read.
+    pub fn flush(&self) {
+        self.trace.iter().for_each(Trace::flush);
+    }
+
+    /// Drops what has waited too long; whether anything is left.
+    fn sweep(&self) -> bool {
+        let mut gone = Vec::new();
+        let mut idle = self.idle();
+        while idle.instances.front().is_some_and(|(since, ..)| since.elapsed() >= IDLE) {
+            gone.extend(idle.instances.pop_front());
+        }
+        idle.watched = !idle.instances.is_empty();
+        let watched = idle.watched;
+        // Freeing their memory takes time, which is not for those who wait for the lock.
+        drop(idle);
+        drop(gone);
+        watched
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Idle> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn watch(pool: Weak<Pool>) {
+    loop {
+        tokio::time::sleep(IDLE / 4).await;
+        if !pool.upgrade().is_some_and(|pool| pool.sweep()) {
+            return;
+        }
+    }
+}
