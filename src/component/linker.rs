@@ -151,7 +151,7 @@ impl<T: Send + 'static> Linker<T> {
 
     /// The offers for a component's imports, and whether one is an item of the store.
     fn meet(&self, state: &mut State<T>, component: &Component, instance: InstanceId) -> Result<Met, Error> {
-        let mut matcher = Matcher::new(state, &component.loaded, instance);
+        let mut matcher = Matcher::new(state, &component.loaded, instance, component.engine.limits());
         let mut arguments = Vec::new();
         for (name, ty) in &component.root().imports {
             if let Some(item) = matcher.import("", name, *ty, self.root.find(name)) {
@@ -159,10 +159,7 @@ impl<T: Send + 'static> Linker<T> {
             }
         }
         let has_items = matcher.has_items;
-        match matcher.into_missing() {
-            missing if missing.is_empty() => Ok((arguments, has_items)),
-            missing => Err(Error::imports(missing)),
-        }
+        matcher.finish().map(|()| (arguments, has_items))
     }
 }
 

@@ -1,23 +1,25 @@
 //! Whether what is offered is what is imported; what is not is told all at once.
 
 use crate::{
-    MissingImport,
+    Error, Limits, MissingImport,
     component::{
         describe,
         host::Check,
         linker::Offer,
-        load::{Component, Loaded},
+        load::Loaded,
         resource::ResourceType as HostResource,
         store::{
             ComponentValue, FuncId, FuncInst, HostDestructor, Implementor, InstanceId, Item, ModuleRef,
             ResourceType, ResourceTypeId, State,
         },
-        types::{CoreType, CoreVal, FuncTypeId, ItemType, ResourceIx, Types},
+        subtype::Comparison,
+        types::{CoreType, CoreVal, FuncTypeId, ItemType, ModuleTypeDef, ResourceIx},
     },
     engine::{ExternType, ValType},
 };
 use alloc::{
     borrow::ToOwned,
+    collections::BTreeMap,
     format,
     string::{String, ToString},
     sync::Arc,
@@ -32,6 +34,10 @@ pub(crate) struct Matcher<'m, T: 'static> {
     missing: Vec<MissingImport>,
     /// Whether an offer was an item of the store, which means nothing in another.
     pub(crate) has_items: bool,
+    /// Items of instances that were met, each as often as it was, and how many may be: instance types share their
+    /// parts, so they are many times what the file declares.
+    expanded: u64,
+    expanded_max: u64,
 }
 
 /// What finds an offer by name.
@@ -41,12 +47,23 @@ type Lookup<'o, T> = dyn Fn(&State<T>, &str) -> Option<Offer<T>> + 'o;
 const MISSING_MAX: usize = 1_000;
 
 impl<'m, T: Send + 'static> Matcher<'m, T> {
-    pub(crate) fn new(state: &'m mut State<T>, program: &Arc<Loaded>, instance: InstanceId) -> Self {
-        Self { state, program: program.clone(), instance, missing: Vec::new(), has_items: false }
+    pub(crate) fn new(
+        state: &'m mut State<T>,
+        program: &Arc<Loaded>,
+        instance: InstanceId,
+        limits: &Limits,
+    ) -> Self {
+        let expanded_max = limits.definitions.into();
+        let program = program.clone();
+        Self { state, program, instance, missing: Vec::new(), has_items: false, expanded: 0, expanded_max }
     }
 
-    pub(crate) fn into_missing(self) -> Vec<MissingImport> {
-        self.missing
+    /// Tells what was missing, or of another type.
+    pub(crate) fn finish(self) -> Result<(), Error> {
+        if self.expanded > self.expanded_max {
+            return Err(Error::limit("definitions", self.expanded, self.expanded_max));
+        }
+        if self.missing.is_empty() { Ok(()) } else { Err(Error::imports(self.missing)) }
     }
 
     fn miss(&mut self, module: &str, name: &str, ty: ItemType, found: Option<String>) -> Option<Item> {
@@ -116,20 +133,13 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
                     Err(found) => self.miss(module, name, expected, Some(found)),
                 }
             }
-            (ItemType::Component(ty), Some(Offer::Component(found))) => match self.check_component(ty, found)
-            {
-                Ok(()) => {
-                    let (program, definition) = (found.loaded.clone(), found.root_index());
-                    Some(Item::Component(Arc::new(ComponentValue {
-                        program,
-                        definition,
-                        captured: Vec::new(),
-                    })))
-                }
-                Err(found) => self.miss(module, name, expected, Some(found)),
-            },
-            (ItemType::Component(_), Some(Offer::Item(Item::Component(found)))) => {
-                Some(Item::Component(found.clone()))
+            (ItemType::Component(ty), Some(Offer::Component(found))) => {
+                let (program, definition) = (found.loaded.clone(), found.root_index());
+                let found = Arc::new(ComponentValue { program, definition, captured: Vec::new() });
+                self.component(module, name, ty, &found)
+            }
+            (ItemType::Component(ty), Some(Offer::Item(Item::Component(found)))) => {
+                self.component(module, name, ty, found)
             }
             (_, Some(offer)) => self.miss(module, name, expected, Some(sort_of(offer).to_owned())),
         }
@@ -146,6 +156,10 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
 
     fn instance(&mut self, module: &str, name: &str, ty: u32, offer: &Lookup<'_, T>) -> Option<Item> {
         let program = self.program.clone();
+        self.expanded = self.expanded.saturating_add(program.types().instances[ty as usize].len() as u64);
+        if self.expanded > self.expanded_max {
+            return None;
+        }
         let path = if module.is_empty() { name.to_owned() } else { format!("{module}/{name}") };
         let mut exports = Vec::new();
         let before = self.missing.len();
@@ -228,10 +242,10 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
             };
             fits(ty, &core_type(&export))?;
         }
+        let given: BTreeMap<_, _> =
+            expected.imports.iter().map(|(from, name, ty)| ((&**from, &**name), ty)).collect();
         for (from, name, ty) in module.import_types() {
-            let given =
-                expected.imports.iter().find(|(module, field, _)| **module == *from && **field == *name);
-            let Some((_, _, given)) = given else {
+            let Some(given) = given.get(&(from, name)) else {
                 return Err(format!("a module: module import `{from}::{name}` not defined"));
             };
             fits(&core_type(&ty), given)?;
@@ -239,31 +253,34 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
         Ok(())
     }
 
-    /// Whether a component needs no more than its type says and gives no less: by name and sort, and functions by
-    /// their types as far as they name no resource.
-    fn check_component(&self, ty: u32, found: &Component) -> Result<(), String> {
-        let expected = &self.program.types().components[ty as usize];
-        let root = found.root();
-        let types = found.loaded.types();
-        for (name, ty) in &root.imports {
-            let Some((_, given)) = expected.imports.iter().find(|(known, _)| known == name) else {
-                return Err(format!("a component that imports `{name}`"));
-            };
-            same_item(types, *ty, self.program.types(), *given)?;
+    /// A component, if it needs no more than its type says and gives no less.
+    fn component(&mut self, module: &str, name: &str, ty: u32, found: &Arc<ComponentValue>) -> Option<Item> {
+        let types = self.program.types();
+        let definition = found.program.definition(found.definition);
+        let imports = definition.imports.iter().map(|(name, ty)| (name, *ty));
+        let exports = definition.exports.iter().map(|(item, ty)| (&item.name, *ty));
+        let mut comparison = Comparison::new(types, found.program.types());
+        match comparison.component(&types.components[ty as usize], imports, exports) {
+            Ok(()) => Some(Item::Component(found.clone())),
+            Err(found) => self.miss(module, name, ItemType::Component(ty), Some(found)),
         }
-        for (name, ty) in &expected.exports {
-            let Some((_, given)) = root.exports.iter().find(|(item, _)| item.name == *name) else {
-                return Err(format!("a component that does not export `{name}`"));
-            };
-            same_item(self.program.types(), *ty, types, *given)?;
-        }
-        Ok(())
     }
 }
 
-fn same_item(left: &Types, expected: ItemType, right: &Types, found: ItemType) -> Result<(), String> {
-    let (expected, found) = (describe::item(left, expected), describe::item(right, found));
-    if expected == found { Ok(()) } else { Err(format!("`{found}` where `{expected}` is expected")) }
+/// Whether a module of one type can stand where one of another is expected.
+pub(crate) fn module_fits(expected: &ModuleTypeDef, found: &ModuleTypeDef) -> bool {
+    let given: BTreeMap<_, _> =
+        expected.imports.iter().map(|(from, name, ty)| ((&**from, &**name), ty)).collect();
+    let gives: BTreeMap<_, _> = found.exports.iter().map(|(name, ty)| (&**name, ty)).collect();
+    let imports = found
+        .imports
+        .iter()
+        .all(|(from, name, ty)| given.get(&(&**from, &**name)).is_some_and(|given| fits(ty, given).is_ok()));
+    imports
+        && expected
+            .exports
+            .iter()
+            .all(|(name, ty)| gives.get(&**name).is_some_and(|found| fits(ty, found).is_ok()))
 }
 
 fn sort_of<T>(offer: &Offer<T>) -> &'static str {

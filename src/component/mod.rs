@@ -68,6 +68,7 @@ mod resource;
 mod rest;
 mod show;
 mod store;
+mod subtype;
 mod table;
 mod task;
 mod ty;
