@@ -79,7 +79,9 @@ pub struct Limits {
     pub type_depth: u32,
     /// Instances of components.
     pub component_instances: u32,
-    /// Tasks, threads and calls under way, of each.
+    /// Tasks, threads and calls under way, of each. Of calls that are stopped in the middle of core code, each keeps a
+    /// stack: no more of them than [`memory_bytes`](Self::memory_bytes) has room for stacks of
+    /// [`stack_bytes`](Self::stack_bytes), but sixteen in any case.
     pub tasks: u32,
     /// Handles of every kind, store-wide.
     pub handles: u32,

@@ -35,12 +35,15 @@
 //! | E-01 | `calls_through_many_components_are_counted` |
 //! | E-02 | a host function is given no memory and no table: there is nothing to change |
 //! | R-05 tail calls | `linking.rs` |
+//! | P2, P3: what is paid for | `prices.rs` |
 //! | E-03 | `a_child_cannot_call_its_parent_back` |
 
 #![cfg(feature = "component")]
 
 #[path = "attacks_component/linking.rs"]
 mod linking;
+#[path = "attacks_component/prices.rs"]
+mod prices;
 
 use std::{
     future::Future,
@@ -379,7 +382,7 @@ fn realloc_and_post_return_may_not_leave_and_are_metered() {
     assert_eq!(rule(realloc("(call $now) (i32.const 0)", "")), Rule::CannotLeave);
     assert_eq!(rule(realloc("POST (i32.const 0)", "")), Rule::CannotLeave);
     assert_eq!(realloc("unreachable", "").unwrap_err().trap(), Some(Trap::Unreachable));
-    assert_eq!(realloc("(loop (br 0)) (i32.const 0)", "").unwrap_err().trap(), Some(Trap::OutOfFuel));
+    assert_eq!(rule(realloc("(loop (br 0)) (i32.const 0)", "")), Rule::TooLong);
 }
 
 #[test]

@@ -132,10 +132,30 @@ fn honest_programs_are_foretold_closely() {
     for path in guests("") {
         let bytes = std::fs::read(&path).unwrap();
         let (program, peak) = peak(|| load(&bytes, Limits::server()));
-        let foretold = program.unwrap().outline().load_bytes(bytes.len() as u64);
+        drop(program.unwrap());
+        let refused = load(&bytes, Limits { load_bytes: 0, ..Limits::server() }).unwrap_err();
+        let foretold = refused.limit_exceeded().unwrap().asked;
         println!("{}: {} bytes, load {peak}, foretold {foretold}", path.display(), bytes.len());
         assert!(peak <= foretold && foretold <= 8 * peak, "{}: {peak} {foretold}", path.display());
     }
+}
+
+/// What the boards run fits what a board has.
+#[cfg(feature = "component")]
+#[test]
+fn the_components_of_the_boards_are_not_foretold_too_much() {
+    use wasmote::component::{Component, Engine, Features};
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("no_std-examples/firmware/guests");
+    let mut components = 0;
+    for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        let bytes = std::fs::read(&path).unwrap();
+        if path.extension().is_some_and(|it| it == "wasm") && bytes.get(4) == Some(&0x0d) {
+            let engine = Engine::new(Features::all(), &Limits::mcu());
+            Component::new(&engine, &bytes).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            components += 1;
+        }
+    }
+    assert!(components > 0);
 }
 
 /// A guest that waits for input in the middle of a call.
@@ -222,4 +242,51 @@ fn a_thousand_guests_take_little_beyond_their_memory() {
     }
     // Last, since what a test prints is kept.
     println!("{figures}");
+}
+
+/// Components that are nothing but one sort of item, again and again.
+#[cfg(feature = "component")]
+fn components(count: usize) -> Vec<(&'static str, String)> {
+    let list = |item: &dyn Fn(usize) -> String| (0..count).map(item).collect::<String>();
+    vec![
+        ("types", list(&|n| format!("(type (tuple u8 (list u{})))", [8, 16, 32, 64][n % 4]))),
+        ("functions", list(&|_| "(type (func))".into())),
+        ("parameters", format!("(type (func {}))", list(&|n| format!("(param \"a{n}\" u8)")))),
+        ("fields", format!("(type (record {}))", list(&|n| format!("(field \"a{n}\" u8)")))),
+        ("labels", format!("(type (enum {}))", list(&|n| format!(" \"a{n}\"")))),
+        ("instance types", list(&|_| "(type (instance))".into())),
+        ("items", format!("(type (instance {}))", list(&|n| format!("(export \"a{n}\" (func))")))),
+        ("resources", list(&|_| "(type (resource (rep i32)))".into())),
+        ("built-ins", list(&|_| "(core func (canon backpressure.inc))".into())),
+        ("imports", list(&|n| format!("(import \"a{n}\" (func))"))),
+        ("exports", format!("(component $c) {}", list(&|n| format!("(export \"a{n}\" (component $c))")))),
+        ("instances", format!("(component $c) {}", list(&|_| "(instance (instantiate $c))".into()))),
+        ("components", list(&|_| "(component)".into())),
+    ]
+}
+
+#[cfg(feature = "component")]
+#[test]
+fn loading_a_component_takes_no_more_than_was_foretold() {
+    use wasmote::component::{Component, Engine, Features};
+    let limits = Limits { components: u32::MAX, definitions: u32::MAX, ..unlimited() };
+    let mut worse = Vec::new();
+    for count in [50, 900] {
+        for (name, text) in components(count) {
+            let bytes = wat::parse_str(format!("(component {text})")).unwrap();
+            let load = |limits: Limits| Component::new(&Engine::new(Features::all(), &limits), &bytes);
+            let error = load(Limits { load_bytes: 0, ..limits }).unwrap_err();
+            let limit = error.limit_exceeded().unwrap_or_else(|| panic!("{name}: {error}"));
+            assert_eq!(limit.limit, "load_bytes", "{name}");
+            let (component, peak) = peak(|| load(limits));
+            drop(component.unwrap_or_else(|error| panic!("{name}: {error}")));
+            let line =
+                format!("{count} {name}: {} bytes, load {peak}, foretold {}", bytes.len(), limit.asked);
+            println!("{line}");
+            if peak > limit.asked {
+                worse.push(line);
+            }
+        }
+    }
+    assert!(worse.is_empty(), "{worse:#?}");
 }

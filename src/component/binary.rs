@@ -16,8 +16,13 @@ use crate::{
         resolve::{Resolver, invalid},
         types::{ItemType, ResourceIx, TypeDef, Types, ValType},
     },
+    engine::Outline,
 };
-use alloc::{sync::Arc, vec::Vec};
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    vec::Vec,
+};
 use core::ops::Range;
 use wasmparser::{
     CanonicalFunction, CanonicalOption, ComponentAlias, ComponentExternalKind, ComponentInstance,
@@ -39,6 +44,8 @@ pub(crate) fn parse(bytes: &[u8], features: Features, limits: &Limits) -> Result
         modules: Vec::new(),
         frames: Vec::new(),
         depth_max: limits.type_depth,
+        expanded: 0,
+        definitions_max: limits.definitions.into(),
     };
     walk.run(bytes, features)?;
     Ok(Parsed { types: walk.resolver.types, definitions: walk.definitions, modules: walk.modules, census })
@@ -59,40 +66,72 @@ fn flags(features: Features) -> WasmFeatures {
     flags
 }
 
-/// Counts sections' items without reading them, and how deep components nest.
+/// Counts sections' items without reading them, how deep components nest, and what loading all of it may take.
 fn census(bytes: &[u8], limits: &Limits) -> Result<Census, Error> {
-    let total = bytes.len() as u64;
-    if total > u64::from(limits.module_bytes) {
-        return Err(Error::limit("module_bytes", total, u64::from(limits.module_bytes)));
-    }
+    check("module_bytes", bytes.len() as u64, limits.module_bytes.into())?;
     let mut census = Census::default();
-    let (mut depth, mut in_module) = (0_u32, 0_u32);
+    let (mut depth, mut in_module, mut load_bytes) = (0_u32, 0_u32, LOAD_BASE);
+    // What modules take is checked all together; and what their instances will, when they are loaded.
+    let each = Limits { load_bytes: u64::MAX, memory_bytes: u64::MAX, table_elements: u64::MAX, ..*limits };
     for payload in Parser::new(0).parse_all(bytes) {
+        let mut items = |count: u32, section: Range<u64>| {
+            census.items += u64::from(count);
+            let section = section.end.saturating_sub(section.start).saturating_mul(LOAD_PER_BYTE);
+            let items = u64::from(count).saturating_mul(LOAD_PER_ITEM);
+            load_bytes = load_bytes.saturating_add(section).saturating_add(items);
+        };
         match payload.map_err(|error| invalid(&error))? {
-            Payload::ModuleSection { .. } => {
+            Payload::ModuleSection { unchecked_range, .. } => {
                 census.modules += 1;
                 in_module += 1;
+                census.check(limits)?;
+                let module = &bytes[within(&unchecked_range, bytes.len())?];
+                let outline = Outline::of(module, &each)?;
+                load_bytes = load_bytes.saturating_add(outline.load_bytes(module.len() as u64));
             }
             Payload::ComponentSection { .. } => {
                 census.components += 1;
+                load_bytes = load_bytes.saturating_add(LOAD_PER_COMPONENT);
                 depth += 1;
                 census.depth = census.depth.max(depth);
             }
             Payload::End(_) if in_module > 0 => in_module -= 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::ComponentTypeSection(s) => census.items += u64::from(s.count()),
-            Payload::CoreTypeSection(s) => census.items += u64::from(s.count()),
-            Payload::InstanceSection(s) => census.items += u64::from(s.count()),
-            Payload::ComponentInstanceSection(s) => census.items += u64::from(s.count()),
-            Payload::ComponentAliasSection(s) => census.items += u64::from(s.count()),
-            Payload::ComponentCanonicalSection(s) => census.items += u64::from(s.count()),
-            Payload::ComponentImportSection(s) => census.items += u64::from(s.count()),
-            Payload::ComponentExportSection(s) => census.items += u64::from(s.count()),
+            Payload::ComponentTypeSection(s) => items(s.count(), s.range()),
+            Payload::CoreTypeSection(s) => items(s.count(), s.range()),
+            Payload::InstanceSection(s) => items(s.count(), s.range()),
+            Payload::ComponentInstanceSection(s) => items(s.count(), s.range()),
+            Payload::ComponentAliasSection(s) => items(s.count(), s.range()),
+            Payload::ComponentCanonicalSection(s) => items(s.count(), s.range()),
+            Payload::ComponentImportSection(s) => items(s.count(), s.range()),
+            Payload::ComponentExportSection(s) => items(s.count(), s.range()),
             _ => {}
         }
         census.check(limits)?;
     }
+    check("load_bytes", load_bytes, limits.load_bytes)?;
     Ok(census)
+}
+
+/// What reading a component may take of host memory besides its core modules, from above: for each byte of its sections
+/// (a field, a case, a name in a type), each item, and each component that nests in it. Measured on 64-bit hosts
+/// (`tests/load_memory.rs` holds them).
+const LOAD_BASE: u64 = 32 << 10;
+const LOAD_PER_BYTE: u64 = 48;
+const LOAD_PER_ITEM: u64 = 256;
+const LOAD_PER_COMPONENT: u64 = 512;
+
+fn check(limit: &'static str, asked: u64, allowed: u64) -> Result<(), Error> {
+    if asked > allowed { Err(Error::limit(limit, asked, allowed)) } else { Ok(()) }
+}
+
+/// A range that a section says it has.
+fn within(range: &Range<u64>, total: usize) -> Result<Range<usize>, Error> {
+    let range = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
+    match range.filter(|(start, end)| start <= end && *end <= total) {
+        Some((start, end)) => Ok(start..end),
+        None => Err(Error::malformed("a module section past the end of the file", Some(total))),
+    }
 }
 
 /// The component being read now, and those around it.
@@ -100,10 +139,12 @@ struct Frame {
     parser: Parser,
     definition: Definition,
     captures: Vec<Capture>,
+    /// Where each of them is.
+    captured: BTreeMap<Capture, u32>,
     /// How many items each index space that the validator does not count for us has.
     types: u32,
     instances: u32,
-    bound: Vec<ResourceIx>,
+    bound: BTreeSet<ResourceIx>,
 }
 
 impl Frame {
@@ -112,19 +153,19 @@ impl Frame {
             parser,
             definition: Definition::default(),
             captures: Vec::new(),
+            captured: BTreeMap::new(),
             types: 0,
             instances: 0,
-            bound: Vec::new(),
+            bound: BTreeSet::new(),
         }
     }
 
     /// The number under which this component captures an item of its parent.
     fn capture(&mut self, what: Capture) -> u32 {
-        let at = self.captures.iter().position(|known| *known == what).unwrap_or_else(|| {
+        *self.captured.entry(what).or_insert_with(|| {
             self.captures.push(what);
-            self.captures.len() - 1
-        });
-        at as u32
+            self.captures.len() as u32 - 1
+        })
     }
 }
 
@@ -135,6 +176,9 @@ struct Walk {
     modules: Vec<Range<usize>>,
     frames: Vec<Frame>,
     depth_max: u32,
+    /// Items of instance types that were walked over, each as often as it was.
+    expanded: u64,
+    definitions_max: u64,
 }
 
 impl Walk {
@@ -199,11 +243,7 @@ impl Walk {
     }
 
     fn module(&mut self, range: &Range<u64>, total: usize) -> Result<(), Error> {
-        let range = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
-        let Some((start, end)) = range.filter(|(start, end)| start <= end && *end <= total) else {
-            return Err(Error::malformed("a module section past the end of the file", Some(total)));
-        };
-        self.modules.push(start..end);
+        self.modules.push(within(range, total)?);
         let module = self.modules.len() as u32 - 1;
         self.op(Op::Module(module));
         Ok(())
@@ -260,7 +300,7 @@ impl Walk {
         self.frame().types += 1;
         match (ty, id) {
             (ComponentType::Resource { dtor, .. }, Some(id)) => {
-                self.frame().bound.push(id);
+                self.frame().bound.insert(id);
                 self.op(Op::Resource { id, dtor: *dtor });
             }
             _ => self.op(Op::Type),
@@ -309,7 +349,7 @@ impl Walk {
             ItemType::Instance(ty) => {
                 let index = self.frame().instances;
                 self.frame().instances += 1;
-                self.bind_exports(index, ty, &mut Vec::new());
+                self.bind_exports(index, ty, &mut Vec::new())?;
             }
             ItemType::Value => return Err(Error::unsupported("values", "they are not standard yet")),
             ItemType::Func(_) | ItemType::Component(_) | ItemType::Module(_) => {}
@@ -318,27 +358,42 @@ impl Walk {
     }
 
     fn bind_type(&mut self, index: u32, id: ResourceIx) {
-        if !self.frame().bound.contains(&id) {
-            self.frame().bound.push(id);
+        if self.frame().bound.insert(id) {
             self.op(Op::BindType { index, id });
         }
     }
 
-    // As deep as instance types nest, which the validator bounds.
-    fn bind_exports(&mut self, instance: u32, ty: u32, path: &mut Vec<Arc<str>>) {
-        for at in 0..self.resolver.types.instances[ty as usize].len() {
-            let (name, item) = self.resolver.types.instances[ty as usize][at].clone();
-            path.push(name);
-            match item {
-                ItemType::Resource(id) if !self.frame().bound.contains(&id) => {
-                    self.frame().bound.push(id);
-                    self.op(Op::BindExport { instance, path: path.as_slice().into(), id });
+    // As deep as instance types nest, which the validator bounds. They share their parts, so what is walked over is many
+    // times what the file declares: it counts as if it were declared.
+    fn bind_exports(&mut self, instance: u32, ty: u32, path: &mut Vec<Arc<str>>) -> Result<(), Error> {
+        if !self.resolver.types.brings_resources(ty) {
+            return Ok(());
+        }
+        let count = self.resolver.types.instances[ty as usize].len();
+        self.expanded = self.expanded.saturating_add(count as u64);
+        if self.expanded > self.definitions_max {
+            return Err(Error::limit("definitions", self.expanded, self.definitions_max));
+        }
+        for at in 0..count {
+            let (name, item) = &self.resolver.types.instances[ty as usize][at];
+            match *item {
+                ItemType::Resource(id) => {
+                    let name = name.clone();
+                    if self.frame().bound.insert(id) {
+                        path.push(name);
+                        self.op(Op::BindExport { instance, path: path.as_slice().into(), id });
+                        path.pop();
+                    }
                 }
-                ItemType::Instance(inner) => self.bind_exports(instance, inner, path),
+                ItemType::Instance(inner) => {
+                    path.push(name.clone());
+                    self.bind_exports(instance, inner, path)?;
+                    path.pop();
+                }
                 _ => {}
             }
-            path.pop();
         }
+        Ok(())
     }
 
     fn alias(&mut self, alias: &ComponentAlias<'_>) -> Result<(), Error> {
@@ -404,19 +459,23 @@ impl Walk {
 
     fn core_instance(&mut self, instance: &Instance<'_>) {
         let op = match instance {
-            Instance::Instantiate { module_index, args } => Op::CoreInstantiate {
-                module: *module_index,
-                args: args.iter().map(|arg| (arg.name.into(), arg.index)).collect(),
-            },
-            Instance::FromExports(exports) => Op::CoreBundle(
-                exports
+            Instance::Instantiate { module_index, args } => {
+                let mut args: Vec<(Arc<str>, u32)> =
+                    args.iter().map(|arg| (arg.name.into(), arg.index)).collect();
+                args.sort_unstable();
+                Op::CoreInstantiate { module: *module_index, args: args.into() }
+            }
+            Instance::FromExports(exports) => {
+                let mut items: Vec<_> = exports
                     .iter()
                     .filter_map(|export| {
                         let sort = core_sort(export.kind).ok()?;
                         Some(Named { name: export.name.into(), sort, index: export.index })
                     })
-                    .collect(),
-            ),
+                    .collect();
+                items.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+                Op::CoreBundle(items.into())
+            }
         };
         self.op(op);
     }

@@ -64,7 +64,7 @@ pub(crate) type HostLift<T> =
 
 /// Where values stand that may have been too many to be flat: so many flat values at the front, or a pointer.
 pub(crate) fn lifted_place<T: Send + 'static>(
-    cx: &Cx<'_, T>,
+    cx: &mut Cx<'_, T>,
     types: &Types,
     options: &GuestOptions,
     ty: ValType,
@@ -79,8 +79,9 @@ pub(crate) fn lifted_place<T: Send + 'static>(
     Ok(Place::Memory(at))
 }
 
+/// Checks where a value lies that did not fit flat, and pays for the walk over it.
 fn check_pointer<T: Send + 'static>(
-    cx: &Cx<'_, T>,
+    cx: &mut Cx<'_, T>,
     types: &Types,
     options: &GuestOptions,
     ty: ValType,
@@ -92,7 +93,8 @@ fn check_pointer<T: Send + 'static>(
     if u64::from(at) + u64::from(types.size(ty)) > bytes(cx, options).len() as u64 {
         return Err(Rule::PointerOutOfBounds.into());
     }
-    Ok(())
+    // The price of a call covers as many as could have been flat.
+    cx.charge_elements(types.leaves(ty).saturating_sub(MAX_FLAT_PARAMS as u32))
 }
 
 impl Lowered {
@@ -104,7 +106,7 @@ impl Lowered {
     /// Where its arguments stand.
     pub(crate) fn arguments<T: Send + 'static>(
         &self,
-        cx: &Cx<'_, T>,
+        cx: &mut Cx<'_, T>,
         types: &Types,
         flat: &[u64],
     ) -> Result<Place, Fault> {
@@ -115,7 +117,7 @@ impl Lowered {
     /// Where its result goes: to the pointer that was passed last, or back as a core value.
     pub(crate) fn result<T: Send + 'static>(
         &self,
-        cx: &Cx<'_, T>,
+        cx: &mut Cx<'_, T>,
         types: &Types,
         flat: &[u64],
         ty: ValType,
@@ -317,6 +319,8 @@ fn resolve<T: Send + 'static>(
             cx.state_mut().waitables.get_mut(subtask)?.subtask_mut()?.result = result;
             progress(cx.state_mut(), subtask, SubtaskState::Returned)?;
         }
+        // What it returns stays with the guest.
+        Caller::Host { abandoned: true, .. } => {}
         Caller::Host { lift, .. } => {
             let lift = *lift;
             let program = cx.state().instance(func.options.instance).program.clone();
@@ -671,7 +675,7 @@ pub(crate) fn subtask_cancel<T: Send + 'static>(
         match subtask.callee {
             Callee::Task(task) => request_cancellation(cx, task, instance)?,
             Callee::Host(call) => {
-                state.host_calls.retain(|under_way| under_way.id != call);
+                state.host_calls.remove(&call);
                 cancelled_subtask(state, id)?;
             }
             Callee::Gone => return Err(Fault::Trap(crate::bug!("a subtask under way has no callee"))),

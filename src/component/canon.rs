@@ -2,7 +2,7 @@
 //! (`CanonicalABI.md`, "Canonical Definitions").
 
 use crate::{
-    Rule,
+    Rule, Trap,
     component::{
         abi::{GuestOptions, Source, bytes, lift_string, store_string, write_number},
         call::{self, Lowered, core_type},
@@ -115,8 +115,22 @@ pub(crate) fn lifted_results(types: &Types, ty: super::types::FuncTypeId, option
     types.func(ty).result.map_or(0, |ty| (types.flat_count(ty) as usize).min(1))
 }
 
-/// Calls a canonical definition's function.
+/// Calls a canonical definition's function, and has the guest pay for what that set in motion.
 pub(crate) fn call<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    instance: InstanceId,
+    builtin: &Builtin<T>,
+    flat: &[u64],
+) -> Result<Answer, Fault> {
+    let answer = carry_out(cx, instance, builtin, flat)?;
+    let debt = core::mem::take(&mut cx.state_mut().debt);
+    if debt > 0 {
+        cx.charge_elements(debt)?;
+    }
+    Ok(answer)
+}
+
+fn carry_out<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     instance: InstanceId,
     builtin: &Builtin<T>,
@@ -171,8 +185,11 @@ pub(crate) fn call<T: Send + 'static>(
             finish_operation(cx, id, options.is_async)
         }
         Builtin::ErrorContextNew(options) => {
-            let rule = Rule::DebugMessage;
-            let text = lift_string(cx, options, argument(0), argument(1)).map_err(|_| rule)?;
+            cx.state_mut().host_bytes = 0;
+            let text = lift_string(cx, options, argument(0), argument(1)).map_err(|fault| match fault {
+                Fault::Trap(Trap::Component(_)) => Rule::DebugMessage.into(),
+                other => other,
+            })?;
             // What is kept for each handle must be little, and how much of a message is kept is the host's choice.
             let text = &text[..text.floor_char_boundary(DEBUG_MESSAGE_BYTES)];
             answer(cx.state_mut().add_handle(instance, Handle::ErrorContext(text.into()))?)

@@ -43,7 +43,7 @@ pub(crate) struct Definition {
 }
 
 /// A module or component that a nested component reaches in its parent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Capture {
     Module(u32),
     Component(u32),
@@ -70,9 +70,9 @@ pub(crate) enum Op {
     Type,
     /// Adds a resource type: each time this runs, a new one.
     Resource { id: ResourceIx, dtor: Option<u32> },
-    /// Instantiates a core module.
+    /// Instantiates a core module. The arguments by name.
     CoreInstantiate { module: u32, args: Box<[(Arc<str>, u32)]> },
-    /// Bundles core items as an instance.
+    /// Bundles core items as an instance, by name.
     CoreBundle(Box<[Named<CoreSort>]>),
     /// Instantiates a component.
     Instantiate { component: u32, args: Box<[Named<Sort>]> },

@@ -60,7 +60,7 @@ pub(crate) fn call_from_host<T: Send + 'static, R>(
         lower(&mut LowerContext { cx, types, view, options, flat, lender }, tuple, to)
     })?;
     let Some(bits) = returned else {
-        let caller = Caller::Host { arguments: None, lift: lift_later, result: None };
+        let caller = Caller::Host { arguments: None, lift: lift_later, result: None, abandoned: false };
         cx.state_mut().tasks.get_mut(begun.task)?.caller = caller;
         task::switch(cx)?;
         call::run_if_sync(cx, begun.task, view)?;

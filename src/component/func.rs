@@ -8,8 +8,8 @@ use crate::{
         call::{self, Arguments, HostLift},
         describe, direct,
         host::Check,
-        host_task,
         load::Component,
+        rest::drive,
         store::{ExportsId, FuncId, FuncInst, InstanceId, Item, Store, TaskId, ThreadId},
         task::{self, Caller, Turn},
         typed::{ComponentNamedList, Lift, LiftResult, Lower},
@@ -333,7 +333,7 @@ impl<T: Send + 'static> Given<T> for Values<'_> {
 }
 
 /// How a call of the host's went so far.
-enum Called<'s, T: 'static, R> {
+enum Called<'s, T: Send + 'static, R> {
     Returned(R),
     Stopped(Calling<'s, T, R>),
 }
@@ -366,7 +366,8 @@ fn begin<'s, T: Send + 'static, R: Send + 'static>(
     }
     let result = PhantomData;
     if !store.state().is_direct(&lifted, is_async) {
-        let caller = Caller::Host { arguments: Some(given.keep()), lift: lift_later, result: None };
+        let caller =
+            Caller::Host { arguments: Some(given.keep()), lift: lift_later, result: None, abandoned: false };
         let new = store.state_mut().new_task(lifted, is_async, caller);
         let (task, thread) = new.map_err(Fault::into_error)?;
         let thread = Some(thread);
@@ -396,11 +397,8 @@ fn begin<'s, T: Send + 'static, R: Send + 'static>(
     }
 }
 
-/// After so many turns a call gives way to the embedder's other tasks.
-const TURNS_MAX: usize = 256;
-
 /// A call of the host, on its way.
-struct Calling<'s, T: 'static, R> {
+struct Calling<'s, T: Send + 'static, R> {
     store: &'s mut Store<T>,
     task: TaskId,
     callee: InstanceId,
@@ -419,71 +417,74 @@ impl<T: Send + 'static, R: Send + 'static> Calling<'_, T, R> {
             waker.wake_by_ref();
             return Poll::Pending;
         }
-        let state = self.store.state_mut();
-        state.wakeups.listen(waker);
-        if !state.wakeups.any() {
-            // Polled for a reason of the embedder's own: whatever waits may have become ready without waking.
-            state.wake_all();
-        }
-        for _ in 0..TURNS_MAX {
-            if let Some(result) = self.take_result() {
-                let result = result.downcast::<R>().map(|result| *result);
-                return Poll::Ready(
-                    result.map_err(|_| crate::bug!("a call has another result than its type").into()),
-                );
-            }
-            let moved = host_task::poll_host(&mut self.store.cx())?;
-            match self.turn()? {
-                Turn::Ran => {}
-                Turn::Preempted => break,
-                Turn::Idle if moved || self.store.state().marked => {}
-                // Woken meanwhile, by what has woken this call too.
-                Turn::Idle if self.store.state().wakeups.any() => return Poll::Pending,
-                Turn::Idle if !self.store.state().host_waits() => {
-                    return Poll::Ready(Err(Rule::Deadlock.into()));
-                }
-                Turn::Idle => {
-                    if host_task::poll_time(&mut self.store.cx(), waker, true).is_pending() {
-                        return Poll::Pending;
-                    }
-                }
-            }
-        }
-        // Time goes on for those who wait for it, however busy others are.
-        let _ = host_task::poll_time(&mut self.store.cx(), waker, false);
-        waker.wake_by_ref();
-        Poll::Pending
+        let Self { store, task, callee, thread, is_async, .. } = self;
+        let result = |store: &mut Store<T>| take_result(store, *task).map(|result| unbox(result));
+        let turn = |store: &mut Store<T>| turn(store, *task, *callee, thread, *is_async);
+        drive(store, waker, result, turn, || Err(Rule::Deadlock.into()))
     }
+}
 
-    /// Lets one thread run: the new one first, and until a synchronous task is resolved only what it may wait for.
-    fn turn(&mut self) -> Result<Turn, Fault> {
-        let (task, callee) = (self.task, self.callee);
-        let mut cx = self.store.cx();
-        let frozen = !cx.state().frozen.is_empty();
-        if frozen || self.is_async && self.thread.is_none() {
-            return task::turn(&mut cx);
-        }
-        cx.state_mut().set_entered(callee, None, true);
-        if let Some(thread) = self.thread.take() {
-            task::resume(&mut cx, thread, false)?;
-        }
-        call::run_if_sync(&mut cx, task, callee)?;
-        cx.state_mut().set_entered(callee, None, false);
-        Ok(task::after_turn(&cx))
+/// Lets one thread run: the new one first, and until a synchronous task is resolved only what it may wait for.
+fn turn<T: Send + 'static>(
+    store: &mut Store<T>,
+    task: TaskId,
+    callee: InstanceId,
+    new: &mut Option<ThreadId>,
+    is_async: bool,
+) -> Result<Turn, Fault> {
+    let mut cx = store.cx();
+    let frozen = !cx.state().frozen.is_empty();
+    if frozen || is_async && new.is_none() {
+        return task::turn(&mut cx);
     }
+    cx.state_mut().set_entered(callee, None, true);
+    if let Some(thread) = new.take() {
+        task::resume(&mut cx, thread, false)?;
+    }
+    call::run_if_sync(&mut cx, task, callee)?;
+    cx.state_mut().set_entered(callee, None, false);
+    Ok(task::after_turn(&cx))
+}
 
-    fn take_result(&mut self) -> Option<Box<dyn Any + Send>> {
+/// The result of a call, if it has told one.
+fn take_result<T: Send + 'static>(store: &mut Store<T>, id: TaskId) -> Option<Box<dyn Any + Send>> {
+    let state = store.state_mut();
+    let task = state.tasks.get_mut(id).ok()?;
+    let Caller::Host { result, .. } = &mut task.caller else { return None };
+    if task.state != task::TaskState::Resolved {
+        return None;
+    }
+    let taken = result.take()?;
+    if task.threads == 0 {
+        state.tasks.remove(id);
+    }
+    Some(taken)
+}
+
+fn unbox<R: 'static>(result: Box<dyn Any + Send>) -> Result<R, Fault> {
+    let result = result.downcast::<R>().map(|result| *result);
+    result.map_err(|_| crate::bug!("a call has another result than its type").into())
+}
+
+/// A call that nobody waits for any more goes on in the store, and what it returns is dropped there.
+impl<T: Send + 'static, R> Drop for Calling<'_, T, R> {
+    fn drop(&mut self) {
+        let (task, thread) = (self.task, self.thread.take());
         let state = self.store.state_mut();
-        let task = state.tasks.get_mut(self.task).ok()?;
-        let Caller::Host { result, .. } = &mut task.caller else { return None };
-        if task.state != task::TaskState::Resolved {
-            return None;
+        if let Some(thread) = thread {
+            // It never began.
+            state.threads.remove(thread);
+            state.tasks.remove(task);
+            return;
         }
-        let taken = result.take()?;
-        if task.threads == 0 {
-            state.tasks.remove(self.task);
+        let Some(known) = state.tasks.find_mut(task) else { return };
+        let is_over = known.threads == 0 && known.state == task::TaskState::Resolved;
+        if let Caller::Host { result, abandoned, .. } = &mut known.caller {
+            (*result, *abandoned) = (None, true);
+            if is_over {
+                state.tasks.remove(task);
+            }
         }
-        Some(taken)
     }
 }
 

@@ -90,8 +90,12 @@ pub(crate) fn lift_borrow<T: Send + 'static>(
     let handle = state.resource_handle(instance, index, ty)?;
     let rep = handle.rep;
     if let Some(subtask) = lender.subtask {
-        handle.lends += 1;
-        state.waitables.get_mut(subtask)?.subtask_mut()?.lenders.push(index);
+        handle.lends = handle.lends.checked_add(1).ok_or(Trap::Handles)?;
+        let lenders = &mut state.waitables.get_mut(subtask)?.subtask_mut()?.lenders;
+        match lenders.binary_search_by_key(&index, |(lent, _)| *lent) {
+            Ok(at) => lenders[at].1 += 1,
+            Err(at) => lenders.insert(at, (index, 1)),
+        }
     }
     Ok(rep)
 }

@@ -99,7 +99,6 @@ impl<T: Send + 'static> HostCall<'_, '_, T> {
 
 /// A call that waits, in the store.
 pub(crate) struct HostCallUnderWay<T: 'static> {
-    pub(crate) id: u64,
     subtask: WaitableId,
     lowered: Arc<Lowered>,
     flat: FlatArguments,
@@ -144,8 +143,8 @@ pub(crate) fn call<T: Send + 'static>(
     state.waitables.get_mut(subtask)?.subtask_mut()?.callee = Callee::Host(id);
     let flat = FlatArguments::new(flat);
     let wakeup = state.wakeups.add();
-    let under_way = HostCallUnderWay { id, subtask, lowered: lowered.clone(), flat, pending, wakeup };
-    state.host_calls.push(under_way);
+    let under_way = HostCallUnderWay { subtask, lowered: lowered.clone(), flat, pending, wakeup };
+    state.host_calls.insert(id, under_way);
     // It may have its answer by now; and if not, it has to know whom to wake.
     poll_one(cx, id)?;
     let resolved = cx.state().waitables.get(subtask)?.subtask()?.resolved();
@@ -162,7 +161,7 @@ pub(crate) fn call<T: Send + 'static>(
 /// Polls every call that waits and was woken; whether one has its answer now.
 pub(crate) fn poll_woken<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<bool, Fault> {
     let ids: alloc::vec::Vec<u64> =
-        cx.state().host_calls.iter().filter(|call| call.wakeup.is_woken()).map(|call| call.id).collect();
+        cx.state().host_calls.iter().filter(|(_, call)| call.wakeup.is_woken()).map(|(id, _)| *id).collect();
     let mut ready = false;
     for id in ids {
         ready |= poll_one(cx, id)?;
@@ -189,10 +188,8 @@ pub(crate) fn poll_with<T: Send + 'static, R>(
 }
 
 fn poll_one<T: Send + 'static>(cx: &mut Cx<'_, T>, id: u64) -> Result<bool, Fault> {
-    let calls = &mut cx.state_mut().host_calls;
-    let Some(at) = calls.iter().position(|call| call.id == id) else { return Ok(false) };
     // Taken out and put back: nothing that a poll does reaches another call.
-    let mut under_way = calls.remove(at);
+    let Some(mut under_way) = cx.state_mut().host_calls.remove(&id) else { return Ok(false) };
     let HostCallUnderWay { subtask, lowered, flat, pending, wakeup, .. } = &mut under_way;
     let types = lowered.program.types();
     let (polled, result) = poll_with(cx, wakeup, |cx, context| {
@@ -203,8 +200,7 @@ fn poll_one<T: Send + 'static>(cx: &mut Cx<'_, T>, id: u64) -> Result<bool, Faul
     let state = cx.state_mut();
     match polled {
         Poll::Pending => {
-            let at = at.min(state.host_calls.len());
-            state.host_calls.insert(at, under_way);
+            state.host_calls.insert(id, under_way);
             Ok(false)
         }
         Poll::Ready(ended) => {

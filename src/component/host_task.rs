@@ -31,13 +31,25 @@ impl<T: Send + 'static> State<T> {
         !self.host_calls.is_empty() || self.host_tasks.iter().any(|task| task.wakeup.can_come())
     }
 
+    /// Has everything polled in the next round, if the embedder polls for a reason of its own: whatever waits may have
+    /// become ready without waking. When this gave way last time it does so once for as many slices as there is to poll,
+    /// so that what is asked of the host in vain takes no more of a busy guest's time than the guest does.
+    pub(crate) fn listen(&mut self, waker: &Waker) {
+        self.wakeups.listen(waker);
+        let waits = self.host_calls.len() + self.host_tasks.len();
+        if !self.wakeups.any() && self.gave_way.is_none_or(|times| times > waits) {
+            self.gave_way = self.gave_way.and(Some(0));
+            self.wake_all();
+        }
+    }
+
     /// Has everything polled in the next round.
     pub(crate) fn wake_all(&mut self) {
         self.wakeups().for_each(Wakeup::mark);
     }
 
     fn wakeups(&self) -> impl Iterator<Item = &Wakeup> {
-        let calls = self.host_calls.iter().map(|call| &call.wakeup);
+        let calls = self.host_calls.values().map(|call| &call.wakeup);
         calls.chain(self.host_tasks.iter().map(|task| &task.wakeup))
     }
 }

@@ -30,6 +30,7 @@ use core::cell::RefCell;
 /// A core instance: of a module, or a bundle of items.
 enum CoreInstance {
     Module(engine::Instance),
+    /// By name, as the definition lists them.
     Bundle(Vec<(Arc<str>, Extern)>),
 }
 
@@ -39,6 +40,7 @@ struct Frame<'f> {
     program: Arc<Loaded>,
     definition: u32,
     captured: &'f [Captured],
+    /// By name.
     arguments: Vec<(Arc<str>, Item)>,
     core_funcs: Vec<CoreFunc>,
     /// Those of them whose types were looked at: most functions have the same `realloc`.
@@ -55,6 +57,34 @@ struct Frame<'f> {
     depth: u32,
 }
 
+/// Bytes that carrying out one definition takes and that are kept as long as the store, from above. They bound the work
+/// as well: none takes less than a place in an index space.
+fn price(op: &Op) -> u64 {
+    const PLACE: u64 = 32;
+    /// A core function of the host's, with what it refers to: some 300 bytes.
+    const CANON: u64 = 384;
+    const LIFT: u64 = 256;
+    /// A component instance, its tables empty.
+    const INSTANCE: u64 = 512;
+    match op {
+        Op::Canon(_) => CANON,
+        Op::Lift { .. } => LIFT,
+        Op::CoreBundle(items) => price_of_items(items.len()),
+        Op::Bundle(items) => price_of_items(items.len()),
+        Op::CoreInstantiate { args, .. } => price_of_items(args.len()),
+        Op::Instantiate { args, .. } => INSTANCE + price_of_items(args.len()),
+        Op::Component { captures, .. } => price_of_items(captures.len()),
+        Op::Resource { .. } | Op::BindType { .. } => price_of_items(1),
+        Op::BindExport { path, .. } => price_of_items(path.len()),
+        _ => PLACE,
+    }
+}
+
+/// Bytes of a list of named items.
+fn price_of_items(count: usize) -> u64 {
+    (count as u64).saturating_mul(48).saturating_add(96)
+}
+
 /// What the validator has checked and yet is not so: an invariant of this library is broken.
 fn broken(what: &'static str) -> Error {
     crate::Trap::Bug(what).into()
@@ -67,9 +97,10 @@ pub(crate) fn instantiate<T: Send + 'static>(
     store: &mut Store<T>,
     component: &ComponentValue,
     instance: InstanceId,
-    arguments: Vec<(Arc<str>, Item)>,
+    mut arguments: Vec<(Arc<str>, Item)>,
     depth: u32,
 ) -> Result<ExportsId, Error> {
+    arguments.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     let allowed = store.inner.limits().component_depth;
     if depth > allowed {
         return Err(Error::limit("component_depth", u64::from(depth), u64::from(allowed)));
@@ -96,8 +127,10 @@ pub(crate) fn instantiate<T: Send + 'static>(
     let program = component.program.clone();
     let definition = program.definition(component.definition);
     for op in &definition.ops {
+        store.inner.charge_definition(price(op))?;
         frame.carry_out(store, op)?;
     }
+    store.inner.charge_definition(price_of_items(definition.exports.len()))?;
     let exports = definition
         .exports
         .iter()
@@ -156,9 +189,10 @@ impl Frame<'_> {
             Op::Import(import) => {
                 let program = self.program.clone();
                 let (name, _) = &program.definition(self.definition).imports[*import as usize];
-                let item =
-                    self.arguments.iter().find(|(known, _)| known == name).map(|(_, item)| item.clone());
-                self.push(item.ok_or(broken("an argument is missing"))?);
+                let at = self.arguments.binary_search_by(|(known, _)| known.cmp(name));
+                let at = at.map_err(|_| broken("an argument is missing"))?;
+                let item = self.arguments[at].1.clone();
+                self.push(item);
             }
             Op::Module(index) => {
                 self.modules.push(ModuleRef { program: self.program.clone(), index: *index })
@@ -302,7 +336,7 @@ impl Frame<'_> {
         let module = program.module(index);
         let mut imports = Vec::new();
         for (from, name) in module.import_names() {
-            let instance = args.iter().find(|(arg, _)| &**arg == from).map(|(_, instance)| *instance);
+            let instance = args.binary_search_by(|(arg, _)| (**arg).cmp(from)).ok().map(|at| args[at].1);
             let item = instance.and_then(|instance| self.core_export(store, instance, name));
             imports.push(
                 item.ok_or_else(|| Error::malformed(format!("core import {from}::{name} is missing"), None))?,
@@ -357,7 +391,7 @@ impl Frame<'_> {
         match &self.core_instances[instance as usize] {
             CoreInstance::Module(instance) => store.inner.core_export(*instance, name),
             CoreInstance::Bundle(items) => {
-                items.iter().find(|(known, _)| &**known == name).map(|(_, item)| *item)
+                items.binary_search_by(|(known, _)| (**known).cmp(name)).ok().map(|at| items[at].1)
             }
         }
     }

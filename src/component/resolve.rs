@@ -7,7 +7,7 @@ use crate::component::types::{
     ComponentTypeDef, CoreType, CoreVal, FuncTypeId, ItemType, Items, ModuleTypeDef, ResourceIx, TypeDef,
     Types, ValType,
 };
-use alloc::{boxed::Box, collections::BTreeMap, string::ToString, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, collections::BTreeMap, string::ToString, sync::Arc};
 use wasmparser::{
     PrimitiveValType,
     component_types::{
@@ -27,17 +27,17 @@ pub(crate) struct Resolver {
     instances: BTreeMap<ComponentInstanceTypeId, u32>,
     components: BTreeMap<ComponentTypeId, u32>,
     modules: BTreeMap<ComponentCoreModuleTypeId, u32>,
-    resources: Vec<(ResourceId, ResourceIx)>,
+    resources: BTreeMap<ResourceId, ResourceIx>,
 }
 
 impl Resolver {
     /// The number of a resource; a new one the first time it is seen.
     pub(crate) fn resource(&mut self, id: ResourceId) -> ResourceIx {
-        if let Some((_, ix)) = self.resources.iter().rev().find(|(known, _)| *known == id) {
+        if let Some(ix) = self.resources.get(&id) {
             return *ix;
         }
         let ix = ResourceIx(self.resources.len() as u32);
-        self.resources.push((id, ix));
+        self.resources.insert(id, ix);
         self.types.resource_names.push("resource".into());
         ix
     }
@@ -131,8 +131,7 @@ impl Resolver {
             return *ix;
         }
         let items = self.items(from, from[id].exports.iter());
-        self.types.instances.push(items);
-        let ix = self.types.instances.len() as u32 - 1;
+        let ix = self.types.add_instance(items);
         self.instances.insert(id, ix);
         ix
     }

@@ -1,4 +1,5 @@
-//! What calls leave behind when they return: threads of guests that go on, and work of the host.
+//! What drives guests and the host's work by turns; and what calls leave behind when they return: threads of guests that
+//! go on, and work of the host.
 
 use crate::{
     Error,
@@ -11,7 +12,7 @@ use crate::{
 };
 use core::task::{Context, Poll, Waker};
 
-/// After so many turns others have theirs.
+/// After so many turns the embedder's other tasks have theirs.
 const TURNS_MAX: usize = 256;
 
 impl<T: Send + 'static> Store<T> {
@@ -25,37 +26,45 @@ impl<T: Send + 'static> Store<T> {
         self.check_alive()?;
         let waker = cx.waker().clone();
         let before = self.inner.swap_waker(Some(waker.clone()));
-        let polled = self.run_rest(&waker);
+        let polled = drive(self, &waker, |_| None, |store| task::turn(&mut store.cx()), || Ok(()));
         self.inner.swap_waker(before);
         polled.map(|result| result.map_err(|fault| self.state_mut().end(fault)))
     }
+}
 
-    fn run_rest(&mut self, waker: &Waker) -> Poll<Result<(), Fault>> {
-        let state = self.state_mut();
-        state.wakeups.listen(waker);
-        if !state.wakeups.any() {
-            // Polled for a reason of the embedder's own: whatever waits may have become ready without waking.
-            state.wake_all();
+/// Lets guests and the host's work take turns until `result` has something to tell, or nothing can go on; then `stuck`
+/// tells. Pending while all wait, and where others have their turn.
+pub(crate) fn drive<T: Send + 'static, R>(
+    store: &mut Store<T>,
+    waker: &Waker,
+    mut result: impl FnMut(&mut Store<T>) -> Option<Result<R, Fault>>,
+    mut turn: impl FnMut(&mut Store<T>) -> Result<Turn, Fault>,
+    stuck: impl FnOnce() -> Result<R, Fault>,
+) -> Poll<Result<R, Fault>> {
+    store.state_mut().listen(waker);
+    let gave_way = store.state_mut().gave_way.take();
+    for _ in 0..TURNS_MAX {
+        if let Some(result) = result(store) {
+            return Poll::Ready(result);
         }
-        for _ in 0..TURNS_MAX {
-            let moved = host_task::poll_host(&mut self.cx())?;
-            match task::turn(&mut self.cx())? {
-                Turn::Ran => {}
-                Turn::Preempted => break,
-                Turn::Idle if moved || self.state().marked => {}
-                // Woken meanwhile, by what has woken this task too.
-                Turn::Idle if self.state().wakeups.any() => return Poll::Pending,
-                Turn::Idle if !self.state().host_waits() => return Poll::Ready(Ok(())),
-                Turn::Idle => {
-                    if host_task::poll_time(&mut self.cx(), waker, true).is_pending() {
-                        return Poll::Pending;
-                    }
+        let moved = host_task::poll_host(&mut store.cx())?;
+        match turn(store)? {
+            Turn::Ran => {}
+            Turn::Preempted => break,
+            Turn::Idle if moved || store.state().marked => {}
+            // Woken meanwhile, by what has woken the embedder's task too.
+            Turn::Idle if store.state().wakeups.any() => return Poll::Pending,
+            Turn::Idle if !store.state().host_waits() => return Poll::Ready(stuck()),
+            Turn::Idle => {
+                if host_task::poll_time(&mut store.cx(), waker, true).is_pending() {
+                    return Poll::Pending;
                 }
             }
         }
-        // Time goes on for those who wait for it, however busy others are.
-        let _ = host_task::poll_time(&mut self.cx(), waker, false);
-        waker.wake_by_ref();
-        Poll::Pending
     }
+    // Time goes on for those who wait for it, however busy others are.
+    let _ = host_task::poll_time(&mut store.cx(), waker, false);
+    store.state_mut().gave_way = Some(gave_way.map_or(0, |times| times.saturating_add(1)));
+    waker.wake_by_ref();
+    Poll::Pending
 }

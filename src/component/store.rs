@@ -72,7 +72,7 @@ pub(crate) enum Item {
     Type,
 }
 
-/// What an instance exports, by name.
+/// What an instance exports, in the order of the names.
 pub(crate) type Exports = Arc<[(Arc<str>, Item)]>;
 
 /// A core module of a loaded program.
@@ -202,7 +202,7 @@ pub(crate) struct State<T: 'static> {
     pub(crate) spare: Vec<(TaskId, ThreadId)>,
     pub(crate) waitables: Slab<Waitable>,
     /// Room for what the next call lends: empty.
-    pub(crate) lenders: Vec<u32>,
+    pub(crate) lenders: Vec<(u32, u32)>,
     pub(crate) sets: Slab<WaitableSet>,
     pub(crate) channels: Slab<SharedChannel>,
     /// Threads that wait for something, by when they began to.
@@ -217,13 +217,20 @@ pub(crate) struct State<T: 'static> {
     /// The thread that the one which just stopped wants resumed at once.
     pub(crate) switch_to: Option<ThreadId>,
     /// Calls of host functions that wait, in the order they were made.
-    pub(crate) host_calls: Vec<crate::component::host::HostCallUnderWay<T>>,
+    pub(crate) host_calls: BTreeMap<u64, crate::component::host::HostCallUnderWay<T>>,
     pub(crate) next_host_call: u64,
     /// What the host does in the background.
     pub(crate) host_tasks: Vec<crate::component::host_task::HostTask<T>>,
     pub(crate) wakeups: Wakeups,
     /// Whether a guest, or the host itself, did something since the last round of polls that concerns the host's work.
     pub(crate) marked: bool,
+    /// How often in a row the last poll gave way for the embedder's other tasks, if it did.
+    pub(crate) gave_way: Option<usize>,
+    /// Elements walked that are not paid for yet, for want of a caller at hand.
+    pub(crate) debt: u32,
+    /// Calls into core code that were stopped and are kept, each with a stack, and how many may be.
+    pub(crate) stacks: u64,
+    pub(crate) stacks_max: u64,
     /// Who is being polled, and the time it says it waits for.
     pub(crate) polling: Option<Interest>,
     pub(crate) polled_deadline: Option<u64>,
@@ -249,6 +256,9 @@ pub(crate) struct State<T: 'static> {
     /// Bytes lifted for the current call of the host.
     pub(crate) host_bytes: u64,
 }
+
+/// So many stopped calls are kept however little memory a guest may have.
+const STACKS_MIN: u64 = 16;
 
 /// Scratch space that is kept from one copy to the next.
 const SCRATCH_KEPT_MAX: usize = 64 << 10;
@@ -380,7 +390,11 @@ impl<T: 'static> State<T> {
             polled_deadline: None,
             reached: 0,
             idle: None,
-            host_calls: Vec::new(),
+            host_calls: BTreeMap::new(),
+            gave_way: None,
+            debt: 0,
+            stacks: 0,
+            stacks_max: (limits.memory_bytes / u64::from(limits.stack_bytes.max(1))).max(STACKS_MIN),
             host_owned: Slab::default(),
             handles: 0,
             handles_max: limits.handles,
@@ -517,7 +531,8 @@ impl<T: 'static> State<T> {
         FuncId(self.funcs.len() as u32 - 1)
     }
 
-    pub(crate) fn add_exports(&mut self, exports: impl Into<Exports>) -> ExportsId {
+    pub(crate) fn add_exports(&mut self, mut exports: Vec<(Arc<str>, Item)>) -> ExportsId {
+        exports.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         self.exports.push(exports.into());
         ExportsId(self.exports.len() as u32 - 1)
     }
@@ -525,7 +540,7 @@ impl<T: 'static> State<T> {
     /// What is exported under a name.
     pub(crate) fn export(&self, exports: ExportsId, name: &str) -> Option<&Item> {
         let items = &self.exports[exports.0 as usize];
-        items.iter().find(|(known, _)| &**known == name).map(|(_, item)| item)
+        items.binary_search_by(|(known, _)| (**known).cmp(name)).ok().map(|at| &items[at].1)
     }
 }
 

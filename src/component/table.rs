@@ -131,6 +131,12 @@ impl<E, K> Slab<E, K> {
         if *generation == id.generation { entry.as_ref() } else { None }
     }
 
+    /// The entry of this name, to change, unless it is gone.
+    pub(crate) fn find_mut(&mut self, id: Id<K>) -> Option<&mut E> {
+        let (generation, entry) = self.entries.get_mut(id.index as usize)?;
+        if *generation == id.generation { entry.as_mut() } else { None }
+    }
+
     /// The entry of this name, which the caller knows to be there.
     pub(crate) fn get(&self, id: Id<K>) -> Result<&E, Trap> {
         self.find(id).ok_or_else(|| crate::bug!("a task, thread or waitable that is gone was used"))

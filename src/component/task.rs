@@ -55,6 +55,8 @@ pub(crate) enum Caller<T: 'static> {
         arguments: Option<Arguments<T>>,
         lift: HostLift<T>,
         result: Option<Box<dyn Any + Send>>,
+        /// Nobody waits for the result any more.
+        abandoned: bool,
     },
     /// Code that runs while its instance is made.
     Instantiation,
@@ -332,12 +334,23 @@ impl<T: Send + 'static> State<T> {
         activation: Activation<crate::component::store::Inner<T>>,
         step: Step,
     ) -> Result<(), Fault> {
+        self.keep_stack()?;
         let thread = self.threads.get_mut(id)?;
         thread.progress = Progress::Core(Box::new(activation), Stage::Main);
         if step == Step::Preempted {
             thread.wait = Wait::Fuel;
             self.frozen.push_back(id);
         }
+        Ok(())
+    }
+
+    /// Counts one more call that is stopped. Its stack is the interpreter's, which does not say how large it is: any
+    /// may be as large as the limit allows.
+    fn keep_stack(&mut self) -> Result<(), Fault> {
+        if self.stacks >= self.stacks_max {
+            return Err(Rule::Tasks.into());
+        }
+        self.stacks += 1;
         Ok(())
     }
 
@@ -533,6 +546,8 @@ fn resume_one<T: Send + 'static>(cx: &mut Cx<'_, T>, thread: ThreadId, cancelled
         state.looking.remove(&place);
         if let Some((instance, _)) = state.door(thread) {
             state.instance_mut(instance).at_the_door.remove(&place);
+            // It may have been the one told to look, and be resumed for another reason: its turn is the next one's.
+            state.look_next(instance);
         }
     }
     let before = state.current.replace(thread);
@@ -557,7 +572,10 @@ fn run<T: Send + 'static>(cx: &mut Cx<'_, T>, id: ThreadId, cancelled: bool) -> 
             call_back(cx, id, event)
         }
         Progress::Core(activation, stage) => match finish_wait(cx, id, wait)? {
-            Answer::Return(value) => step(cx, id, *activation, stage, value),
+            Answer::Return(value) => {
+                cx.state_mut().stacks -= 1;
+                step(cx, id, *activation, stage, value)
+            }
             Answer::Suspend => {
                 cx.state_mut().threads.get_mut(id)?.progress = Progress::Core(activation, stage);
                 Ok(())
@@ -693,6 +711,7 @@ fn step<T: Send + 'static>(
             state.frozen.push_back(id);
         }
     }
+    cx.state_mut().keep_stack()?;
     cx.state_mut().threads.get_mut(id)?.progress = Progress::Core(Box::new(activation), stage);
     Ok(())
 }

@@ -40,7 +40,7 @@ pub trait Lift: ComponentType + Sized {
         from: Place,
     ) -> Result<Vec<Self>, Fault> {
         let (at, length) = cx.list(element, from, size_of::<Self>())?;
-        cx.cx.charge_elements(length)?;
+        cx.cx.charge_elements(length.saturating_mul(cx.types.leaves(element)))?;
         Self::lift_elements(cx, element, at, length)
     }
 
@@ -298,6 +298,7 @@ impl<E: Lift> Lift for Box<E> {
         ty: ValType,
         from: Place,
     ) -> Result<Self, Fault> {
+        cx.charge(size_of::<E>())?;
         E::lift(cx, ty, from).map(Self::new)
     }
 }

@@ -113,6 +113,9 @@ pub(crate) struct Layout {
     pub(crate) tag: u32,
     /// Levels of nesting.
     pub(crate) depth: u32,
+    /// Scalars, strings, lists and handles in a value, at most: what a walk over one comes by. Those inside lists are
+    /// not among them.
+    pub(crate) leaves: u32,
 }
 
 /// A function type: parameters by name, at most one result.
@@ -186,6 +189,8 @@ pub struct Types {
     interned: BTreeMap<TypeDef, TypeId>,
     pub(crate) funcs: Vec<FuncType>,
     pub(crate) instances: Vec<Items>,
+    /// Of each of them, whether it or an instance in it exports a resource type.
+    brings: Vec<bool>,
     pub(crate) components: Vec<ComponentTypeDef>,
     pub(crate) modules: Vec<ModuleTypeDef>,
     /// A name for each resource, for messages.
@@ -248,6 +253,23 @@ impl Types {
         FuncTypeId(self.funcs.len() as u32 - 1)
     }
 
+    /// Adds an instance type; those inside it were added before.
+    pub(crate) fn add_instance(&mut self, items: Items) -> u32 {
+        let brings = items.iter().any(|(_, item)| match *item {
+            ItemType::Resource(_) => true,
+            ItemType::Instance(inner) => self.brings_resources(inner),
+            _ => false,
+        });
+        self.brings.push(brings);
+        self.instances.push(items);
+        self.instances.len() as u32 - 1
+    }
+
+    /// Whether an instance of this type, or one inside it, exports a resource type.
+    pub(crate) fn brings_resources(&self, instance: u32) -> bool {
+        self.brings.get(instance as usize).copied().unwrap_or(false)
+    }
+
     /// Bytes of a value in memory.
     pub(crate) fn size(&self, ty: ValType) -> u32 {
         match ty {
@@ -300,6 +322,14 @@ impl Types {
             ValType::String => &[Flat::I32, Flat::I32],
             ValType::Def(id) => &self.layout(id).flat,
             _ => &[Flat::I32],
+        }
+    }
+
+    /// See [`Layout::leaves`].
+    pub(crate) fn leaves(&self, ty: ValType) -> u32 {
+        match ty {
+            ValType::Def(id) => self.layout(id).leaves,
+            _ => 1,
         }
     }
 
@@ -360,11 +390,12 @@ impl Types {
             offsets: Box::new([]),
             tag: 0,
             depth: self.depth(element) + 1,
+            leaves: self.leaves(element).saturating_mul(length),
         }
     }
 
     fn lay_out_fields(&self, types: impl Iterator<Item = ValType>) -> Layout {
-        let mut layout = Layout { plain: true, ..Layout::scalar(0, 1, &[]) };
+        let mut layout = Layout { plain: true, leaves: 0, ..Layout::scalar(0, 1, &[]) };
         let (mut offsets, mut flat) = (Vec::new(), Vec::new());
         for ty in types {
             let start = align_to(layout.size, self.align(ty));
@@ -373,6 +404,7 @@ impl Types {
             layout.align = layout.align.max(self.align(ty));
             layout.depth = layout.depth.max(self.depth(ty) + 1);
             layout.flat_count = layout.flat_count.saturating_add(self.flat_count(ty));
+            layout.leaves = layout.leaves.saturating_add(self.leaves(ty));
             offsets.push(start);
             layout.size = start.saturating_add(self.size(ty));
             flat.extend(self.flat(ty).iter().copied().take(FLAT_KEPT_MAX.saturating_sub(flat.len())));
@@ -398,6 +430,7 @@ impl Types {
             payload_align = payload_align.max(self.align(ty));
             payload_size = payload_size.max(self.size(ty));
             payload_flat = payload_flat.max(self.flat_count(ty));
+            layout.leaves = layout.leaves.max(self.leaves(ty).saturating_add(1));
             layout.borrows |= self.has_borrows(ty);
             layout.depth = layout.depth.max(self.depth(ty) + 1);
             for (at, one) in self.flat(ty).iter().enumerate().take(FLAT_KEPT_MAX - 1) {
@@ -429,6 +462,7 @@ impl Layout {
             offsets: Box::new([]),
             tag: 0,
             depth: 0,
+            leaves: 1,
         }
     }
 }

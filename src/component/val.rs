@@ -176,6 +176,12 @@ impl Lift for Val {
     }
 }
 
+/// A copy of a name that a type has, paid for.
+fn label<T: Send + 'static>(cx: &mut LiftContext<'_, '_, T>, name: &Arc<str>) -> Result<String, Fault> {
+    cx.charge(name.len())?;
+    Ok(String::from(&**name))
+}
+
 fn lift_composite<T: Send + 'static>(
     cx: &mut LiftContext<'_, '_, T>,
     ty: ValType,
@@ -184,18 +190,22 @@ fn lift_composite<T: Send + 'static>(
     let types = cx.types;
     let ValType::Def(id) = ty else { return Err(Rule::ValueType.into()) };
     let payload = |cx: &mut LiftContext<'_, '_, T>, ty: Option<ValType>, from| {
-        ty.map(|ty| Val::lift(cx, ty, from).map(Box::new)).transpose()
+        let Some(ty) = ty else { return Ok(None) };
+        cx.charge(size_of::<Val>())?;
+        Val::lift(cx, ty, from).map(|value| Some(Box::new(value)))
     };
     Ok(match types.def(id) {
         TypeDef::Record(fields) => {
+            cx.charge(fields.len().saturating_mul(size_of::<(String, Val)>()))?;
             let mut places = cx.fields(ty, from)?;
             let field = |(name, _): &(Arc<str>, ValType)| {
                 let (ty, from) = places.next(types)?;
-                Ok((String::from(&**name), Val::lift(cx, ty, from)?))
+                Ok((label(cx, name)?, Val::lift(cx, ty, from)?))
             };
             Val::Record(fields.iter().map(field).collect::<Result<_, Fault>>()?)
         }
         TypeDef::Tuple(fields) => {
+            cx.charge(fields.len().saturating_mul(size_of::<Val>()))?;
             let mut places = cx.fields(ty, from)?;
             let field = |_: &ValType| {
                 let (ty, from) = places.next(types)?;
@@ -206,9 +216,12 @@ fn lift_composite<T: Send + 'static>(
         TypeDef::Variant(cases) => {
             let (case, place) = cx.case(id, cases.len(), from)?;
             let (name, ty) = &cases[case];
-            Val::Variant(String::from(&**name), payload(cx, *ty, place)?)
+            Val::Variant(label(cx, name)?, payload(cx, *ty, place)?)
         }
-        TypeDef::Enum(labels) => Val::Enum(String::from(&*labels[cx.case(id, labels.len(), from)?.0])),
+        TypeDef::Enum(labels) => {
+            let case = cx.case(id, labels.len(), from)?.0;
+            Val::Enum(label(cx, &labels[case])?)
+        }
         TypeDef::Option(some) => match cx.case(id, 2, from)? {
             (0, _) => Val::Option(None),
             (_, place) => Val::Option(payload(cx, Some(*some), place)?),
@@ -220,7 +233,11 @@ fn lift_composite<T: Send + 'static>(
         TypeDef::Flags(labels) => {
             let bits = cx.flags(id, labels.len(), from)?;
             let set = labels.iter().enumerate().filter(|(at, _)| bits >> at & 1 == 1);
-            Val::Flags(set.map(|(_, label)| String::from(&**label)).collect())
+            let set = set.map(|(_, name)| {
+                cx.charge(size_of::<String>())?;
+                label(cx, name)
+            });
+            Val::Flags(set.collect::<Result<_, Fault>>()?)
         }
         TypeDef::List(element) => Val::List(lift_list(cx, *element, from)?),
         TypeDef::FixedList(element, length) => {

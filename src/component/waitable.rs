@@ -71,8 +71,9 @@ pub(crate) enum SubtaskState {
 #[derive(Debug)]
 pub(crate) struct Subtask {
     pub(crate) state: SubtaskState,
-    /// Handles lent for the call, until its end has been told.
-    pub(crate) lenders: Vec<u32>,
+    /// Handles lent for the call and how often, by handle, until its end has been told. As many as there are handles,
+    /// however often each is lent.
+    pub(crate) lenders: Vec<(u32, u32)>,
     pub(crate) delivered: bool,
     pub(crate) cancel_requested: bool,
     /// The result, where it is passed as a core value.
@@ -180,6 +181,8 @@ impl<T: Send + 'static> State<T> {
     /// Lets all threads look that wait for a set.
     fn look_all(&mut self, set: SetId) {
         let count = self.sets.find(set).map_or(0, |set| set.waiters.len());
+        // One costs what making the event did.
+        self.debt = self.debt.saturating_add(count.saturating_sub(1) as u32);
         for at in 0..count {
             if let Some(waiter) = self.sets.find(set).and_then(|set| set.waiters.get(at)).copied() {
                 self.look(waiter);
@@ -248,10 +251,10 @@ impl<T: Send + 'static> State<T> {
     }
 
     /// Ends the loans of a call (`Subtask.deliver_resolve`).
-    pub(crate) fn return_lent(&mut self, instance: InstanceId, lenders: &[u32]) -> Result<(), Fault> {
-        for index in lenders {
+    pub(crate) fn return_lent(&mut self, instance: InstanceId, lenders: &[(u32, u32)]) -> Result<(), Fault> {
+        for (index, lends) in lenders {
             match self.instance_mut(instance).handles.get_mut(*index)? {
-                Handle::Resource(handle) if handle.lends > 0 => handle.lends -= 1,
+                Handle::Resource(handle) if handle.lends >= *lends => handle.lends -= lends,
                 _ => return Err(Fault::Trap(crate::bug!("a lent handle is gone"))),
             }
         }

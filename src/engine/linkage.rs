@@ -2,7 +2,7 @@
 //! calls that run to their end.
 
 use crate::{
-    Error, Trap,
+    Error, Rule, Trap,
     engine::{
         Activation, Caller, Fault, Interposer, Module, Outline, Step, Store,
         activation::{Progress, enter, refuel},
@@ -14,6 +14,11 @@ use crate::{
 use alloc::{format, vec::Vec};
 use core::{mem, task::Waker};
 use wasmi::{AsContextMut, Func, Instance, Memory, ResumableCall, Table, Val, ValType};
+
+/// How many slices of fuel a function may run for that its host stays with until it returns (`realloc`, `post-return`, a
+/// core module's start): nobody else has a turn meanwhile, and no deadline ends it. With
+/// [`Limits::server`](crate::Limits::server) that is 20 million units of fuel, a fraction of a second.
+const SLICES_TO_END_MAX: u32 = 1_000;
 
 /// What a function made of a closure answers: values, or that its guest waits.
 pub(crate) enum Answer {
@@ -90,11 +95,11 @@ impl<T: Send + 'static> Caller<'_, T> {
     }
 
     /// Calls a function with at most one result and stays with it until it returns. It may not wait; slices of fuel
-    /// pass unnoticed.
+    /// pass unnoticed, up to [`SLICES_TO_END_MAX`] of them.
     ///
     /// # Errors
     ///
-    /// When it traps, runs out of fuel, or waits.
+    /// When it traps, runs out of fuel, waits, or runs for too long.
     pub(crate) fn call_to_end<const RESULTS: usize>(
         &mut self,
         function: Func,
@@ -113,13 +118,14 @@ impl<T: Send + 'static> Caller<'_, T> {
         mut activation: Activation<T>,
         mut stopped: Step,
     ) -> Result<Option<u64>, Fault> {
-        loop {
+        for _ in 0..SLICES_TO_END_MAX {
             match stopped {
                 Step::Finished => return Ok(activation.into_results().first().map(bits)),
                 Step::Preempted => stopped = activation.step(self, None)?,
-                Step::Blocked => return Err(Trap::Component(crate::Rule::CannotBlock).into()),
+                Step::Blocked => return Err(Trap::Component(Rule::CannotBlock).into()),
             }
         }
+        Err(Trap::Component(Rule::TooLong).into())
     }
 
     /// Whether anybody watches what crosses between this guest and its host.
@@ -304,6 +310,15 @@ impl<T: Send + 'static> Store<T> {
             self.caller().call_to_end::<0>(start, &[]).map_err(Fault::into_error)?;
         }
         Ok(instance)
+    }
+
+    /// Pays for carrying out a definition that keeps so many bytes, before it is done.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes pass [`Limits::instance_bytes`](crate::Limits::instance_bytes).
+    pub(crate) fn charge_definition(&mut self, bytes: u64) -> Result<(), Error> {
+        self.inner.data_mut().budget.charge_instance(bytes)
     }
 
     /// What `instance` exports as `name`.

@@ -22,13 +22,18 @@ impl Module {
     /// As [`load`](Self::load), and when it has an indirect tail call that may reach a function of another's.
     pub(crate) fn load_linked(engine: &Engine, bytes: &[u8]) -> Result<Self, Error> {
         let module = Self::load(engine, bytes)?;
-        // Those with imports have none, or were refused.
-        if module.outline().imports == 0 && Openings::of(bytes)?.are_reached() {
+        Self::check_linked(bytes)?;
+        Ok(module)
+    }
+
+    /// Refuses indirect tail calls that may reach a function of another's, in a module that was validated.
+    pub(crate) fn check_linked(bytes: &[u8]) -> Result<(), Error> {
+        if Openings::of(bytes)?.are_reached() {
             let reason =
                 "the interpreter cannot suspend them, and another module may put an import into the table";
             return Err(Error::unsupported("tail calls of imports", reason));
         }
-        Ok(module)
+        Ok(())
     }
 }
 

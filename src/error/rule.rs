@@ -62,6 +62,9 @@ pub enum Rule {
     InvalidDiscriminant,
     /// A task of a synchronous function would wait before it returned.
     CannotBlock,
+    /// A function that nobody can stop (`realloc`, `post-return`, a core module's start) ran for a thousand slices of
+    /// [`slice_fuel`](crate::Limits::slice_fuel).
+    TooLong,
     /// Nothing can ever go on.
     Deadlock,
     /// A callback returned a code that means nothing.
@@ -158,6 +161,7 @@ impl fmt::Display for Rule {
             Self::InvalidChar => "invalid `char` bit pattern",
             Self::InvalidDiscriminant => "invalid variant discriminant",
             Self::CannotBlock => "cannot block a synchronous task before returning",
+            Self::TooLong => "`realloc`, `post-return` or a start function did not return in time",
             Self::Deadlock => "deadlock detected: event loop cannot make further progress",
             Self::CallbackCode => "unsupported callback code",
             Self::NoResult => "async-lifted export failed to produce a result",

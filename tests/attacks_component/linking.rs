@@ -47,6 +47,14 @@ fn functions_of_the_host_cannot_be_tail_called_through_another_module() {
         let text = linked(a, &b.replace("IMPORT", import));
         let error = load(&parse(&text)).map(drop).expect_err(way);
         assert_eq!(error.unsupported_feature(), Some("tail calls of imports"), "{way}");
+        #[cfg(feature = "bundle")]
+        {
+            use wasmote::engine::bundle::{Bundler, SecretKey};
+            let bundler = Bundler::new().limits(Limits::server());
+            let key = SecretKey::from_bytes(&[7; 32]);
+            let error = bundler.bundle_component(&parse(&text), Features::all(), &key).unwrap_err();
+            assert_eq!(error.unsupported_feature(), Some("tail calls of imports"), "{way}");
+        }
         // Called as others are, it is what it always was.
         run(&text.replace("return_call_indirect", "call_indirect")).expect(way);
     }

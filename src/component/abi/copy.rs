@@ -213,7 +213,7 @@ impl<T: Send + 'static> Copier<'_, '_, T> {
         if self.types.is_plain(element) {
             return self.bulk(from, to, size.saturating_mul(length));
         }
-        self.cx.charge_elements(length)?;
+        self.cx.charge_elements(length.saturating_mul(self.types.leaves(element)))?;
         (0..length).try_for_each(|n| {
             self.value(element, Place::Memory(from + n * size), Place::Memory(to + n * size))
         })

@@ -84,7 +84,9 @@ impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
     pub(crate) fn string(&mut self, from: Place) -> Result<String, Fault> {
         let (at, units) = self.span(from)?;
         let text = lift_string(self.cx, self.options, at, units)?;
-        self.charge(text.len())?;
+        // It may be longer than what was read, in another encoding.
+        self.cx.check_host_bytes(text.len())?;
+        self.cx.state_mut().host_bytes += text.len() as u64;
         Ok(text)
     }
 

@@ -170,16 +170,17 @@ impl Text<'_> {
     }
 }
 
-/// A guest's string as the host has strings.
-pub(crate) fn lift_string<T: Send>(
-    cx: &Cx<'_, T>,
+/// A guest's string as the host has strings. Reading it is paid for.
+pub(crate) fn lift_string<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
     options: &GuestOptions,
     at: u32,
     units: u32,
 ) -> Result<String, Fault> {
-    let memory = bytes(cx, options);
-    let span = Span::check(options.encoding, memory, at, units, true)?;
+    let span = Span::check(options.encoding, bytes(cx, options), at, units, true)?;
     cx.check_host_bytes(span.length)?;
+    cx.charge_moved(span.length)?;
+    let memory = bytes(cx, options);
     let text = span.text(slice(memory, at, span.length, Rule::StringPointer)?)?;
     Ok(match text {
         Text::Utf8(text) => text.into(),

@@ -1,9 +1,12 @@
 //! Writing down what reading a component gives, where there are validators.
 
 use crate::{
-    Error,
+    Error, Limits,
     component::{Features, binary, codec::Code as _},
-    engine::bundle::{Bundler, SecretKey},
+    engine::{
+        Module,
+        bundle::{Bundler, SecretKey},
+    },
 };
 use alloc::vec::Vec;
 
@@ -19,9 +22,16 @@ impl Bundler {
         features: Features,
         key: &SecretKey,
     ) -> Result<Vec<u8>, Error> {
-        let parsed = binary::parse(bytes, features, self.held_to())?;
+        // What reading takes, it takes here, and not where the bundle is loaded.
+        let limits = Limits { load_bytes: u64::MAX, ..*self.held_to() };
+        let parsed = binary::parse(bytes, features, &limits)?;
         let engine = self.engine()?;
-        let modules = parsed.modules.into_iter().map(|range| self.check(&engine, &bytes[range]));
+        let modules = parsed.modules.into_iter().map(|range| {
+            let module = &bytes[range];
+            let checked = self.check(&engine, module)?;
+            Module::check_linked(module)?;
+            Ok::<_, Error>(checked)
+        });
         let modules: Vec<_> = modules.collect::<Result<_, _>>()?;
         let mut description = Vec::new();
         parsed.census.write(&mut description);
