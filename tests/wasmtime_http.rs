@@ -58,7 +58,7 @@ const DECLINED: &[(&str, &str)] = &[
 ];
 
 /// How long anything may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Says in its answer what it was asked, and gives the contents back.
 async fn answer(request: http::Request<Incoming>) -> Result<http::Response<Incoming>, Infallible> {
@@ -107,11 +107,11 @@ fn command(program: &Program, name: &str, server: &str) -> Result<(), String> {
     let host = host(&output).args([name]).env("HTTP_SERVER", server);
     let mut guest = host.start(program).map_err(|error| error.to_string())?;
     let began = Instant::now();
+    let said = || String::from_utf8_lossy(&output.contents()).into_owned();
     let exit = block_on_with(guest.run(), || {
-        assert!(began.elapsed() < PATIENCE, "{name} hangs");
+        assert!(began.elapsed() < PATIENCE, "{name} hangs\n{}", said());
         thread::sleep(Duration::from_micros(200));
     });
-    let said = || String::from_utf8_lossy(&output.contents()).into_owned();
     match exit {
         Ok(exit) if exit.is_success() => Ok(()),
         Ok(exit) => Err(format!("status {}\n{}", exit.code(), said())),
