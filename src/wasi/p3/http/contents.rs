@@ -55,7 +55,7 @@ impl Contents {
         let length = if stream.is_some() { said } else { Some(0) };
         let (writer, body) = pipe(access.get().bounds(), message, length);
         let sent = access.store().future_new();
-        let mut pump = Pump { stream, trailers: Some(trailers), writer, sent };
+        let mut pump = Pump { stream, trailers: Some(trailers), end: None, writer, sent: Some(sent) };
         access.spawn(move |access, cx| pump.poll(access, cx));
         (Self::Made(body), sent)
     }
@@ -101,9 +101,13 @@ impl Contents {
 struct Pump {
     /// None once it has ended.
     stream: Option<ChannelAny>,
+    /// None once they were read: whenever they come, for a guest may say them before it ends the contents.
     trailers: Option<ChannelAny>,
+    /// What they were, until the contents end.
+    end: Option<Result<Option<Fields>, ErrorCode>>,
     writer: BodyWriter,
-    sent: ChannelAny,
+    /// None once it was said how sending went.
+    sent: Option<ChannelAny>,
 }
 
 impl Pump {
@@ -113,16 +117,31 @@ impl Pump {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Fault>> {
         for _ in 0..STEPS_MAX {
-            if let Poll::Ready(sent) = self.writer.poll_sent(cx) {
-                return Poll::Ready(self.end(&mut access.store(), sent));
+            if let Some(channel) = self.sent
+                && let Poll::Ready(sent) = self.writer.poll_sent(cx)
+            {
+                self.sent = None;
+                self.done(&mut access.store(), channel, sent)?;
             }
+            let mut polled = Poll::Pending;
             if let Some(stream) = self.stream {
-                ready!(self.poll_stream(&mut access.store(), cx, stream))?;
-            } else if let Some(trailers) = self.trailers {
-                ready!(self.poll_trailers(&mut access, trailers))?;
-            } else {
-                return Poll::Pending;
+                polled = self.poll_stream(&mut access.store(), cx, stream)?;
             }
+            if let Some(trailers) = self.trailers
+                && self.poll_trailers(&mut access, trailers)?.is_ready()
+            {
+                polled = Poll::Ready(());
+            }
+            if self.stream.is_none()
+                && let Some(end) = self.end.take()
+            {
+                self.finish(end);
+                polled = Poll::Ready(());
+            }
+            if self.stream.is_none() && self.trailers.is_none() && self.sent.is_none() {
+                return Poll::Ready(Ok(()));
+            }
+            ready!(polled);
         }
         cx.waker().wake_by_ref();
         Poll::Pending
@@ -152,32 +171,37 @@ impl Pump {
         trailers: ChannelAny,
     ) -> Poll<Result<(), Fault>> {
         let read = ready!(access.store().poll_read::<Trailers>(trailers, 1))?;
-        let read = read.and_then(|read| read.into_iter().next());
-        match read {
-            Some(Ok(Some(trailers))) => {
-                let trailers = access.get().table.delete(trailers)?;
-                // What is wrong with the length, the reader and `sent` are told.
-                let _ = self.writer.finish(Some(trailers.to_wire()));
-            }
-            Some(Ok(None)) | None => {
-                let _ = self.writer.finish(None);
-            }
-            Some(Err(code)) => self.writer.fail(code.into()),
-        }
+        self.end = Some(match read.and_then(|read| read.into_iter().next()) {
+            Some(Ok(Some(trailers))) => Ok(Some(access.get().table.delete(trailers)?)),
+            Some(Ok(None)) | None => Ok(None),
+            Some(Err(code)) => Err(code.into()),
+        });
         self.trailers = None;
         access.store().close(trailers)?;
         Poll::Ready(Ok(()))
     }
 
-    fn end<T: Send + 'static>(
+    /// What is wrong with the length, the reader and `sent` are told.
+    fn finish(&self, end: Result<Option<Fields>, ErrorCode>) {
+        match end {
+            Ok(trailers) => drop(self.writer.finish(trailers.map(|trailers| trailers.to_wire()))),
+            Err(code) => self.writer.fail(code),
+        }
+    }
+
+    /// The reader is done. Where the length was said, it is so before there are trailers, and a guest that had still
+    /// to say that there are none may do so.
+    fn done<T: Send + 'static>(
         &mut self,
         store: &mut StoreContextMut<'_, T>,
+        channel: ChannelAny,
         sent: Result<(), ErrorCode>,
     ) -> Result<(), Fault> {
-        for channel in self.stream.take().into_iter().chain(self.trailers.take()) {
+        let trailers = if sent.is_err() { self.trailers.take() } else { None };
+        for channel in self.stream.take().into_iter().chain(trailers) {
             store.close(channel)?;
         }
-        store.resolve::<Outcome>(self.sent, sent.map_err(types::ErrorCode::from));
+        store.resolve::<Outcome>(channel, sent.map_err(types::ErrorCode::from));
         Ok(())
     }
 }
