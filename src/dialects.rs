@@ -1,17 +1,18 @@
 //! The dialects of WASI that this build links components with, side by side: all of them share what was granted.
 
+#[cfg(not(all(feature = "p2", feature = "p3")))]
+mod absent;
 #[cfg(feature = "http")]
 pub(crate) mod http;
 #[cfg(feature = "p2")]
 mod p2;
-#[cfg(not(feature = "p2"))]
-#[path = "dialects/absent.rs"]
-mod p2;
 #[cfg(feature = "p3")]
 mod p3;
+
+#[cfg(not(feature = "p2"))]
+use absent as p2;
 #[cfg(not(feature = "p3"))]
-#[path = "dialects/absent.rs"]
-mod p3;
+use absent as p3;
 
 use crate::{
     Error, Limits,
