@@ -400,6 +400,28 @@ fn an_instance_answers_as_many_requests_as_was_said_and_none_after_a_fault() {
 }
 
 #[test]
+fn requests_go_where_they_were_granted_and_what_is_denied_names_the_grant() {
+    let files = Files::new();
+    let there = Server::start(&[&files.file("hello.wat", handler("hello"))]);
+    let path = format!("/fetch?http,{},/", there.address);
+    let grant = format!("--allow-http {}", there.address);
+    for guest in ["http-proxy", "http-service"] {
+        let guest = format!("{}/tests/guests/{guest}.wasm", env!("CARGO_MANIFEST_DIR"));
+        let mut nobody = Server::start(&[&guest]);
+        assert_eq!(nobody.get(&path).status, 502);
+        assert!(nobody.wait_for_log("denied: ").ends_with(&grant), "{}", nobody.log());
+        // All that is public is not this machine.
+        let mut public = Server::start(&["--allow-http", "*", &guest]);
+        assert!(public.get(&path).text().contains("HttpRequestDenied"));
+        let told = public.wait_for_log("denied: ");
+        assert!(told.contains("no public address") && told.ends_with(&grant), "{told}");
+        let granted = Server::start(&["--allow-http", &there.address, &guest]);
+        let answer = granted.get(&path);
+        assert_eq!((answer.status, answer.text()), (200, "hello"), "{}", granted.log());
+    }
+}
+
+#[test]
 fn a_trace_tells_each_call_under_its_requests_id() {
     let files = Files::new();
     let counter = files.file("counter.wat", COUNTER);
