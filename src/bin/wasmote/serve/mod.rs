@@ -228,6 +228,7 @@ pub fn serve(arguments: &Arguments) -> Result<i32> {
 }
 
 async fn listen(arguments: &Arguments, log: Log, metrics: Arc<Metrics>) -> Result<i32> {
+    let before = reload::stamp(&arguments.file);
     let manifest = arguments.manifest()?;
     let roots = network::roots(&arguments.http_root)?;
     let trace = arguments.trace.as_deref().map(Trace::create).transpose()?;
@@ -260,7 +261,7 @@ async fn listen(arguments: &Arguments, log: Log, metrics: Arc<Metrics>) -> Resul
     }
     if arguments.watch {
         let again = arguments.clone();
-        tokio::spawn(watcher.watch(arguments.file.clone(), move || again.manifest(), server.clone()));
+        tokio::spawn(watcher.watch(arguments.file.clone(), before, move || again.manifest(), server.clone()));
     }
 
     let ending = log.clone();

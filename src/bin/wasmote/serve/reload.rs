@@ -19,12 +19,12 @@ const INTERVAL: Duration = Duration::from_millis(250);
 
 /// Which file it was: enough to tell that another is in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stamp {
+pub struct Stamp {
     modified: SystemTime,
     bytes: u64,
 }
 
-fn stamp(path: &Path) -> Option<Stamp> {
+pub fn stamp(path: &Path) -> Option<Stamp> {
     let metadata = fs::metadata(path).ok()?;
     Some(Stamp { modified: metadata.modified().ok()?, bytes: metadata.len() })
 }
@@ -75,15 +75,17 @@ impl Watcher {
     }
 
     /// Looks at the files over and over.
+    ///
+    /// `before` is what the manifest was before it was read: what changed since has not been seen.
     pub async fn watch(
         mut self,
         file: PathBuf,
+        before: Option<Stamp>,
         mut read: impl Fn() -> Result<Manifest> + Send + 'static,
         server: Arc<Server>,
     ) {
         // The manifest as it was looked at last, and as it was when all of it was loaded.
-        let mut seen = stamp(&file);
-        let mut applied = seen;
+        let (mut seen, mut applied) = (before, before);
         loop {
             tokio::time::sleep(INTERVAL).await;
             let now = stamp(&file);
