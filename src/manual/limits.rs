@@ -7,7 +7,8 @@
 //!
 //! | profile | a loop of a guest takes |
 //! |---|---|
-//! | optimised, `lto = "fat"`, or Cargo's default for it | nothing (tested) |
+//! | optimised, `lto = "fat"` | nothing (the program asks at each start) |
+//! | optimised, `lto = "thin"`, or Cargo's default for it | nothing is expected, and nobody has measured it: ask |
 //! | not optimised (`opt-level` 0 or 1) | nothing: the interpreter dispatches in another way (tested) |
 //! | optimised, `lto = "off"`, one of `codegen-units` for wasmi | nothing (tested) |
 //! | optimised, `lto = "off"`, 16 `codegen-units` | some 100 to 200 bytes for each unit of fuel |
