@@ -1,5 +1,6 @@
 //! Any calls in any order with any arguments: a guest is told errors, and nothing traps or panics.
 
+use super::caller::FUNCTIONS;
 use super::guest::*;
 use proptest::prelude::*;
 use wasmote::{Access, Host, Limits, backend::mem};
