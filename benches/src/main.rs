@@ -1,9 +1,12 @@
 //! wasmote beside bare wasmi with a hand-written WASI, and beside `wasmi_wasi`: all in one process, in turns.
 //!
-//! `cargo run --release [-- GROUP…]`, of the groups `compute load start calls`. See README.md.
+//! `cargo run --release [-- GROUP…]`, of the groups `compute load start calls`, and `component` where its peers are
+//! built in (feature `component`). See README.md.
 
 mod bare;
 mod calls;
+#[cfg(feature = "component")]
+mod component;
 mod compute;
 mod guests;
 mod measure;
@@ -15,13 +18,19 @@ use anyhow::{Result, bail};
 
 type Group = fn() -> Result<()>;
 
-const GROUPS: [(&str, Group); 4] =
-    [("compute", compute::run), ("load", start::load), ("start", start::start), ("calls", calls::run)];
+const GROUPS: &[(&str, Group)] = &[
+    ("compute", compute::run),
+    ("load", start::load),
+    ("start", start::start),
+    ("calls", calls::run),
+    #[cfg(feature = "component")]
+    ("component", component::run),
+];
 
 fn main() -> Result<()> {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     if let Some(unknown) = wanted.iter().find(|name| GROUPS.iter().all(|group| group.0 != **name)) {
-        let names = GROUPS.map(|group| group.0).join(", ");
+        let names = GROUPS.iter().map(|group| group.0).collect::<Vec<_>>().join(", ");
         bail!("there is no group `{unknown}`; there are: {names}");
     }
     for (name, run) in GROUPS {
