@@ -100,7 +100,7 @@ pub use guest::{HandleError, Handling, Rest};
 #[cfg(all(any(feature = "p1", feature = "component"), any(feature = "validate", feature = "bundle")))]
 pub use host::Host;
 pub use limits::{HttpLimits, Limits};
-#[cfg(feature = "component")]
+#[cfg(all(feature = "component", any(feature = "validate", feature = "bundle")))]
 pub use program::{LinkError, Linked};
 #[cfg(any(feature = "validate", feature = "bundle"))]
 pub use program::{Loader, Program};

@@ -1,15 +1,16 @@
 //! Requests that components handle, by the dialect that they export a handler of.
 
+#[cfg(not(all(feature = "p2", feature = "p3")))]
+mod absent;
 #[cfg(feature = "p2")]
-mod p2;
-#[cfg(not(feature = "p2"))]
-#[path = "http/absent.rs"]
 mod p2;
 #[cfg(feature = "p3")]
 mod p3;
+
+#[cfg(not(feature = "p2"))]
+use absent as p2;
 #[cfg(not(feature = "p3"))]
-#[path = "http/absent.rs"]
-mod p3;
+use absent as p3;
 
 use super::Data;
 use crate::{

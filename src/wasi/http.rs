@@ -5,6 +5,7 @@
 //! go to whoever implements [`cap::http`](crate::cap::http).
 
 mod answer;
+#[cfg(any(feature = "p2", feature = "p3"))]
 pub(in crate::wasi) mod convert;
 mod fields;
 mod incoming;
@@ -21,7 +22,9 @@ pub use incoming::IncomingBody;
 pub use pipe::{BodyWriter, PipedBody, Receipt, pipe};
 pub use policy::{Denied, Policy, Rule, RuleError};
 pub use quota::Bounds;
-pub use send::{Answered, Asked, Granted, Outgoing, Sending, Slots, State, To, answer, asked, is_status};
+pub use send::{
+    Answered, Asked, Granted, Outgoing, Sending, Slots, State, To, answer, asked, check, is_status,
+};
 pub use streams::SharedBody;
 pub use target::{Invalid, Target};
 

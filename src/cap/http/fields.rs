@@ -1,5 +1,6 @@
 //! Header and trailer sections.
 
+use super::ErrorCode;
 use alloc::{string::String, vec::Vec};
 use core::fmt;
 
@@ -10,6 +11,20 @@ use core::fmt;
 pub struct Fields(Vec<(String, Vec<u8>)>);
 
 impl Fields {
+    /// Names that speak of a connection and not of a message (RFC 9110, section 7.6.1), or say again what is said
+    /// elsewhere (`Host` is the authority). They are for who holds the connection: neither a guest's to say nor to see.
+    pub const OF_CONNECTION: [&str; 9] = [
+        "connection",
+        "host",
+        "http2-settings",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "transfer-encoding",
+        "upgrade",
+    ];
+
     /// No fields.
     #[must_use]
     pub const fn new() -> Self {
@@ -42,6 +57,29 @@ impl Fields {
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
         self.get(name).next().is_some()
+    }
+
+    /// The length that the contents are said to have, if they are said to have one.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorCode::HttpProtocolError`] when there is more than one, or one that is no number in digits: two readers
+    /// could make two messages of it (RFC 9112, section 6.3).
+    pub fn content_length(&self) -> Result<Option<u64>, ErrorCode> {
+        let mut values = self.get("content-length");
+        let Some(value) = values.next() else { return Ok(None) };
+        let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
+        let number = str::from_utf8(value).ok().filter(|_| digits).and_then(|value| value.parse().ok());
+        match (number, values.next()) {
+            (Some(length), None) => Ok(Some(length)),
+            _ => Err(ErrorCode::HttpProtocolError),
+        }
+    }
+
+    /// Whether this is one of [`OF_CONNECTION`](Self::OF_CONNECTION).
+    #[must_use]
+    pub fn is_of_connection(name: &str) -> bool {
+        Self::OF_CONNECTION.iter().any(|known| known.eq_ignore_ascii_case(name))
     }
 
     /// One more value for `name`, behind all others.

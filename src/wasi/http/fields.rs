@@ -1,7 +1,10 @@
 //! Header and trailer sections, as a guest makes and reads them.
 
 use super::quota::{Bounds, Charge};
-use crate::cap::http;
+use crate::{
+    HttpLimits,
+    cap::http::{self, ErrorCode},
+};
 use alloc::{collections::BTreeSet, string::String, sync::Arc, vec::Vec};
 use core::fmt;
 
@@ -39,20 +42,6 @@ pub enum HeaderError {
 /// What a field takes besides its name and value.
 const FIELD_BYTES: usize = 32;
 
-/// Fields that speak of a connection (RFC 9110, section 7.6.1), or say what is said elsewhere (`Host` is the authority):
-/// the host's to set.
-const FORBIDDEN: [&str; 9] = [
-    "connection",
-    "host",
-    "http2-settings",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "transfer-encoding",
-    "upgrade",
-];
-
 impl Fields {
     /// No fields.
     #[must_use]
@@ -81,17 +70,9 @@ impl Fields {
     /// # Errors
     ///
     /// [`HeaderError::InvalidSyntax`], [`HeaderError::SizeExceeded`].
-    pub fn received(bounds: &Bounds, mut fields: http::Fields) -> Result<Self, HeaderError> {
-        if fields.contains("transfer-encoding") {
-            fields.remove("content-length");
-        }
-        let mut dropped: BTreeSet<String> = FORBIDDEN.map(String::from).into();
-        for value in fields.get("connection") {
-            let names = value.split(|byte| *byte == b',').filter_map(|name| str::from_utf8(name).ok());
-            dropped.extend(names.map(|name| name.trim().to_ascii_lowercase()));
-        }
-        let kept = fields.into_iter().filter(|(name, _)| !dropped.contains(&name.to_ascii_lowercase()));
-        Self::from_list(bounds, kept).map(Self::freeze)
+    pub fn received(bounds: &Bounds, fields: http::Fields) -> Result<Self, HeaderError> {
+        let hidden = Hidden::of(&fields);
+        Self::from_list(bounds, fields.into_iter().filter(|(name, _)| !hidden.has(name))).map(Self::freeze)
     }
 
     /// This section, from here on not to be changed.
@@ -189,10 +170,9 @@ impl Fields {
     ///
     /// # Errors
     ///
-    /// When there is more than one, or one that is no number: two readers could make two messages of it (RFC 9112,
-    /// section 6.3).
-    pub fn content_length(&self) -> Result<Option<u64>, HeaderError> {
-        content_length(&self.shared.fields)
+    /// As [`http::Fields::content_length`].
+    pub fn content_length(&self) -> Result<Option<u64>, ErrorCode> {
+        self.shared.fields.content_length()
     }
 
     fn change(&mut self, change: impl FnOnce(&mut http::Fields)) -> Result<(), HeaderError> {
@@ -210,9 +190,7 @@ impl Fields {
     }
 
     fn check_size(&self, fields: usize, bytes: usize) -> Result<(), HeaderError> {
-        let limits = self.bounds.limits();
-        let fits = fields <= limits.fields as usize && bytes <= limits.fields_bytes as usize;
-        if fits { Ok(()) } else { Err(HeaderError::SizeExceeded) }
+        check_size(self.bounds.limits(), fields, bytes)
     }
 
     /// What is kept, shared with nobody any more.
@@ -227,24 +205,54 @@ impl Fields {
     }
 }
 
-/// The length that contents are said to have: one number, in digits only.
-pub(super) fn content_length(fields: &http::Fields) -> Result<Option<u64>, HeaderError> {
-    let mut values = fields.get("content-length");
-    let Some(value) = values.next() else { return Ok(None) };
-    let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
-    let number = str::from_utf8(value).ok().filter(|_| digits).and_then(|value| value.parse().ok());
-    match (number, values.next()) {
-        (Some(length), None) => Ok(Some(length)),
-        _ => Err(HeaderError::InvalidSyntax),
+/// What of a section the other side sent is not a guest's to see.
+struct Hidden {
+    /// The names that `Connection` has, in lower case.
+    named: BTreeSet<String>,
+    /// Whether the contents had a coding that says their length.
+    is_coded: bool,
+}
+
+impl Hidden {
+    fn of(fields: &http::Fields) -> Self {
+        let mut named = BTreeSet::new();
+        for value in fields.get("connection") {
+            let names = value.split(|byte| *byte == b',').filter_map(|name| str::from_utf8(name).ok());
+            named.extend(names.map(|name| name.trim().to_ascii_lowercase()));
+        }
+        Self { named, is_coded: fields.contains("transfer-encoding") }
     }
+
+    fn has(&self, name: &str) -> bool {
+        http::Fields::is_of_connection(name)
+            || self.is_coded && name.eq_ignore_ascii_case("content-length")
+            || !self.named.is_empty() && self.named.contains(&name.to_ascii_lowercase())
+    }
+}
+
+/// Whether [`Fields::received`] has room for `fields` and nothing against them, and what length they say.
+pub(super) fn check_received(limits: &HttpLimits, fields: &http::Fields) -> Result<Option<u64>, ErrorCode> {
+    let hidden = Hidden::of(fields);
+    let (mut count, mut bytes) = (0, 0);
+    for (name, value) in fields.iter().filter(|(name, _)| !hidden.has(name)) {
+        check_name(name).and_then(|()| check_value(value)).map_err(|_| ErrorCode::HttpProtocolError)?;
+        (count, bytes) = (count + 1, bytes + name.len() + value.len() + FIELD_BYTES);
+    }
+    let large = |_| ErrorCode::HttpRequestHeaderSectionSize(None);
+    check_size(limits, count, bytes).map_err(large)?;
+    if hidden.has("content-length") { Ok(None) } else { fields.content_length() }
+}
+
+fn check_size(limits: &HttpLimits, fields: usize, bytes: usize) -> Result<(), HeaderError> {
+    let fits = fields <= limits.fields as usize && bytes <= limits.fields_bytes as usize;
+    if fits { Ok(()) } else { Err(HeaderError::SizeExceeded) }
 }
 
 fn check_name(name: &str) -> Result<(), HeaderError> {
     if !is_token(name) {
         return Err(HeaderError::InvalidSyntax);
     }
-    let forbidden = FORBIDDEN.iter().any(|known| known.eq_ignore_ascii_case(name));
-    if forbidden { Err(HeaderError::Forbidden) } else { Ok(()) }
+    if http::Fields::is_of_connection(name) { Err(HeaderError::Forbidden) } else { Ok(()) }
 }
 
 /// No control characters but the tab: no line can end in a value.

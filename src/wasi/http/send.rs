@@ -2,14 +2,14 @@
 
 use super::{
     Message,
-    fields::{Fields, HeaderError},
+    fields::{Fields, HeaderError, check_received},
     incoming::IncomingBody,
     policy::Policy,
     quota::Bounds,
     target::{Target, Wire},
 };
 use crate::{
-    Limits,
+    HttpLimits, Limits,
     cap::{
         clocks::Clocks,
         http::{Body, Client, ErrorCode, Method, Options, Request, Response, ResponseFuture},
@@ -250,7 +250,7 @@ impl Sending {
             HeaderError::SizeExceeded => ErrorCode::HttpResponseHeaderSectionSize(None),
             _ => ErrorCode::HttpProtocolError,
         })?;
-        let length = headers.content_length().map_err(|_| ErrorCode::HttpProtocolError)?;
+        let length = headers.content_length()?;
         // These say how long the contents would be, and have none (RFC 9110, section 8.6).
         let length = length.filter(|_| !self.is_head && status != 204 && status != 304);
         let body = IncomingBody::new(&self.bounds, Message::Response, length, body)
@@ -269,22 +269,32 @@ impl fmt::Debug for Sending {
     }
 }
 
+/// Whether a guest of these limits can be given `request`; the length that its contents are said to have.
+///
+/// # Errors
+///
+/// When it is too large or says two lengths, as [`asked`] would say.
+pub fn check(limits: &HttpLimits, request: &Request) -> Result<Option<u64>, ErrorCode> {
+    let too_long = |text: &str| text.len() > limits.target_bytes as usize;
+    if request.path_with_query.as_deref().is_some_and(too_long)
+        || request.authority.as_deref().is_some_and(too_long)
+    {
+        return Err(ErrorCode::HttpRequestUriTooLong);
+    }
+    check_received(limits, &request.headers)
+}
+
 /// A request that came in, as a guest sees it.
 ///
 /// # Errors
 ///
-/// When its header section is too large or says two lengths.
+/// When it is too large or says two lengths.
 pub fn asked(bounds: &Bounds, request: Request) -> Result<Asked, ErrorCode> {
+    let length = check(bounds.limits(), &request)?;
     let Request { method, scheme, authority, path_with_query, headers, body } = request;
-    let headers = Fields::received(bounds, headers).map_err(|error| match error {
-        HeaderError::SizeExceeded => ErrorCode::HttpRequestHeaderSectionSize(None),
-        _ => ErrorCode::HttpProtocolError,
-    })?;
-    let too_long = |text: &str| text.len() > bounds.limits().target_bytes as usize;
-    if path_with_query.as_deref().is_some_and(too_long) || authority.as_deref().is_some_and(too_long) {
-        return Err(ErrorCode::HttpRequestUriTooLong);
-    }
-    let length = headers.content_length().map_err(|_| ErrorCode::HttpProtocolError)?;
+    // Checked above: only what the guest keeps already can be in the way.
+    let full = |_| ErrorCode::HttpRequestHeaderSectionSize(None);
+    let headers = Fields::received(bounds, headers).map_err(full)?;
     let body = IncomingBody::new(bounds, Message::Request, length, body);
     Ok(Asked { target: Target::received(method, scheme, authority, path_with_query), headers, body })
 }

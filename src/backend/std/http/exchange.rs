@@ -4,7 +4,7 @@ use super::{
     body::{Outgoing, Received, fields, map},
     policy::Destination,
 };
-use crate::cap::http::{ErrorCode, Method, Request, Response, Scheme};
+use crate::cap::http::{ErrorCode, Fields, Method, Request, Response, Scheme};
 use alloc::{
     boxed::Box,
     string::{String, ToString},
@@ -63,9 +63,9 @@ pub fn response_to_hyper(
     if status.is_informational() || status.as_u16() > 599 {
         return Err(ErrorCode::HttpProtocolError);
     }
-    let length = super::content_length(&response.headers)?;
+    let length = response.headers.content_length()?;
     let mut headers = map(&response.headers)?;
-    super::OF_CONNECTION.iter().for_each(|name| _ = headers.remove(*name));
+    Fields::OF_CONNECTION.iter().chain(&["te"]).for_each(|name| _ = headers.remove(*name));
     let has_none = method == http::Method::HEAD
         || status == StatusCode::NO_CONTENT
         || status == StatusCode::NOT_MODIFIED;

@@ -201,13 +201,12 @@ impl Shared {
             // It would turn the connection into one to elsewhere.
             return Err(ErrorCode::HttpRequestMethodInvalid);
         }
-        let length = content_length(&request.headers)?;
+        let length = request.headers.content_length()?;
         if length.zip(request.body.length()).is_some_and(|(said, is)| said != is) {
             return Err(ErrorCode::HttpRequestBodySize(request.body.length()));
         }
         let mut headers = map(&request.headers)?;
-        // What belongs to the connection is not a guest's to say.
-        OF_CONNECTION.iter().for_each(|name| _ = headers.remove(*name));
+        Fields::OF_CONNECTION.iter().for_each(|name| _ = headers.remove(*name));
         // Or servers leave trailers out (RFC 9110, section 6.5.1).
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
         let mut out =
@@ -219,19 +218,6 @@ impl Shared {
     }
 }
 
-/// Fields that a request is sent without, if it had them.
-const OF_CONNECTION: [&str; 9] = [
-    "connection",
-    "host",
-    "http2-settings",
-    "keep-alive",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "transfer-encoding",
-    "upgrade",
-];
-
 fn uri(https: bool, authority: &str, path: String) -> Result<Uri, ErrorCode> {
     let path = if path.is_empty() { "/".into() } else { path };
     // Anything else names another target than the authority that was checked.
@@ -241,18 +227,6 @@ fn uri(https: bool, authority: &str, path: String) -> Result<Uri, ErrorCode> {
     let path = PathAndQuery::try_from(path).map_err(|_| ErrorCode::HttpRequestUriInvalid)?;
     let uri = Uri::builder().scheme(if https { "https" } else { "http" }).authority(authority);
     uri.path_and_query(path).build().map_err(|_| ErrorCode::HttpRequestUriInvalid)
-}
-
-/// What the header section says about the length of the contents, if it does, and once.
-fn content_length(headers: &Fields) -> Result<Option<u64>, ErrorCode> {
-    let mut values = headers.get("content-length");
-    let Some(value) = values.next() else { return Ok(None) };
-    let digits = !value.is_empty() && value.iter().all(u8::is_ascii_digit);
-    let length = core::str::from_utf8(value).ok().filter(|_| digits).and_then(|value| value.parse().ok());
-    match (length, values.next()) {
-        (Some(length), None) => Ok(Some(length)),
-        _ => Err(ErrorCode::HttpProtocolError),
-    }
 }
 
 impl cap::Client for Client {

@@ -28,7 +28,7 @@ use std::{
 };
 use tokio::{runtime::Handle, time::timeout_at};
 use wasmote::{
-    Access, Error, Guest, HandleError, Host, HttpLimits, Loader, Rest, Trap,
+    Access, Error, Guest, HandleError, Host, Loader, Rest, Trap,
     backend::{
         mem,
         std::{
@@ -38,7 +38,7 @@ use wasmote::{
     },
     cap::http as cap,
     engine::Metering,
-    wasi::sockets::policy as sockets,
+    wasi::{self, sockets::policy as sockets},
 };
 
 /// What all apps have in common.
@@ -89,9 +89,9 @@ fn one(app: &App, common: &Common, metrics: Arc<AppMetrics>) -> Result<Served> {
             "handles requests of WASI 0.2: each gets an instance of its own, whatever is said of reuse";
         common.log.event(&format!("app `{}` {text}", app.name));
     }
-    let grants = Grants::new(app, &settings, common)?;
+    let template = Template::new(app, &settings, common)?;
     let requests_max = if is_newest { requests_max } else { 1 };
-    let pool = Pool::new(program, grants, common.trace.clone(), requests_max);
+    let pool = Pool::new(program, template, common.trace.clone(), requests_max);
     let deadline = settings.timeout.unwrap_or(TIMEOUT);
     let shared = Shared { file: name, pool: Arc::new(pool), settings, deadline };
     // One instance that nobody calls: what is missing is said now, and not to each request.
@@ -101,8 +101,11 @@ fn one(app: &App, common: &Common, metrics: Arc<AppMetrics>) -> Result<Served> {
     Ok(Served { name: app.name.clone(), handler, deadline, metrics })
 }
 
-/// What each instance of an app gets.
-pub struct Grants {
+/// What each instance of an app starts from.
+pub struct Template {
+    /// With everything granted but the network.
+    local: Host,
+    /// With that too. What is denied is an event of the log.
     host: Host,
     random: Randomness,
     fuel: Option<u64>,
@@ -110,7 +113,7 @@ pub struct Grants {
     http: network::Http,
 }
 
-impl Grants {
+impl Template {
     fn new(app: &App, settings: &Resolved, common: &Common) -> Result<Self> {
         if !settings.tcp_listen.is_empty() {
             bail!("`-S tcplisten` is for `wasmote run`: what is served listens on --addr");
@@ -137,26 +140,34 @@ impl Grants {
         let tell = move |denied: &str| log.event(&format!("app `{name}`: {denied}"));
         let http = network::Http::new(&app.allow_http, &common.roots, tell.clone())?;
         let (random, fuel) = (settings.random, settings.fuel);
-        let mut grants = Self { host, random, fuel, policy, http };
-        grants.host = grants.host_telling(tell);
-        Ok(grants)
+        let mut template = Self { local: host.clone(), host, random, fuel, policy, http };
+        template.host = template.connected(tell);
+        Ok(template)
     }
 
     /// Who starts an instance.
     ///
     /// A seed is where its numbers begin, and not where all of them go on: what one draws is for nobody else to see.
     pub fn host(&self) -> Cow<'_, Host> {
-        match self.random {
-            Randomness::Host => Cow::Borrowed(&self.host),
-            Randomness::Seed(seed) => Cow::Owned(self.host.clone().random(mem::Random::seeded(seed))),
-        }
+        self.seeded(&self.host)
     }
 
     /// Who starts one, and tells what it is denied.
     pub fn host_telling(&self, tell: impl Fn(&str) + Clone + Send + Sync + 'static) -> Host {
+        self.seeded(&self.connected(tell)).into_owned()
+    }
+
+    fn connected(&self, tell: impl Fn(&str) + Clone + Send + Sync + 'static) -> Host {
         let told = tell.clone();
         let policy = self.policy.clone().on_denied(move |denied| told(&network::explain(denied)));
-        self.http.grant(self.host().into_owned().network(Network::new(), policy), tell)
+        self.http.grant(self.local.clone().network(Network::new(), policy), tell)
+    }
+
+    fn seeded<'a>(&self, host: &'a Host) -> Cow<'a, Host> {
+        match self.random {
+            Randomness::Host => Cow::Borrowed(host),
+            Randomness::Seed(seed) => Cow::Owned(host.clone().random(mem::Random::seeded(seed))),
+        }
     }
 
     /// What a request may spend.
@@ -212,7 +223,7 @@ impl Handler for Instances {
                 spin::add_headers(&mut request, &route, &rest, peer);
             }
             // What the client sends is no failure of the program's.
-            if let Err(code) = check(&request, &shared.settings.limits.http) {
+            if let Err(code) = wasi::http::check(&shared.settings.limits.http, &request) {
                 return Ok(refused(&code));
             }
             let taken = shared.pool.take(record.id).map_err(|error| shared.not_started(&error));
@@ -225,18 +236,6 @@ impl Handler for Instances {
             Arc::new(work).answer(guest, request, &method).await
         })
     }
-}
-
-/// Whether a guest of these limits can be given `request`.
-fn check(request: &cap::Request, limits: &HttpLimits) -> Result<(), cap::ErrorCode> {
-    let head = cap::Request {
-        authority: request.authority.clone(),
-        path_with_query: request.path_with_query.clone(),
-        headers: request.headers.clone(),
-        ..cap::Request::new(request.method.clone(), "")
-    };
-    let bounds = wasmote::wasi::http::Bounds::new(limits);
-    wasmote::wasi::http::asked(&bounds, head).map(drop)
 }
 
 /// What a client is told that asks for too much, or is not understood.

@@ -2,7 +2,7 @@
 //! after the other.
 
 use crate::{
-    serve::{app::Grants, record::Id},
+    serve::{app::Template, record::Id},
     watch::Trace,
 };
 use std::{
@@ -19,7 +19,7 @@ use wasmote::{Error, Guest, Program, engine::Tracer};
 /// Instances of one app.
 pub struct Pool {
     program: Program,
-    grants: Grants,
+    template: Template,
     trace: Option<Trace>,
     /// How many requests one instance answers.
     requests_max: u64,
@@ -48,8 +48,8 @@ const IDLE: Duration = Duration::from_secs(10);
 const IDLE_MAX: usize = 256;
 
 impl Pool {
-    pub fn new(program: Program, grants: Grants, trace: Option<Trace>, requests_max: u64) -> Self {
-        Self { program, grants, trace, requests_max, idle: Mutex::default() }
+    pub fn new(program: Program, template: Template, trace: Option<Trace>, requests_max: u64) -> Self {
+        Self { program, template, trace, requests_max, idle: Mutex::default() }
     }
 
     /// An instance, for nobody yet.
@@ -58,7 +58,7 @@ impl Pool {
     ///
     /// When it cannot be started.
     pub fn start(&self) -> Result<Guest, Error> {
-        self.grants.host().start(&self.program)
+        self.template.host().start(&self.program)
     }
 
     /// An instance for request `id`, with all the fuel that a request has; and whether it is a new one.
@@ -71,7 +71,7 @@ impl Pool {
         if let Some((_, mut guest, mut kept)) = waiting {
             kept.current.store(id.0, Ordering::Relaxed);
             kept.fuel_before = guest.fuel_spent();
-            if let Some(fuel) = self.grants.fuel() {
+            if let Some(fuel) = self.template.fuel() {
                 guest.set_fuel(fuel)?;
             }
             return Ok((guest, kept, false));
@@ -90,7 +90,7 @@ impl Pool {
             trace.line(&format!("{} {line}", Id(current.load(Ordering::Relaxed))));
         };
         let (to, of) = (trace.clone(), current.clone());
-        let host = self.grants.host_telling(move |denied| line(denied, &of, &to));
+        let host = self.template.host_telling(move |denied| line(denied, &of, &to));
         let mut guest = host.start(&self.program)?;
         let (to, of) = (trace.clone(), current.clone());
         guest.interpose(Tracer::new(move |text| line(text, &of, &to)));
