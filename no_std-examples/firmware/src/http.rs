@@ -1,17 +1,22 @@
-//! The example for HTTP: requests come over the board's UART, a component of WASI 0.2 answers them, and its responses go
-//! out the same way. Each request has an instance of its own.
+//! The example for HTTP: requests come over the board's UART, a component of WASI 0.2 answers them, then one of WASI 0.3,
+//! and their responses go out the same way. Each request has an instance of its own.
 //!
 //! HTTP/1.1 is spoken as far as a serial line between two friends needs it (RFC 9112): a head, and contents whose length
 //! `content-length` tells. What is no request is refused with 400, and what fails with 500; the device goes on.
 
-use alloc::{string::String, vec::Vec};
+use alloc::{string::String, sync::Arc, vec::Vec};
 use board::{console, heap, println, stack};
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use wasmote::{
     Host, Limits, Loader, Program, block_on_with,
     cap::http::{Method, Request, Whole},
 };
 
-const HANDLER: &[u8] = include_bytes!("../guests/handler-p2.wasm");
+/// Handlers, each with what it is of.
+const HANDLERS: [(&str, &[u8]); 2] = [
+    ("a handler of WASI 0.2", include_bytes!("../guests/handler-p2.wasm")),
+    ("a handler of WASI 0.3", include_bytes!("../guests/handler-p3.wasm")),
+];
 
 /// What a request may cost.
 const FUEL: u64 = 1_000_000;
@@ -24,28 +29,33 @@ const CONTENTS_BYTES_MAX: usize = 4 << 10;
 const HEAP_BYTES_MAX: usize = 128 << 10;
 const STACK_BYTES_MAX: usize = 32 << 10;
 
-/// Answers requests until one says `connection: close`; the exit code is how many expectations failed.
+/// Has each handler answer requests until one says `connection: close`; the exit code is how many expectations failed.
 pub fn main() -> u32 {
     println!("wasmote on {}, answering requests", board::NAME);
     let mut failed = 0;
     let before = heap::live();
-    heap::reset_peak();
-    stack::paint();
-    let loaded = Loader::new().limits(Limits::mcu()).load(HANDLER);
-    println!("# heap to load: {} B", heap::peak() - before);
-    println!("# native stack: {} B", stack::peak());
-    match loaded {
-        Ok(program) => failed += serve(&program, &Host::new().limits(Limits::mcu()).fuel(FUEL), before),
-        Err(error) => {
-            println!("{error}");
-            failed += 1;
+    let host = Host::new().limits(Limits::mcu()).fuel(FUEL);
+    for (what, bytes) in HANDLERS {
+        println!("\n== {what}");
+        heap::reset_peak();
+        stack::paint();
+        let loaded = Loader::new().limits(Limits::mcu()).load(bytes);
+        println!("# heap to load: {} B", heap::peak() - before);
+        println!("# native stack: {} B", stack::peak());
+        match loaded {
+            Ok(program) => failed += serve(&program, &host, before),
+            Err(error) => {
+                println!("{error}");
+                failed += 1;
+            }
         }
     }
+    drop(host);
     println!("\n== over");
     println!("left on the heap: {} B", heap::live() - before);
     failed += u32::from(heap::live() != before);
     println!("expectations that failed: {failed}");
-    println!("# guests in flash: {} B", HANDLER.len());
+    println!("# guests in flash: {} B", HANDLERS.iter().map(|(_, bytes)| bytes.len()).sum::<usize>());
     failed
 }
 
@@ -57,14 +67,16 @@ fn serve(program: &Program, host: &Host, before: usize) -> u32 {
         stack::paint();
         let received = receive();
         is_open = received.as_ref().is_none_or(|received| !received.closes);
-        let mut memory_bytes = 0;
+        let took = Arc::new(Took::default());
         let (status, contents) = match received {
-            Some(received) => answer(program, host, received.request, &mut memory_bytes),
+            Some(received) => answer(program, host, received.request, &took),
             None => (400, b"this is no request\n".to_vec()),
         };
         respond(status, &contents);
         drop(contents);
+        let memory_bytes = took.memory_bytes.load(Relaxed);
         let heap = (heap::peak() - before).saturating_sub(memory_bytes);
+        println!("-- {} fuel", took.fuel.load(Relaxed));
         println!("# guest memory: {memory_bytes} B");
         println!("# heap beyond guest memory: {heap} B");
         println!("# native stack: {} B", stack::peak());
@@ -73,12 +85,26 @@ fn serve(program: &Program, host: &Host, before: usize) -> u32 {
     failed
 }
 
+/// What an instance took, which is told when it is over.
+#[derive(Default)]
+struct Took {
+    fuel: AtomicUsize,
+    memory_bytes: AtomicUsize,
+}
+
 /// Has an instance of its own answer a request.
-fn answer(program: &Program, host: &Host, request: Request, memory_bytes: &mut usize) -> (u16, Vec<u8>) {
+fn answer(program: &Program, host: &Host, request: Request, took: &Arc<Took>) -> (u16, Vec<u8>) {
+    let size = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+    let told = took.clone();
     let answered = async {
         let guest = host.start(program).map_err(|error| alloc::format!("{error}\n"))?;
-        *memory_bytes = usize::try_from(guest.memory_bytes()).unwrap_or(usize::MAX);
-        let mut response = guest.handle(request).await.map_err(|error| alloc::format!("{error}\n"))?;
+        let handling = guest.handle(request).on_end(move |rest| {
+            if let Some(guest) = rest.stop() {
+                told.fuel.store(size(guest.fuel_spent()), Relaxed);
+                told.memory_bytes.store(size(guest.memory_bytes()), Relaxed);
+            }
+        });
+        let mut response = handling.await.map_err(|error| alloc::format!("{error}\n"))?;
         let contents = Whole::read(&mut *response.body, CONTENTS_BYTES_MAX).await;
         let contents = contents.map_err(|code| alloc::format!("{code}\n"))?;
         Ok((response.status, contents.contents().to_vec()))
