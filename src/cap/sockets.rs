@@ -6,7 +6,7 @@
 mod address;
 mod network;
 
-pub use address::{canonical, is_global};
+pub use address::{AddressRange, canonical, is_global};
 pub use network::{AddressFamily, Lookup, LookupError, Network, SocketOption, TcpSocket, UdpSocket};
 
 use super::Code;

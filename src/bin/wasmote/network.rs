@@ -146,8 +146,7 @@ impl Http {
 
 /// What was refused, and which flag would have granted it.
 fn explain_http(denied: &http::Denied) -> String {
-    let http::Denied { scheme, authority } = denied;
-    format!("denied: a request to {}://{authority}: --allow-http {authority}", scheme.as_str())
+    format!("denied: {denied}: --allow-http {}", denied.authority)
 }
 
 /// The same of what the rules would allow by its name, and not by its address: `http://127.0.0.1:80`, or the address that
@@ -181,7 +180,10 @@ mod tests {
     fn a_denied_request_names_the_flag_that_grants_it() {
         let scheme = wasmote::cap::http::Scheme::Http;
         let told = explain_http(&http::Denied { scheme, authority: "example.com".into() });
-        assert_eq!(told, "denied: a request to http://example.com: --allow-http example.com");
+        assert_eq!(
+            told,
+            "denied: sending a request to http://example.com is not granted: --allow-http example.com"
+        );
         for (to, grant) in [
             ("http://127.0.0.1:9000", "127.0.0.1:9000"),
             ("10.0.0.1:443", "10.0.0.1:443"),

@@ -61,6 +61,52 @@ fn is_global_v6(ip: Ipv6Addr) -> bool {
     ip.segments()[0] & 0xe000 == 0x2000 && !special
 }
 
+/// Addresses that share their first bits, as in `10.0.0.0/8`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AddressRange {
+    first: IpAddr,
+    prefix: u8,
+}
+
+impl AddressRange {
+    /// This address alone.
+    #[must_use]
+    pub fn only(address: IpAddr) -> Self {
+        let first = canonical(address);
+        Self { first, prefix: if first.is_ipv4() { 32 } else { 128 } }
+    }
+
+    /// The addresses that share their first `prefix` bits with `address`: none of version 4 with one of version 6.
+    /// `None` when an address has not that many bits.
+    #[must_use]
+    pub fn new(address: IpAddr, prefix: u8) -> Option<Self> {
+        let bits = if address.is_ipv4() { 32 } else { 128 };
+        // A range of wrapped version 4 addresses is one of version 4.
+        match canonical(address) {
+            first @ IpAddr::V4(_) if address.is_ipv6() && prefix >= 96 => {
+                (prefix <= bits).then_some(Self { first, prefix: prefix - 96 })
+            }
+            _ => (prefix <= bits).then_some(Self { first: address, prefix }),
+        }
+    }
+
+    /// Whether `address` is one of these.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.first, canonical(address)) {
+            (IpAddr::V4(first), IpAddr::V4(address)) => {
+                let differ = u64::from(first.to_bits() ^ address.to_bits());
+                differ >> (32 - self.prefix.min(32)) == 0
+            }
+            (IpAddr::V6(first), IpAddr::V6(address)) => {
+                let differ = first.to_bits() ^ address.to_bits();
+                differ.checked_shr(128 - u32::from(self.prefix)).unwrap_or(0) == 0
+            }
+            _ => false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -130,11 +130,7 @@ pub struct Denied {
 impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { scheme, authority } = self;
-        write!(
-            f,
-            "sending a request to {}://{authority} is not granted (--allow-http {authority})",
-            scheme.as_str()
-        )
+        write!(f, "sending a request to {}://{authority} is not granted", scheme.as_str())
     }
 }
 

@@ -7,7 +7,7 @@
 //! granted by its address.
 
 use super::name;
-use crate::cap::sockets::{canonical, is_global};
+use crate::cap::sockets::{AddressRange, canonical, is_global};
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::{
     fmt,
@@ -36,45 +36,6 @@ impl Operation {
     pub const IN: [Self; 2] = [Self::TcpBind, Self::UdpBind];
     /// All there is.
     pub const ALL: [Self; 4] = [Self::TcpConnect, Self::TcpBind, Self::UdpSend, Self::UdpBind];
-}
-
-/// Addresses that share their first bits, as in `10.0.0.0/8`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AddressRange {
-    first: IpAddr,
-    prefix: u8,
-}
-
-impl AddressRange {
-    /// The addresses that share their first `prefix` bits with `address`: none of version 4 with one of version 6.
-    /// `None` when an address has not that many bits.
-    #[must_use]
-    pub fn new(address: IpAddr, prefix: u8) -> Option<Self> {
-        let bits = if address.is_ipv4() { 32 } else { 128 };
-        // A range of wrapped version 4 addresses is one of version 4.
-        match canonical(address) {
-            first @ IpAddr::V4(_) if address.is_ipv6() && prefix >= 96 => {
-                (prefix <= bits).then_some(Self { first, prefix: prefix - 96 })
-            }
-            _ => (prefix <= bits).then_some(Self { first: address, prefix }),
-        }
-    }
-
-    /// Whether `address` is one of these.
-    #[must_use]
-    pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.first, canonical(address)) {
-            (IpAddr::V4(first), IpAddr::V4(address)) => {
-                let differ = u64::from(first.to_bits() ^ address.to_bits());
-                differ >> (32 - self.prefix.min(32)) == 0
-            }
-            (IpAddr::V6(first), IpAddr::V6(address)) => {
-                let differ = first.to_bits() ^ address.to_bits();
-                differ.checked_shr(128 - u32::from(self.prefix)).unwrap_or(0) == 0
-            }
-            _ => false,
-        }
-    }
 }
 
 /// Whom a rule speaks of.
@@ -195,8 +156,11 @@ fn target(host: &str) -> Result<Target, RuleError> {
         if address.is_ipv6() != bracketed.is_some() {
             return Err(RuleError::Brackets);
         }
-        let bits = if address.is_ipv4() { 32 } else { 128 };
-        return AddressRange::new(address, prefix.unwrap_or(bits)).map(Target::Range).ok_or(RuleError::Host);
+        let range = match prefix {
+            None => AddressRange::only(address),
+            Some(prefix) => AddressRange::new(address, prefix).ok_or(RuleError::Host)?,
+        };
+        return Ok(Target::Range(range));
     }
     if host == "*" {
         return Ok(Target::Anyone);

@@ -3,7 +3,7 @@
 //! A name proves nothing about where it leads, so the two are asked apart: `*` allows every name, and still none that
 //! leads into this machine or its network, unless those addresses are granted themselves.
 
-use crate::cap::sockets::{canonical, is_global};
+use crate::cap::sockets::{AddressRange, canonical, is_global};
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 use core::{
     fmt,
@@ -35,7 +35,7 @@ enum Host {
     /// Every name that ends so; begins with a dot.
     Below(String),
     /// Addresses, said as such or looked up.
-    Range(IpAddr, u8),
+    Range(AddressRange),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +129,7 @@ impl Pattern {
             (Host::Any, address) => address.is_none_or(is_global),
             (Host::Name(name), None) => host == name,
             (Host::Below(end), None) => host.ends_with(end) && host.len() > end.len(),
-            (Host::Range(..), Some(address)) => self.contains(destination, address),
+            (Host::Range(_), Some(address)) => self.contains(destination, address),
             _ => false,
         };
         host_matches && self.fits(destination)
@@ -153,19 +153,8 @@ impl Pattern {
 
     /// Whether this is a range of addresses that has `address` in it.
     fn contains(&self, destination: &Destination, address: IpAddr) -> bool {
-        let Host::Range(network, prefix) = self.host else { return false };
-        let inside = match (network, address) {
-            (IpAddr::V4(network), IpAddr::V4(address)) => {
-                let shift = u32::from(32 - prefix);
-                network.to_bits().checked_shr(shift) == address.to_bits().checked_shr(shift)
-            }
-            (IpAddr::V6(network), IpAddr::V6(address)) => {
-                let shift = u32::from(128 - prefix);
-                network.to_bits().checked_shr(shift) == address.to_bits().checked_shr(shift)
-            }
-            _ => false,
-        };
-        inside && self.fits(destination)
+        let Host::Range(range) = self.host else { return false };
+        range.contains(address) && self.fits(destination)
     }
 }
 
@@ -182,9 +171,9 @@ impl FromStr for Pattern {
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         if let Some((network, prefix)) = rest.split_once('/') {
             let network: IpAddr = network.parse().map_err(|_| InvalidDestination)?;
-            let bits = if network.is_ipv4() { 32 } else { 128 };
-            let prefix = prefix.parse().ok().filter(|prefix| *prefix <= bits).ok_or(InvalidDestination)?;
-            return Ok(Self { https, host: Host::Range(network, prefix), port: Port::Any });
+            let range = prefix.parse().ok().and_then(|prefix| AddressRange::new(network, prefix));
+            let host = Host::Range(range.ok_or(InvalidDestination)?);
+            return Ok(Self { https, host, port: Port::Any });
         }
         if rest == "*" {
             return Ok(Self { https, host: Host::Any, port: Port::Any });
@@ -198,8 +187,7 @@ impl Host {
     fn parse(text: &str) -> Result<Self, InvalidDestination> {
         let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
         if let Ok(address) = bare.parse::<IpAddr>() {
-            let address = canonical(address);
-            return Ok(Self::Range(address, if address.is_ipv4() { 32 } else { 128 }));
+            return Ok(Self::Range(AddressRange::only(address)));
         }
         if bare == "*" {
             return Ok(Self::Any);
