@@ -527,3 +527,117 @@ fn types_of_ones_own_cross_as_records_variants_and_flags() {
     assert_eq!(more.call(&mut store, (Access::READ,)).unwrap(), (Access(3),));
     assert!(instance.get_typed_func::<(Vec<Point>,), (Vec<Shape>,)>(&store, "same").is_err());
 }
+
+/// A guest with a 64-bit memory that gives back what it gets, and asks the host too.
+const WIDE: &str = r#"(component
+    (type $point' (record (field "x" s32) (field "label" string)))
+    (import "point" (type $point (eq $point')))
+    (type $shape' (variant (case "empty") (case "at" $point)))
+    (import "shape" (type $shape (eq $shape')))
+    (import "turn" (func $turn (param "l" (list (tuple u8 string))) (param "s" string) (result (list string))))
+    (type $st (stream string))
+    (core module $libc
+        (memory (export "mem") i64 1)
+        (global $next (mut i64) (i64.const 1024))
+        (data (i64.const 256) "\20\01\00\00\00\00\00\00\03\00\00\00\00\00\00\00")
+        (data (i64.const 272) "\23\01\00\00\00\00\00\00\02\00\00\00\00\00\00\00onetwo")
+        (func (export "realloc") (param i64 i64 i64 i64) (result i64) (local $at i64)
+            (local.set $at (i64.and (i64.add (global.get $next) (i64.const 7)) (i64.const -8)))
+            (global.set $next (i64.add (local.get $at) (local.get 3)))
+            (local.get $at)))
+    (core instance $libc (instantiate $libc))
+    (core func $turn (canon lower (func $turn) (memory (core memory $libc "mem")) (realloc (core func $libc "realloc"))))
+    (core func $new (canon stream.new $st))
+    (core func $write (canon stream.write $st async (memory (core memory $libc "mem"))))
+    (core func $read (canon stream.read $st (memory (core memory $libc "mem")) (realloc (core func $libc "realloc"))))
+    (core module $m
+        (import "" "mem" (memory i64 1))
+        (import "" "turn" (func $turn (param i64 i64 i64 i64 i64)))
+        (import "" "new" (func $new (result i64)))
+        (import "" "write" (func $write (param i32 i64 i64) (result i64)))
+        (import "" "read" (func $read (param i32 i64 i64) (result i64)))
+        (func (export "pair") (param i64 i64) (result i64)
+            (i64.store (i64.const 16) (local.get 0)) (i64.store (i64.const 24) (local.get 1)) (i64.const 16))
+        (func (export "pairs") (param i64 i64 i64 i64) (result i64)
+            (i64.store (i64.const 16) (local.get 0)) (i64.store (i64.const 24) (local.get 1))
+            (i64.store (i64.const 32) (local.get 2)) (i64.store (i64.const 40) (local.get 3)) (i64.const 16))
+        (func (export "ask") (param i64 i64 i64 i64) (result i64)
+            (call $turn (local.get 0) (local.get 1) (local.get 2) (local.get 3) (i64.const 64)) (i64.const 64))
+        (func (export "open") (result i32) (local $ends i64)
+            (local.set $ends (call $new))
+            (drop (call $write (i32.wrap_i64 (i64.shr_u (local.get $ends) (i64.const 32))) (i64.const 256) (i64.const 2)))
+            (i32.wrap_i64 (local.get $ends)))
+        (func (export "take") (param i32) (result i64)
+            (if (i64.ne (call $read (local.get 0) (i64.const 128) (i64.const 2)) (i64.const 0x20)) (then unreachable))
+            (i64.const 144)))
+    (core instance $i (instantiate $m (with "" (instance
+        (export "mem" (memory $libc "mem")) (export "turn" (func $turn)) (export "new" (func $new))
+        (export "write" (func $write)) (export "read" (func $read))))))
+    (func (export "shapes") (param "x" (list $shape)) (result (list $shape))
+        (canon lift (core func $i "pair") (memory (core memory $libc "mem")) (realloc (core func $libc "realloc"))))
+    (func (export "count") (param "x" (map string u64)) (result (map string u64))
+        (canon lift (core func $i "pair") (memory (core memory $libc "mem")) (realloc (core func $libc "realloc"))))
+    (func (export "row") (param "x" (list string 2)) (result (list string 2))
+        (canon lift (core func $i "pairs") (memory (core memory $libc "mem")) (realloc (core func $libc "realloc"))))
+    (func (export "ask") (param "l" (list (tuple u8 string))) (param "s" string) (result (list string))
+        (canon lift (core func $i "ask") (memory (core memory $libc "mem")) (realloc (core func $libc "realloc"))))
+    (func (export "open") async (result $st) (canon lift (core func $i "open")))
+    (func (export "take") async (param "s" $st) (result string)
+        (canon lift (core func $i "take") (memory (core memory $libc "mem")))))"#;
+
+#[test]
+#[cfg(feature = "memory64")]
+fn values_lie_in_64_bit_memories_as_in_others() {
+    use std::collections::BTreeMap;
+    let engine = Engine::new(Features::all(), &Limits::server());
+    let component = load(&engine, WIDE);
+    let mut linker = Linker::new(&engine);
+    let turn = |_: wasmote::component::StoreContextMut<'_, ()>, (list, last): (Vec<(u8, String)>, String)| {
+        let said = list.into_iter().map(|(number, text)| format!("{number}{text}"));
+        Ok((said.chain([last]).collect::<Vec<_>>(),))
+    };
+    linker.root().func_wrap("turn", turn).unwrap();
+    let mut store = Store::new(&engine, ());
+    let instance = linker.instantiate(&mut store, &component).unwrap();
+
+    let shapes = vec![Shape::At(Point { x: -7, label: "here".into() }), Shape::Empty];
+    let same = instance.get_typed_func::<(Vec<Shape>,), (Vec<Shape>,)>(&store, "shapes").unwrap();
+    assert_eq!(same.call(&mut store, (shapes.clone(),)).unwrap(), (shapes,));
+    type Counts = BTreeMap<String, u64>;
+    let counts: Counts = [("a".into(), 7), ("größer".into(), u64::MAX)].into();
+    let same = instance.get_typed_func::<(Counts,), (Counts,)>(&store, "count").unwrap();
+    assert_eq!(same.call(&mut store, (counts.clone(),)).unwrap(), (counts,));
+    type Row = [String; 2];
+    let row = ["left".to_owned(), "right".to_owned()];
+    let same = instance.get_typed_func::<(Row,), (Row,)>(&store, "row").unwrap();
+    assert_eq!(same.call(&mut store, (row.clone(),)).unwrap(), (row,));
+    let ask = instance.get_typed_func::<(Vec<(u8, String)>, String), (Vec<String>,)>(&store, "ask").unwrap();
+    let asked = (vec![(1, "one".to_owned()), (2, "two".to_owned())], "three".to_owned());
+    let answer = ["1one", "2two", "three"].map(str::to_owned).to_vec();
+    assert_eq!(ask.call(&mut store, asked).unwrap(), (answer,));
+
+    let open = instance.get_typed_func::<(), (ChannelAny,)>(&store, "open").unwrap();
+    let (output,) = open.call(&mut store, ()).unwrap();
+    for expected in ["one", "tw"] {
+        let read = store.as_context_mut().poll_read::<String>(output, 1);
+        assert!(
+            matches!(&read, Poll::Ready(Ok(Some(items))) if *items == [expected]),
+            "{expected}: {:?}",
+            read.map_ok(|_| ())
+        );
+    }
+    let input = store.as_context_mut().stream_new();
+    store.as_context_mut().spawn(move |mut cx, _| {
+        cx.poll_write(input, &["first", "second"]).map(|written| written.map(|_| ()))
+    });
+    let take = instance.get_typed_func::<(ChannelAny,), (String,)>(&store, "take").unwrap();
+    assert_eq!(take.call(&mut store, (input,)).unwrap(), ("second".to_owned(),));
+}
+
+#[test]
+fn memories_of_64_bits_are_off_until_asked_for() {
+    let bytes = wat::parse_str(WIDE).unwrap();
+    let features = Features { memory64: false, ..Features::all() };
+    let error = Component::new(&Engine::new(features, &Limits::server()), bytes).unwrap_err();
+    assert!(error.unsupported_feature().is_some(), "{error}");
+}

@@ -124,27 +124,28 @@ fn told(ty: &Type, value: &Val) -> Value {
 
 /// A component that tells the host how what it is given lies in its memory, and gives back what bytes mean. Its
 /// allocator only goes up.
-fn component(ty: &Type, defined: &Defined, encoding: &str) -> Component {
+fn component(ty: &Type, defined: &Defined, encoding: &str, address: &str) -> Component {
     let types: String = (0..)
         .zip(&defined.0)
         .map(|(at, ty)| format!("(type $d{at} {ty}) (import \"t{at}\" (type $t{at} (eq $d{at})))"))
         .collect();
     let pads: String = (0..17).map(|at| format!("(param \"p{at}\" u64)")).collect();
     let value = ty.text();
+    let size = if address == "i64" { 8 } else { 4 };
     let text = format!(
         r#"(component {types}
-            (core module $m (memory (export "m") 4)
-                (global $at (mut i32) (i32.const 65536))
-                (func (export "realloc") (param i32 i32 i32 i32) (result i32) (local $to i32)
-                    (local.set $to (i32.and (i32.add (global.get $at) (i32.const 15)) (i32.const -16)))
+            (core module $m (memory (export "m") {address} 4)
+                (global $at (mut {address}) ({address}.const 65536))
+                (func (export "realloc") (param {address} {address} {address} {address}) (result {address}) (local $to {address})
+                    (local.set $to ({address}.and ({address}.add (global.get $at) ({address}.const 15)) ({address}.const -16)))
                     (memory.copy (local.get $to) (local.get 0) (local.get 1))
-                    (global.set $at (i32.add (local.get $to) (local.get 3)))
+                    (global.set $at ({address}.add (local.get $to) (local.get 3)))
                     (local.get $to))
-                (func (export "lower") (param i32) (result i32)
-                    (i32.store (i32.const 0) (i32.const 65536))
-                    (i32.store (i32.const 4) (i32.sub (global.get $at) (i32.const 65536)))
-                    (i32.const 0))
-                (func (export "lift") (param i32 i32) (result i32) (local.get 0)))
+                (func (export "lower") (param {address}) (result {address})
+                    ({address}.store ({address}.const 0) ({address}.const 65536))
+                    ({address}.store ({address}.const {size}) ({address}.sub (global.get $at) ({address}.const 65536)))
+                    ({address}.const 0))
+                (func (export "lift") (param {address} {address}) (result {address}) (local.get 0)))
             (core instance $m (instantiate $m))
             (func (export "lower") (param "x" {value}) (param "y" u8) (param "z" u8) {pads} (result (list u8))
                 (canon lift (core func $m "lower") (memory (core memory $m "m")) (realloc (core func $m "realloc"))
@@ -171,17 +172,22 @@ fn call(component: &Component, name: &str, params: &[Val]) -> Option<Val> {
     ended.is_ok().then_some(result)
 }
 
-/// Bytes that mean something here and there: small numbers, and addresses of what lies near.
-fn memory(bytes: &mut Bytes<'_>) -> Vec<u8> {
+/// Bytes that mean something here and there: small numbers, and addresses of what lies near, as wide as those are.
+fn memory(bytes: &mut Bytes<'_>, address: &str) -> Vec<u8> {
     let mut memory = Vec::new();
     while memory.len() < 512 {
-        match bytes.below(8) {
-            0 | 1 => memory.extend(u32::from(bytes.below(4)).to_le_bytes()),
-            2 | 3 => memory.extend((65_536 + u32::from(bytes.byte())).to_le_bytes()),
-            4 => memory.extend((65_536 + u32::from(bytes.byte()) * 4).to_le_bytes()),
-            5 => memory.extend([b'a' + bytes.below(26); 4]),
-            6 => memory.extend([0; 4]),
-            _ => memory.extend((bytes.wide() as u32).to_le_bytes()),
+        let number = match bytes.below(8) {
+            0 | 1 => u32::from(bytes.below(4)),
+            2 | 3 => 65_536 + u32::from(bytes.byte()),
+            4 => 65_536 + u32::from(bytes.byte()) * 4,
+            5 => u32::from_le_bytes([b'a' + bytes.below(26); 4]),
+            6 => 0,
+            _ => bytes.wide() as u32,
+        };
+        memory.extend(number.to_le_bytes());
+        // A number of 64 bits whose high half is something lies outside of every memory.
+        if address == "i64" && bytes.below(4) > 0 {
+            memory.extend([0; 4]);
         }
     }
     memory
@@ -217,9 +223,10 @@ fn values_lie_in_memory_as_the_specification_has_them() {
     let result = runner.run(&vec(any::<u8>(), 1..600), |data| {
         let mut bytes = Bytes::new(&data);
         let encoding = ["utf8", "utf16", "latin1+utf16"][usize::from(bytes.below(3))];
+        let address = ["i32", "i64"][usize::from(bytes.below(2))];
         let mut defined = Defined::default();
         let ty = defined.ty(&mut bytes, 3);
-        let component = component(&ty, &defined, encoding);
+        let component = component(&ty, &defined, encoding, address);
         let mut value = ty.value(&mut bytes, &mut 0);
         // The specification leaves open which NaN a NaN becomes.
         without_nans(&mut value);
@@ -228,11 +235,15 @@ fn values_lie_in_memory_as_the_specification_has_them() {
         let stored = call(&component, "lower", &params);
         let Some(Val::List(List::U8(stored))) = stored else { panic!("{value:?} was not stored") };
         let ask = |question: Value| oracle.borrow_mut().ask(&question);
-        let expected = ask(json!({"encoding": encoding, "type": describe(&ty), "value": told(&ty, &value)}));
+        let expected = ask(json!({
+            "encoding": encoding, "address": address, "type": describe(&ty), "value": told(&ty, &value),
+        }));
         prop_assert_eq!(&json!(stored), &expected["bytes"], "{:?} as {}", value, ty.text());
 
-        let memory = memory(&mut bytes);
-        let expected = ask(json!({"encoding": encoding, "type": describe(&ty), "bytes": memory}));
+        let memory = memory(&mut bytes, address);
+        let expected = ask(json!({
+            "encoding": encoding, "address": address, "type": describe(&ty), "bytes": memory,
+        }));
         let loaded = call(&component, "lift", &[Val::List(List::U8(memory))]);
         let loaded = loaded.map(|value| match value {
             Val::Tuple(values) => json!({"value": told(&ty, &values[0])}),

@@ -26,8 +26,9 @@ use alloc::{
 use core::ops::Range;
 use wasmparser::{
     CanonicalFunction, CanonicalOption, ComponentAlias, ComponentExternalKind, ComponentInstance,
-    ComponentOuterAliasKind, ComponentType, ExternalKind, Instance, Parser, Payload, ValidPayload, Validator,
-    WasmFeatures, component_types::ComponentAnyTypeId,
+    ComponentOuterAliasKind, ComponentType, CompositeInnerType, ExternalKind, Instance, Parser, Payload,
+    ValidPayload, Validator, WasmFeatures,
+    component_types::{ComponentAnyTypeId, ComponentCoreTypeId},
 };
 
 /// Reads and validates a component, all but the bodies of its core functions.
@@ -36,7 +37,7 @@ use wasmparser::{
 ///
 /// When the bytes are no valid component, need a feature that is off, or pass a limit.
 pub(crate) fn parse(bytes: &[u8], features: Features, limits: &Limits) -> Result<Parsed, Error> {
-    let census = census(bytes, limits)?;
+    let census = census(bytes, features, limits)?;
     let mut walk = Walk {
         validator: Validator::new_with_features(flags(features)),
         resolver: Resolver::default(),
@@ -48,6 +49,9 @@ pub(crate) fn parse(bytes: &[u8], features: Features, limits: &Limits) -> Result
         definitions_max: limits.definitions.into(),
     };
     walk.run(bytes, features)?;
+    if features.memory64 {
+        walk.resolver.types.widen();
+    }
     Ok(Parsed { types: walk.resolver.types, definitions: walk.definitions, modules: walk.modules, census })
 }
 
@@ -63,11 +67,12 @@ fn flags(features: Features) -> WasmFeatures {
     flags.set(WasmFeatures::CM_THREADING, features.threading);
     flags.set(WasmFeatures::CM_ERROR_CONTEXT, features.error_context);
     flags.set(WasmFeatures::CM_FIXED_LENGTH_LISTS, features.fixed_length_lists);
+    flags.set(WasmFeatures::CM64, features.memory64);
     flags
 }
 
 /// Counts sections' items without reading them, how deep components nest, and what loading all of it may take.
-fn census(bytes: &[u8], limits: &Limits) -> Result<Census, Error> {
+fn census(bytes: &[u8], features: Features, limits: &Limits) -> Result<Census, Error> {
     check("module_bytes", bytes.len() as u64, limits.module_bytes.into())?;
     let mut census = Census::default();
     let (mut depth, mut in_module, mut load_bytes) = (0_u32, 0_u32, LOAD_BASE);
@@ -78,7 +83,8 @@ fn census(bytes: &[u8], limits: &Limits) -> Result<Census, Error> {
             census.items += u64::from(count);
             let section = section.end.saturating_sub(section.start).saturating_mul(LOAD_PER_BYTE);
             let items = u64::from(count).saturating_mul(LOAD_PER_ITEM);
-            load_bytes = load_bytes.saturating_add(section).saturating_add(items);
+            let wide = if features.memory64 { section } else { 0 };
+            load_bytes = load_bytes.saturating_add(section).saturating_add(wide).saturating_add(items);
         };
         match payload.map_err(|error| invalid(&error))? {
             Payload::ModuleSection { unchecked_range, .. } => {
@@ -114,7 +120,8 @@ fn census(bytes: &[u8], limits: &Limits) -> Result<Census, Error> {
 }
 
 /// What reading a component may take of host memory besides its core modules, from above: for each byte of its sections
-/// (a field, a case, a name in a type), each item, and each component that nests in it. Measured on 64-bit hosts
+/// (a field, a case, a name in a type), each item, and each component that nests in it. Where types are laid out for
+/// 64-bit memories too, each byte takes as much again. Measured on 64-bit hosts
 /// (`tests/load_memory.rs` holds them).
 const LOAD_BASE: u64 = 32 << 10;
 const LOAD_PER_BYTE: u64 = 48;
@@ -299,6 +306,12 @@ impl Walk {
         };
         self.frame().types += 1;
         match (ty, id) {
+            (ComponentType::Resource { rep: wasmparser::ValType::I64, .. }, _) => {
+                return Err(Error::unsupported(
+                    "resources of 64-bit representations",
+                    "their borrows are passed in 32 bits",
+                ));
+            }
             (ComponentType::Resource { dtor, .. }, Some(id)) => {
                 self.frame().bound.insert(id);
                 self.op(Op::Resource { id, dtor: *dtor });
@@ -573,6 +586,9 @@ impl Walk {
             F::WaitableSetDrop => Canon::WaitableSetDrop,
             F::WaitableJoin => Canon::WaitableJoin,
             F::ThreadIndex => Canon::ThreadIndex,
+            F::ThreadNewIndirect { func_ty_index, table_index } if takes_i64(types, *func_ty_index) => {
+                Canon::ThreadNewIndirect64 { table: *table_index }
+            }
             F::ThreadNewIndirect { table_index, .. } => Canon::ThreadNewIndirect { table: *table_index },
             F::ThreadResumeLater => Canon::ThreadResumeLater,
             F::ThreadSuspend => Canon::ThreadSwitch(Switch::Suspend),
@@ -658,6 +674,15 @@ impl Walk {
 
     fn drop_end(&mut self, channel: Channel, end: End, ty: u32) -> Result<Canon, Error> {
         Ok(Canon::DropEnd { channel, end, payload: self.payload(ty)? })
+    }
+}
+
+/// Whether a core function type takes an `i64` first.
+fn takes_i64(types: wasmparser::types::TypesRef<'_>, index: u32) -> bool {
+    let ComponentCoreTypeId::Sub(id) = types.core_type_at_in_component(index) else { return false };
+    match &types[id].composite_type.inner {
+        CompositeInnerType::Func(func) => func.params().first() == Some(&wasmparser::ValType::I64),
+        _ => false,
     }
 }
 

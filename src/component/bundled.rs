@@ -27,7 +27,10 @@ impl Component {
         };
         let mut from = Reader::new(description);
         Census::read(&mut from)?.check(engine.limits())?;
-        let types = Types::read(&mut from)?;
+        let mut types = Types::read(&mut from)?;
+        if engine.features.memory64 {
+            types.widen();
+        }
         let (deep, deep_max) = (types.depth_max(), engine.limits().type_depth);
         if deep > deep_max {
             return Err(Error::limit("type_depth", deep.into(), deep_max.into()));

@@ -4,7 +4,10 @@
 use crate::{
     Rule,
     component::{
-        abi::{Copier, GuestOptions, LiftContext, LowerContext, Place, bytes, in_guest, reallocate},
+        abi::{
+            Copier, GuestOptions, LiftContext, LowerContext, Place, bytes, in_guest, inside, is_aligned,
+            reallocate,
+        },
         channel::BLOCKED,
         direct,
         handles::Lender,
@@ -74,27 +77,26 @@ pub(crate) fn lifted_place<T: Send + 'static>(
     if types.flat_count(ty) as usize <= flat_max {
         return Ok(Place::Flat(0));
     }
-    let at = flat.first().copied().unwrap_or(0) as u32;
-    check_pointer(cx, types, options, ty, at)?;
-    Ok(Place::Memory(at))
+    pointed_at(cx, types, options, ty, flat.first())
 }
 
-/// Checks where a value lies that did not fit flat, and pays for the walk over it.
-fn check_pointer<T: Send + 'static>(
+/// Where a value lies that did not fit flat, checked. The walk over it is paid for.
+fn pointed_at<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     types: &Types,
     options: &GuestOptions,
     ty: ValType,
-    at: u32,
-) -> Result<(), Fault> {
-    if !at.is_multiple_of(types.align(ty)) {
+    pointer: Option<&u64>,
+) -> Result<Place, Fault> {
+    let layouts = options.layouts(types);
+    let at = options.address.pointer(pointer.copied().unwrap_or(0));
+    if !is_aligned(at, layouts.align(ty)) {
         return Err(Rule::UnalignedPointer.into());
     }
-    if u64::from(at) + u64::from(types.size(ty)) > bytes(cx, options).len() as u64 {
-        return Err(Rule::PointerOutOfBounds.into());
-    }
+    let at = inside(bytes(cx, options), at, layouts.size(ty).into()).ok_or(Rule::PointerOutOfBounds)?;
     // The price of a call covers as many as could have been flat.
-    cx.charge_elements(types.leaves(ty).saturating_sub(MAX_FLAT_PARAMS as u32))
+    cx.charge_elements(types.leaves(ty).saturating_sub(MAX_FLAT_PARAMS as u32))?;
+    Ok(Place::Memory(at))
 }
 
 impl Lowered {
@@ -126,9 +128,7 @@ impl Lowered {
         if types.flat_count(ty) as usize <= flat_max {
             return Ok(Place::Flat(0));
         }
-        let at = flat.last().copied().unwrap_or(0) as u32;
-        check_pointer(cx, types, &self.options, ty, at)?;
-        Ok(Place::Memory(at))
+        pointed_at(cx, types, &self.options, ty, flat.last())
     }
 }
 
@@ -187,11 +187,11 @@ fn lower_arguments<T: Send + 'static>(
     tuple: TypeId,
     lower: impl FnOnce(&mut Cx<'_, T>, Place, &mut [u64]) -> Result<(), Fault>,
 ) -> Result<Vec<Val>, Fault> {
-    let layout = types.layout(tuple);
+    let layout = func.options.layouts(types).layout(tuple);
     if layout.flat_count as usize > MAX_FLAT_PARAMS {
         let at = reallocate(cx, &func.options, (0, 0), layout.align, u64::from(layout.size))?;
         lower(cx, Place::Memory(at), &mut [])?;
-        return Ok([Val::I32(at.cast_signed())].into());
+        return Ok([value_of(core_type(func.options.address.flat()), at as u64)].into());
     }
     let mut flat = [0; MAX_FLAT_PARAMS];
     let flat = &mut flat[..layout.flat.len()];

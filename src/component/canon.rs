@@ -4,14 +4,19 @@
 use crate::{
     Rule, Trap,
     component::{
-        abi::{GuestOptions, Source, bytes, lift_string, store_string, write_number},
+        abi::{
+            GuestOptions, Source, bytes, bytes_mut, inside, is_aligned, lift_string, store_string,
+            write_number,
+        },
         call::{self, Lowered, core_type},
         channel::{self, BLOCKED},
         definition::{Canon, Channel, End, Options, Switch},
         host::{self, HostFunction},
         store::{Cx, Handle, InstanceId, ResourceTypeId},
         task::{self, Progress, Wait},
-        types::{Flat, MAX_FLAT_ASYNC_PARAMS, MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, Types, ValType},
+        types::{
+            AddressType, Flat, MAX_FLAT_ASYNC_PARAMS, MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, Types, ValType,
+        },
         waitable::{self, WaitableSet},
     },
     engine::{Answer, CoreMemory, CoreTable, Fault, ValType as CoreVal},
@@ -39,20 +44,26 @@ pub(crate) enum Builtin<T: 'static> {
     },
     ErrorContextNew(GuestOptions),
     ErrorContextDebugMessage(GuestOptions),
-    ThreadNewIndirect(CoreTable),
+    ThreadNewIndirect {
+        table: CoreTable,
+        /// What the function takes.
+        param: CoreVal,
+    },
     /// One that refers to nothing.
     Plain(Canon),
 }
 
-/// The core type of a canonical definition's function.
-pub(crate) fn signature(canon: &Canon, types: &Types) -> (Vec<CoreVal>, Vec<CoreVal>) {
+/// The core type of a canonical definition's function. `address` is what addresses are of the memory or table that it
+/// names.
+pub(crate) fn signature(canon: &Canon, types: &Types, address: AddressType) -> (Vec<CoreVal>, Vec<CoreVal>) {
     use CoreVal::{I32, I64};
+    let pointer = core_type(address.flat());
     match canon {
-        Canon::Lower { ty, options, .. } => lowered_signature(types, *ty, options.is_async),
+        Canon::Lower { ty, options, .. } => lowered_signature(types, *ty, address, options.is_async),
         Canon::TaskReturn { result, .. } => {
-            let flat = result.map_or(&[][..], |ty| types.flat(ty));
+            let flat = result.map_or(&[][..], |ty| types.layouts(address).flat(ty));
             let spilled = result.is_some_and(|ty| types.flat_count(ty) as usize > MAX_FLAT_PARAMS);
-            (if spilled { vec![I32] } else { flat.iter().map(|ty| core_type(*ty)).collect() }, vec![])
+            (if spilled { vec![pointer] } else { flat.iter().map(|ty| core_type(*ty)).collect() }, vec![])
         }
         Canon::ResourceNew(_)
         | Canon::ResourceRep(_)
@@ -68,12 +79,15 @@ pub(crate) fn signature(canon: &Canon, types: &Types) -> (Vec<CoreVal>, Vec<Core
         Canon::ContextSet { wide, .. } => (vec![if *wide { I64 } else { I32 }], vec![]),
         Canon::BackpressureInc | Canon::BackpressureDec | Canon::TaskCancel => (vec![], vec![]),
         Canon::WaitableSetNew | Canon::ThreadIndex => (vec![], vec![I32]),
-        Canon::WaitableSetWait { .. } | Canon::WaitableSetPoll { .. } => (vec![I32, I32], vec![I32]),
-        Canon::WaitableJoin | Canon::ErrorContextDebugMessage { .. } => (vec![I32, I32], vec![]),
+        Canon::WaitableSetWait { .. } | Canon::WaitableSetPoll { .. } => (vec![I32, pointer], vec![I32]),
+        Canon::WaitableJoin => (vec![I32, I32], vec![]),
+        Canon::ErrorContextDebugMessage { .. } => (vec![I32, pointer], vec![]),
         Canon::ChannelNew { .. } => (vec![], vec![I64]),
-        Canon::Copy { channel: Channel::Stream, .. } => (vec![I32, I32, I32], vec![I32]),
-        Canon::Copy { channel: Channel::Future, .. } => (vec![I32, I32], vec![I32]),
-        Canon::ErrorContextNew { .. } | Canon::ThreadNewIndirect { .. } => (vec![I32, I32], vec![I32]),
+        Canon::Copy { channel: Channel::Stream, .. } => (vec![I32, pointer, pointer], vec![pointer]),
+        Canon::Copy { channel: Channel::Future, .. } => (vec![I32, pointer], vec![I32]),
+        Canon::ErrorContextNew { .. } => (vec![pointer, pointer], vec![I32]),
+        Canon::ThreadNewIndirect { .. } => (vec![pointer, I32], vec![I32]),
+        Canon::ThreadNewIndirect64 { .. } => (vec![pointer, I64], vec![I32]),
         Canon::ThreadSwitch(Switch::Suspend | Switch::Yield) => (vec![], vec![I32]),
         Canon::ThreadSwitch(_) => (vec![I32], vec![I32]),
     }
@@ -83,25 +97,27 @@ pub(crate) fn signature(canon: &Canon, types: &Types) -> (Vec<CoreVal>, Vec<Core
 fn lowered_signature(
     types: &Types,
     ty: super::types::FuncTypeId,
+    address: AddressType,
     is_async: bool,
 ) -> (Vec<CoreVal>, Vec<CoreVal>) {
     let func = types.func(ty);
-    let params = types.layout(func.params_tuple);
+    let (layouts, pointer) = (types.layouts(address), core_type(address.flat()));
+    let params = layouts.layout(func.params_tuple);
     let max = if is_async { MAX_FLAT_ASYNC_PARAMS } else { MAX_FLAT_PARAMS };
     let mut flat: Vec<CoreVal> = if params.flat_count as usize > max {
-        vec![CoreVal::I32]
+        vec![pointer]
     } else {
         params.flat.iter().map(|ty| core_type(*ty)).collect()
     };
-    let result: &[Flat] = func.result.map_or(&[], |ty| types.flat(ty));
+    let result: &[Flat] = func.result.map_or(&[], |ty| layouts.flat(ty));
     if is_async {
         if !result.is_empty() {
-            flat.push(CoreVal::I32);
+            flat.push(pointer);
         }
         return (flat, vec![CoreVal::I32]);
     }
     if result.len() > MAX_FLAT_RESULTS {
-        flat.push(CoreVal::I32);
+        flat.push(pointer);
         return (flat, vec![]);
     }
     (flat, result.iter().map(|ty| core_type(*ty)).collect())
@@ -136,7 +152,8 @@ fn carry_out<T: Send + 'static>(
     builtin: &Builtin<T>,
     flat: &[u64],
 ) -> Result<Answer, Fault> {
-    let argument = |at: usize| flat.get(at).copied().unwrap_or(0) as u32;
+    let wide = |at: usize| flat.get(at).copied().unwrap_or(0);
+    let argument = |at: usize| wide(at) as u32;
     match builtin {
         Builtin::Lower(lowered) => call::call_lowered(cx, lowered, flat),
         Builtin::LowerHost(lowered, function) => host::call(cx, lowered, flat, &**function),
@@ -168,25 +185,25 @@ fn carry_out<T: Send + 'static>(
             call::task_return(cx, *result, options, flat)?;
             Ok(Answer::Return(None))
         }
-        Builtin::WaitableSetWait(memory) => set_wait(cx, instance, *memory, argument(0), argument(1)),
+        Builtin::WaitableSetWait(memory) => set_wait(cx, instance, *memory, argument(0), wide(1)),
         Builtin::WaitableSetPoll(memory) => {
             let state = cx.state_mut();
             let set = state.set_at(instance, argument(0))?;
             let event =
                 if state.set_has_event(set) { state.take_set_event(set)? } else { waitable::Event::NONE };
-            task::write_event(cx, *memory, argument(1), event).map(Answer::Return)
+            task::write_event(cx, *memory, wide(1), event).map(Answer::Return)
         }
         Builtin::Copy { channel, end, payload, options } => {
             if !options.is_async {
                 cx.state().check_may_block(instance)?;
             }
-            let length = if *channel == Channel::Stream { argument(2) } else { 1 };
-            let id = channel::copy(cx, options, *channel, *end, *payload, argument(0), argument(1), length)?;
+            let length = if *channel == Channel::Stream { wide(2) } else { 1 };
+            let id = channel::copy(cx, options, *channel, *end, *payload, argument(0), (wide(1), length))?;
             finish_operation(cx, id, options.is_async)
         }
         Builtin::ErrorContextNew(options) => {
             cx.state_mut().host_bytes = 0;
-            let text = lift_string(cx, options, argument(0), argument(1)).map_err(|fault| match fault {
+            let text = lift_string(cx, options, (wide(0), wide(1))).map_err(|fault| match fault {
                 Fault::Trap(Trap::Component(_)) => Rule::DebugMessage.into(),
                 other => other,
             })?;
@@ -194,8 +211,8 @@ fn carry_out<T: Send + 'static>(
             let text = &text[..text.floor_char_boundary(DEBUG_MESSAGE_BYTES)];
             answer(cx.state_mut().add_handle(instance, Handle::ErrorContext(text.into()))?)
         }
-        Builtin::ErrorContextDebugMessage(options) => debug_message(cx, options, argument(0), argument(1)),
-        Builtin::ThreadNewIndirect(table) => thread_new(cx, *table, argument(0), flat[1]),
+        Builtin::ErrorContextDebugMessage(options) => debug_message(cx, options, argument(0), wide(1)),
+        Builtin::ThreadNewIndirect { table, param } => thread_new(cx, *table, *param, wide(0), wide(1)),
         Builtin::Plain(canon) => plain(cx, instance, canon, flat),
     }
 }
@@ -312,7 +329,7 @@ fn set_wait<T: Send + 'static>(
     instance: InstanceId,
     memory: CoreMemory,
     index: u32,
-    at: u32,
+    at: u64,
 ) -> Result<Answer, Fault> {
     let state = cx.state_mut();
     let set = state.set_at(instance, index)?;
@@ -327,19 +344,19 @@ fn debug_message<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     options: &GuestOptions,
     index: u32,
-    at: u32,
+    at: u64,
 ) -> Result<Answer, Fault> {
     let text = match cx.state().instance(options.instance).handles.get(index)? {
         Handle::ErrorContext(text) => text.clone(),
         _ => return Err(Rule::HandleSort("an error-context").into()),
     };
-    if !at.is_multiple_of(4) || u64::from(at) + 8 > bytes(cx, options).len() as u64 {
-        return Err(Rule::DebugMessage.into());
-    }
+    let size = options.address.size();
+    let place = inside(bytes(cx, options), at, u64::from(2 * size)).filter(|_| is_aligned(at, size));
+    let at = place.ok_or(Rule::DebugMessage)?;
     let (start, length) = store_string(cx, options, Source::Host(&text))?;
-    let memory = super::abi::bytes_mut(cx, options);
-    write_number(memory, at, 4, u64::from(start))?;
-    write_number(memory, at + 4, 4, u64::from(length))?;
+    let memory = bytes_mut(cx, options);
+    write_number(memory, at, size, start)?;
+    write_number(memory, at + size as usize, size, length)?;
     Ok(Answer::Return(None))
 }
 
@@ -347,7 +364,8 @@ fn debug_message<T: Send + 'static>(
 fn thread_new<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     table: CoreTable,
-    index: u32,
+    param: CoreVal,
+    index: u64,
     argument: u64,
 ) -> Result<Answer, Fault> {
     let function = match cx.table_function(table, index) {
@@ -356,7 +374,7 @@ fn thread_new<T: Send + 'static>(
         Some(Some(function)) => function,
     };
     let (params, results) = cx.function_type(function);
-    if !matches!(params.as_slice(), [CoreVal::I32]) || !results.is_empty() {
+    if params.as_slice() != [param] || !results.is_empty() {
         return Err(Rule::ThreadType.into());
     }
     let state = cx.state_mut();

@@ -7,7 +7,7 @@
 use crate::{
     Rule,
     component::{
-        abi::{GuestOptions, bytes, copy_elements},
+        abi::{GuestOptions, Span, bytes, copy_elements, inside, is_aligned},
         definition::{Channel, End},
         host_task,
         store::{ChannelId, Cx, InstanceId, State, WaitableId},
@@ -53,7 +53,8 @@ pub(crate) struct Payload {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Buffer {
     pub(crate) options: GuestOptions,
-    pub(crate) at: u32,
+    /// Where it starts; anywhere, if nothing can be in it.
+    pub(crate) at: usize,
     pub(crate) progress: u32,
     pub(crate) length: u32,
 }
@@ -61,6 +62,11 @@ pub(crate) struct Buffer {
 impl Buffer {
     pub(crate) fn remain(&self) -> u32 {
         self.length - self.progress
+    }
+
+    /// Where the next of its elements is.
+    pub(crate) fn next(&self, types: &Types, element: ValType) -> usize {
+        self.at + self.progress as usize * self.options.layouts(types).size(element) as usize
     }
 }
 
@@ -326,8 +332,7 @@ pub(crate) fn copy<T: Send + 'static>(
     end: End,
     ty: Option<ValType>,
     index: u32,
-    at: u32,
-    length: u32,
+    span: Span,
 ) -> Result<WaitableId, Fault> {
     let instance = options.instance;
     let (id, shared) = cx.state().end_at(instance, index, channel, end)?;
@@ -344,7 +349,7 @@ pub(crate) fn copy<T: Send + 'static>(
     if in_set && !options.is_async {
         return Err(Rule::SyncAndAsync.into());
     }
-    check_buffer(cx, types, options, ty, at, length)?;
+    let (at, length) = check_buffer(cx, types, options, ty, span)?;
     let state = cx.state_mut();
     let end_ = state.end_mut(id)?;
     end_.buffer = Some(Buffer { options: *options, at, progress: 0, length });
@@ -369,26 +374,22 @@ fn done_rule(channel: Channel, end: End) -> Rule {
     })
 }
 
+/// Where a buffer starts and how many elements it has room for, checked.
 fn check_buffer<T: Send + 'static>(
     cx: &Cx<'_, T>,
     types: &Types,
     options: &GuestOptions,
     ty: Option<ValType>,
-    at: u32,
-    length: u32,
-) -> Result<(), Fault> {
-    if length > LENGTH_MAX {
-        return Err(Rule::CopyTooBig.into());
-    }
-    let Some(ty) = ty.filter(|_| length > 0) else { return Ok(()) };
-    if !at.is_multiple_of(types.align(ty)) {
+    (at, length): Span,
+) -> Result<(usize, u32), Fault> {
+    let count = u32::try_from(length).ok().filter(|count| *count <= LENGTH_MAX).ok_or(Rule::CopyTooBig)?;
+    let Some(ty) = ty.filter(|_| count > 0) else { return Ok((0, count)) };
+    let layouts = options.layouts(types);
+    if !is_aligned(at, layouts.align(ty)) {
         return Err(Rule::UnalignedPointer.into());
     }
-    let end = u64::from(at) + u64::from(length) * u64::from(types.size(ty));
-    if end > bytes(cx, options).len() as u64 {
-        return Err(Rule::PointerOutOfBounds.into());
-    }
-    Ok(())
+    let size = length * u64::from(layouts.size(ty));
+    Ok((inside(bytes(cx, options), at, size).ok_or(Rule::PointerOutOfBounds)?, count))
 }
 
 /// Meets the other end, if it waits, or waits for it (`SharedStreamImpl.read` and `write`, and the future's).
@@ -446,8 +447,7 @@ fn transfer<T: Send + 'static>(
     if let Some(ty) = payload.ty {
         let program: Arc<_> = cx.state().instance(payload.view).program.clone();
         let types = program.types();
-        let size = types.size(ty);
-        let (source, target) = (from.at + from.progress * size, to.at + to.progress * size);
+        let (source, target) = (from.next(types, ty), to.next(types, ty));
         copy_elements(cx, types, payload.view, ty, (&from.options, source), (&to.options, target), count)?;
     }
     for id in [writer, reader] {

@@ -332,6 +332,7 @@ variants! {
         25 ThreadNewIndirect { table table },
         26 ThreadResumeLater,
         27 ThreadSwitch { 0 switch },
+        28 ThreadNewIndirect64 { table table },
     }
 }
 

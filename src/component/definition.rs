@@ -171,4 +171,20 @@ pub(crate) enum Canon {
     ThreadNewIndirect { table: u32 },
     ThreadResumeLater,
     ThreadSwitch(Switch),
+    ThreadNewIndirect64 { table: u32 },
+}
+
+impl Canon {
+    /// The memory it names, if it does.
+    pub(crate) fn memory(&self) -> Option<u32> {
+        match self {
+            Self::Lower { options, .. }
+            | Self::TaskReturn { options, .. }
+            | Self::Copy { options, .. }
+            | Self::ErrorContextNew { options }
+            | Self::ErrorContextDebugMessage { options } => options.memory,
+            Self::WaitableSetWait { memory } | Self::WaitableSetPoll { memory } => Some(*memory),
+            _ => None,
+        }
+    }
 }

@@ -163,13 +163,14 @@ fn run<T: Send + 'static>(
     tuple: TypeId,
     lower: impl FnOnce(&mut Cx<'_, T>, ValType, Place, &mut [u64]) -> Result<(), Fault>,
 ) -> Result<Returned, Fault> {
-    let layout = types.layout(tuple);
+    let layout = func.options.layouts(types).layout(tuple);
+    let pointer = [func.options.address.flat()];
     let mut flat = [0; MAX_FLAT_PARAMS];
     let flat_types: &[Flat] = if layout.flat_count as usize > MAX_FLAT_PARAMS {
         let at = reallocate(cx, &func.options, (0, 0), layout.align, u64::from(layout.size))?;
         lower(cx, ValType::Def(tuple), Place::Memory(at), &mut [])?;
-        flat[0] = u64::from(at);
-        &[Flat::I32]
+        flat[0] = at as u64;
+        &pointer
     } else {
         lower(cx, ValType::Def(tuple), Place::Flat(0), &mut flat[..layout.flat.len()])?;
         &layout.flat

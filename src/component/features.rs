@@ -27,6 +27,8 @@ pub struct Features {
     pub error_context: bool,
     /// 🔧 Lists of a fixed length.
     pub fixed_length_lists: bool,
+    /// 🐘 64-bit memories: pointers into them are 64 bits wide. Core modules need the Cargo feature `memory64` for them.
+    pub memory64: bool,
 }
 
 impl Default for Features {
@@ -41,6 +43,7 @@ impl Default for Features {
             threading: false,
             error_context: false,
             fixed_length_lists: false,
+            memory64: false,
         }
     }
 }
@@ -58,6 +61,7 @@ impl Features {
             threading: true,
             error_context: true,
             fixed_length_lists: true,
+            memory64: true,
         }
     }
 }

@@ -235,7 +235,7 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
             state.moved(shared, id, 0)?;
             return Poll::Pending;
         }
-        let at = buffer.at + buffer.progress;
+        let at = buffer.at + buffer.progress as usize;
         let length = buffer.remain().min(STEP_BYTES_MAX) as usize;
         let ready = slice(bytes(cx, &buffer.options), at, length, Rule::PointerOutOfBounds)?;
         let (count, answer) = ready!(take(ready));
@@ -268,7 +268,7 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
             return Poll::Ready(Ok(Some(answer)));
         }
         let Some((id, buffer)) = ready!(self.writable::<u8>(shared)?) else { return Poll::Ready(Ok(None)) };
-        let at = buffer.at + buffer.progress;
+        let at = buffer.at + buffer.progress as usize;
         let length = buffer.remain().min(STEP_BYTES_MAX) as usize;
         let room = bytes_mut(&mut self.0, &buffer.options);
         let room = if length == 0 { &mut [] } else { slice_mut(room, at, length, Rule::PointerOutOfBounds)? };
@@ -352,17 +352,14 @@ fn lift_items<E: Lift, T: Send + 'static>(
     let payload = cx.state().channels.get(shared)?.payload;
     let program = cx.state().instance(payload.view).program.clone();
     let types = program.types();
-    let ty = payload.ty.unwrap_or(ValType::Bool);
-    let size = payload.ty.map_or(0, |ty| types.size(ty));
     cx.state_mut().host_bytes = 0;
     let lender = Lender::default();
     let mut context =
         LiftContext { cx, types, view: payload.view, options: &buffer.options, flat: &[], lender };
     context.charge((count as usize).saturating_mul(size_of::<E>()))?;
-    let start = buffer.at + buffer.progress * size;
     match payload.ty {
-        Some(ty) => E::lift_elements(&mut context, ty, start, count),
-        None => (0..count).map(|_| E::lift(&mut context, ty, Place::Memory(start))).collect(),
+        Some(ty) => E::lift_elements(&mut context, ty, buffer.next(types, ty), count),
+        None => (0..count).map(|_| E::lift(&mut context, ValType::Bool, Place::Memory(buffer.at))).collect(),
     }
 }
 
@@ -377,12 +374,12 @@ fn lower_items<E: Lower, T: Send + 'static>(
     let types = program.types();
     // Without a type the elements are nothing, and there is nowhere to put them.
     let Some(ty) = payload.ty else { return Ok(()) };
-    let size = types.size(ty);
+    let size = buffer.options.layouts(types).size(ty);
     cx.charge_moved(items.len().saturating_mul(size as usize))?;
     let lender = Lender::default();
     let mut context =
         LowerContext { cx, types, view: payload.view, options: &buffer.options, flat: &mut [], lender };
-    E::lower_elements(items, &mut context, ty, buffer.at + buffer.progress * size)
+    E::lower_elements(items, &mut context, ty, buffer.next(types, ty))
 }
 
 impl ComponentType for ChannelAny {

@@ -14,9 +14,9 @@ use crate::{
         },
         table::Table,
         task::Caller,
-        types::{FuncTypeId, ResourceIx},
+        types::{AddressType, FuncTypeId, ResourceIx},
     },
-    engine::{self, CoreFunc, CoreGlobal, CoreMemory, CoreTable, Extern, Fault, Prepared, ValType},
+    engine::{self, CoreFunc, CoreGlobal, CoreMemory, CoreTable, Extern, Fault, Prepared},
 };
 use alloc::{
     boxed::Box,
@@ -230,7 +230,7 @@ impl Frame<'_> {
             Op::Lift { core, ty, options } => {
                 let core = store.inner.prepare(self.core_funcs[*core as usize]);
                 let results = canon::lifted_results(self.program.types(), *ty, options);
-                let lifted = Lifted { core, results, ty: *ty, options: self.options(store, options) };
+                let lifted = Lifted { core, results, ty: *ty, options: self.options(store, options)? };
                 let func = store.state_mut().add_func(FuncInst::Lifted(lifted));
                 self.funcs.push(func);
             }
@@ -442,25 +442,52 @@ impl Frame<'_> {
         Ok(())
     }
 
-    fn options<T: Send + 'static>(&self, store: &Store<T>, options: &Options) -> GuestOptions {
+    /// What addresses of a memory are.
+    fn address<T: Send + 'static>(
+        &self,
+        store: &Store<T>,
+        memory: Option<u32>,
+    ) -> Result<AddressType, Error> {
+        match memory {
+            Some(index) if store.inner.is_memory_64(self.core_memories[index as usize]) => {
+                // A bundle may be of a component that was checked with more features on than there are here.
+                let is_wide = self.program.types().is_wide();
+                is_wide.then_some(AddressType::I64).ok_or_else(|| {
+                    Error::unsupported("a proposal of the Component Model that is off", "64-bit memories")
+                })
+            }
+            _ => Ok(AddressType::I32),
+        }
+    }
+
+    fn options<T: Send + 'static>(&self, store: &Store<T>, options: &Options) -> Result<GuestOptions, Error> {
         let func = |index: Option<u32>| index.map(|index| self.core_funcs[index as usize]);
         let prepared = |index: Option<u32>| {
             let prepare = |index: u32| store.inner.prepare(self.core_funcs[index as usize]);
             index.map(|index| *self.prepared.borrow_mut().entry(index).or_insert_with(|| prepare(index)))
         };
-        GuestOptions {
+        Ok(GuestOptions {
             instance: self.instance,
             encoding: options.encoding,
             memory: options.memory.map(|index| self.core_memories[index as usize]),
+            address: self.address(store, options.memory)?,
             realloc: prepared(options.realloc),
             post_return: prepared(options.post_return),
             callback: func(options.callback),
             is_async: options.is_async,
-        }
+        })
     }
 
     fn canon<T: Send + 'static>(&mut self, store: &mut Store<T>, canon: &Canon) -> Result<(), Error> {
-        let (params, results): (Vec<ValType>, Vec<ValType>) = canon::signature(canon, self.program.types());
+        let address = match canon {
+            Canon::ThreadNewIndirect { table } | Canon::ThreadNewIndirect64 { table }
+                if store.inner.is_table_64(self.core_tables[*table as usize]) =>
+            {
+                AddressType::I64
+            }
+            _ => self.address(store, canon.memory())?,
+        };
+        let (params, results) = canon::signature(canon, self.program.types(), address);
         let resource = |id: ResourceIx| store.state().resource_of(self.instance, id);
         let memory = |index: u32| self.core_memories[index as usize];
         let builtin = match canon {
@@ -471,7 +498,7 @@ impl Frame<'_> {
                     FuncInst::Lifted(_) => None,
                 };
                 let program = self.program.clone();
-                let lowered = Lowered { callee, program, ty: *ty, options: self.options(store, options) };
+                let lowered = Lowered { callee, program, ty: *ty, options: self.options(store, options)? };
                 match host {
                     Some(function) => Builtin::LowerHost(Arc::new(lowered), function),
                     None => Builtin::Lower(Arc::new(lowered)),
@@ -483,20 +510,20 @@ impl Frame<'_> {
             Canon::WaitableSetWait { memory: index } => Builtin::WaitableSetWait(memory(*index)),
             Canon::WaitableSetPoll { memory: index } => Builtin::WaitableSetPoll(memory(*index)),
             Canon::TaskReturn { result, options } => {
-                Builtin::TaskReturn { result: *result, options: self.options(store, options) }
+                Builtin::TaskReturn { result: *result, options: self.options(store, options)? }
             }
             Canon::Copy { channel, end, payload, options } => Builtin::Copy {
                 channel: *channel,
                 end: *end,
                 payload: *payload,
-                options: self.options(store, options),
+                options: self.options(store, options)?,
             },
-            Canon::ErrorContextNew { options } => Builtin::ErrorContextNew(self.options(store, options)),
+            Canon::ErrorContextNew { options } => Builtin::ErrorContextNew(self.options(store, options)?),
             Canon::ErrorContextDebugMessage { options } => {
-                Builtin::ErrorContextDebugMessage(self.options(store, options))
+                Builtin::ErrorContextDebugMessage(self.options(store, options)?)
             }
-            Canon::ThreadNewIndirect { table } => {
-                Builtin::ThreadNewIndirect(self.core_tables[*table as usize])
+            Canon::ThreadNewIndirect { table } | Canon::ThreadNewIndirect64 { table } => {
+                Builtin::ThreadNewIndirect { table: self.core_tables[*table as usize], param: params[1] }
             }
             plain => Builtin::Plain(plain.clone()),
         };

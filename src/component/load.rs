@@ -20,7 +20,7 @@ use core::ops::Range;
 #[derive(Clone, Debug)]
 pub struct Engine {
     core: engine::Engine,
-    features: Features,
+    pub(crate) features: Features,
     limits: Limits,
 }
 

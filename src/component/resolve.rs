@@ -257,7 +257,12 @@ pub(crate) fn primitive_type(primitive: PrimitiveValType) -> ValType {
 
 /// A load error from the validator's.
 pub(crate) fn invalid(error: &wasmparser::Error) -> crate::Error {
-    const GATES: [&str; 3] = ["requires the `cm", "require the `cm", "requires the component model "];
+    const GATES: [&str; 4] = [
+        "requires the `cm",
+        "require the `cm",
+        "requires the component model ",
+        "require the component model ",
+    ];
     if GATES.iter().any(|words| error.message().contains(words)) {
         return crate::Error::unsupported("a proposal of the Component Model that is off", error.message());
     }

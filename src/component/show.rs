@@ -8,7 +8,7 @@ use crate::{
         abi::{Place, bytes},
         call::Lowered,
         store::{Cx, FuncInst},
-        types::{FuncType, TypeDef, TypeId, Types, ValType},
+        types::{AddressType, FuncType, Layouts, TypeDef, TypeId, Types, ValType},
     },
     engine::{ComponentCall, Fault},
 };
@@ -18,7 +18,7 @@ use core::fmt::Write;
 /// How much of a text or of a list of bytes is shown.
 const TEXT_BYTES_MAX: usize = 64;
 /// How many elements of a list are shown.
-const ELEMENTS_MAX: u32 = 8;
+const ELEMENTS_MAX: usize = 8;
 /// How deep is looked.
 const DEPTH_MAX: u32 = 6;
 /// How long what is shown of one call may become, but for the last value.
@@ -55,9 +55,9 @@ pub(super) fn returned<T: Send + 'static>(
             let flat_result = [direct.unwrap_or(0)];
             let place = match direct {
                 Some(_) => Place::Flat(0),
-                None => Place::Memory(flat.last().copied().unwrap_or(0) as u32),
+                None => Place::Memory(flat.last().map_or(0, |at| usize::try_from(*at).unwrap_or(usize::MAX))),
             };
-            let look = Look { types, memory: bytes(cx, &lowered.options), flat: &flat_result };
+            let look = Look::new(cx, lowered, &flat_result);
             look.value(&mut text, ty, place, 0);
         }
         if let Some(note) = cx.state().note {
@@ -83,7 +83,7 @@ fn tell<T: Send + 'static>(
     };
     let types = lowered.program.types();
     let from = lowered.arguments(cx, types, flat);
-    let look = Look { types, memory: bytes(cx, &lowered.options), flat };
+    let look = Look::new(cx, lowered, flat);
     let arguments = from.map_or_else(|_| "?".into(), |from| look.arguments(types.func(lowered.ty), from));
     cx.tell(|interposer, at| tell(interposer, at, &ComponentCall { name: &name, arguments: &arguments }));
 }
@@ -91,11 +91,19 @@ fn tell<T: Send + 'static>(
 /// What can be seen of a guest's values.
 struct Look<'l> {
     types: &'l Types,
+    layouts: Layouts<'l>,
+    address: AddressType,
     memory: &'l [u8],
     flat: &'l [u64],
 }
 
-impl Look<'_> {
+impl<'l> Look<'l> {
+    fn new<T: Send + 'static>(cx: &'l Cx<'_, T>, lowered: &'l Lowered, flat: &'l [u64]) -> Self {
+        let (types, options) = (lowered.program.types(), &lowered.options);
+        let (layouts, address) = (options.layouts(types), options.address);
+        Self { types, layouts, address, memory: bytes(cx, options), flat }
+    }
+
     /// `a: 1, b: "two"`
     fn arguments(&self, func: &FuncType, from: Place) -> String {
         let mut text = String::new();
@@ -103,7 +111,7 @@ impl Look<'_> {
         for (index, (name, ty)) in func.params.iter().enumerate() {
             let comma = if index == 0 { "" } else { ", " };
             let _ = write!(text, "{comma}{name}: ");
-            let offset = self.types.layout(func.params_tuple).offsets.get(index).copied().unwrap_or(0);
+            let offset = self.layouts.layout(func.params_tuple).offsets.get(index).copied().unwrap_or(0);
             self.value(&mut text, *ty, from.field(flat, offset), 0);
             flat += self.types.flat_count(*ty);
         }
@@ -147,7 +155,7 @@ impl Look<'_> {
             }
             TypeDef::Enum(labels) => text.push_str(labels.get(self.case(id, at)?.0)?),
             TypeDef::Flags(labels) => {
-                let bits = self.read(at, self.types.layout(id).tag)?;
+                let bits = self.read(at, self.layouts.layout(id).tag)?;
                 let set = labels.iter().enumerate().filter(|(at, _)| bits >> (at & 63) & 1 == 1);
                 let mut set = set.map(|(_, label)| &**label);
                 text.push_str(set.next().unwrap_or("0"));
@@ -192,7 +200,7 @@ impl Look<'_> {
             if let Some(name) = name {
                 text.extend([name, ": "]);
             }
-            let offset = self.types.layout(id).offsets.get(index).copied().unwrap_or(0);
+            let offset = self.layouts.layout(id).offsets.get(index).copied().unwrap_or(0);
             self.value(text, ty, at.field(flat, offset), depth + 1);
             flat += self.types.flat_count(ty);
         }
@@ -200,7 +208,7 @@ impl Look<'_> {
     }
 
     fn scalar(&self, text: &mut String, ty: ValType, at: Place) -> Option<()> {
-        let bits = self.read(at, self.types.size(ty))?;
+        let bits = self.read(at, self.layouts.size(ty))?;
         let _ = match ty {
             ValType::Bool => write!(text, "{}", bits as u8 != 0),
             ValType::S8 => write!(text, "{}", bits as i8),
@@ -224,7 +232,7 @@ impl Look<'_> {
             return self.bytes(text, "b", start, length);
         }
         text.push('[');
-        let size = self.types.size(element);
+        let size = self.layouts.size(element) as usize;
         for index in 0..length.min(ELEMENTS_MAX) {
             text.push_str(if index == 0 { "" } else { ", " });
             self.value(text, element, Place::Memory(start.checked_add(index.checked_mul(size)?)?), depth + 1);
@@ -239,9 +247,7 @@ impl Look<'_> {
     }
 
     /// Text, escaped so that it is safe for a terminal.
-    fn bytes(&self, text: &mut String, prefix: &str, start: u32, length: u32) -> Option<()> {
-        let length = length as usize;
-        let start = start as usize;
+    fn bytes(&self, text: &mut String, prefix: &str, start: usize, length: usize) -> Option<()> {
         let shown = self.memory.get(start..start.checked_add(length.min(TEXT_BYTES_MAX))?)?;
         text.push_str(prefix);
         let _ = write!(text, "\"{}\"", String::from_utf8_lossy(shown).escape_debug());
@@ -251,12 +257,14 @@ impl Look<'_> {
         Some(())
     }
 
-    fn span(&self, at: Place) -> Option<(u32, u32)> {
-        Some((self.read(at, 4)? as u32, self.read(at.field(1, 4), 4)? as u32))
+    fn span(&self, at: Place) -> Option<(usize, usize)> {
+        let size = self.address.size();
+        let number = |at| usize::try_from(self.address.pointer(self.read(at, size)?)).ok();
+        Some((number(at)?, number(at.field(1, size))?))
     }
 
     fn case(&self, id: TypeId, at: Place) -> Option<(usize, Place)> {
-        let layout = self.types.layout(id);
+        let layout = self.layouts.layout(id);
         let case = self.read(at, layout.tag)? as u32 as usize;
         Some((case, at.field(1, *layout.offsets.first().unwrap_or(&0))))
     }

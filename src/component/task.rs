@@ -8,7 +8,7 @@
 use crate::{
     Rule,
     component::{
-        abi::GuestOptions,
+        abi::{GuestOptions, inside, is_aligned, slice_mut},
         call::{self, Arguments, HostLift, Lowered},
         store::{Cx, InstanceId, Lifted, SetId, State, TaskId, ThreadId, WaitableId},
         waitable::Event,
@@ -126,7 +126,7 @@ pub(crate) enum Wait {
     /// A subtask being cancelled: until it is resolved.
     CancelledSubtask(WaitableId),
     /// `waitable-set.wait`.
-    Set { set: SetId, memory: CoreMemory, at: u32 },
+    Set { set: SetId, memory: CoreMemory, at: u64 },
     /// Its slice of fuel is over.
     Fuel,
     /// What it called was stopped where the Component Model knows no stop.
@@ -616,14 +616,15 @@ fn finish_wait<T: Send + 'static>(cx: &mut Cx<'_, T>, thread: ThreadId, wait: Wa
 pub(crate) fn write_event<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     memory: CoreMemory,
-    at: u32,
+    at: u64,
     event: Event,
 ) -> Result<Option<u64>, Fault> {
     let bytes = cx.memory_bytes_mut(memory);
-    if !at.is_multiple_of(4) {
+    if !is_aligned(at, 4) {
         return Err(Rule::UnalignedPointer.into());
     }
-    let pair = super::abi::slice_mut(bytes, at, 8, Rule::PointerOutOfBounds)?;
+    let at = inside(bytes, at, 8).ok_or(Rule::PointerOutOfBounds)?;
+    let pair = slice_mut(bytes, at, 8, Rule::PointerOutOfBounds)?;
     pair[..4].copy_from_slice(&event.index.to_le_bytes());
     pair[4..].copy_from_slice(&event.payload.to_le_bytes());
     Ok(Some(event.code as u64))

@@ -11,7 +11,7 @@ use crate::{
         abi::{LiftContext, LowerContext, Place, lift_numbers, lower_numbers},
         describe,
         host::Check,
-        types::{TypeDef, ValType},
+        types::{AddressType, TypeDef, ValType},
     },
     engine::Fault,
 };
@@ -49,11 +49,11 @@ pub trait Lift: ComponentType + Sized {
     fn lift_elements<T: Send + 'static>(
         cx: &mut LiftContext<'_, '_, T>,
         element: ValType,
-        at: u32,
+        at: usize,
         length: u32,
     ) -> Result<Vec<Self>, Fault> {
-        let size = cx.types.size(element);
-        (0..length).map(|n| Self::lift(cx, element, Place::Memory(at + n * size))).collect()
+        let size = cx.layouts().size(element) as usize;
+        (0..length as usize).map(|n| Self::lift(cx, element, Place::Memory(at + n * size))).collect()
     }
 }
 
@@ -87,12 +87,12 @@ pub trait Lower: ComponentType {
         items: &[Self],
         cx: &mut LowerContext<'_, '_, T>,
         element: ValType,
-        at: u32,
+        at: usize,
     ) -> Result<(), Fault>
     where
         Self: Sized,
     {
-        let size = cx.types.size(element);
+        let size = cx.layouts().size(element) as usize;
         let mut place = at;
         items.iter().try_for_each(|item| {
             item.lower(cx, element, Place::Memory(place))?;
@@ -142,7 +142,7 @@ macro_rules! scalar {
             fn lift_elements<T: Send + 'static>(
                 cx: &mut LiftContext<'_, '_, T>,
                 _: ValType,
-                at: u32,
+                at: usize,
                 length: u32,
             ) -> Result<Vec<Self>, Fault> {
                 $list::lift_elements(cx, at, length)
@@ -168,7 +168,7 @@ macro_rules! scalar {
                 items: &[Self],
                 cx: &mut LowerContext<'_, '_, T>,
                 _: ValType,
-                at: u32,
+                at: usize,
             ) -> Result<(), Fault> {
                 $list::lower_elements(cx, items, at)
             })?
@@ -585,14 +585,15 @@ tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13,
 pub struct Fields {
     id: crate::component::types::TypeId,
     place: Place,
+    address: AddressType,
     index: usize,
     flat: u32,
 }
 
 impl Fields {
-    pub(crate) fn new(ty: ValType, place: Place) -> Result<Self, Fault> {
+    pub(crate) fn new(ty: ValType, place: Place, address: AddressType) -> Result<Self, Fault> {
         match ty {
-            ValType::Def(id) => Ok(Self { id, place, index: 0, flat: 0 }),
+            ValType::Def(id) => Ok(Self { id, place, address, index: 0, flat: 0 }),
             _ => Err(Rule::ValueType.into()),
         }
     }
@@ -606,7 +607,8 @@ impl Fields {
             _ => None,
         };
         let ty = ty.ok_or(Rule::ValueType)?;
-        let place = self.place.field(self.flat, types.layout(self.id).offsets[self.index]);
+        let offset = types.layouts(self.address).layout(self.id).offsets[self.index];
+        let place = self.place.field(self.flat, offset);
         self.index += 1;
         self.flat += types.flat_count(ty);
         Ok((ty, place))
@@ -616,13 +618,13 @@ impl Fields {
 impl<T: Send + 'static> LiftContext<'_, '_, T> {
     #[doc(hidden)]
     pub fn fields(&self, ty: ValType, from: Place) -> Result<Fields, Fault> {
-        Fields::new(ty, from)
+        Fields::new(ty, from, self.options.address)
     }
 }
 
 impl<T: Send + 'static> LowerContext<'_, '_, T> {
     #[doc(hidden)]
     pub fn fields(&self, ty: ValType, to: Place) -> Result<Fields, Fault> {
-        Fields::new(ty, to)
+        Fields::new(ty, to, self.options.address)
     }
 }

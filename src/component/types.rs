@@ -3,7 +3,10 @@
 //! A component's value types live in one arena, [`Types`], interned: within one loaded component two
 //! equal types have the same id. Each carries what the Canonical ABI asks of it again and again: size and
 //! alignment (`CanonicalABI.md`, "Alignment", "Element Size"), its flat form ("Flattening"), and whether
-//! it is `plain` so that its lists move in bulk. Pointers are 32 bits wide.
+//! it is `plain` so that its lists move in bulk.
+//!
+//! How wide a pointer is, the memory says that it points into. So a type has two layouts, one for each [`AddressType`];
+//! the wide one only where 64-bit memories are on ([`Types::widen`]).
 
 use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
 
@@ -37,6 +40,39 @@ impl Flat {
             (a, b) if a == b => a,
             (Self::I32, Self::F32) | (Self::F32, Self::I32) => Self::I32,
             _ => Self::I64,
+        }
+    }
+}
+
+/// What addresses of a memory are: how wide pointers into it are, and lengths beside them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AddressType {
+    I32,
+    I64,
+}
+
+impl AddressType {
+    /// Bytes of a pointer (`ptr_size`).
+    pub(crate) fn size(self) -> u32 {
+        match self {
+            Self::I32 => 4,
+            Self::I64 => 8,
+        }
+    }
+
+    /// A pointer's flat form (`ptr_type`).
+    pub(crate) fn flat(self) -> Flat {
+        match self {
+            Self::I32 => Flat::I32,
+            Self::I64 => Flat::I64,
+        }
+    }
+
+    /// A pointer out of the bits that stand where one is: of a joined flat value, more than its own may be there.
+    pub(crate) fn pointer(self, bits: u64) -> u64 {
+        match self {
+            Self::I32 => bits & 0xffff_ffff,
+            Self::I64 => bits,
         }
     }
 }
@@ -186,6 +222,8 @@ pub(crate) enum CoreVal {
 pub struct Types {
     defs: Vec<TypeDef>,
     layouts: Vec<Layout>,
+    /// The same for 64-bit memories, if there can be any.
+    wide: Vec<Layout>,
     interned: BTreeMap<TypeDef, TypeId>,
     pub(crate) funcs: Vec<FuncType>,
     pub(crate) instances: Vec<Items>,
@@ -203,9 +241,33 @@ impl Types {
         &self.defs[id.0 as usize]
     }
 
-    /// The layout of a definition of this arena.
+    /// The layout of a definition of this arena in 32-bit memories. In others, only sizes, alignments, offsets and flat
+    /// types differ.
     pub(crate) fn layout(&self, id: TypeId) -> &Layout {
         &self.layouts[id.0 as usize]
+    }
+
+    /// Layouts for pointers of this width.
+    pub(crate) fn layouts(&self, address: AddressType) -> Layouts<'_> {
+        match address {
+            AddressType::I32 => Layouts { layouts: &self.layouts, address },
+            AddressType::I64 => Layouts { layouts: &self.wide, address },
+        }
+    }
+
+    /// Lays out all that was added for 64-bit memories too. Nothing is added after.
+    pub(crate) fn widen(&mut self) {
+        self.wide.reserve_exact(self.defs.len());
+        for def in &self.defs {
+            // What it is made of was added before it.
+            let layout = self.layouts(AddressType::I64).lay_out(def);
+            self.wide.push(layout);
+        }
+    }
+
+    /// Whether there are layouts for 64-bit memories.
+    pub(crate) fn is_wide(&self) -> bool {
+        self.wide.len() == self.defs.len()
     }
 
     /// The function type behind an id of this arena.
@@ -218,7 +280,7 @@ impl Types {
         if let Some(id) = self.interned.get(&def) {
             return *id;
         }
-        let layout = self.lay_out(&def);
+        let layout = self.layouts(AddressType::I32).lay_out(&def);
         let id = TypeId(self.defs.len() as u32);
         self.defs.push(def.clone());
         self.layouts.push(layout);
@@ -270,28 +332,58 @@ impl Types {
         self.brings.get(instance as usize).copied().unwrap_or(false)
     }
 
+    /// How many core values the flat form takes.
+    pub(crate) fn flat_count(&self, ty: ValType) -> u32 {
+        self.layouts(AddressType::I32).flat_count(ty)
+    }
+
+    /// See [`Layout::plain`].
+    pub(crate) fn is_plain(&self, ty: ValType) -> bool {
+        self.layouts(AddressType::I32).is_plain(ty)
+    }
+
+    /// See [`Layout::leaves`].
+    pub(crate) fn leaves(&self, ty: ValType) -> u32 {
+        self.layouts(AddressType::I32).leaves(ty)
+    }
+}
+
+/// How an arena's types are laid out in memories of one address type.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Layouts<'t> {
+    layouts: &'t [Layout],
+    address: AddressType,
+}
+
+impl<'t> Layouts<'t> {
+    /// The layout of a definition.
+    pub(crate) fn layout(self, id: TypeId) -> &'t Layout {
+        &self.layouts[id.0 as usize]
+    }
+
     /// Bytes of a value in memory.
-    pub(crate) fn size(&self, ty: ValType) -> u32 {
+    pub(crate) fn size(self, ty: ValType) -> u32 {
         match ty {
             ValType::Bool | ValType::S8 | ValType::U8 => 1,
             ValType::S16 | ValType::U16 => 2,
             ValType::S32 | ValType::U32 | ValType::F32 | ValType::Char | ValType::ErrorContext => 4,
-            ValType::S64 | ValType::U64 | ValType::F64 | ValType::String => 8,
+            ValType::S64 | ValType::U64 | ValType::F64 => 8,
+            ValType::String => 2 * self.address.size(),
             ValType::Def(id) => self.layout(id).size,
         }
     }
 
     /// Alignment of a value in memory, in bytes.
-    pub(crate) fn align(&self, ty: ValType) -> u32 {
+    pub(crate) fn align(self, ty: ValType) -> u32 {
         match ty {
-            ValType::String => 4,
+            ValType::String => self.address.size(),
             ValType::Def(id) => self.layout(id).align,
             primitive => self.size(primitive),
         }
     }
 
     /// How many core values the flat form takes.
-    pub(crate) fn flat_count(&self, ty: ValType) -> u32 {
+    fn flat_count(self, ty: ValType) -> u32 {
         match ty {
             ValType::String => 2,
             ValType::Def(id) => self.layout(id).flat_count,
@@ -300,7 +392,7 @@ impl Types {
     }
 
     /// See [`Layout::plain`].
-    pub(crate) fn is_plain(&self, ty: ValType) -> bool {
+    fn is_plain(self, ty: ValType) -> bool {
         match ty {
             ValType::Bool | ValType::Char | ValType::String | ValType::ErrorContext => false,
             ValType::Def(id) => self.layout(id).plain,
@@ -309,38 +401,51 @@ impl Types {
     }
 
     /// Whether a value holds a borrowed handle somewhere.
-    pub(crate) fn has_borrows(&self, ty: ValType) -> bool {
+    fn has_borrows(self, ty: ValType) -> bool {
         matches!(ty, ValType::Def(id) if self.layout(id).borrows)
     }
 
     /// The flat form of a type; cut short after more than any function passes flat.
-    pub(crate) fn flat(&self, ty: ValType) -> &[Flat] {
+    pub(crate) fn flat(self, ty: ValType) -> &'t [Flat] {
         match ty {
             ValType::S64 | ValType::U64 => &[Flat::I64],
             ValType::F32 => &[Flat::F32],
             ValType::F64 => &[Flat::F64],
-            ValType::String => &[Flat::I32, Flat::I32],
+            ValType::String => self.span(),
             ValType::Def(id) => &self.layout(id).flat,
             _ => &[Flat::I32],
         }
     }
 
     /// See [`Layout::leaves`].
-    pub(crate) fn leaves(&self, ty: ValType) -> u32 {
+    fn leaves(self, ty: ValType) -> u32 {
         match ty {
             ValType::Def(id) => self.layout(id).leaves,
             _ => 1,
         }
     }
 
-    fn depth(&self, ty: ValType) -> u32 {
+    fn depth(self, ty: ValType) -> u32 {
         match ty {
             ValType::Def(id) => self.layout(id).depth,
             _ => 0,
         }
     }
 
-    fn lay_out(&self, def: &TypeDef) -> Layout {
+    /// The flat form of a pointer and a length.
+    fn span(self) -> &'static [Flat] {
+        match self.address {
+            AddressType::I32 => &[Flat::I32; 2],
+            AddressType::I64 => &[Flat::I64; 2],
+        }
+    }
+
+    /// The layout of a pointer and a length.
+    fn lay_out_span(self) -> Layout {
+        Layout::scalar(2 * self.address.size(), self.address.size(), self.span())
+    }
+
+    fn lay_out(self, def: &TypeDef) -> Layout {
         match def {
             TypeDef::Record(fields) => self.lay_out_fields(fields.iter().map(|(_, ty)| *ty)),
             TypeDef::Tuple(types) => self.lay_out_fields(types.iter().copied()),
@@ -360,7 +465,7 @@ impl Types {
             TypeDef::Map(key, value) => {
                 let depth = self.depth(*key).max(self.depth(*value)) + 2;
                 let borrows = self.has_borrows(*key) || self.has_borrows(*value);
-                Layout { depth, borrows, ..Layout::scalar(8, 4, &[Flat::I32, Flat::I32]) }
+                Layout { depth, borrows, ..self.lay_out_span() }
             }
             TypeDef::FixedList(ty, length) => self.lay_out_fixed_list(*ty, *length),
             TypeDef::Borrow(_) => Layout { borrows: true, ..Layout::scalar(4, 4, &[Flat::I32]) },
@@ -368,15 +473,11 @@ impl Types {
         }
     }
 
-    fn lay_out_list(&self, element: ValType) -> Layout {
-        Layout {
-            depth: self.depth(element) + 1,
-            borrows: self.has_borrows(element),
-            ..Layout::scalar(8, 4, &[Flat::I32, Flat::I32])
-        }
+    fn lay_out_list(self, element: ValType) -> Layout {
+        Layout { depth: self.depth(element) + 1, borrows: self.has_borrows(element), ..self.lay_out_span() }
     }
 
-    fn lay_out_fixed_list(&self, element: ValType, length: u32) -> Layout {
+    fn lay_out_fixed_list(self, element: ValType, length: u32) -> Layout {
         let flat_one = self.flat(element);
         let flat = (0..length).flat_map(|_| flat_one.iter().copied()).take(FLAT_KEPT_MAX).collect();
         Layout {
@@ -394,7 +495,7 @@ impl Types {
         }
     }
 
-    fn lay_out_fields(&self, types: impl Iterator<Item = ValType>) -> Layout {
+    fn lay_out_fields(self, types: impl Iterator<Item = ValType>) -> Layout {
         let mut layout = Layout { plain: true, leaves: 0, ..Layout::scalar(0, 1, &[]) };
         let (mut offsets, mut flat) = (Vec::new(), Vec::new());
         for ty in types {
@@ -417,7 +518,7 @@ impl Types {
         layout
     }
 
-    fn lay_out_cases(&self, count: usize, cases: impl Iterator<Item = Option<ValType>>) -> Layout {
+    fn lay_out_cases(self, count: usize, cases: impl Iterator<Item = Option<ValType>>) -> Layout {
         let tag = match count {
             0..=256 => 1,
             257..=65_536 => 2,

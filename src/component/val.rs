@@ -241,7 +241,7 @@ fn lift_composite<T: Send + 'static>(
         }
         TypeDef::List(element) => Val::List(lift_list(cx, *element, from)?),
         TypeDef::FixedList(element, length) => {
-            let (flat, size) = (types.flat_count(*element), types.size(*element));
+            let (flat, size) = (types.flat_count(*element), cx.layouts().size(*element));
             cx.charge((*length as usize).saturating_mul(size_of::<Val>()))?;
             let items = (0..*length).map(|n| Val::lift(cx, *element, from.field(n * flat, n * size)));
             Val::List(List::Values(items.collect::<Result<_, _>>()?))
@@ -352,7 +352,7 @@ fn lower_composite<T: Send + 'static>(
         }
         (TypeDef::List(element), Val::List(list)) => lower_list(list, cx, *element, to),
         (TypeDef::FixedList(element, length), Val::List(list)) if list.len() == *length as usize => {
-            let (flat, size) = (types.flat_count(*element), types.size(*element));
+            let (flat, size) = (types.flat_count(*element), cx.layouts().size(*element));
             let values = list.clone().into_values();
             (0..*length)
                 .zip(values)

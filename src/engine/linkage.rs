@@ -158,8 +158,8 @@ impl<T: Send + 'static> Caller<'_, T> {
 
     /// The function at `index` of `table`: none where the index is past its end, an inner none where there is no
     /// function.
-    pub(crate) fn table_function(&self, table: Table, index: u32) -> Option<Option<Func>> {
-        match table.get(&self.context, u64::from(index))? {
+    pub(crate) fn table_function(&self, table: Table, index: u64) -> Option<Option<Func>> {
+        match table.get(&self.context, index)? {
             wasmi::Ref::Func(wasmi::Nullable::Val(function)) => Some(Some(function)),
             _ => Some(None),
         }
@@ -324,6 +324,16 @@ impl<T: Send + 'static> Store<T> {
     /// What `instance` exports as `name`.
     pub(crate) fn core_export(&self, instance: Instance, name: &str) -> Option<wasmi::Extern> {
         instance.get_export(&self.inner, name)
+    }
+
+    /// Whether a memory has 64-bit addresses.
+    pub(crate) fn is_memory_64(&self, memory: Memory) -> bool {
+        memory.ty(&self.inner).is_64()
+    }
+
+    /// Whether a table has 64-bit indices.
+    pub(crate) fn is_table_64(&self, table: Table) -> bool {
+        table.ty(&self.inner).is_64()
     }
 
     /// Changes the waker that host functions see; the one before.

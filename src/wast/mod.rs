@@ -137,7 +137,8 @@ struct Runner<'t> {
 
 fn limits() -> Limits {
     Limits {
-        memory_bytes: 4 << 30,
+        // One memory past what 32 bits can name.
+        memory_bytes: 5 << 30,
         handles: 1 << 20,
         host_call_bytes: 1 << 30,
         tasks: 100_000,

@@ -20,8 +20,8 @@ PRIMITIVES = {
 class Guest(d.LiftLowerContext):
     """A guest whose allocator only goes up, as the one of the test's component does."""
 
-    def __init__(self, encoding):
-        memory = d.MemInst(bytearray(MEMORY), "i32")
+    def __init__(self, encoding, address):
+        memory = d.MemInst(bytearray(MEMORY), address)
         super().__init__(d.CanonicalOptions(string_encoding=encoding, memory=memory), None)
         self.at = START
 
@@ -120,13 +120,14 @@ def told(t, v):
 
 
 def answer(asked):
-    guest = Guest(asked["encoding"])
+    address = asked["address"]
+    guest = Guest(asked["encoding"], address)
     t = asked["type"]
     memory = guest.opts.memory
     if "value" in asked:
         whole = d.TupleType([ty(t), d.U8Type(), d.U8Type()] + [d.U64Type()] * 17)
         values = {str(at): v for at, v in enumerate([value(t, asked["value"]), 7, 9] + [0] * 17)}
-        at = guest.allocate(d.alignment(whole, "i32"), d.elem_size(whole, "i32"))
+        at = guest.allocate(d.alignment(whole, address), d.elem_size(whole, address))
         d.store(guest, values, whole, at)
         return {"bytes": list(memory.bytes[START:guest.at])}
     whole = d.TupleType([ty(t), d.U8Type(), d.U8Type()])

@@ -18,6 +18,8 @@ pub enum Feature {
     ErrorContext,
     /// Lists of a fixed length
     FixedLengthLists,
+    /// 64-bit memories
+    Memory64,
 }
 
 impl Feature {
@@ -30,6 +32,7 @@ impl Feature {
             Self::Threading => Features { threading: true, ..on },
             Self::ErrorContext => Features { error_context: true, ..on },
             Self::FixedLengthLists => Features { fixed_length_lists: true, ..on },
+            Self::Memory64 => Features { memory64: true, ..on },
         })
     }
 }

@@ -7,14 +7,14 @@ use crate::{
     Rule,
     component::{
         abi::{
-            GuestOptions, Place, bytes, bytes_mut, check_list, normalise, read_number, reallocate, slice,
-            slice_mut,
-            string::{Source, Span, store_string},
+            GuestOptions, Place, Span, bytes, bytes_mut, check_list, normalise, read_number, reallocate,
+            slice, slice_mut,
+            string::{Source, Units, store_string},
             write_number,
         },
         handles::{self, Lender},
         store::{Cx, InstanceId},
-        types::{TypeDef, TypeId, Types, ValType},
+        types::{Layouts, TypeDef, TypeId, Types, ValType},
     },
     engine::Fault,
 };
@@ -34,7 +34,7 @@ pub(crate) struct Copier<'c, 'a, T: 'static> {
     pub(crate) lender: Lender,
 }
 
-impl<T: Send + 'static> Copier<'_, '_, T> {
+impl<'c, T: Send + 'static> Copier<'c, '_, T> {
     /// Copies one value. The recursion is as deep as its type.
     pub(crate) fn value(&mut self, ty: ValType, from: Place, to: Place) -> Result<(), Fault> {
         match ty {
@@ -47,7 +47,7 @@ impl<T: Send + 'static> Copier<'_, '_, T> {
                 self.write(to, 4, u64::from(index))
             }
             scalar => {
-                let size = self.types.size(scalar);
+                let size = self.layouts_from().size(scalar);
                 let bits = normalise(scalar, self.read(from, size)?)?;
                 self.write(to, size, bits)
             }
@@ -77,15 +77,37 @@ impl<T: Send + 'static> Copier<'_, '_, T> {
         }
     }
 
+    /// How types are laid out where values are read.
+    fn layouts_from(&self) -> Layouts<'c> {
+        self.from.layouts(self.types)
+    }
+
+    /// How types are laid out where values are written.
+    fn layouts_to(&self) -> Layouts<'c> {
+        self.to.layouts(self.types)
+    }
+
+    /// A pointer and a length.
+    fn read_span(&self, from: Place) -> Result<Span, Fault> {
+        let address = self.from.address;
+        let size = address.size();
+        let (at, length) = (self.read(from, size)?, self.read(from.field(1, size), size)?);
+        Ok((address.pointer(at), address.pointer(length)))
+    }
+
+    fn write_span(&mut self, to: Place, (at, length): Span) -> Result<(), Fault> {
+        let size = self.to.address.size();
+        self.write(to, size, at)?;
+        self.write(to.field(1, size), size, length)
+    }
+
     fn string(&mut self, from: Place, to: Place) -> Result<(), Fault> {
-        let at = self.read(from, 4)? as u32;
-        let units = self.read(from.field(1, 4), 4)? as u32;
-        let span = Span::check(self.from.encoding, bytes(self.cx, self.from), at, units, false)?;
-        let source = Source::Guest { options: self.from, at, span };
-        let (at, units) = store_string(self.cx, self.to, source)
+        let span = self.read_span(from)?;
+        let units = Units::check(self.from, bytes(self.cx, self.from), span, false)?;
+        let source = Source::Guest { options: self.from, units };
+        let stored = store_string(self.cx, self.to, source)
             .map_err(|fault| in_guest(fault, Rule::StringOutOfBounds))?;
-        self.write(to, 4, u64::from(at))?;
-        self.write(to.field(1, 4), 4, u64::from(units))
+        self.write_span(to, stored)
     }
 
     fn composite(&mut self, id: TypeId, from: Place, to: Place) -> Result<(), Fault> {
@@ -108,9 +130,10 @@ impl<T: Send + 'static> Copier<'_, '_, T> {
                 self.list(pair, from, to)
             }
             TypeDef::FixedList(element, length) => {
-                let (flat, size) = (types.flat_count(*element), types.size(*element));
+                let flat = types.flat_count(*element);
+                let (size, size_to) = (self.layouts_from().size(*element), self.layouts_to().size(*element));
                 (0..*length).try_for_each(|n| {
-                    self.value(*element, from.field(n * flat, n * size), to.field(n * flat, n * size))
+                    self.value(*element, from.field(n * flat, n * size), to.field(n * flat, n * size_to))
                 })
             }
             TypeDef::Own(resource) => {
@@ -160,15 +183,15 @@ impl<T: Send + 'static> Copier<'_, '_, T> {
         from: Place,
         to: Place,
     ) -> Result<(), Fault> {
-        let types = self.types;
-        if let (true, Place::Memory(source), Place::Memory(target)) = (types.layout(id).plain, from, to) {
-            return self.bulk(source, target, types.layout(id).size);
+        let (layout, layout_to) = (self.layouts_from().layout(id), self.layouts_to().layout(id));
+        if let (true, Place::Memory(source), Place::Memory(target)) = (layout.plain, from, to) {
+            return self.bulk(source, target, layout.size as usize);
         }
         let mut flat = 0;
         for (field, ty) in fields.enumerate() {
-            let offset = types.layout(id).offsets[field];
-            self.value(ty, from.field(flat, offset), to.field(flat, offset))?;
-            flat += types.flat_count(ty);
+            let (offset, offset_to) = (layout.offsets[field], layout_to.offsets[field]);
+            self.value(ty, from.field(flat, offset), to.field(flat, offset_to))?;
+            flat += self.types.flat_count(ty);
         }
         Ok(())
     }
@@ -181,8 +204,9 @@ impl<T: Send + 'static> Copier<'_, '_, T> {
         from: Place,
         to: Place,
     ) -> Result<(), Fault> {
-        let layout = self.types.layout(id);
-        let (tag, offset) = (layout.tag, layout.offsets[0]);
+        let layout = self.layouts_from().layout(id);
+        let (tag, offset, offset_to) =
+            (layout.tag, layout.offsets[0], self.layouts_to().layout(id).offsets[0]);
         let case = self.read(from, tag)?;
         let case = if let Place::Flat(_) = from { case & 0xffff_ffff } else { case };
         if case >= count as u64 {
@@ -190,39 +214,41 @@ impl<T: Send + 'static> Copier<'_, '_, T> {
         }
         self.write(to, tag, case)?;
         match payload(case as usize) {
-            Some(ty) => self.value(ty, from.field(1, offset), to.field(1, offset)),
+            Some(ty) => self.value(ty, from.field(1, offset), to.field(1, offset_to)),
             None => Ok(()),
         }
     }
 
     fn list(&mut self, element: ValType, from: Place, to: Place) -> Result<(), Fault> {
-        let at = self.read(from, 4)? as u32;
-        let length = self.read(from.field(1, 4), 4)? as u32;
+        let span = self.read_span(from)?;
         let rule = Rule::ListOutOfBounds;
-        let size = check_list(self.types, element, bytes(self.cx, self.from), at, length, rule)?;
-        let target = reallocate(self.cx, self.to, (0, 0), self.types.align(element), u64::from(size))
+        let (source, length) =
+            check_list(self.layouts_from(), element, bytes(self.cx, self.from), span, rule)?;
+        let layouts = self.layouts_to();
+        let size = u64::from(length) * u64::from(layouts.size(element));
+        let target = reallocate(self.cx, self.to, (0, 0), layouts.align(element), size)
             .map_err(|fault| in_guest(fault, rule))?;
-        self.elements(element, at, target, length)?;
-        self.write(to, 4, u64::from(target))?;
-        self.write(to.field(1, 4), 4, u64::from(length))
+        self.elements(element, source, target, length)?;
+        self.write_span(to, (target as u64, u64::from(length)))
     }
 
     /// Copies `length` elements between ranges that were checked.
-    fn elements(&mut self, element: ValType, from: u32, to: u32, length: u32) -> Result<(), Fault> {
-        let size = self.types.size(element);
+    fn elements(&mut self, element: ValType, from: usize, to: usize, length: u32) -> Result<(), Fault> {
+        let size = self.layouts_from().size(element) as usize;
         if self.types.is_plain(element) {
-            return self.bulk(from, to, size.saturating_mul(length));
+            return self.bulk(from, to, size.saturating_mul(length as usize));
         }
+        let size_to = self.layouts_to().size(element) as usize;
         self.cx.charge_elements(length.saturating_mul(self.types.leaves(element)))?;
-        (0..length).try_for_each(|n| {
-            self.value(element, Place::Memory(from + n * size), Place::Memory(to + n * size))
+        (0..length as usize).try_for_each(|n| {
+            self.value(element, Place::Memory(from + n * size), Place::Memory(to + n * size_to))
         })
     }
 
     /// Copies bytes a piece at a time: the interpreter lends out one memory at once.
-    fn bulk(&mut self, from: u32, to: u32, size: u32) -> Result<(), Fault> {
-        self.cx.charge_moved(size as usize)?;
-        let (size, rule) = (size as usize, Rule::ListOutOfBounds);
+    fn bulk(&mut self, from: usize, to: usize, size: usize) -> Result<(), Fault> {
+        self.cx.charge_moved(size)?;
+        let rule = Rule::ListOutOfBounds;
         slice_mut(bytes_mut(self.cx, self.to), to, size, rule)?;
         let mut scratch = self.cx.state_mut().take_scratch();
         let mut done = 0;
@@ -258,8 +284,8 @@ pub(crate) fn copy_elements<T: Send + 'static>(
     types: &Types,
     view: InstanceId,
     element: ValType,
-    (from, at): (&GuestOptions, u32),
-    (to, target): (&GuestOptions, u32),
+    (from, at): (&GuestOptions, usize),
+    (to, target): (&GuestOptions, usize),
     length: u32,
 ) -> Result<(), Fault> {
     let lender = Lender::default();

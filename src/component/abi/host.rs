@@ -4,13 +4,13 @@ use crate::{
     Rule, Trap,
     component::{
         abi::{
-            GuestOptions, Place, bytes, bytes_mut, check_list, lift_string, normalise, read_number,
+            GuestOptions, Place, Span, bytes, bytes_mut, check_list, lift_string, normalise, read_number,
             reallocate, store_string, string::Source, write_number,
         },
         channel::{Held, Payload},
         handles::{self, Channel, Lender},
         store::{ChannelId, Cx, InstanceId, ResourceTypeId},
-        types::{ResourceIx, TypeDef, TypeId, Types, ValType},
+        types::{Layouts, ResourceIx, TypeDef, TypeId, Types, ValType},
     },
     engine::Fault,
 };
@@ -36,10 +36,12 @@ pub struct LowerContext<'c, 'a, T: 'static> {
     pub(crate) lender: Lender,
 }
 
-/// A list's or string's whereabouts.
-pub(crate) type Span = (u32, u32);
-
 impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
+    /// How types are laid out in the guest's memory.
+    pub(crate) fn layouts(&self) -> Layouts<'c> {
+        self.options.layouts(self.types)
+    }
+
     fn read(&self, from: Place, size: u32) -> Result<u64, Fault> {
         match from {
             Place::Flat(at) => {
@@ -51,7 +53,7 @@ impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
 
     /// A scalar's bits, normalised.
     pub(crate) fn scalar(&self, ty: ValType, from: Place) -> Result<u64, Fault> {
-        normalise(ty, self.read(from, self.types.size(ty))?)
+        normalise(ty, self.read(from, self.layouts().size(ty))?)
     }
 
     /// A composite type's definition.
@@ -64,7 +66,7 @@ impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
 
     /// Which case of a type with this many a value is, and where its payload would be.
     pub(crate) fn case(&self, id: TypeId, count: usize, from: Place) -> Result<(usize, Place), Fault> {
-        let layout = self.types.layout(id);
+        let layout = self.layouts().layout(id);
         let case = (self.read(from, layout.tag)? & 0xffff_ffff) as usize;
         if case >= count {
             return Err(Rule::InvalidDiscriminant.into());
@@ -77,13 +79,16 @@ impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
         Ok(self.read(from, self.types.layout(id).tag)? & super::copy::flags_mask(labels))
     }
 
-    pub(crate) fn span(&self, from: Place) -> Result<Span, Fault> {
-        Ok((self.read(from, 4)? as u32, self.read(from.field(1, 4), 4)? as u32))
+    fn span(&self, from: Place) -> Result<Span, Fault> {
+        let address = self.options.address;
+        let size = address.size();
+        let (at, length) = (self.read(from, size)?, self.read(from.field(1, size), size)?);
+        Ok((address.pointer(at), address.pointer(length)))
     }
 
     pub(crate) fn string(&mut self, from: Place) -> Result<String, Fault> {
-        let (at, units) = self.span(from)?;
-        let text = lift_string(self.cx, self.options, at, units)?;
+        let span = self.span(from)?;
+        let text = lift_string(self.cx, self.options, span)?;
         // It may be longer than what was read, in another encoding.
         self.cx.check_host_bytes(text.len())?;
         self.cx.state_mut().host_bytes += text.len() as u64;
@@ -91,9 +96,14 @@ impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
     }
 
     /// Where a list's elements lie, checked and paid for at `host_size` bytes each.
-    pub(crate) fn list(&mut self, element: ValType, from: Place, host_size: usize) -> Result<Span, Fault> {
-        let (at, length) = self.span(from)?;
-        check_list(self.types, element, bytes(self.cx, self.options), at, length, Rule::ListPointer)?;
+    pub(crate) fn list(
+        &mut self,
+        element: ValType,
+        from: Place,
+        host_size: usize,
+    ) -> Result<(usize, u32), Fault> {
+        let (span, memory) = (self.span(from)?, bytes(self.cx, self.options));
+        let (at, length) = check_list(self.layouts(), element, memory, span, Rule::ListPointer)?;
         self.charge((length as usize).saturating_mul(host_size))?;
         Ok((at, length))
     }
@@ -106,7 +116,7 @@ impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
     }
 
     /// The bytes of a checked range.
-    pub(crate) fn bytes(&self, at: u32, size: usize) -> Result<&[u8], Fault> {
+    pub(crate) fn bytes(&self, at: usize, size: usize) -> Result<&[u8], Fault> {
         super::slice(bytes(self.cx, self.options), at, size, Rule::ListPointer)
     }
 
@@ -144,6 +154,11 @@ impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
 }
 
 impl<'c, T: Send + 'static> LowerContext<'c, '_, T> {
+    /// How types are laid out in the guest's memory.
+    pub(crate) fn layouts(&self) -> Layouts<'c> {
+        self.options.layouts(self.types)
+    }
+
     pub(crate) fn write(&mut self, to: Place, size: u32, bits: u64) -> Result<(), Fault> {
         match to {
             Place::Flat(at) => match self.flat.get_mut(at) {
@@ -159,7 +174,7 @@ impl<'c, T: Send + 'static> LowerContext<'c, '_, T> {
 
     /// Writes a scalar's bits.
     pub(crate) fn scalar(&mut self, ty: ValType, to: Place, bits: u64) -> Result<(), Fault> {
-        self.write(to, self.types.size(ty), bits)
+        self.write(to, self.layouts().size(ty), bits)
     }
 
     /// A composite type's definition.
@@ -172,7 +187,8 @@ impl<'c, T: Send + 'static> LowerContext<'c, '_, T> {
 
     /// Writes which case a value is; where its payload goes.
     pub(crate) fn case(&mut self, id: TypeId, case: usize, to: Place) -> Result<Place, Fault> {
-        let (tag, offset) = (self.types.layout(id).tag, self.types.layout(id).offsets[0]);
+        let layout = self.layouts().layout(id);
+        let (tag, offset) = (layout.tag, layout.offsets[0]);
         self.write(to, tag, case as u64)?;
         Ok(to.field(1, offset))
     }
@@ -182,9 +198,10 @@ impl<'c, T: Send + 'static> LowerContext<'c, '_, T> {
         self.write(to, self.types.layout(id).tag, bits)
     }
 
-    pub(crate) fn span(&mut self, to: Place, (at, length): Span) -> Result<(), Fault> {
-        self.write(to, 4, u64::from(at))?;
-        self.write(to.field(1, 4), 4, u64::from(length))
+    fn span(&mut self, to: Place, (at, length): Span) -> Result<(), Fault> {
+        let size = self.options.address.size();
+        self.write(to, size, at)?;
+        self.write(to.field(1, size), size, length)
     }
 
     pub(crate) fn string(&mut self, text: &str, to: Place) -> Result<(), Fault> {
@@ -193,16 +210,17 @@ impl<'c, T: Send + 'static> LowerContext<'c, '_, T> {
     }
 
     /// Has the guest make room for a list: its address.
-    pub(crate) fn list(&mut self, element: ValType, length: usize, to: Place) -> Result<u32, Fault> {
-        let size = length as u64 * u64::from(self.types.size(element));
+    pub(crate) fn list(&mut self, element: ValType, length: usize, to: Place) -> Result<usize, Fault> {
+        let layouts = self.layouts();
+        let size = (length as u64).saturating_mul(u64::from(layouts.size(element)));
         self.cx.charge_moved(usize::try_from(size).unwrap_or(usize::MAX))?;
-        let at = reallocate(self.cx, self.options, (0, 0), self.types.align(element), size)?;
-        self.span(to, (at, length as u32))?;
+        let at = reallocate(self.cx, self.options, (0, 0), layouts.align(element), size)?;
+        self.span(to, (at as u64, length as u64))?;
         Ok(at)
     }
 
     /// The bytes of a range that was allocated.
-    pub(crate) fn bytes(&mut self, at: u32, size: usize) -> Result<&mut [u8], Fault> {
+    pub(crate) fn bytes(&mut self, at: usize, size: usize) -> Result<&mut [u8], Fault> {
         super::slice_mut(bytes_mut(self.cx, self.options), at, size, Rule::ListPointer)
     }
 
@@ -295,7 +313,7 @@ pub(crate) fn lift_numbers<T: Send + 'static, N: Number>(
 /// Numbers that lie one after the other.
 pub(crate) fn lift_elements<T: Send + 'static, N: Number>(
     cx: &LiftContext<'_, '_, T>,
-    at: u32,
+    at: usize,
     length: u32,
 ) -> Result<Vec<N>, Fault> {
     let bytes = cx.bytes(at, length as usize * N::SIZE)?;
@@ -317,7 +335,7 @@ pub(crate) fn lower_numbers<T: Send + 'static, N: Number>(
 pub(crate) fn lower_elements<T: Send + 'static, N: Number>(
     cx: &mut LowerContext<'_, '_, T>,
     numbers: &[N],
-    at: u32,
+    at: usize,
 ) -> Result<(), Fault> {
     let bytes = cx.bytes(at, numbers.len() * N::SIZE)?;
     N::to_bytes(numbers, bytes);

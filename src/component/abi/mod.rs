@@ -20,23 +20,22 @@ use crate::{
     component::{
         definition::Encoding,
         store::{Cx, InstanceId},
-        types::{Types, ValType},
+        types::{AddressType, Layouts, Types, ValType},
     },
     engine::{CoreFunc, CoreMemory, Fault, Prepared},
 };
 
 /// The longest string or list, in bytes, that may be lifted (`MAX_STRING_BYTE_LENGTH`).
 pub(crate) const BYTES_MAX: u64 = (1 << 28) - 1;
-/// The bit that marks UTF-16 in the length of a `latin1+utf16` string.
-pub(crate) const UTF16_TAG: u32 = 1 << 31;
 
 /// Where a value stands.
 #[derive(Clone, Copy, Debug)]
 pub enum Place {
     /// From this flat value on.
     Flat(usize),
-    /// At this address.
-    Memory(u32),
+    /// At this address, where it was seen that the value lies inside the memory: addresses that guests name become such
+    /// only after [`inside`].
+    Memory(usize),
 }
 
 impl Place {
@@ -44,7 +43,7 @@ impl Place {
     pub(crate) fn field(self, flat: u32, offset: u32) -> Self {
         match self {
             Self::Flat(at) => Self::Flat(at + flat as usize),
-            Self::Memory(at) => Self::Memory(at.wrapping_add(offset)),
+            Self::Memory(at) => Self::Memory(at.wrapping_add(offset as usize)),
         }
     }
 }
@@ -55,6 +54,8 @@ pub(crate) struct GuestOptions {
     pub(crate) instance: InstanceId,
     pub(crate) encoding: Encoding,
     pub(crate) memory: Option<CoreMemory>,
+    /// Of that memory's addresses; [`AddressType::I32`] where there is none.
+    pub(crate) address: AddressType,
     pub(crate) realloc: Option<Prepared>,
     pub(crate) post_return: Option<Prepared>,
     pub(crate) callback: Option<CoreFunc>,
@@ -68,11 +69,17 @@ impl GuestOptions {
             instance,
             encoding: Encoding::Utf8,
             memory: None,
+            address: AddressType::I32,
             realloc: None,
             post_return: None,
             callback: None,
             is_async: false,
         }
+    }
+
+    /// How types are laid out in its memory.
+    pub(crate) fn layouts<'t>(&self, types: &'t Types) -> Layouts<'t> {
+        types.layouts(self.address)
     }
 }
 
@@ -89,20 +96,34 @@ pub(crate) fn bytes_mut<'m, T: Send>(cx: &'m mut Cx<'_, T>, options: &GuestOptio
     }
 }
 
-/// `length` bytes at `at`, or `rule`.
-pub(crate) fn slice(bytes: &[u8], at: u32, length: usize, rule: Rule) -> Result<&[u8], Fault> {
-    let start = at as usize;
+/// Where `size` bytes from an address on lie, if all of them do: no bit of an address is ever cut off.
+pub(crate) fn inside(bytes: &[u8], at: u64, size: u64) -> Option<usize> {
+    let end = at.checked_add(size)?;
+    if end <= bytes.len() as u64 { usize::try_from(at).ok() } else { None }
+}
+
+/// Whether an address is a multiple of `align`, a power of two.
+pub(crate) fn is_aligned(at: u64, align: u32) -> bool {
+    at as u32 & (align - 1) == 0
+}
+
+/// `length` bytes at `start`, or `rule`.
+pub(crate) fn slice(bytes: &[u8], start: usize, length: usize, rule: Rule) -> Result<&[u8], Fault> {
     start.checked_add(length).and_then(|end| bytes.get(start..end)).ok_or(rule.into())
 }
 
-/// `length` bytes at `at`, or `rule`.
-pub(crate) fn slice_mut(bytes: &mut [u8], at: u32, length: usize, rule: Rule) -> Result<&mut [u8], Fault> {
-    let start = at as usize;
+/// `length` bytes at `start`, or `rule`.
+pub(crate) fn slice_mut(
+    bytes: &mut [u8],
+    start: usize,
+    length: usize,
+    rule: Rule,
+) -> Result<&mut [u8], Fault> {
     start.checked_add(length).and_then(|end| bytes.get_mut(start..end)).ok_or(rule.into())
 }
 
 /// The little-endian number of 1, 2, 4 or 8 bytes at `at`.
-pub(crate) fn read_number(bytes: &[u8], at: u32, size: u32) -> Result<u64, Fault> {
+pub(crate) fn read_number(bytes: &[u8], at: usize, size: u32) -> Result<u64, Fault> {
     let rule = Rule::PointerOutOfBounds;
     let from = slice(bytes, at, size as usize, rule)?;
     Ok(match *from {
@@ -115,7 +136,7 @@ pub(crate) fn read_number(bytes: &[u8], at: u32, size: u32) -> Result<u64, Fault
 }
 
 /// Writes the low `size` bytes of a number at `at`.
-pub(crate) fn write_number(bytes: &mut [u8], at: u32, size: u32, value: u64) -> Result<(), Fault> {
+pub(crate) fn write_number(bytes: &mut [u8], at: usize, size: u32, value: u64) -> Result<(), Fault> {
     let to = slice_mut(bytes, at, size as usize, Rule::PointerOutOfBounds)?;
     to.copy_from_slice(&value.to_le_bytes()[..size as usize]);
     Ok(())
@@ -142,55 +163,53 @@ pub(crate) fn normalise(ty: ValType, bits: u64) -> Result<u64, Fault> {
     })
 }
 
-/// Checks that `length` elements at `at` are aligned and lie inside (`load_list_from_range`).
+/// Where `length` elements at `at` lie and how many they are, if they are aligned and lie inside
+/// (`load_list_from_range`).
 pub(crate) fn check_list(
-    types: &Types,
+    layouts: Layouts<'_>,
     element: ValType,
     bytes: &[u8],
-    at: u32,
-    length: u32,
+    (at, length): Span,
     out_of_bounds: Rule,
-) -> Result<u32, Fault> {
-    let size = u64::from(length) * u64::from(types.size(element));
-    if size > BYTES_MAX {
-        return Err(out_of_bounds.into());
-    }
-    if !at.is_multiple_of(types.align(element)) {
+) -> Result<(usize, u32), Fault> {
+    let size = length.saturating_mul(u64::from(layouts.size(element)));
+    let count = u32::try_from(length).ok().filter(|_| size <= BYTES_MAX).ok_or(out_of_bounds)?;
+    if !is_aligned(at, layouts.align(element)) {
         return Err(Rule::UnalignedPointer.into());
     }
-    if u64::from(at) + size > bytes.len() as u64 {
-        return Err(out_of_bounds.into());
-    }
-    Ok(size as u32)
+    Ok((inside(bytes, at, size).ok_or(out_of_bounds)?, count))
 }
+
+/// A pointer and a length, as a guest says them.
+pub(crate) type Span = (u64, u64);
 
 /// Has the guest allocate, or grow what it allocated before, and checks what it answers
 /// (`LiftLowerContext.reallocate`).
 pub(crate) fn reallocate<T: Send>(
     cx: &mut Cx<'_, T>,
     options: &GuestOptions,
-    old: (u32, u32),
+    (old, old_size): (usize, u64),
     align: u32,
     size: u64,
-) -> Result<u32, Fault> {
+) -> Result<usize, Fault> {
     let Some(realloc) = options.realloc else {
         return Err(Fault::Trap(crate::bug!("a value that needs memory is lowered without realloc")));
     };
-    let size = u32::try_from(size).map_err(|_| Rule::ReallocOutOfBounds)?;
+    if options.address.pointer(size) != size {
+        return Err(Rule::ReallocOutOfBounds.into());
+    }
     let instance = options.instance;
     let state = cx.state_mut();
     let may_leave = core::mem::replace(&mut state.instance_mut(instance).may_leave, false);
     // It runs as a task of its own would: with fresh context slots.
     let context = state.swap_context([0; 2]);
-    let address = cx.call_prepared_to_end(&realloc, &[old.0, old.1, align, size].map(u64::from))? as u32;
+    let arguments = [old as u64, old_size, u64::from(align), size];
+    let address = options.address.pointer(cx.call_prepared_to_end(&realloc, &arguments)?);
     let state = cx.state_mut();
     state.instance_mut(instance).may_leave = may_leave;
     state.swap_context(context);
-    if !address.is_multiple_of(align) {
+    if !is_aligned(address, align) {
         return Err(Rule::ReallocUnaligned.into());
     }
-    if u64::from(address) + u64::from(size) > bytes(cx, options).len() as u64 {
-        return Err(Rule::ReallocOutOfBounds.into());
-    }
-    Ok(address)
+    inside(bytes(cx, options), address, size).ok_or(Rule::ReallocOutOfBounds.into())
 }

@@ -7,9 +7,12 @@
 use crate::{
     Rule,
     component::{
-        abi::{BYTES_MAX, GuestOptions, UTF16_TAG, bytes, bytes_mut, reallocate, slice, slice_mut},
+        abi::{
+            BYTES_MAX, GuestOptions, Span, bytes, bytes_mut, inside, is_aligned, reallocate, slice, slice_mut,
+        },
         definition::Encoding,
         store::Cx,
+        types::AddressType,
     },
     engine::Fault,
 };
@@ -29,16 +32,22 @@ pub(crate) enum Source<'s> {
     /// The host's.
     Host(&'s str),
     /// Another guest's, which keeps it in its memory.
-    Guest { options: &'s GuestOptions, at: u32, span: Span },
+    Guest { options: &'s GuestOptions, units: Units },
 }
 
 /// So many bytes of a string are on their way at once: a string crosses without the host holding more of it.
 const CHUNK_BYTES: usize = 16 << 10;
 
-/// How long the code units of a guest's string are, checked: bytes, and whether they are UTF-16,
-/// Latin-1, or else UTF-8.
-pub(crate) struct Span {
-    pub(crate) length: usize,
+/// The bit that marks UTF-16 in the length of a `latin1+utf16` string (`utf16_tag`).
+fn utf16_tag(address: AddressType) -> u64 {
+    1 << (address.size() * 8 - 1)
+}
+
+/// Where the code units of a guest's string lie, checked: how many bytes, and whether they are UTF-16, Latin-1, or else
+/// UTF-8.
+pub(crate) struct Units {
+    at: usize,
+    length: usize,
     form: Form,
 }
 
@@ -49,33 +58,32 @@ enum Form {
     Latin1,
 }
 
-impl Span {
+impl Units {
     /// Checks a pointer and a number of code units (`load_string_from_range`).
     pub(crate) fn check(
-        encoding: Encoding,
+        options: &GuestOptions,
         memory: &[u8],
-        at: u32,
-        units: u32,
+        (at, units): Span,
         to_host: bool,
     ) -> Result<Self, Fault> {
-        let (form, align, length) = match encoding {
-            Encoding::Utf8 => (Form::Utf8, 1, u64::from(units)),
-            Encoding::Utf16 => (Form::Utf16 { tagged: false }, 2, u64::from(units) * 2),
-            Encoding::Latin1OrUtf16 if units & UTF16_TAG != 0 => {
-                (Form::Utf16 { tagged: true }, 2, u64::from(units ^ UTF16_TAG) * 2)
+        let tag = utf16_tag(options.address);
+        let (form, align, length) = match options.encoding {
+            Encoding::Utf8 => (Form::Utf8, 1, units),
+            Encoding::Utf16 => (Form::Utf16 { tagged: false }, 2, units.saturating_mul(2)),
+            Encoding::Latin1OrUtf16 if units & tag != 0 => {
+                (Form::Utf16 { tagged: true }, 2, (units ^ tag).saturating_mul(2))
             }
-            Encoding::Latin1OrUtf16 => (Form::Latin1, 2, u64::from(units)),
+            Encoding::Latin1OrUtf16 => (Form::Latin1, 2, units),
         };
         let out_of_bounds = if to_host { Rule::StringPointer } else { Rule::StringOutOfBounds };
         if length > BYTES_MAX {
             return Err(out_of_bounds.into());
         }
-        if !at.is_multiple_of(align) {
+        if !is_aligned(at, align) {
             return Err(if to_host { Rule::StringUnaligned } else { Rule::UnalignedPointer }.into());
         }
-        let length = length as usize;
-        slice(memory, at, length, out_of_bounds)?;
-        Ok(Self { length, form })
+        let at = inside(memory, at, length).ok_or(out_of_bounds)?;
+        Ok(Self { at, length: length as usize, form })
     }
 
     /// The code units of a whole string, checked for well-formedness.
@@ -131,16 +139,16 @@ impl Pieces<'_> {
                 self.done += piece.len();
                 Ok((!piece.is_empty()).then_some(Text::Utf8(piece)))
             }
-            Source::Guest { options, at, span } => {
-                let left = span.length - self.done;
+            Source::Guest { options, units: all } => {
+                let left = all.length - self.done;
                 if left == 0 {
                     return Ok(None);
                 }
-                let units = slice(bytes(cx, options), *at, span.length, Rule::StringOutOfBounds)?;
+                let units = slice(bytes(cx, options), all.at, all.length, Rule::StringOutOfBounds)?;
                 let count = left.min(CHUNK_BYTES);
                 buffer.clear();
                 buffer.extend_from_slice(&units[self.done..self.done + count]);
-                let text = span.next_text(buffer, count == left)?;
+                let text = all.next_text(buffer, count == left)?;
                 self.done += text.len();
                 if text.len() == 0 {
                     // Not one whole character in as many bytes.
@@ -174,14 +182,13 @@ impl Text<'_> {
 pub(crate) fn lift_string<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     options: &GuestOptions,
-    at: u32,
-    units: u32,
+    span: Span,
 ) -> Result<String, Fault> {
-    let span = Span::check(options.encoding, bytes(cx, options), at, units, true)?;
-    cx.check_host_bytes(span.length)?;
-    cx.charge_moved(span.length)?;
+    let units = Units::check(options, bytes(cx, options), span, true)?;
+    cx.check_host_bytes(units.length)?;
+    cx.charge_moved(units.length)?;
     let memory = bytes(cx, options);
-    let text = span.text(slice(memory, at, span.length, Rule::StringPointer)?)?;
+    let text = units.text(slice(memory, units.at, units.length, Rule::StringPointer)?)?;
     Ok(match text {
         Text::Utf8(text) => text.into(),
         Text::Latin1(units) => units.iter().copied().map(char::from).collect(),
@@ -227,11 +234,11 @@ pub(crate) fn store_string<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     options: &GuestOptions,
     source: Source<'_>,
-) -> Result<(u32, u32), Fault> {
+) -> Result<Span, Fault> {
     let (form, length) = match &source {
         Source::Host(text) if options.encoding == Encoding::Utf8 => return store_same(cx, options, text),
         Source::Host(text) => (Form::Utf8, text.len()),
-        Source::Guest { span, .. } => (span.form, span.length),
+        Source::Guest { units, .. } => (units.form, units.length),
     };
     let mut store = Storing {
         options,
@@ -240,6 +247,7 @@ pub(crate) fn store_string<T: Send + 'static>(
         at: 0,
         allocated: 0,
         written: 0,
+        is_tagged: false,
     };
     cx.charge_moved(length)?;
     let units = if matches!(form, Form::Utf16 { .. }) { length / 2 } else { length };
@@ -248,7 +256,7 @@ pub(crate) fn store_string<T: Send + 'static>(
         (Encoding::Utf8, Form::Utf16 { .. }) => store.store_utf8(cx, units, 3),
         (Encoding::Utf8, Form::Latin1) => store.store_utf8(cx, units, 2),
         (Encoding::Utf16, Form::Utf8) => store.store_utf16(cx, units),
-        (Encoding::Utf16, Form::Utf16 { .. }) => store.same(cx, 2, length).map(|_| units as u32),
+        (Encoding::Utf16, Form::Utf16 { .. }) => store.same(cx, 2, length).map(|_| units),
         (Encoding::Utf16, Form::Latin1) => store.store_utf16(cx, units),
         (Encoding::Latin1OrUtf16, Form::Utf8 | Form::Utf16 { tagged: false }) => {
             store.store_compact(cx, units)
@@ -258,7 +266,8 @@ pub(crate) fn store_string<T: Send + 'static>(
     };
     let (at, stored) = (store.at, stored?);
     cx.state_mut().keep_scratch(store.buffer);
-    Ok((at, stored))
+    let tag = if store.is_tagged { utf16_tag(options.address) } else { 0 };
+    Ok((at as u64, stored as u64 | tag))
 }
 
 /// The host's string as it is: what most strings are.
@@ -266,24 +275,26 @@ fn store_same<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     options: &GuestOptions,
     text: &str,
-) -> Result<(u32, u32), Fault> {
+) -> Result<Span, Fault> {
     cx.charge_moved(text.len())?;
     let at = reallocate(cx, options, (0, 0), 1, text.len() as u64)?;
     let memory = slice_mut(bytes_mut(cx, options), at, text.len(), Rule::StringOutOfBounds)?;
     memory.copy_from_slice(text.as_bytes());
-    Ok((at, text.len() as u32))
+    Ok((at as u64, text.len() as u64))
 }
 
-/// A string while it is stored. Each form answers the length as the guest counts it.
+/// A string while it is stored. Each form answers the length as the guest counts it, but for the tag.
 struct Storing<'s> {
     options: &'s GuestOptions,
     pieces: Pieces<'s>,
     buffer: Vec<u8>,
     /// Where the guest made room, and for how many bytes.
-    at: u32,
-    allocated: u32,
+    at: usize,
+    allocated: u64,
     /// Bytes that stand there.
     written: usize,
+    /// Whether it became UTF-16 where it could have been Latin-1.
+    is_tagged: bool,
 }
 
 impl Storing<'_> {
@@ -295,13 +306,13 @@ impl Storing<'_> {
         size: u64,
     ) -> Result<(), Fault> {
         self.at = reallocate(cx, self.options, (self.at, self.allocated), align, size)?;
-        self.allocated = size as u32;
+        self.allocated = size;
         Ok(())
     }
 
     /// Gives back what is more than was written.
     fn shrink<T: Send + 'static>(&mut self, cx: &mut Cx<'_, T>, align: u32) -> Result<(), Fault> {
-        if (self.allocated as usize) > self.written {
+        if self.allocated > self.written as u64 {
             self.reallocate(cx, align, self.written as u64)?;
         }
         Ok(())
@@ -322,7 +333,7 @@ impl Storing<'_> {
         cx: &mut Cx<'_, T>,
         align: u32,
         length: usize,
-    ) -> Result<u32, Fault> {
+    ) -> Result<usize, Fault> {
         self.reallocate(cx, align, length as u64)?;
         while let Some(text) = self.pieces.next(cx, &mut self.buffer)? {
             let units = match text {
@@ -331,7 +342,7 @@ impl Storing<'_> {
             };
             write(cx, self.options, self.at, &mut self.written, units)?;
         }
-        Ok(length as u32)
+        Ok(length)
     }
 
     /// Characters of another encoding as UTF-8 (`store_string_to_utf8`): hoping for ASCII at first.
@@ -340,7 +351,7 @@ impl Storing<'_> {
         cx: &mut Cx<'_, T>,
         count: usize,
         worst: u64,
-    ) -> Result<u32, Fault> {
+    ) -> Result<usize, Fault> {
         self.reallocate(cx, 1, count as u64)?;
         let (mut is_ascii, mut piece) = (true, Vec::new());
         while let Some(text) = self.pieces.next(cx, &mut self.buffer)? {
@@ -359,11 +370,11 @@ impl Storing<'_> {
         if !is_ascii {
             self.shrink(cx, 1)?;
         }
-        Ok(self.written as u32)
+        Ok(self.written)
     }
 
     /// UTF-8 as UTF-16 (`store_utf8_to_utf16`), as many units as there were bytes at most; and Latin-1, exactly as many.
-    fn store_utf16<T: Send + 'static>(&mut self, cx: &mut Cx<'_, T>, count: usize) -> Result<u32, Fault> {
+    fn store_utf16<T: Send + 'static>(&mut self, cx: &mut Cx<'_, T>, count: usize) -> Result<usize, Fault> {
         self.reallocate(cx, 2, count as u64 * 2)?;
         let mut piece = Vec::new();
         while let Some(text) = self.pieces.next(cx, &mut self.buffer)? {
@@ -372,11 +383,11 @@ impl Storing<'_> {
             self.write(cx, &piece)?;
         }
         self.shrink(cx, 2)?;
-        Ok((self.written / 2) as u32)
+        Ok(self.written / 2)
     }
 
     /// Characters as Latin-1 until one does not fit, then all as UTF-16 (`store_string_to_latin1_or_utf16`).
-    fn store_compact<T: Send + 'static>(&mut self, cx: &mut Cx<'_, T>, count: usize) -> Result<u32, Fault> {
+    fn store_compact<T: Send + 'static>(&mut self, cx: &mut Cx<'_, T>, count: usize) -> Result<usize, Fault> {
         self.reallocate(cx, 2, count as u64)?;
         let (mut is_narrow, mut piece) = (true, Vec::new());
         while let Some(text) = self.pieces.next(cx, &mut self.buffer)? {
@@ -399,7 +410,8 @@ impl Storing<'_> {
             self.write(cx, wide)?;
         }
         self.shrink(cx, 2)?;
-        Ok(if is_narrow { self.written as u32 } else { (self.written / 2) as u32 | UTF16_TAG })
+        self.is_tagged = !is_narrow;
+        Ok(if is_narrow { self.written } else { self.written / 2 })
     }
 
     /// Makes UTF-16 of the Latin-1 that stands there.
@@ -414,18 +426,23 @@ impl Storing<'_> {
     }
 
     /// UTF-16 that was chosen because Latin-1 did not do (`store_probably_utf16_to_latin1_or_utf16`).
-    fn probably_wide<T: Send + 'static>(&mut self, cx: &mut Cx<'_, T>, length: usize) -> Result<u32, Fault> {
+    fn probably_wide<T: Send + 'static>(
+        &mut self,
+        cx: &mut Cx<'_, T>,
+        length: usize,
+    ) -> Result<usize, Fault> {
         self.same(cx, 2, length)?;
         let memory = self.memory(cx, length)?;
         if memory.iter().skip(1).step_by(2).any(|high| *high != 0) {
-            return Ok((length / 2) as u32 | UTF16_TAG);
+            self.is_tagged = true;
+            return Ok(length / 2);
         }
         for at in 0..length / 2 {
             memory[at] = memory[2 * at];
         }
         self.written = length / 2;
         self.shrink(cx, 2)?;
-        Ok(self.written as u32)
+        Ok(self.written)
     }
 }
 
@@ -433,7 +450,7 @@ impl Storing<'_> {
 fn write<T: Send>(
     cx: &mut Cx<'_, T>,
     options: &GuestOptions,
-    start: u32,
+    start: usize,
     written: &mut usize,
     units: &[u8],
 ) -> Result<(), Fault> {
