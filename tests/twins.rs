@@ -6,15 +6,13 @@
 #![cfg(all(feature = "std", feature = "p1", feature = "p2", feature = "p3"))]
 
 use std::{fs, path::PathBuf};
-use wasmote::{Access, Host, Program, backend, block_on};
+use wasmote::{Access, Host, Limits, Loader, backend, block_on};
 
 /// Where each dialect's guests are, below `tests/guests`.
 const DIALECTS: [(&str, &str); 3] = [("WASI 0.1", ""), ("WASI 0.2", "p2"), ("WASI 0.3", "p3")];
 
-/// What has no twin in a dialect. `files` tells the numbers of descriptors and of errors, and 0.3 has neither.
-fn has_twin(folder: &str, program: &str) -> bool {
-    (folder, program) != ("p3", "files")
-}
+/// The program that the boards run in every dialect, and tell whether its twins say the same.
+const BOARDS: &str = "command";
 
 /// What a program is given, beside an empty directory `/`.
 struct Case {
@@ -26,7 +24,8 @@ struct Case {
 
 const PLAIN: Case = Case { program: "", args: &[], stdin: b"", code: 0 };
 
-const PROGRAMS: [Case; 10] = [
+const PROGRAMS: [Case; 11] = [
+    Case { program: BOARDS, ..PLAIN },
     Case { program: "hello", ..PLAIN },
     Case { program: "hello", args: &["Ada", "", "日本 \n"], ..PLAIN },
     Case { program: "hello-rust", args: &["one", "two"], ..PLAIN },
@@ -48,18 +47,21 @@ struct Said {
 }
 
 fn guest(folder: &str, program: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/guests")
-        .join(folder)
-        .join(program)
-        .with_extension("wasm")
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    if program == BOARDS {
+        let dialect = if folder.is_empty() { "p1" } else { folder };
+        return root.join(format!("no_std-examples/firmware/guests/{BOARDS}-{dialect}.wasm"));
+    }
+    root.join("tests/guests").join(folder).join(program).with_extension("wasm")
 }
 
-fn run(folder: &str, case: &Case, host: Host) -> Said {
+fn run(folder: &str, case: &Case, host: Host, limits: Limits) -> Said {
     let bytes = fs::read(guest(folder, case.program)).unwrap();
-    let program = Program::load(&bytes).unwrap();
+    let program = Loader::new().limits(limits).load(&bytes);
+    let program = program.unwrap_or_else(|error| panic!("{folder}/{}: {error}", case.program));
     let (stdout, stderr) = (backend::mem::Output::new(), backend::mem::Output::new());
     let host = host
+        .limits(limits)
         .args([&case.program].into_iter().chain(case.args))
         .env("NAME", "value with = and spaces")
         .env("EMPTY", "")
@@ -93,10 +95,14 @@ fn over_memory() -> Host {
 }
 
 fn all_say_the_same(over: impl Fn(&Case, &str) -> Said) {
+    those_say_the_same(|_, _| true, over);
+}
+
+fn those_say_the_same(is_meant: impl Fn(&str, &str) -> bool, over: impl Fn(&Case, &str) -> Said) {
     for case in &PROGRAMS {
         let expected = over(case, DIALECTS[0].1);
         assert_eq!(expected.code, case.code, "{}: {expected:?}", case.program);
-        for (dialect, folder) in DIALECTS[1..].iter().filter(|(_, folder)| has_twin(folder, case.program)) {
+        for (dialect, folder) in DIALECTS[1..].iter().filter(|(_, folder)| is_meant(folder, case.program)) {
             assert_eq!(over(case, folder), expected, "{} {:?} of {dialect}", case.program, case.args);
         }
     }
@@ -104,7 +110,17 @@ fn all_say_the_same(over: impl Fn(&Case, &str) -> Said) {
 
 #[test]
 fn twins_say_the_same_over_memory() {
-    all_say_the_same(|case, folder| run(folder, case, over_memory()));
+    all_say_the_same(|case, folder| run(folder, case, over_memory(), Limits::server()));
+}
+
+/// What a board allows is enough for all but the adapter, which takes a stack and pages of its own, and the largest.
+#[test]
+fn twins_say_the_same_within_the_limits_of_a_board() {
+    let fits = |folder: &str, program: &str| {
+        let has_adapter = folder == "p2" && program != BOARDS;
+        !has_adapter && (folder, program) != ("p3", "files")
+    };
+    those_say_the_same(fits, |case, folder| run(folder, case, over_memory(), Limits::mcu()));
 }
 
 #[test]
@@ -117,7 +133,7 @@ fn twins_say_the_same_over_the_platform() {
             directory,
             Access::ReadWrite,
         );
-        run(folder, case, host)
+        run(folder, case, host, Limits::server())
     });
 }
 
@@ -125,8 +141,8 @@ fn twins_say_the_same_over_the_platform() {
 fn what_they_say_is_what_is_expected() {
     let expected = |name: &str| fs::read_to_string(guest("expected", name).with_extension("txt")).unwrap();
     for program in ["files", "clock"] {
-        for (dialect, folder) in DIALECTS.into_iter().filter(|(_, folder)| has_twin(folder, program)) {
-            let said = run(folder, &Case { program, ..PLAIN }, over_memory());
+        for (dialect, folder) in DIALECTS {
+            let said = run(folder, &Case { program, ..PLAIN }, over_memory(), Limits::server());
             assert_eq!(said.stdout, expected(program), "{program} of {dialect}");
         }
     }
