@@ -53,6 +53,11 @@ fn get(path: &str) -> Request {
 
 /// Has a new instance handle `request`, and reads all of the response.
 fn ask(name: &str, host: Host, request: Request) -> Result<Said, HandleError> {
+    ask_for(usize::MAX, name, host, request)
+}
+
+/// The same, for a reader that is content with so many bytes.
+fn ask_for(bytes_max: usize, name: &str, host: Host, request: Request) -> Result<Said, HandleError> {
     let output = mem::Output::new();
     let guest = host.stdout(output.clone()).start(program(name)).unwrap();
     let rest = Arc::new(std::sync::Mutex::new(None));
@@ -60,7 +65,9 @@ fn ask(name: &str, host: Host, request: Request) -> Result<Said, HandleError> {
     let handling = guest.handle(request).on_end(move |rest| *kept.lock().unwrap() = Some(rest));
     let mut response = block_on(handling)?;
     let (mut text, mut trailers, mut broken) = (Vec::new(), None, None);
-    while let Some(frame) = block_on(std::future::poll_fn(|cx| response.body.poll_frame(cx))) {
+    while text.len() < bytes_max
+        && let Some(frame) = block_on(std::future::poll_fn(|cx| response.body.poll_frame(cx)))
+    {
         match frame {
             Ok(Frame::Data(piece)) => text.extend(piece),
             Ok(Frame::Trailers(fields)) => {
@@ -491,6 +498,19 @@ fn n_10_trailers_say_no_more_than_headers_may() {
         let answer = ask(name, Host::new(), get("/echo").body(Whole::new("some").with_trailers(many)));
         assert!(answer.is_err() || answer.is_ok_and(|said| said.broken.is_some()), "{name}");
     }
+}
+
+/// A guest may wait for its trailers to be read before it says anything else, and may still say them when a reader has
+/// all that was to come. Neither holds anybody up. (WASI 0.2 says its trailers when it ends its contents.)
+#[test]
+fn trailers_are_read_whenever_a_guest_says_them() {
+    let first = ask("http-service", Host::new(), get("/trailers-first")).unwrap();
+    assert_eq!((first.text.as_str(), first.broken), ("read: true", None));
+    assert_eq!(first.trailers, Some(field("x-end", "v")));
+    // As a connection does that knows the length.
+    let late = ask_for(4, "http-service", Host::new(), get("/trailers-late")).unwrap();
+    assert_eq!((late.text.as_str(), late.broken), ("some", None));
+    assert_eq!(late.printed, "sent and read");
 }
 
 #[test]

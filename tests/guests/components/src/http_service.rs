@@ -31,6 +31,8 @@ impl Guest for Service {
             "/fields" => reply(200, fields(query)),
             "/target" => reply(200, target(query)),
             "/trailers" => trailers(query),
+            "/trailers-first" => trailers_first(),
+            "/trailers-late" => trailers_late(),
             "/said" => said(query),
             "/fetch" => fetch(request, query).await,
             "/status" => {
@@ -204,6 +206,41 @@ fn trailers(query: &str) -> Response {
         let _ = promise.write(Ok(Some(fields))).await;
     });
     Response::new(Fields::new(), Some(reader), trailers).0
+}
+
+fn one_trailer() -> Result<Option<Fields>, ErrorCode> {
+    let fields = Fields::new();
+    fields.append("x-end", b"v").unwrap();
+    Ok(Some(fields))
+}
+
+/// Writes no contents before its trailers were read.
+fn trailers_first() -> Response {
+    let (mut writer, reader) = wit_stream::new();
+    let (promise, trailers) = wit_future::new(|| Ok(None));
+    wit_bindgen::spawn_local(async move {
+        let is_read = promise.write(one_trailer()).await.is_ok();
+        writer.write_all(format!("read: {is_read}").into_bytes()).await;
+    });
+    Response::new(Fields::new(), Some(reader), trailers).0
+}
+
+/// Says its length and writes that; says its trailers when whoever reads has had it all for long, and prints how that
+/// went.
+fn trailers_late() -> Response {
+    let headers = Fields::new();
+    headers.append("content-length", b"4").unwrap();
+    let (mut writer, reader) = wit_stream::new();
+    let (promise, trailers) = wit_future::new(|| Ok(None));
+    let (response, sent) = Response::new(headers, Some(reader), trailers);
+    wit_bindgen::spawn_local(async move {
+        writer.write_all(b"some".to_vec()).await;
+        let is_sent = sent.await.is_ok();
+        drop(writer);
+        let is_read = promise.write(one_trailer()).await.is_ok();
+        print(if is_sent && is_read { "sent and read" } else { "not read" }).await;
+    });
+    response
 }
 
 /// `LENGTH,BYTES`: says one length and writes another; prints how sending it went.
