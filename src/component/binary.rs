@@ -37,7 +37,7 @@ use wasmparser::{
 ///
 /// When the bytes are no valid component, need a feature that is off, or pass a limit.
 pub(crate) fn parse(bytes: &[u8], features: Features, limits: &Limits) -> Result<Parsed, Error> {
-    let census = census(bytes, features, limits)?;
+    let (census, outlines) = census(bytes, features, limits)?;
     let mut walk = Walk {
         validator: Validator::new_with_features(flags(features)),
         resolver: Resolver::default(),
@@ -52,7 +52,9 @@ pub(crate) fn parse(bytes: &[u8], features: Features, limits: &Limits) -> Result
     if features.memory64 {
         walk.resolver.types.widen();
     }
-    Ok(Parsed { types: walk.resolver.types, definitions: walk.definitions, modules: walk.modules, census })
+    // Both came by the modules in the order of the file.
+    let modules = walk.modules.into_iter().zip(outlines).collect();
+    Ok(Parsed { types: walk.resolver.types, definitions: walk.definitions, modules, census })
 }
 
 /// The validator's flags. Its core flags are as wide as component types can need (a component type may
@@ -71,10 +73,11 @@ fn flags(features: Features) -> WasmFeatures {
     flags
 }
 
-/// Counts sections' items without reading them, how deep components nest, and what loading all of it may take.
-fn census(bytes: &[u8], features: Features, limits: &Limits) -> Result<Census, Error> {
+/// Counts sections' items without reading them, how deep components nest, and what loading all of it may take; and looks
+/// through the core modules.
+fn census(bytes: &[u8], features: Features, limits: &Limits) -> Result<(Census, Vec<Outline>), Error> {
     check("module_bytes", bytes.len() as u64, limits.module_bytes.into())?;
-    let mut census = Census::default();
+    let (mut census, mut outlines) = (Census::default(), Vec::new());
     let (mut depth, mut in_module, mut load_bytes) = (0_u32, 0_u32, LOAD_BASE);
     // What modules take is checked all together; and what their instances will, when they are loaded.
     let each = Limits { load_bytes: u64::MAX, memory_bytes: u64::MAX, table_elements: u64::MAX, ..*limits };
@@ -94,6 +97,7 @@ fn census(bytes: &[u8], features: Features, limits: &Limits) -> Result<Census, E
                 let module = &bytes[within(&unchecked_range, bytes.len())?];
                 let outline = Outline::of(module, &each)?;
                 load_bytes = load_bytes.saturating_add(outline.load_bytes(module.len() as u64));
+                outlines.push(outline);
             }
             Payload::ComponentSection { .. } => {
                 census.components += 1;
@@ -116,7 +120,7 @@ fn census(bytes: &[u8], features: Features, limits: &Limits) -> Result<Census, E
         census.check(limits)?;
     }
     check("load_bytes", load_bytes, limits.load_bytes)?;
-    Ok(census)
+    Ok((census, outlines))
 }
 
 /// What reading a component may take of host memory besides its core modules, from above: for each byte of its sections

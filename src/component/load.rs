@@ -59,8 +59,8 @@ pub(crate) struct Parsed {
     pub(crate) types: Types,
     /// All components; the outermost is the last.
     pub(crate) definitions: Vec<Definition>,
-    /// Where the core modules' bytes stand in the file.
-    pub(crate) modules: Vec<Range<usize>>,
+    /// Where the core modules' bytes stand in the file, and what a first look at each found.
+    pub(crate) modules: Vec<(Range<usize>, Outline)>,
     pub(crate) census: Census,
 }
 
@@ -150,7 +150,7 @@ impl Component {
         let modules = parsed
             .modules
             .into_iter()
-            .map(|range| Module::load_linked(&engine.core, &bytes[range]))
+            .map(|(range, outline)| Module::load_outlined(&engine.core, &bytes[range], outline))
             .collect::<Result<_, _>>()?;
         let loaded = Loaded::new(parsed.types, parsed.definitions, modules);
         Ok(Self { loaded: Arc::new(loaded), engine: engine.clone() })

@@ -22,6 +22,11 @@ impl Module {
             return Err(Error::malformed("it is a component where a core module is expected", Some(4)));
         }
         let outline = Outline::of(bytes, &engine.limits)?;
+        Self::load_as(engine, bytes, outline)
+    }
+
+    /// Loads a core module that was looked through, with the outline that came of it.
+    pub(super) fn load_as(engine: &Engine, bytes: &[u8], outline: Outline) -> Result<Self, Error> {
         let bytes = rewrite::rewrite(bytes, &outline, engine)?;
         let inner = wasmi::Module::new(&engine.inner, &bytes).map_err(|error| load_error(&error))?;
         let module = Self { inner, outline };

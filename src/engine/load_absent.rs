@@ -2,7 +2,7 @@
 
 use crate::{
     Error,
-    engine::{Engine, Module},
+    engine::{Engine, Module, Outline},
 };
 
 impl Module {
@@ -11,7 +11,11 @@ impl Module {
     /// # Errors
     ///
     /// Always.
-    pub fn load(_: &Engine, _: &[u8]) -> Result<Self, Error> {
+    pub fn load(engine: &Engine, bytes: &[u8]) -> Result<Self, Error> {
+        Self::load_as(engine, bytes, Outline::default())
+    }
+
+    pub(super) fn load_as(_: &Engine, _: &[u8], _: Outline) -> Result<Self, Error> {
         Err(Error::unsupported("loading", "this build has no validator: it loads bundles"))
     }
 }

@@ -27,13 +27,44 @@ pub(super) fn find(code: &[u8], imported: u32) -> Found {
     found
 }
 
-/// Whether [`find`] may find a tail call to an import, at a glance.
-pub(super) fn may_tail_call_import(code: &[u8], imported: u32) -> bool {
-    code.windows(2).any(|pair| match *pair {
-        [0x12, low] => low >= 0x80 || u32::from(low) < imported,
-        [0x13, _] => true,
-        _ => false,
-    })
+/// What a body may have, at a glance that takes immediates for opcodes too: no less than what [`find`] finds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Glance {
+    pub(super) growths: u32,
+    pub(super) tail_calls_import: bool,
+    /// Blocks that are opened: every block is among them, and few immediates that look like one.
+    pub(super) blocks: u32,
+}
+
+/// Glances at `code`, of a module that has this many types and imports this many functions.
+pub(super) fn glance(code: &[u8], types: u32, imported: u32) -> Glance {
+    let mut seen = Glance::default();
+    for (at, byte) in code.iter().enumerate() {
+        // Most bytes are none of these, which is all that is found out about them.
+        if !matches!(byte, 0x02..=0x04 | 0x12 | 0x13 | 0x40 | 0xfc) {
+            continue;
+        }
+        let next = code.get(at + 1).copied();
+        match (*byte, next) {
+            (0x02..=0x04, Some(ty)) => {
+                seen.blocks = seen.blocks.saturating_add(opens_block(ty, types).into())
+            }
+            (0x12, Some(low)) => seen.tail_calls_import |= low >= 0x80 || u32::from(low) < imported,
+            (0x13, Some(_)) => seen.tail_calls_import = true,
+            (0x40, _) => {
+                let is_block = at > 0 && matches!(code[at - 1], 0x02..=0x04);
+                seen.growths = seen.growths.saturating_add((!is_block).into());
+            }
+            (0xfc, Some(low)) => seen.growths = seen.growths.saturating_add((low & 0x7f == 0x0f).into()),
+            _ => {}
+        }
+    }
+    seen
+}
+
+/// Whether a byte may be the start of a block's type.
+fn opens_block(ty: u8, types: u32) -> bool {
+    if ty < 0x40 { u32::from(ty) < types } else { ty == 0x40 || ty >= 0x6f }
 }
 
 enum Step {
@@ -41,17 +72,6 @@ enum Step {
     TailCall(u64),
     TailCallIndirect,
     Other,
-}
-
-/// No fewer growths than [`find`] finds, at a glance.
-pub(super) fn growths_at_most(code: &[u8]) -> u32 {
-    let is_block = |before: Option<&u8>| matches!(before, Some(0x02..=0x04));
-    let may_grow = |at: usize| match code[at] {
-        0x40 => at == 0 || !is_block(code.get(at - 1)),
-        0xfc => code.get(at + 1).is_some_and(|low| low & 0x7f == 0x0f),
-        _ => false,
-    };
-    u32::try_from((0..code.len()).filter(|at| may_grow(*at)).count()).unwrap_or(u32::MAX)
 }
 
 struct Reader<'a> {
@@ -183,14 +203,15 @@ mod tests {
             0x0b, 0x0b,
         ];
         assert_eq!(find(&body, 1), Found { growths: 2, tail_calls_import: false });
-        assert!(growths_at_most(&body) >= 2);
+        assert!(glance(&body, 0, 1).growths >= 2);
+        assert!(glance(&body, 0, 1).blocks >= 1);
     }
 
     #[test]
     fn tail_calls_out_are_found() {
         let calls = |code: &[u8], imported| {
             let found = find(code, imported).tail_calls_import;
-            assert!(!found || may_tail_call_import(code, imported));
+            assert!(!found || glance(code, 0, imported).tail_calls_import);
             found
         };
         assert!(calls(&[0x12, 0x02], 3) && !calls(&[0x12, 0x03], 3), "the functions imported come first");

@@ -6,7 +6,7 @@
 
 use crate::{
     Error, Limits,
-    engine::operators::{find, growths_at_most, may_tail_call_import},
+    engine::operators::{Glance, find, glance},
 };
 use core::ops::Range;
 
@@ -397,10 +397,10 @@ impl Outline {
     }
 
     /// Looks for what must not be in a body, where a glance does not rule it out.
-    fn instructions(&self, code: &[u8], limits: &Limits) -> Result<(), Error> {
+    fn instructions(&self, code: &[u8], seen: Glance, limits: &Limits) -> Result<(), Error> {
         // What an imported table holds may be a host's function as well.
-        let imports = self.imports > 0 && may_tail_call_import(code, self.imported_functions);
-        if !imports && growths_at_most(code) <= limits.growths {
+        let imports = self.imports > 0 && seen.tail_calls_import;
+        if !imports && seen.growths <= limits.growths {
             return Ok(());
         }
         let found = find(code, self.imported_functions);
@@ -422,25 +422,14 @@ impl Outline {
             self.frame_locals_max = self.frame_locals_max.max(locals);
             self.locals_priced = self.locals_priced.saturating_add(u64::from(locals_fuel(locals)));
             let code = &cursor.bytes[body.code.clone()];
-            self.instructions(code, limits)?;
+            let seen = glance(code, self.types, self.imported_functions);
+            self.instructions(code, seen, limits)?;
             let length = u32::try_from(code.len()).unwrap_or(u32::MAX);
             self.body_bytes_max = self.body_bytes_max.max(length);
             self.code_bytes = self.code_bytes.saturating_add(length);
-            let types = self.types;
-            let blocks = code.windows(2).filter(|pair| may_open_block(pair, types)).count();
-            self.blocks_max = self.blocks_max.max(u32::try_from(blocks).unwrap_or(u32::MAX));
+            self.blocks_max = self.blocks_max.max(seen.blocks);
         }
         Ok(())
-    }
-}
-
-/// Whether two bytes may be an opcode that opens a block and the start of its type. Every block passes,
-/// and few immediates that look like one.
-fn may_open_block(pair: &[u8], types: u32) -> bool {
-    match *pair {
-        [0x02..=0x04, ty @ 0..=0x3f] => u32::from(ty) < types,
-        [0x02..=0x04, ty] => ty == 0x40 || ty >= 0x6f,
-        _ => false,
     }
 }
 

@@ -8,8 +8,8 @@
 use crate::{
     Error,
     engine::{
-        Engine, Module,
-        operators::{find, may_tail_call_import},
+        Engine, Module, Outline,
+        operators::{find, glance},
         scan::{Cursor, Section, sections},
     },
 };
@@ -22,6 +22,18 @@ impl Module {
     /// As [`load`](Self::load), and when it has an indirect tail call that may reach a function of another's.
     pub(crate) fn load_linked(engine: &Engine, bytes: &[u8]) -> Result<Self, Error> {
         let module = Self::load(engine, bytes)?;
+        Self::check_linked(bytes)?;
+        Ok(module)
+    }
+
+    /// The same of a module that was looked through before, as part of what holds it.
+    ///
+    /// # Errors
+    ///
+    /// As [`load_linked`](Self::load_linked).
+    pub(crate) fn load_outlined(engine: &Engine, bytes: &[u8], outline: Outline) -> Result<Self, Error> {
+        outline.check(&engine.limits)?;
+        let module = Self::load_as(engine, bytes, outline)?;
         Self::check_linked(bytes)?;
         Ok(module)
     }
@@ -52,8 +64,11 @@ const FUNCREF: u8 = 0x70;
 
 impl Openings {
     fn are_reached(&self) -> bool {
-        let open = self.table_export || self.parameter || self.global_export && self.mutable_global;
-        self.tail_calls && open
+        self.tail_calls && self.are_there()
+    }
+
+    fn are_there(&self) -> bool {
+        self.table_export || self.parameter || self.global_export && self.mutable_global
     }
 
     /// Looks through a module that is valid.
@@ -66,7 +81,8 @@ impl Openings {
                 1 => openings.types(&mut cursor)?,
                 6 => openings.globals(&mut cursor)?,
                 7 => openings.exports(&mut cursor)?,
-                10 => openings.code(&mut cursor)?,
+                // The last of these sections. Nearly all modules are closed.
+                10 if openings.are_there() => openings.code(&mut cursor)?,
                 _ => {}
             }
         }
@@ -112,7 +128,7 @@ impl Openings {
         for _ in 0..cursor.u32()? {
             let body = cursor.body()?;
             let code = &cursor.bytes[body.code];
-            self.tail_calls |= may_tail_call_import(code, 0) && find(code, 0).tail_calls_import;
+            self.tail_calls |= glance(code, 0, 0).tail_calls_import && find(code, 0).tail_calls_import;
         }
         Ok(())
     }

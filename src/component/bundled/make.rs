@@ -26,7 +26,7 @@ impl Bundler {
         let limits = Limits { load_bytes: u64::MAX, ..*self.held_to() };
         let parsed = binary::parse(bytes, features, &limits)?;
         let engine = self.engine()?;
-        let modules = parsed.modules.into_iter().map(|range| {
+        let modules = parsed.modules.into_iter().map(|(range, _)| {
             let module = &bytes[range];
             let checked = self.check(&engine, module)?;
             Module::check_linked(module)?;
