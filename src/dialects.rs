@@ -17,7 +17,7 @@ use absent as p3;
 use crate::{
     Error, Limits,
     cap::Code,
-    component::{Engine, Linker},
+    component::{Component, Engine, Linker},
     wasi::{self, Grants},
 };
 
@@ -42,7 +42,15 @@ impl Data {
 
 /// Everything that components can import here.
 pub(crate) fn linker(engine: &Engine) -> Result<Linker<Data>, Error> {
-    let mut linker = Linker::new(engine);
+    offer(Linker::new(engine))
+}
+
+/// What of it a component imports.
+pub(crate) fn linker_for(component: &Component) -> Result<Linker<Data>, Error> {
+    offer(Linker::only_for(component))
+}
+
+fn offer(mut linker: Linker<Data>) -> Result<Linker<Data>, Error> {
     p2::add_to_linker(&mut linker, |data: &mut Data| &mut data.p2)?;
     p3::add_to_linker(&mut linker, |data: &mut Data| &mut data.p3)?;
     Ok(linker)

@@ -141,3 +141,31 @@ fn any_exported_function_can_be_called_with_values() {
 fn an_argument_with_a_nul_is_refused_before_anything_runs() {
     assert!(start("hello", &["a\0b"], Host::new()).is_err());
 }
+
+/// A component that imports `functions` of an interface, in each of these versions.
+fn importing(interface: &str, versions: &[&str], functions: &str) -> Program {
+    let import = |version: &&str| format!(r#"(import "{interface}@{version}" (instance {functions}))"#);
+    let imports: String = versions.iter().map(import).collect();
+    Program::load(&wat::parse_str(format!("(component {imports})")).unwrap()).unwrap()
+}
+
+#[test]
+fn what_a_component_imports_is_offered_in_every_compatible_version() {
+    let random = r#"(export "get-random-u64" (func (result u64)))"#;
+    for versions in [&["0.2.0"][..], &["0.2.12"], &["0.2.3", "0.2.0"]] {
+        Host::new().start(&importing("wasi:random/random", versions, random)).unwrap();
+    }
+    let error = Host::new().start(&importing("wasi:random/random", &["0.4.0"], random)).err().unwrap();
+    let missing = error.missing_imports();
+    assert_eq!(missing.len(), 1, "{error}");
+    assert_eq!((&*missing[0].module, &*missing[0].name), ("wasi:random/random@0.4.0", "get-random-u64"));
+    assert_eq!(missing[0].found, None);
+}
+
+#[test]
+fn a_function_of_another_type_is_told_with_what_there_is() {
+    let random = r#"(export "get-random-u64" (func (result u32)))"#;
+    let error = Host::new().start(&importing("wasi:random/random", &["0.2.1"], random)).err().unwrap();
+    let found = error.missing_imports()[0].found.as_deref();
+    assert!(found.is_some_and(|found| found.contains("u32")), "{error}");
+}

@@ -7,11 +7,12 @@ use crate::{
         instance,
         load::{Component, Engine, Loaded},
         matching::Matcher,
-        names::Names,
+        names::{self, Names},
         pre::InstancePre,
         resource::ResourceType,
         store::{HostDestructor, InstanceId, Item, ModuleRef, State, Store},
         typed::{ComponentNamedList, Lift, LowerResult},
+        types::{ItemType, Items},
         wrapped::{Dynamic, DynamicPoll, IdleHook, StoreContextMut, Wrapped, WrappedPoll},
     },
     engine::{Fault, Module},
@@ -49,18 +50,69 @@ pub struct Linker<T: 'static> {
     engine: Engine,
     pub(super) root: Names<Offer<T>>,
     idle: Option<IdleHook<T>>,
+    /// Whom it is for, if for one component only.
+    only_for: Option<Component>,
 }
 
 impl<T: 'static> Clone for Linker<T> {
     fn clone(&self) -> Self {
-        Self { engine: self.engine.clone(), root: self.root.clone(), idle: self.idle.clone() }
+        Self {
+            engine: self.engine.clone(),
+            root: self.root.clone(),
+            idle: self.idle.clone(),
+            only_for: self.only_for.clone(),
+        }
     }
 }
 
 /// One interface of a [`Linker`], or its root.
 pub struct LinkerInstance<'l, T: 'static> {
     engine: &'l Engine,
-    names: &'l mut Names<Offer<T>>,
+    /// None where nobody wants it.
+    names: Option<&'l mut Names<Offer<T>>>,
+    wanted: Wanted<'l>,
+}
+
+/// What of that is kept.
+#[derive(Clone, Copy)]
+enum Wanted<'l> {
+    Everything,
+    Interfaces(&'l Component),
+    Items(&'l Items),
+}
+
+/// An interface that declares more is offered whole: it is not looked through for each function.
+const ITEMS_LOOKED_AT_MAX: usize = 256;
+
+impl<'l> Wanted<'l> {
+    fn contains(self, name: &str) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Interfaces(component) => imports_of(component, name).next().is_some(),
+            Self::Items(items) => items.iter().any(|(item, _)| &**item == name),
+        }
+    }
+
+    /// What is wanted of the interface `name`.
+    fn of(self, name: &str) -> Self {
+        let Self::Interfaces(component) = self else { return Self::Everything };
+        let mut imports = imports_of(component, name);
+        // What several versions of it want together is not worked out.
+        match (imports.next(), imports.next()) {
+            (Some(ItemType::Instance(id)), None) => {
+                let items = &component.loaded.types().instances[id as usize];
+                if items.len() > ITEMS_LOOKED_AT_MAX { Self::Everything } else { Self::Items(items) }
+            }
+            _ => Self::Everything,
+        }
+    }
+}
+
+/// What `component` imports that an offer of this name answers.
+fn imports_of(component: &Component, name: &str) -> impl Iterator<Item = ItemType> {
+    let shared = names::compatible(name);
+    let imports = component.root().imports.iter();
+    imports.filter(move |(import, _)| names::is_among(import, shared)).map(|(_, ty)| *ty)
 }
 
 /// The offers for a component's imports, by name, and whether one is an item of the store.
@@ -70,7 +122,13 @@ impl<T: Send + 'static> Linker<T> {
     /// A linker that offers nothing.
     #[must_use]
     pub fn new(engine: &Engine) -> Self {
-        Self { engine: engine.clone(), root: Names::default(), idle: None }
+        Self { engine: engine.clone(), root: Names::default(), idle: None, only_for: None }
+    }
+
+    /// A linker for `component` alone: what that does not import is not kept when it is offered. Most components import
+    /// little of what there is.
+    pub(crate) fn only_for(component: &Component) -> Self {
+        Self { only_for: Some(component.clone()), ..Self::new(component.engine()) }
     }
 
     /// The engine its components are loaded into.
@@ -81,7 +139,8 @@ impl<T: Send + 'static> Linker<T> {
 
     /// What is imported without an interface.
     pub fn root(&mut self) -> LinkerInstance<'_, T> {
-        LinkerInstance { engine: &self.engine, names: &mut self.root }
+        let wanted = self.only_for.as_ref().map_or(Wanted::Everything, Wanted::Interfaces);
+        LinkerInstance { engine: &self.engine, names: Some(&mut self.root), wanted }
     }
 
     /// The interface `name`, to offer more in.
@@ -90,8 +149,7 @@ impl<T: Send + 'static> Linker<T> {
     ///
     /// When something else was offered as `name`.
     pub fn instance(&mut self, name: &str) -> Result<LinkerInstance<'_, T>, Error> {
-        let Self { engine, root, .. } = self;
-        LinkerInstance { engine, names: root }.into_instance(name)
+        self.root().into_instance(name)
     }
 
     /// Offers no longer what `name`, or a name that is compatible with it, stands for, where `may_go` says so.
@@ -170,16 +228,28 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
     ///
     /// When something else was offered as `name`.
     pub fn instance(&mut self, name: &str) -> Result<LinkerInstance<'_, T>, Error> {
-        LinkerInstance { engine: self.engine, names: self.names }.into_instance(name)
+        let names = self.names.as_deref_mut();
+        LinkerInstance { engine: self.engine, names, wanted: self.wanted }.into_instance(name)
     }
 
     fn into_instance(self, name: &str) -> Result<Self, Error> {
-        if self.names.get_mut(name).is_none() {
-            self.names.insert(name, Offer::Instance(Names::default()));
+        let Self { engine, names, wanted } = self;
+        let Some(names) = names.filter(|_| wanted.contains(name)) else {
+            return Ok(Self { engine, names: None, wanted });
+        };
+        if names.get_mut(name).is_none() {
+            names.insert(name, Offer::Instance(Names::default()));
         }
-        match self.names.get_mut(name) {
-            Some(Offer::Instance(names)) => Ok(Self { engine: self.engine, names }),
+        match names.get_mut(name) {
+            Some(Offer::Instance(names)) => Ok(Self { engine, names: Some(names), wanted: wanted.of(name) }),
             _ => Err(Error::misuse("something that is no instance was offered under this name before")),
+        }
+    }
+
+    /// Offers what `offer` makes, if it is wanted.
+    fn offer(&mut self, name: &str, offer: impl FnOnce() -> Offer<T>) {
+        if let Some(names) = self.names.as_deref_mut().filter(|_| self.wanted.contains(name)) {
+            names.insert(name, offer());
         }
     }
 
@@ -197,7 +267,7 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
         P: ComponentNamedList + Lift,
         R: LowerResult,
     {
-        self.names.insert(name, Offer::Func(Arc::new(Wrapped::new(function))));
+        self.offer(name, || Offer::Func(Arc::new(Wrapped::new(function))));
         Ok(())
     }
 
@@ -219,7 +289,7 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
         P: ComponentNamedList + Lift,
         R: LowerResult,
     {
-        self.names.insert(name, Offer::Func(Arc::new(WrappedPoll::new(Arc::new(function)))));
+        self.offer(name, || Offer::Func(Arc::new(WrappedPoll::new(Arc::new(function)))));
         Ok(())
     }
 
@@ -236,7 +306,7 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
         + Sync
         + 'static,
     ) -> Result<(), Error> {
-        self.names.insert(name, Offer::Func(Arc::new(Dynamic(function))));
+        self.offer(name, || Offer::Func(Arc::new(Dynamic(function))));
         Ok(())
     }
 
@@ -258,7 +328,7 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
         + Sync
         + 'static,
     ) -> Result<(), Error> {
-        self.names.insert(name, Offer::Func(Arc::new(DynamicPoll(Arc::new(function)))));
+        self.offer(name, || Offer::Func(Arc::new(DynamicPoll(Arc::new(function)))));
         Ok(())
     }
 
@@ -273,8 +343,9 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
         ty: ResourceType,
         dtor: impl Fn(StoreContextMut<'_, T>, u32) -> Result<(), Fault> + Send + Sync + 'static,
     ) -> Result<(), Error> {
-        let dtor: HostDestructor<T> = Arc::new(move |cx, rep| dtor(StoreContextMut(cx.reborrow()), rep));
-        self.names.insert(name, Offer::Resource(ty, dtor));
+        self.offer(name, || {
+            Offer::Resource(ty, Arc::new(move |cx, rep| dtor(StoreContextMut(cx.reborrow()), rep)))
+        });
         Ok(())
     }
 
@@ -286,7 +357,7 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
     pub fn module(&mut self, name: &str, bytes: &[u8]) -> Result<(), Error> {
         let module = Module::load_linked(self.engine.core(), bytes)?;
         let program = Arc::new(Loaded::of_module(module));
-        self.names.insert(name, Offer::Module(ModuleRef { program, index: 0 }));
+        self.offer(name, || Offer::Module(ModuleRef { program, index: 0 }));
         Ok(())
     }
 
@@ -296,7 +367,7 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
     ///
     /// None now; as [`func_wrap`](Self::func_wrap).
     pub fn component(&mut self, name: &str, component: &Component) -> Result<(), Error> {
-        self.names.insert(name, Offer::Component(Box::new(component.clone())));
+        self.offer(name, || Offer::Component(Box::new(component.clone())));
         Ok(())
     }
 
@@ -307,7 +378,7 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
     ///
     /// None now; as [`func_wrap`](Self::func_wrap).
     pub fn exports(&mut self, name: &str, instance: &super::Instance) -> Result<(), Error> {
-        self.names.insert(name, Offer::Item(Item::Instance(instance.exports)));
+        self.offer(name, || Offer::Item(Item::Instance(instance.exports)));
         Ok(())
     }
 
@@ -325,7 +396,7 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
     ) -> Result<(), Error> {
         let item = store.state().export(instance.exports, export).cloned();
         let item = item.ok_or_else(|| Error::export(export, "there is none of this name"))?;
-        self.names.insert(name, Offer::Item(item));
+        self.offer(name, || Offer::Item(item));
         Ok(())
     }
 }

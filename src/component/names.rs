@@ -23,6 +23,12 @@ pub(crate) fn compatible(name: &str) -> &str {
     &name[..base.len() + 1 + kept]
 }
 
+/// Whether a name is one of those that share this much: what [`compatible`] says of it.
+pub(crate) fn is_among(name: &str, shared: &str) -> bool {
+    // Most names are told apart by how they begin.
+    name.starts_with(shared) && compatible(name) == shared
+}
+
 /// The version of a name as numbers, for choosing the newest among compatible ones.
 fn version(name: &str) -> [u64; 3] {
     let text = name.split_once('@').map_or("", |(_, version)| version);
@@ -37,7 +43,7 @@ pub(crate) fn newest_compatible<'n>(names: impl Iterator<Item = &'n str>, name: 
     if wanted.len() == name.len() && !name.contains('@') {
         return None;
     }
-    names.filter(|known| compatible(known) == wanted).max_by_key(|known| version(known))
+    names.filter(|known| is_among(known, wanted)).max_by_key(|known| version(known))
 }
 
 /// A list of named things where a name also finds what it is compatible with.
@@ -107,5 +113,25 @@ mod tests {
         assert_eq!(names.find("a:b/c@0.0.2"), None);
         assert_eq!(names.find("plain"), Some(&0));
         assert_eq!(names.find("plainer"), None);
+    }
+
+    #[test]
+    fn names_are_compatible_both_ways_or_not_at_all() {
+        let names = [
+            "a:b/c@0.2.0",
+            "a:b/c@0.2.12",
+            "a:b/c@0.20.0",
+            "a:b/c@1.2.0",
+            "a:b/c@1.9.9",
+            "a:b/c@0.0.1",
+            "a:b/c",
+        ];
+        let pairs = [("a:b/c@0.2.0", "a:b/c@0.2.12"), ("a:b/c@1.2.0", "a:b/c@1.9.9")];
+        for a in names {
+            for b in names {
+                let expected = a == b || pairs.contains(&(a, b)) || pairs.contains(&(b, a));
+                assert_eq!(is_among(a, compatible(b)), expected, "{a}, {b}");
+            }
+        }
     }
 }

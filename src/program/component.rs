@@ -42,7 +42,7 @@ impl Component {
 
     /// Meets what it imports.
     pub(crate) fn linked(component: component::Component) -> Result<Self, Error> {
-        let linker = dialects::linker(component.engine())?;
+        let linker = dialects::linker_for(&component)?;
         let imports = match linker.instantiate_pre(&component) {
             Ok(met) => Imports::Met(met),
             Err(_) => Imports::Missing(Arc::new(linker)),
@@ -65,10 +65,7 @@ impl Component {
 
     /// What this build offers, to offer more besides.
     pub(super) fn linker(&self) -> Result<Linker<Data>, Error> {
-        match &self.imports {
-            Imports::Met(_) => dialects::linker(self.component.engine()),
-            Imports::Missing(linker) => Ok((**linker).clone()),
-        }
+        dialects::linker(self.component.engine())
     }
 
     pub(super) fn outline(&self) -> &Outline {
