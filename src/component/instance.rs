@@ -19,7 +19,6 @@ use crate::{
     engine::{self, CoreFunc, CoreGlobal, CoreMemory, CoreTable, Extern, Fault, Prepared},
 };
 use alloc::{
-    boxed::Box,
     collections::{BTreeMap, BTreeSet},
     format,
     sync::Arc,
@@ -85,6 +84,9 @@ fn price_of_items(count: usize) -> u64 {
     (count as u64).saturating_mul(48).saturating_add(96)
 }
 
+/// Places that are made in an index space before anything is in it.
+const ROOM_MAX: usize = 32;
+
 /// What the validator has checked and yet is not so: an invariant of this library is broken.
 fn broken(what: &'static str) -> Error {
     crate::Trap::Bug(what).into()
@@ -105,27 +107,29 @@ pub(crate) fn instantiate<T: Send + 'static>(
     if depth > allowed {
         return Err(Error::limit("component_depth", u64::from(depth), u64::from(allowed)));
     }
+    let program = component.program.clone();
+    let definition = program.definition(component.definition);
+    // Most have their places then, and none has many more than it needs.
+    let room = definition.ops.len().min(ROOM_MAX);
     let mut frame = Frame {
         instance,
         program: component.program.clone(),
         definition: component.definition,
         captured: &component.captured,
         arguments,
-        core_funcs: Vec::new(),
+        core_funcs: Vec::with_capacity(room),
         prepared: RefCell::default(),
         core_tables: Vec::new(),
         core_memories: Vec::new(),
         core_globals: Vec::new(),
-        core_instances: Vec::new(),
+        core_instances: Vec::with_capacity(room / 4),
         modules: Vec::new(),
-        funcs: Vec::new(),
+        funcs: Vec::with_capacity(room / 2),
         components: Vec::new(),
-        instances: Vec::new(),
-        types: Vec::new(),
+        instances: Vec::with_capacity(room / 4),
+        types: Vec::with_capacity(room / 2),
         depth,
     };
-    let program = component.program.clone();
-    let definition = program.definition(component.definition);
     for op in &definition.ops {
         store.inner.charge_definition(price(op))?;
         frame.carry_out(store, op)?;
@@ -224,7 +228,7 @@ impl Frame<'_> {
             }
             Op::AliasExport { instance, name } => {
                 let item = store.state().export(self.instances[*instance as usize], name).cloned();
-                self.push(item.ok_or(broken("an aliased export is missing"))?);
+                self.push(item.ok_or_else(|| broken("an aliased export is missing"))?);
             }
             Op::AliasCore { instance, name, sort } => self.alias_core(store, *instance, name, *sort)?,
             Op::Lift { core, ty, options } => {
@@ -240,7 +244,8 @@ impl Frame<'_> {
                 self.push(item);
             }
             Op::BindType { index, id } => {
-                let ty = self.types[*index as usize].ok_or(broken("a resource type is missing"))?;
+                let ty = self.types[*index as usize];
+                let ty = ty.ok_or_else(|| broken("a resource type is missing"))?;
                 store.state_mut().bind(self.instance, *id, ty);
             }
             Op::BindExport { instance, path, id } => self.bind_export(store, *instance, path, *id)?,
@@ -268,7 +273,7 @@ impl Frame<'_> {
             Sort::Instance => self.instances.get(index).copied().map(Item::Instance),
             Sort::Type => self.types.get(index).map(|ty| ty.map_or(Item::Type, Item::Resource)),
         };
-        item.ok_or(broken("an item is missing"))
+        item.ok_or_else(|| broken("an item is missing"))
     }
 
     fn items(&self, named: &[Named<Sort>]) -> Result<Vec<(Arc<str>, Item)>, Error> {
@@ -276,8 +281,10 @@ impl Frame<'_> {
     }
 
     fn capture(&self, capture: Capture) -> Result<Captured, Error> {
-        let outer =
-            |at: u32| self.captured.get(at as usize).cloned().ok_or(broken("a captured item is missing"));
+        let outer = |at: u32| {
+            let captured = self.captured.get(at as usize).cloned();
+            captured.ok_or_else(|| broken("a captured item is missing"))
+        };
         match capture {
             Capture::Module(index) => match self.item(Sort::Module, index)? {
                 Item::Module(module) => Ok(Captured::Module(module)),
@@ -334,8 +341,9 @@ impl Frame<'_> {
     ) -> Result<(), Error> {
         let ModuleRef { program, index } = self.modules[module as usize].clone();
         let module = program.module(index);
-        let mut imports = Vec::new();
-        for (from, name) in module.import_names() {
+        let names = module.import_names();
+        let mut imports = Vec::with_capacity(names.size_hint().0);
+        for (from, name) in names {
             let instance = args.binary_search_by(|(arg, _)| (**arg).cmp(from)).ok().map(|at| args[at].1);
             let item = instance.and_then(|instance| self.core_export(store, instance, name));
             imports.push(
@@ -490,7 +498,7 @@ impl Frame<'_> {
         let (params, results) = canon::signature(canon, self.program.types(), address);
         let resource = |id: ResourceIx| store.state().resource_of(self.instance, id);
         let memory = |index: u32| self.core_memories[index as usize];
-        let builtin = match canon {
+        let builtin: Builtin<T> = match canon {
             Canon::Lower { func, ty, options } => {
                 let callee = self.funcs[*func as usize];
                 let host = match &store.state().funcs[callee.0 as usize] {
@@ -528,7 +536,6 @@ impl Frame<'_> {
             plain => Builtin::Plain(plain.clone()),
         };
         let instance = self.instance;
-        let builtin: Box<Builtin<T>> = Box::new(builtin);
         let function =
             store.cx().define(&params, &results, move |cx, flat| canon::call(cx, instance, &builtin, flat));
         self.core_funcs.push(function);
