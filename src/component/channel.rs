@@ -18,7 +18,7 @@ use crate::{
     engine::Fault,
 };
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
-use core::any::Any;
+use core::any::{Any, TypeId};
 
 /// The most elements of one operation (`Buffer.MAX_LENGTH`).
 const LENGTH_MAX: u32 = (1 << 28) - 1;
@@ -100,6 +100,8 @@ pub(crate) struct SharedChannel {
     pub(crate) payload: Payload,
     /// The host made it, and has not given it to anyone: what it carries is not known yet.
     pub(crate) is_new: bool,
+    /// A Rust type that was found to stand for its elements: that of the host's last look.
+    pub(crate) carries: Option<TypeId>,
     /// One end is gone.
     pub(crate) dropped: bool,
     pub(crate) pending: Option<PendingEnd>,
@@ -134,6 +136,7 @@ impl SharedChannel {
             channel,
             payload,
             is_new: false,
+            carries: None,
             dropped: false,
             pending: None,
             interest: [Interest::new(), Interest::new()],

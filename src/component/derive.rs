@@ -10,19 +10,23 @@ use crate::{
     },
     engine::Fault,
 };
-use alloc::{format, vec::Vec};
+use alloc::format;
 
 pub use alloc::string::String;
 
-impl Check<'_> {
+impl<'c> Check<'c> {
     /// The types of a record's fields, if they have these names.
     #[doc(hidden)]
-    pub fn record(&self, ty: ValType, names: &[&str]) -> Result<Vec<ValType>, String> {
+    pub fn record(
+        &self,
+        ty: ValType,
+        names: &[&str],
+    ) -> Result<impl Iterator<Item = ValType> + use<'c>, String> {
         match self.def(ty) {
             Some(TypeDef::Record(fields))
                 if fields.iter().map(|(name, _)| &**name).eq(names.iter().copied()) =>
             {
-                Ok(fields.iter().map(|(_, ty)| *ty).collect())
+                Ok(fields.iter().map(|(_, ty)| *ty))
             }
             _ => Err(self.mismatch(&format!("record {{ {} }}", names.join(", ")), ty)),
         }
@@ -30,18 +34,24 @@ impl Check<'_> {
 
     /// The payloads of a variant's or enumeration's cases, if they have these names.
     #[doc(hidden)]
-    pub fn cases(&self, ty: ValType, names: &[&str]) -> Result<Vec<Option<ValType>>, String> {
-        match self.def(ty) {
+    pub fn cases(
+        &self,
+        ty: ValType,
+        names: &[&str],
+    ) -> Result<impl Iterator<Item = Option<ValType>> + use<'c>, String> {
+        let payloads: (&'c [_], usize) = match self.def(ty) {
             Some(TypeDef::Variant(cases))
                 if cases.iter().map(|(name, _)| &**name).eq(names.iter().copied()) =>
             {
-                Ok(cases.iter().map(|(_, ty)| *ty).collect())
+                (cases, 0)
             }
             Some(TypeDef::Enum(labels)) if labels.iter().map(|name| &**name).eq(names.iter().copied()) => {
-                Ok(labels.iter().map(|_| None).collect())
+                (&[], labels.len())
             }
-            _ => Err(self.mismatch(&format!("variant {{ {} }}", names.join(", ")), ty)),
-        }
+            _ => return Err(self.mismatch(&format!("variant {{ {} }}", names.join(", ")), ty)),
+        };
+        let (cases, labels) = payloads;
+        Ok(cases.iter().map(|(_, ty)| *ty).chain(core::iter::repeat_n(None, labels)))
     }
 
     /// What is said of a case with a payload where none is expected, or the other way round.
@@ -144,7 +154,7 @@ macro_rules! record {
                 check: &$crate::component::host::Check<'_>,
                 ty: $crate::component::types::ValType,
             ) -> ::core::result::Result<(), $crate::component::derive::String> {
-                let mut fields = check.record(ty, &[$($label),*])?.into_iter();
+                let mut fields = check.record(ty, &[$($label),*])?;
                 $(if let Some(field) = fields.next() {
                     <$ty as $crate::component::ComponentType>::check(check, field)?;
                 })*
@@ -200,7 +210,7 @@ macro_rules! variant {
                 check: &$crate::component::host::Check<'_>,
                 ty: $crate::component::types::ValType,
             ) -> ::core::result::Result<(), $crate::component::derive::String> {
-                let mut cases = check.cases(ty, &[$($label),*])?.into_iter();
+                let mut cases = check.cases(ty, &[$($label),*])?;
                 $(let payload = cases.next().flatten();
                 $(if let Some(payload) = payload {
                     <$ty as $crate::component::ComponentType>::check(check, payload)?;

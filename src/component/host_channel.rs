@@ -23,7 +23,10 @@ use crate::{
     engine::Fault,
 };
 use alloc::{boxed::Box, string::String, vec, vec::Vec};
-use core::task::{Poll, ready};
+use core::{
+    any::TypeId,
+    task::{Poll, ready},
+};
 
 /// How many bytes of a stream are offered to one step of the host's work. Bounds what a step takes, not what a
 /// stream moves.
@@ -189,7 +192,7 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
         items: &mut Vec<E>,
     ) -> Poll<Result<Option<usize>, Fault>> {
         if self.0.state().channels.get(channel.0)?.asked {
-            check::<E, T>(&self.0, channel.0)?;
+            check::<E, T>(&mut self.0, channel.0)?;
             let count = items.len();
             let held = Held::Values(Box::new(core::mem::take(items)));
             self.0.state_mut().hold(channel.0, held)?;
@@ -257,7 +260,7 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
     ) -> Poll<Result<Option<R>, Fault>> {
         let shared = channel.0;
         if self.0.state().channels.get(shared)?.asked {
-            check::<u8, T>(&self.0, shared)?;
+            check::<u8, T>(&mut self.0, shared)?;
             let mut held = vec![0; HELD_BYTES_MAX];
             let (count, answer) = ready!(fill(&mut held));
             held.truncate(count);
@@ -313,7 +316,7 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
         if channel.is_new {
             return Ok(Poll::Pending);
         }
-        check::<E, T>(&self.0, shared)?;
+        check::<E, T>(&mut self.0, shared)?;
         let end = self.0.state().guest_end(shared, End::Readable)?;
         Ok(end.map_or(Poll::Pending, |end| Poll::Ready(Some(end))))
     }
@@ -328,9 +331,13 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
 }
 
 /// Refuses elements of another type than the channel carries.
-fn check<E: ComponentType, T: Send + 'static>(cx: &Cx<'_, T>, shared: ChannelId) -> Result<(), Fault> {
+fn check<E: ComponentType, T: Send + 'static>(cx: &mut Cx<'_, T>, shared: ChannelId) -> Result<(), Fault> {
     let state = cx.state();
-    let payload = state.channels.get(shared)?.payload;
+    let channel = state.channels.get(shared)?;
+    let (payload, is_new) = (channel.payload, channel.is_new);
+    if channel.carries == Some(TypeId::of::<E>()) {
+        return Ok(());
+    }
     let types = state.instance(payload.view).program.types();
     let implementor =
         |ix| state.resource_of(payload.view, ix).ok().map(|ty| state.resource_type(ty).implementor);
@@ -340,7 +347,11 @@ fn check<E: ComponentType, T: Send + 'static>(cx: &Cx<'_, T>, shared: ChannelId)
         None if size_of::<E>() == 0 => Ok(()),
         None => Err(String::new()),
     };
-    fits.map_err(|_| Rule::ValueType.into())
+    fits.map_err(|_| Rule::ValueType)?;
+    if !is_new {
+        cx.state_mut().channels.get_mut(shared)?.carries = Some(TypeId::of::<E>());
+    }
+    Ok(())
 }
 
 fn lift_items<E: Lift, T: Send + 'static>(

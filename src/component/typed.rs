@@ -102,14 +102,14 @@ pub trait Lower: ComponentType {
     }
 }
 
-impl Check<'_> {
+impl<'c> Check<'c> {
     /// What is said of a type that is not the one expected.
     pub(crate) fn mismatch(&self, expected: &str, found: ValType) -> String {
         format!("expected `{expected}` found `{}`", describe::value(self.types, found))
     }
 
     /// A composite type's definition.
-    pub(crate) fn def(&self, ty: ValType) -> Option<&TypeDef> {
+    pub(crate) fn def(&self, ty: ValType) -> Option<&'c TypeDef> {
         match ty {
             ValType::Def(id) => Some(self.types.def(id)),
             _ => None,
