@@ -2,6 +2,7 @@
 //! result. Against wasmtime, by its interpreter (Pulley) and by its compiler, and against `wasm_component_layer` on
 //! wasmi 0.40. Target: ahead of Pulley, and 3 × ahead of `wasm_component_layer`.
 
+pub mod command;
 mod dynamic;
 mod layer;
 mod ours;

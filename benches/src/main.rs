@@ -1,7 +1,7 @@
 //! wasmote beside bare wasmi with a hand-written WASI, and beside `wasmi_wasi`: all in one process, in turns.
 //!
-//! `cargo run --release [-- GROUP…]`, of the groups `compute load start calls`, and `component` where its peers are
-//! built in (feature `component`). See README.md.
+//! `cargo run --release [-- GROUP…]`, of the groups `compute load start calls`, and `component command` where their
+//! peers are built in (feature `component`). See README.md.
 
 mod bare;
 mod calls;
@@ -25,6 +25,8 @@ const GROUPS: &[(&str, Group)] = &[
     ("calls", calls::run),
     #[cfg(feature = "component")]
     ("component", component::run),
+    #[cfg(feature = "component")]
+    ("command", component::command::run),
 ];
 
 fn main() -> Result<()> {
