@@ -19,7 +19,7 @@
 
   (core module $memory
     (memory (export "memory") 1)
-    (data (i32.const 16) "hello from a component of WASI 0.2\n"))
+    (data (i32.const 16) "hello from a command of WASI\n"))
   (core instance $memory (instantiate $memory))
   (core func $get-stdout (canon lower (func $stdout "get-stdout")))
   (core func $write (canon lower (func $streams "[method]output-stream.blocking-write-and-flush")
@@ -33,7 +33,7 @@
     ;; The result of the write, at 0, is `ok` (0) or `error` (1): so is that of `run`.
     (func (export "run") (result i32) (local $stream i32)
       (local.set $stream (call $get-stdout))
-      (call $write (local.get $stream) (i32.const 16) (i32.const 35) (i32.const 0))
+      (call $write (local.get $stream) (i32.const 16) (i32.const 29) (i32.const 0))
       (call $drop (local.get $stream))
       (i32.load8_u (i32.const 0))))
   (core instance $main (instantiate $main

@@ -16,7 +16,7 @@
   (type $outcome (future (result (error $error-code))))
   (core module $memory
     (memory (export "memory") 1)
-    (data (i32.const 16) "hello from a component of WASI 0.3\n"))
+    (data (i32.const 16) "hello from a command of WASI\n"))
   (core instance $memory (instantiate $memory))
   (core func $write-via-stream (canon lower (func $stdout "write-via-stream")))
   (core func $stream-new (canon stream.new $bytes))
@@ -44,7 +44,7 @@
     (global $future (mut i32) (i32.const 0))
     (global $set (mut i32) (i32.const 0))
     (global $at (mut i32) (i32.const 16))
-    (global $end i32 (i32.const 51))
+    (global $end i32 (i32.const 45))
 
     (func (export "run") (result i32) (local $ends i64)
       (local.set $ends (call $stream-new))
