@@ -6,7 +6,7 @@ use program::{Files, command, wasmote};
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     process::{Child, Command, ExitStatus, Stdio},
     sync::{Arc, Mutex},
     thread,
@@ -419,6 +419,72 @@ fn requests_go_where_they_were_granted_and_what_is_denied_names_the_grant() {
         let answer = granted.get(&path);
         assert_eq!((answer.status, answer.text()), (200, "hello"), "{}", granted.log());
     }
+}
+
+/// A root certificate as PEM, and the port of a server at `localhost` whose certificate it signed. The server answers
+/// whoever trusts it with five bytes, and ends with this process.
+fn https_server() -> (String, u16) {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+    use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+    let mut root = CertificateParams::new(Vec::new()).unwrap();
+    root.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let root = CertifiedIssuer::self_signed(root, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let names = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+    let certificate = names.signed_by(&key, &root).unwrap();
+    let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], key)
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let session = rustls::ServerConnection::new(config.clone()).unwrap();
+            let mut stream = rustls::StreamOwned::new(session, stream.unwrap());
+            let (mut head, mut piece) = (Vec::<u8>::new(), [0; 1024]);
+            // Who does not trust it says so and leaves.
+            while let Ok(1..) = stream.read(&mut piece).inspect(|count| head.extend(&piece[..*count])) {
+                if head.windows(4).any(|four| four == b"\r\n\r\n") {
+                    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\nconnection: close\r\n\r\nknown";
+                    let _ = stream.write_all(answer.as_bytes());
+                    break;
+                }
+            }
+        }
+    });
+    (root.pem(), port)
+}
+
+#[test]
+fn a_server_is_trusted_by_the_root_that_was_granted_and_by_no_other() {
+    let files = Files::new();
+    let (root, port) = https_server();
+    let roots = [files.file("root.pem", root), files.file("other.pem", https_server().0)];
+    let path = format!("/fetch?https,localhost:{port},/");
+    let allowed = format!("https://localhost:{port}");
+    for guest in ["http-proxy", "http-service"] {
+        let guest = format!("{}/tests/guests/{guest}.wasm", env!("CARGO_MANIFEST_DIR"));
+        let serve = |root: &[&str]| Server::start(&[&["--allow-http", &allowed], root, &[&guest]].concat());
+        let trusting = serve(&["--http-root", &roots[0]]);
+        let answer = trusting.get(&path);
+        assert_eq!((answer.status, answer.text()), (200, "known"), "{}", trusting.log());
+        // Trusting it is no permission to ask it for anything else.
+        assert_eq!(trusting.get(&path.replace("https,", "http,")).status, 502);
+        for server in [serve(&[]), serve(&["--http-root", &roots[1]])] {
+            let answer = server.get(&path);
+            assert_eq!(answer.status, 502, "{answer:?}");
+            assert!(answer.text().contains("TlsCertificateError"), "{answer:?}");
+        }
+    }
+    let missing = wasmote(["serve", "--allow-http", &allowed, "--http-root", "nowhere.pem", "x.wasm"]);
+    missing.said(1, &["nowhere.pem"]);
 }
 
 #[test]
