@@ -10,6 +10,7 @@ use crate::{
         pool::{Kept, Pool},
         record::{Failure, Record, Stage, Used},
         server::{Answer, Body, BodyError, Exchange, Handler, Served, Turn, plain},
+        slices::Slices,
         spin,
         streamed::Streamed,
     },
@@ -268,7 +269,7 @@ impl Work {
     ) -> Result<Response<Body>, Failure> {
         let at_end = self.clone();
         let handling = guest.handle(request).on_end(move |rest| at_end.finish(rest));
-        let mut response = handling.await.map_err(|error| match error {
+        let mut response = Slices::new().run(handling).await.map_err(|error| match error {
             HandleError::Code(code) => unanswered(&code),
             HandleError::Error(error) => match error.trap() {
                 Some(Trap::Host(reason)) => no_response((*reason).into()),

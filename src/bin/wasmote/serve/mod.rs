@@ -13,6 +13,7 @@ mod reload;
 mod route;
 mod server;
 mod share;
+mod slices;
 mod spin;
 mod streamed;
 

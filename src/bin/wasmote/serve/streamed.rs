@@ -1,5 +1,6 @@
 //! The contents of a response, until they are all gone or the request's time is over.
 
+use crate::serve::slices::Slices;
 use std::{
     collections::VecDeque,
     future::poll_fn,
@@ -38,9 +39,9 @@ const FIRST_BYTES_MAX: usize = 64 << 10;
 impl Streamed {
     /// Takes what is there. The rest is given up at `deadline`.
     pub async fn new(mut body: Box<dyn Body>, deadline: Instant) -> Result<Self, ErrorCode> {
-        let (mut first, mut bytes) = (VecDeque::new(), 0);
+        let (mut first, mut bytes, mut slices) = (VecDeque::new(), 0, Slices::new());
         while bytes < FIRST_BYTES_MAX {
-            match poll_fn(|cx| Poll::Ready(body.poll_frame(cx))).await {
+            match poll_fn(|cx| Poll::Ready(slices.poll(cx, |cx| body.poll_frame(cx)))).await {
                 Poll::Pending => break,
                 Poll::Ready(Some(frame)) => {
                     let frame = frame?;
