@@ -607,14 +607,14 @@ impl Walk {
             | F::StreamCancelRead { .. }
             | F::StreamCancelWrite { .. }
             | F::StreamDropReadable { .. }
-            | F::StreamDropWritable { .. } => return self.stream_canon(canon),
+            | F::StreamDropWritable { .. } => return self.channel_canon(Channel::Stream, canon),
             F::FutureNew { .. }
             | F::FutureRead { .. }
             | F::FutureWrite { .. }
             | F::FutureCancelRead { .. }
             | F::FutureCancelWrite { .. }
             | F::FutureDropReadable { .. }
-            | F::FutureDropWritable { .. } => return self.future_canon(canon),
+            | F::FutureDropWritable { .. } => return self.channel_canon(Channel::Future, canon),
             _ => return Err(Error::unsupported("a built-in", alloc::format!("{canon:?}"))),
         })
     }
@@ -632,33 +632,32 @@ impl Walk {
         }
     }
 
-    fn stream_canon(&mut self, canon: &CanonicalFunction) -> Result<Canon, Error> {
+    fn channel_canon(&mut self, channel: Channel, canon: &CanonicalFunction) -> Result<Canon, Error> {
         use CanonicalFunction as F;
-        let channel = Channel::Stream;
+        use End::{Readable, Writable};
         Ok(match canon {
-            F::StreamNew { ty } => Canon::ChannelNew { channel, payload: self.payload(*ty)? },
-            F::StreamRead { ty, options } => self.copy(channel, End::Readable, *ty, options)?,
-            F::StreamWrite { ty, options } => self.copy(channel, End::Writable, *ty, options)?,
-            F::StreamCancelRead { ty, async_ } => self.cancel_copy(channel, End::Readable, *ty, *async_)?,
-            F::StreamCancelWrite { ty, async_ } => self.cancel_copy(channel, End::Writable, *ty, *async_)?,
-            F::StreamDropReadable { ty } => self.drop_end(channel, End::Readable, *ty)?,
-            F::StreamDropWritable { ty } => self.drop_end(channel, End::Writable, *ty)?,
-            _ => return Err(Error::malformed("no stream built-in", None)),
-        })
-    }
-
-    fn future_canon(&mut self, canon: &CanonicalFunction) -> Result<Canon, Error> {
-        use CanonicalFunction as F;
-        let channel = Channel::Future;
-        Ok(match canon {
-            F::FutureNew { ty } => Canon::ChannelNew { channel, payload: self.payload(*ty)? },
-            F::FutureRead { ty, options } => self.copy(channel, End::Readable, *ty, options)?,
-            F::FutureWrite { ty, options } => self.copy(channel, End::Writable, *ty, options)?,
-            F::FutureCancelRead { ty, async_ } => self.cancel_copy(channel, End::Readable, *ty, *async_)?,
-            F::FutureCancelWrite { ty, async_ } => self.cancel_copy(channel, End::Writable, *ty, *async_)?,
-            F::FutureDropReadable { ty } => self.drop_end(channel, End::Readable, *ty)?,
-            F::FutureDropWritable { ty } => self.drop_end(channel, End::Writable, *ty)?,
-            _ => return Err(Error::malformed("no future built-in", None)),
+            F::StreamNew { ty } | F::FutureNew { ty } => {
+                Canon::ChannelNew { channel, payload: self.payload(*ty)? }
+            }
+            F::StreamRead { ty, options } | F::FutureRead { ty, options } => {
+                self.copy(channel, Readable, *ty, options)?
+            }
+            F::StreamWrite { ty, options } | F::FutureWrite { ty, options } => {
+                self.copy(channel, Writable, *ty, options)?
+            }
+            F::StreamCancelRead { ty, async_ } | F::FutureCancelRead { ty, async_ } => {
+                self.cancel_copy(channel, Readable, *ty, *async_)?
+            }
+            F::StreamCancelWrite { ty, async_ } | F::FutureCancelWrite { ty, async_ } => {
+                self.cancel_copy(channel, Writable, *ty, *async_)?
+            }
+            F::StreamDropReadable { ty } | F::FutureDropReadable { ty } => {
+                self.drop_end(channel, Readable, *ty)?
+            }
+            F::StreamDropWritable { ty } | F::FutureDropWritable { ty } => {
+                self.drop_end(channel, Writable, *ty)?
+            }
+            _ => return Err(Error::malformed("no built-in of streams and futures", None)),
         })
     }
 

@@ -43,7 +43,7 @@ pub(crate) enum CopyState {
 }
 
 /// What a channel carries: a type, as an instance sees it.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Payload {
     pub(crate) view: InstanceId,
     pub(crate) ty: Option<ValType>,
@@ -87,24 +87,21 @@ impl CopyEnd {
     }
 }
 
-/// Who waits for the other end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PendingEnd {
-    Guest(WaitableId),
-}
-
 /// A stream or future.
 #[derive(Debug)]
 pub(crate) struct SharedChannel {
     pub(crate) channel: Channel,
     pub(crate) payload: Payload,
+    /// The same type as the instance sees it that last used the channel.
+    pub(crate) seen: Payload,
     /// The host made it, and has not given it to anyone: what it carries is not known yet.
     pub(crate) is_new: bool,
     /// A Rust type that was found to stand for its elements: that of the host's last look.
     pub(crate) carries: Option<TypeId>,
     /// One end is gone.
     pub(crate) dropped: bool,
-    pub(crate) pending: Option<PendingEnd>,
+    /// The guest's end that waits for the other.
+    pub(crate) pending: Option<WaitableId>,
     /// What of the host's work is interested in each end.
     pub(crate) interest: [Interest; 2],
     /// The host has the readable end and wants something.
@@ -135,6 +132,7 @@ impl SharedChannel {
         Self {
             channel,
             payload,
+            seen: payload,
             is_new: false,
             carries: None,
             dropped: false,
@@ -186,40 +184,52 @@ impl<T: Send + 'static> State<T> {
         }
     }
 
-    /// Refuses a channel that carries another type.
+    /// Refuses a channel that carries another type. Looking at a type the first time is paid for by its parts.
     pub(crate) fn check_payload(
-        &self,
+        &mut self,
         shared: ChannelId,
         payload: Payload,
         types: &Types,
     ) -> Result<(), Fault> {
         let channel = self.channels.get(shared)?;
-        let other = self.instance(channel.payload.view).program.types();
-        let same = match (channel.payload.ty, payload.ty) {
+        if payload == channel.payload || payload == channel.seen {
+            return Ok(());
+        }
+        let (own, kind) = (channel.payload, channel.channel);
+        let mut walked = 0;
+        let same = match (own.ty, payload.ty) {
             (None, None) => true,
-            (Some(a), Some(b)) => self.same_type((channel.payload.view, other, a), (payload.view, types, b)),
+            (Some(a), Some(b)) => {
+                let other = self.instance(own.view).program.types();
+                self.same_type((own.view, other, a), (payload.view, types, b), &mut walked)
+            }
             _ => false,
         };
-        let what = if channel.channel == Channel::Stream {
-            "a stream of this type"
-        } else {
-            "a future of this type"
-        };
-        if same { Ok(()) } else { Err(Rule::HandleSort(what).into()) }
+        self.debt = self.debt.saturating_add(walked);
+        if same {
+            self.channels.get_mut(shared)?.seen = payload;
+            return Ok(());
+        }
+        let what = if kind == Channel::Stream { "a stream of this type" } else { "a future of this type" };
+        Err(Rule::HandleSort(what).into())
     }
 
-    /// Whether two types, each as its own instance sees it, are the same. As deep as types nest.
+    /// Whether two types, each as its own instance sees it, are the same. As deep as types nest. What it came by is added
+    /// to `walked`.
     pub(crate) fn same_type(
         &self,
         (left_view, left_types, left): (InstanceId, &Types, ValType),
         (right_view, right_types, right): (InstanceId, &Types, ValType),
+        walked: &mut u32,
     ) -> bool {
+        *walked = walked.saturating_add(1);
         if left_view == right_view && left == right {
             return true;
         }
         let (ValType::Def(left), ValType::Def(right)) = (left, right) else { return left == right };
-        let same = |a, b| self.same_type((left_view, left_types, a), (right_view, right_types, b));
-        let same_option = |a: Option<ValType>, b: Option<ValType>| match (a, b) {
+        let mut same =
+            |a, b| self.same_type((left_view, left_types, a), (right_view, right_types, b), walked);
+        let mut same_option = |a: Option<ValType>, b: Option<ValType>| match (a, b) {
             (None, None) => true,
             (Some(a), Some(b)) => same(a, b),
             _ => false,
@@ -292,7 +302,7 @@ impl<T: Send + 'static> State<T> {
     /// Ends whatever waits in the channel.
     pub(crate) fn notify_pending(&mut self, shared: ChannelId, result: CopyResult) -> Result<(), Fault> {
         match self.channels.get_mut(shared)?.pending.take() {
-            Some(PendingEnd::Guest(id)) => self.finish_copy(id, result, false),
+            Some(id) => self.finish_copy(id, result, false),
             None => Ok(()),
         }
     }
@@ -341,7 +351,7 @@ pub(crate) fn copy<T: Send + 'static>(
     let (id, shared) = cx.state().end_at(instance, index, channel, end)?;
     let program = cx.state().instance(instance).program.clone();
     let types = program.types();
-    cx.state().check_payload(shared, Payload { view: instance, ty }, types)?;
+    cx.state_mut().check_payload(shared, Payload { view: instance, ty }, types)?;
     let state = cx.state_mut();
     let in_set = state.waitables.get(id)?.set.is_some();
     match state.end_mut(id)?.state {
@@ -407,8 +417,8 @@ fn rendezvous<T: Send + 'static>(
     if channel.dropped {
         return state.finish_copy(id, CopyResult::Dropped, false);
     }
-    let Some(PendingEnd::Guest(other)) = channel.pending else {
-        state.channels.get_mut(shared)?.pending = Some(PendingEnd::Guest(id));
+    let Some(other) = channel.pending else {
+        state.channels.get_mut(shared)?.pending = Some(id);
         state.mark_host(shared, if end == End::Readable { End::Writable } else { End::Readable });
         return Ok(());
     };
@@ -422,7 +432,7 @@ fn rendezvous<T: Send + 'static>(
             return state.finish_copy(id, CopyResult::Completed, false);
         }
         state.notify_pending(shared, CopyResult::Completed)?;
-        state.channels.get_mut(shared)?.pending = Some(PendingEnd::Guest(id));
+        state.channels.get_mut(shared)?.pending = Some(id);
         return Ok(());
     }
     let count = mine.remain().min(theirs.remain());
@@ -480,7 +490,7 @@ pub(crate) fn cancel<T: Send + 'static>(
 ) -> Result<WaitableId, Fault> {
     let (id, shared) = cx.state().end_at(instance, index, channel, end)?;
     let program = cx.state().instance(instance).program.clone();
-    cx.state().check_payload(shared, Payload { view: instance, ty }, program.types())?;
+    cx.state_mut().check_payload(shared, Payload { view: instance, ty }, program.types())?;
     let state = cx.state_mut();
     let waitable = state.waitables.get(id)?;
     let (in_set, sync_waiter) = (waitable.set.is_some(), waitable.sync_waiter);
@@ -517,7 +527,7 @@ pub(crate) fn drop_end<T: Send + 'static>(
 ) -> Result<(), Fault> {
     let (id, shared) = cx.state().end_at(instance, index, channel, end)?;
     let program = cx.state().instance(instance).program.clone();
-    cx.state().check_payload(shared, Payload { view: instance, ty }, program.types())?;
+    cx.state_mut().check_payload(shared, Payload { view: instance, ty }, program.types())?;
     let state = cx.state_mut();
     let what = if channel == Channel::Stream { "stream" } else { "future" };
     match (state.end_mut(id)?.state, channel, end) {

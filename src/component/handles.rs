@@ -145,7 +145,7 @@ pub(crate) fn lift_channel<T: Send + 'static>(
     index: u32,
 ) -> Result<ChannelId, Fault> {
     let (id, shared) = cx.state().end_at(instance, index, channel, End::Readable)?;
-    cx.state().check_payload(shared, Payload { view, ty: payload }, types)?;
+    cx.state_mut().check_payload(shared, Payload { view, ty: payload }, types)?;
     let state = cx.state_mut();
     let waitable = state.waitables.get(id)?;
     let WaitableKind::End(end) = &waitable.kind else {

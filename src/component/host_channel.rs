@@ -9,7 +9,7 @@ use crate::{
     Rule,
     component::{
         abi::{LiftContext, LowerContext, Place, bytes, bytes_mut, slice, slice_mut},
-        channel::{Buffer, CopyResult, Held, Payload, PendingEnd, SharedChannel},
+        channel::{Buffer, CopyResult, Held, Payload, SharedChannel},
         definition::{Channel, End},
         handles::Lender,
         host::Check,
@@ -38,7 +38,7 @@ const HELD_BYTES_MAX: usize = 16 << 10;
 impl<T: Send + 'static> State<T> {
     /// The guest's end that waits in a channel, if it is the one for this, with its buffer.
     fn guest_end(&self, shared: ChannelId, end: End) -> Result<Option<(WaitableId, Buffer)>, Fault> {
-        let Some(PendingEnd::Guest(id)) = self.channels.get(shared)?.pending else { return Ok(None) };
+        let Some(id) = self.channels.get(shared)?.pending else { return Ok(None) };
         match &self.waitables.get(id)?.kind {
             WaitableKind::End(found) if found.end == end => {
                 let buffer = self.buffer_of(id)?;

@@ -218,7 +218,7 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
         let view = lifted.options.instance;
         let (left_types, right_types) = (state.instance(view).program.types(), self.program.types());
         let (left, right) = (left_types.func(lifted.ty), right_types.func(ty));
-        let same = |a, b| state.same_type((view, left_types, a), (self.instance, right_types, b));
+        let same = |a, b| state.same_type((view, left_types, a), (self.instance, right_types, b), &mut 0);
         let params = left.params.len() == right.params.len()
             && left.params.iter().zip(&*right.params).all(|(a, b)| a.0 == b.0 && same(a.1, b.1));
         let result = match (left.result, right.result) {

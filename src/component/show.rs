@@ -270,9 +270,6 @@ impl<'l> Look<'l> {
     }
 
     fn read(&self, at: Place, size: u32) -> Option<u64> {
-        match at {
-            Place::Flat(index) => self.flat.get(index).copied(),
-            Place::Memory(address) => crate::component::abi::read_number(self.memory, address, size).ok(),
-        }
+        at.read(self.flat, || self.memory, size).ok()
     }
 }

@@ -131,6 +131,65 @@ fn shared_instance_types_count_each_time_they_are_walked_over() {
     assert_eq!(error.limit_exceeded().map(|limit| limit.limit), Some("definitions"), "{error}");
 }
 
+#[test]
+fn the_type_of_a_channel_is_paid_for_where_it_is_looked_at() {
+    const LEVELS: usize = 12;
+    // Its parts are shared, so it is many times what the file declares.
+    let doubled = |levels: usize| {
+        let mut text = String::from("(type $t0 u8)");
+        for n in 1..=levels {
+            write!(text, "(type $t{n} (list (tuple $t{0} $t{0})))", n - 1).unwrap();
+        }
+        text + &format!("(type $st (stream $t{levels}))")
+    };
+    let reading = |levels: usize, times: usize| {
+        let types = doubled(levels);
+        let text = format!(
+            r#"(component
+                (component $maker
+                    {types}
+                    (core func $new (canon stream.new $st))
+                    (core module $m (import "" "new" (func $new (result i64)))
+                        (func (export "open") (result i32) (i32.wrap_i64 (call $new))))
+                    (core instance $m (instantiate $m (with "" (instance (export "new" (func $new))))))
+                    (func (export "open") (result $st) (canon lift (core func $m "open"))))
+                (component $reader
+                    {types}
+                    (import "open" (func $open (result $st)))
+                    (core module $libc (memory (export "m") 1)
+                        (func (export "r") (param i32 i32 i32 i32) (result i32) (i32.const 0)))
+                    (core instance $libc (instantiate $libc))
+                    (core func $open (canon lower (func $open)))
+                    (core func $read (canon stream.read $st async
+                        (memory (core memory $libc "m")) (realloc (core func $libc "r"))))
+                    (core func $cancel (canon stream.cancel-read $st))
+                    (core module $m
+                        (import "" "open" (func $open (result i32)))
+                        (import "" "read" (func $read (param i32 i32 i32) (result i32)))
+                        (import "" "cancel" (func $cancel (param i32) (result i32)))
+                        (func (export "run") (local $r i32) (local $n i32)
+                            (local.set $r (call $open))
+                            (loop $again
+                                (drop (call $read (local.get $r) (i32.const 0) (i32.const 1)))
+                                (drop (call $cancel (local.get $r)))
+                                (local.set $n (i32.add (local.get $n) (i32.const 1)))
+                                (br_if $again (i32.lt_u (local.get $n) (i32.const {times}))))))
+                    (core instance $m (instantiate $m (with "" (instance
+                        (export "open" (func $open)) (export "read" (func $read)) (export "cancel" (func $cancel))))))
+                    (func (export "run") async (canon lift (core func $m "run"))))
+                (instance $maker (instantiate $maker))
+                (instance $reader (instantiate $reader (with "open" (func $maker "open"))))
+                (export "run" (func $reader "run")))"#
+        );
+        fuel(&text)
+    };
+    let (small, large) = (reading(0, 1), reading(LEVELS, 1));
+    assert!(large > small + (1 << LEVELS), "{large} against {small}");
+    // And only then.
+    let (small_often, large_often) = (reading(0, 100), reading(LEVELS, 100));
+    assert_eq!(large_often - large, small_often - small);
+}
+
 /// Two components: one that offers `block`, `unblock` and `work`, one whose `run` calls them.
 fn working(work: &str, poke: &str, run: &str) -> String {
     format!(

@@ -7,10 +7,8 @@ use crate::{
     Rule,
     component::{
         abi::{
-            GuestOptions, Place, Span, bytes, bytes_mut, check_list, normalise, read_number, reallocate,
-            slice, slice_mut,
+            GuestOptions, Place, Span, bytes, bytes_mut, check_list, normalise, reallocate, slice, slice_mut,
             string::{Source, Units, store_string},
-            write_number,
         },
         handles::{self, Lender},
         store::{Cx, InstanceId},
@@ -55,26 +53,11 @@ impl<'c, T: Send + 'static> Copier<'c, '_, T> {
     }
 
     fn read(&self, from: Place, size: u32) -> Result<u64, Fault> {
-        match from {
-            Place::Flat(at) => {
-                let bits = self.flat_from.get(at).copied();
-                bits.ok_or_else(|| Fault::Trap(crate::bug!("a flat value is missing")))
-            }
-            Place::Memory(at) => read_number(bytes(self.cx, self.from), at, size),
-        }
+        from.read(self.flat_from, || bytes(self.cx, self.from), size)
     }
 
     fn write(&mut self, to: Place, size: u32, bits: u64) -> Result<(), Fault> {
-        match to {
-            Place::Flat(at) => match self.flat_to.get_mut(at) {
-                Some(place) => {
-                    *place = bits;
-                    Ok(())
-                }
-                None => Err(Fault::Trap(crate::bug!("a flat value has no place"))),
-            },
-            Place::Memory(at) => write_number(bytes_mut(self.cx, self.to), at, size, bits),
-        }
+        to.write(self.flat_to, || bytes_mut(self.cx, self.to), size, bits)
     }
 
     /// How types are laid out where values are read.

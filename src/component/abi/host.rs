@@ -4,8 +4,8 @@ use crate::{
     Rule, Trap,
     component::{
         abi::{
-            GuestOptions, Place, Span, bytes, bytes_mut, check_list, lift_string, normalise, read_number,
-            reallocate, store_string, string::Source, write_number,
+            GuestOptions, Place, Span, bytes, bytes_mut, check_list, lift_string, normalise, reallocate,
+            store_string, string::Source,
         },
         channel::{Held, Payload},
         handles::{self, Channel, Lender},
@@ -43,12 +43,7 @@ impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
     }
 
     fn read(&self, from: Place, size: u32) -> Result<u64, Fault> {
-        match from {
-            Place::Flat(at) => {
-                self.flat.get(at).copied().ok_or_else(|| Fault::Trap(crate::bug!("a flat value is missing")))
-            }
-            Place::Memory(at) => read_number(bytes(self.cx, self.options), at, size),
-        }
+        from.read(self.flat, || bytes(self.cx, self.options), size)
     }
 
     /// A scalar's bits, normalised.
@@ -160,16 +155,7 @@ impl<'c, T: Send + 'static> LowerContext<'c, '_, T> {
     }
 
     pub(crate) fn write(&mut self, to: Place, size: u32, bits: u64) -> Result<(), Fault> {
-        match to {
-            Place::Flat(at) => match self.flat.get_mut(at) {
-                Some(place) => {
-                    *place = bits;
-                    Ok(())
-                }
-                None => Err(Fault::Trap(crate::bug!("a flat value has no place"))),
-            },
-            Place::Memory(at) => write_number(bytes_mut(self.cx, self.options), at, size, bits),
-        }
+        to.write(self.flat, || bytes_mut(self.cx, self.options), size, bits)
     }
 
     /// Writes a scalar's bits.
@@ -258,7 +244,7 @@ impl<'c, T: Send + 'static> LowerContext<'c, '_, T> {
         known.asked = false;
         if known.is_new {
             known.is_new = false;
-            known.payload = payload;
+            (known.payload, known.seen) = (payload, payload);
         } else {
             state.check_payload(shared, payload, self.types)?;
         }

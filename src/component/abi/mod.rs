@@ -46,6 +46,41 @@ impl Place {
             Self::Memory(at) => Self::Memory(at.wrapping_add(offset as usize)),
         }
     }
+
+    /// The number of `size` bytes that stands there; a flat one as it is.
+    pub(crate) fn read<'m>(
+        self,
+        flat: &[u64],
+        memory: impl FnOnce() -> &'m [u8],
+        size: u32,
+    ) -> Result<u64, Fault> {
+        match self {
+            Self::Flat(at) => {
+                flat.get(at).copied().ok_or_else(|| Fault::Trap(crate::bug!("a flat value is missing")))
+            }
+            Self::Memory(at) => read_number(memory(), at, size),
+        }
+    }
+
+    /// Puts a number of `size` bytes there.
+    pub(crate) fn write<'m>(
+        self,
+        flat: &mut [u64],
+        memory: impl FnOnce() -> &'m mut [u8],
+        size: u32,
+        bits: u64,
+    ) -> Result<(), Fault> {
+        match self {
+            Self::Flat(at) => match flat.get_mut(at) {
+                Some(place) => {
+                    *place = bits;
+                    Ok(())
+                }
+                None => Err(Fault::Trap(crate::bug!("a flat value has no place"))),
+            },
+            Self::Memory(at) => write_number(memory(), at, size, bits),
+        }
+    }
 }
 
 /// One guest's end of a call: canonical options, resolved in a store.
