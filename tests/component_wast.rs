@@ -85,10 +85,8 @@ fn component_suite() {
 
 #[test]
 fn core_suite() {
-    // One module that refers to its start function and declares that nowhere: start functions are exported here, which
-    // declares them. And nine of the proposal for threads, whose scripts hold that a module has one memory, and import
-    // a shared one.
-    run_suite("WASMOTE_CORE_SUITE", 10);
+    // Nine of the proposal for threads, whose scripts hold that a module has one memory, and import a shared one.
+    run_suite("WASMOTE_CORE_SUITE", 9);
 }
 
 #[test]

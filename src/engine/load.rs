@@ -29,18 +29,6 @@ impl Module {
     pub(super) fn load_as(engine: &Engine, bytes: &[u8], outline: Outline) -> Result<Self, Error> {
         let bytes = rewrite::rewrite(bytes, &outline, engine)?;
         let inner = wasmi::Module::new(&engine.inner, &bytes).map_err(|error| load_error(&error))?;
-        let module = Self { inner, outline };
-        module.check_start()?;
-        Ok(module)
-    }
-
-    /// The validator saw the start function as an export only, so its type is checked here (core
-    /// specification, 3.4.9: no parameters, no results).
-    pub(super) fn check_start(&self) -> Result<(), Error> {
-        let Some(name) = self.start() else { return Ok(()) };
-        match self.inner.get_export(name) {
-            Some(wasmi::ExternType::Func(ty)) if ty.params().is_empty() && ty.results().is_empty() => Ok(()),
-            _ => Err(Error::malformed("its start function takes parameters or has results", None)),
-        }
+        Ok(Self { inner, outline })
     }
 }

@@ -1,7 +1,9 @@
 //! The edits that a module needs before the interpreter may have it.
 //!
 //! * A start function becomes an export. The interpreter runs start functions in a way that cannot be
-//!   suspended or metered in slices; as an export it is a call like any other.
+//!   suspended or metered in slices; as an export it is a call like any other. What is exported is a function that
+//!   calls it: an export declares a reference to what it names (core specification, 3.4.10, `C.refs`), and one to the start
+//!   function itself would make valid what is not.
 //! * A function with many locals pays for having them zeroed. The interpreter charges the same for
 //!   calling it as for one with none; here its body begins with constants that are dropped at once, each of
 //!   which is charged and none of which is executed.
@@ -25,17 +27,18 @@ pub(super) fn rewrite<'a>(
     outline: &Outline,
     engine: &Engine,
 ) -> Result<Cow<'a, [u8]>, Error> {
-    let mut edits = Edits::default();
+    let mut edits = Edits { edits_code: outline.locals_priced > 0, ..Edits::default() };
+    if engine.metering == Metering::Off {
+        growth::edit(bytes, outline, engine, &mut edits)?;
+    }
     if let Some(start) = outline.start {
         if outline.exports_reserved_name {
             return Err(Error::malformed("it exports a reserved name", None));
         }
-        edits.drops_start = true;
-        edits.exports.push(export(START, 0, start));
-    }
-    edits.edits_code = outline.locals_priced > 0;
-    if engine.metering == Metering::Off {
-        growth::edit(bytes, outline, engine, &mut edits)?;
+        if start >= outline.functions {
+            return Err(Error::malformed("its start function is none of its functions", None));
+        }
+        edits.export_start(start, outline);
     }
     if edits.is_empty() {
         return Ok(Cow::Borrowed(bytes));
@@ -58,6 +61,8 @@ const DROPPED_CONSTANT: [u8; 3] = [0x41, 0x00, 0x1a];
 #[derive(Default)]
 pub(super) struct Edits {
     pub(super) types: Vec<Vec<u8>>,
+    functions: Vec<Vec<u8>>,
+    bodies: Vec<Vec<u8>>,
     pub(super) tables: Vec<Vec<u8>>,
     pub(super) exports: Vec<Vec<u8>>,
     /// Instructions to replace: their place in the module, and what to put there, by place.
@@ -72,12 +77,36 @@ impl Edits {
         !(adds || self.drops_start || self.edits_code || !self.splices.is_empty())
     }
 
+    /// Exports a function that calls the start function, instead of the start section.
+    fn export_start(&mut self, start: u32, outline: &Outline) {
+        let mut function = Vec::new();
+        leb128(&mut function, outline.types as usize + self.types.len());
+        self.types.push([0x60, 0, 0].into());
+        self.functions.push(function);
+        // No locals; `call`.
+        let mut code = Vec::from([0, 0x10]);
+        leb128(&mut code, start as usize);
+        code.push(0x0b);
+        let mut body = Vec::new();
+        leb128(&mut body, code.len());
+        body.extend(code);
+        self.bodies.push(body);
+        self.exports.push(export(START, 0, outline.functions));
+        self.drops_start = true;
+    }
+
     fn splices_bytes(&self) -> u64 {
         self.splices.iter().map(|(_, with)| with.len() as u64).sum()
     }
 
     fn apply(&self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
-        let mut additions = [(1, &self.types[..]), (4, &self.tables), (7, &self.exports)];
+        let mut additions = [
+            (1, &self.types[..]),
+            (3, &self.functions),
+            (4, &self.tables),
+            (7, &self.exports),
+            (10, &self.bodies),
+        ];
         out.extend_from_slice(&bytes[..8]);
         for section in sections(bytes) {
             let Section { id, contents } = section?;
@@ -88,7 +117,9 @@ impl Edits {
             let items = added.map_or(&[][..], |(_, items)| core::mem::take(items));
             match id {
                 8 if self.drops_start => {}
-                10 if self.edits_code || !self.splices.is_empty() => self.code(out, bytes, contents)?,
+                10 if self.edits_code || !self.splices.is_empty() => {
+                    self.code(out, bytes, contents, items)?
+                }
                 _ if items.is_empty() => emit(out, id, &bytes[contents]),
                 _ => append(out, id, bytes, contents, items)?,
             }
@@ -97,13 +128,19 @@ impl Edits {
         Ok(())
     }
 
-    /// The code section in `contents` with each body paying for its locals, and with its splices.
-    fn code(&self, out: &mut Vec<u8>, bytes: &[u8], contents: Range<usize>) -> Result<(), Error> {
+    /// The code section in `contents` with each body paying for its locals, with its splices, and with `added` bodies.
+    fn code(
+        &self,
+        out: &mut Vec<u8>,
+        bytes: &[u8],
+        contents: Range<usize>,
+        added: &[Vec<u8>],
+    ) -> Result<(), Error> {
         let mut cursor = Cursor { bytes: &bytes[..contents.end], at: contents.start };
         let count = cursor.u32()?;
         let mut splices = self.splices.iter().peekable();
         let mut section = Vec::with_capacity(contents.len());
-        leb128(&mut section, usize::try_from(count).unwrap_or(usize::MAX));
+        leb128(&mut section, usize::try_from(count).unwrap_or(usize::MAX).saturating_add(added.len()));
         for _ in 0..count {
             let body = cursor.body()?;
             let fuel = locals_fuel(u32::try_from(body.locals).unwrap_or(u32::MAX));
@@ -122,6 +159,7 @@ impl Edits {
             section.extend_from_slice(&edited);
         }
         section.extend_from_slice(cursor.rest());
+        section.extend(added.iter().flatten());
         emit(out, 10, &section);
         Ok(())
     }

@@ -139,3 +139,19 @@
 (assert_malformed (module quote "(func (i32.const))") "unexpected token")
 (assert_malformed (module binary "\00asm" "\02\00\00\00") "unknown binary version")
 (assert_malformed (module binary "\00asm" "\01\00\00\00" "\01\7f") "unexpected end")
+
+;; A start function is no export: nothing but an element, a global or an export declares a reference to it.
+(assert_invalid
+  (module (func $f) (start $f) (func (drop (ref.func $f))))
+  "undeclared function reference")
+(module (func $f) (start $f) (elem declare func $f) (func (drop (ref.func $f))))
+(assert_invalid (module (func $f (param i32)) (start $f)) "start function")
+(assert_invalid (module (func $f (result i32) (i32.const 0)) (start $f)) "start function")
+;; One past the last is none, and an imported one is one.
+(assert_invalid (module (func) (start 1)) "unknown function")
+(module $starter (global $n (mut i32) (i32.const 0))
+  (func (export "start") (global.set $n (i32.add (global.get $n) (i32.const 1))))
+  (func (export "n") (result i32) (global.get $n)))
+(register "starter" $starter)
+(module (import "starter" "start" (func $f)) (start $f))
+(assert_return (invoke $starter "n") (i32.const 1))

@@ -4,7 +4,7 @@ use super::{BUILT, INTERPRETER, MAGIC, MEMORY64, PublicKey, SIMD, VERSION, held_
 use crate::{
     Error, Limits,
     engine::{
-        Engine, Metering, Module, Outline,
+        Engine, Metering, Outline,
         fault::load_error,
         rewrite,
         scan::{self, Format},
@@ -146,10 +146,8 @@ impl Bundler {
         }
         let outline = Outline::of(bytes, &self.limits)?;
         let code = rewrite::rewrite(bytes, &outline, engine)?.into_owned();
-        let inner = wasmi::Module::new(&engine.inner, &code).map_err(|error| load_error(&error))?;
-        let module = Module { inner, outline };
-        module.check_start()?;
-        Ok(Checked { outline: module.outline, code })
+        wasmi::Module::new(&engine.inner, &code).map_err(|error| load_error(&error))?;
+        Ok(Checked { outline, code })
     }
 
     /// Signs modules that were checked, and what belongs to them.
