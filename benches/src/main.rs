@@ -1,13 +1,14 @@
 //! wasmote beside bare wasmi with a hand-written WASI, and beside `wasmi_wasi`: all in one process, in turns.
 //!
 //! `cargo run --release [-- GROUP…]`, of the groups `compute load start calls`, and `component command` where their
-//! peers are built in (feature `component`). See README.md.
+//! peers are built in (feature `component`); `fixed` for instruction counts. See README.md.
 
 mod bare;
 mod calls;
 #[cfg(feature = "component")]
 mod component;
 mod compute;
+mod fixed;
 mod guests;
 mod measure;
 mod ours;
@@ -31,6 +32,9 @@ const GROUPS: &[(&str, Group)] = &[
 
 fn main() -> Result<()> {
     let wanted: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    if let Some((_, words)) = wanted.split_first().filter(|(first, _)| *first == "fixed") {
+        return fixed::run(words);
+    }
     if let Some(unknown) = wanted.iter().find(|name| GROUPS.iter().all(|group| group.0 != **name)) {
         let names = GROUPS.iter().map(|group| group.0).collect::<Vec<_>>().join(", ");
         bail!("there is no group `{unknown}`; there are: {names}");
