@@ -52,6 +52,43 @@ impl<T: 'static> Caller<'_, T> {
         Ok((Memory::new(bytes, written), &mut data.user))
     }
 
+    /// The same, with the waker of the task that drives this guest.
+    ///
+    /// # Errors
+    ///
+    /// As [`split`](Self::split).
+    #[inline]
+    pub fn split_with_waker(&mut self) -> Result<(Memory<'_>, &mut T, &Waker), PointerError> {
+        let memory = self.context.data().memory.ok_or(PointerError)?;
+        let (bytes, data) = memory.data_and_store_mut(&mut self.context);
+        let written = if data.interposers.is_empty() { None } else { Some(&mut data.written) };
+        let waker = data.waker.as_ref().unwrap_or(Waker::noop());
+        Ok((Memory::new(bytes, written), &mut data.user, waker))
+    }
+
+    /// What is left of this slice of fuel once a host call's base price is paid, for a call that is over at once
+    /// ([`host_function`](super::host_function)). None where that is less than nothing, or somebody watches.
+    #[inline]
+    #[must_use]
+    pub fn fuel_at_once(&self) -> Option<u64> {
+        let data = self.context.data();
+        if !data.interposers.is_empty() {
+            return None;
+        }
+        if !data.meter.is_on() {
+            return Some(u64::MAX);
+        }
+        counter(&self.context).checked_sub(HOST_CALL_FUEL)
+    }
+
+    /// Pays for a call that is over at once: what [`fuel_at_once`](Self::fuel_at_once) answered, less its price.
+    #[inline]
+    pub fn leave_fuel(&mut self, fuel: u64) {
+        if self.context.data().meter.is_on() {
+            set_counter(&mut self.context, fuel);
+        }
+    }
+
     /// Fuel spent by this guest so far; 0 where it is not counted.
     #[must_use]
     pub fn fuel_spent(&self) -> u64 {
@@ -69,6 +106,14 @@ impl<T: 'static> Caller<'_, T> {
         if fuel == 0 || !self.context.data().meter.is_on() {
             return Ok(());
         }
+        let Some(counter) = counter(&self.context).checked_sub(fuel) else { return self.charge_rest(fuel) };
+        set_counter(&mut self.context, counter);
+        Ok(())
+    }
+
+    /// Charges what this slice does not cover.
+    #[cold]
+    fn charge_rest(&mut self, fuel: u64) -> Result<(), Fault> {
         let counter = counter(&self.context);
         let (counter, charged) = self.context.data_mut().meter.charge(counter, fuel);
         set_counter(&mut self.context, counter);
@@ -92,45 +137,73 @@ impl<T: 'static> Caller<'_, T> {
     /// [`Trap::HostCallBytes`] when this host call moved more than that; as [`charge`](Self::charge).
     #[inline]
     pub fn charge_bytes(&mut self, count: u32) -> Result<(), Fault> {
+        self.charge_list(0, count)
+    }
+
+    /// Charges for walking `elements` of a list and for moving `count` bytes, at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`charge_bytes`](Self::charge_bytes).
+    #[inline]
+    pub fn charge_list(&mut self, elements: u32, count: u32) -> Result<(), Fault> {
         let data = self.context.data_mut();
         data.host_call_bytes = data.host_call_bytes.saturating_add(count);
         if data.host_call_bytes > data.limits.host_call_bytes {
             return Err(Trap::HostCallBytes.into());
         }
-        self.charge(u64::from(count) / BYTES_PER_FUEL)
+        self.charge(Self::list_fuel(elements, count))
+    }
+
+    /// What [`charge_list`](Self::charge_list) charges.
+    #[inline]
+    #[must_use]
+    pub fn list_fuel(elements: u32, count: u32) -> u64 {
+        u64::from(elements) * ELEMENT_FUEL + u64::from(count) / BYTES_PER_FUEL
     }
 
     /// The start of a host call: pays its base price and tells those who watch.
     #[inline]
-    pub(super) fn begin(
+    pub(super) fn begin<const N: usize>(
         &mut self,
         signature: &'static Signature,
-        arguments: &[u64],
+        arguments: impl Fn() -> [u64; N],
     ) -> Result<(), wasmi::Error> {
-        self.context.data_mut().host_call_bytes = 0;
-        if !self.context.data().interposers.is_empty() {
-            self.watch(signature, arguments, |interposer, at, call, _| interposer.host_call(at, call));
+        let data = self.context.data_mut();
+        data.host_call_bytes = 0;
+        if !data.interposers.is_empty() {
+            self.watch(signature, &arguments(), |interposer, at, call, _| interposer.host_call(at, call));
         }
         self.charge(HOST_CALL_FUEL).map_err(|fault| {
-            self.end(signature, arguments, Err(fault));
+            self.end(signature, arguments, || Err(fault));
             fault.into_wasmi()
         })
     }
 
-    /// The end of a host call: tells those who watch, and makes a fault what wasmi carries out.
+    /// The end of a host call: tells those who watch.
     #[inline]
-    pub(super) fn end(
+    pub(super) fn end<const N: usize>(
+        &mut self,
+        signature: &'static Signature,
+        arguments: impl FnOnce() -> [u64; N],
+        result: impl FnOnce() -> Result<Option<u64>, Fault>,
+    ) {
+        if !self.context.data().interposers.is_empty() {
+            self.tell_end(signature, &arguments(), result());
+        }
+    }
+
+    #[cold]
+    fn tell_end(
         &mut self,
         signature: &'static Signature,
         arguments: &[u64],
         result: Result<Option<u64>, Fault>,
     ) {
-        if !self.context.data().interposers.is_empty() {
-            self.watch(signature, arguments, |interposer, at, call, writes| {
-                interposer.host_return(at, call, result, writes);
-            });
-            self.context.data_mut().written.clear();
-        }
+        self.watch(signature, arguments, |interposer, at, call, writes| {
+            interposer.host_return(at, call, result, writes);
+        });
+        self.context.data_mut().written.clear();
     }
 
     /// A host call that has to wait: tells those who watch, and answers what wasmi carries out.
@@ -143,6 +216,7 @@ impl<T: 'static> Caller<'_, T> {
     }
 
     /// Runs `poll` with the waker of the task that drives this guest.
+    #[inline]
     pub(super) fn with_waker<R>(&mut self, poll: impl FnOnce(&mut Self, &Waker) -> Poll<R>) -> Poll<R> {
         // Taken out and put back: a clone would be two calls through the waker's table for each host call.
         let waker = self.context.data_mut().waker.take();

@@ -137,7 +137,7 @@ macro_rules! own_raw {
 own_raw!((), u32, u64);
 
 macro_rules! bind {
-    ($now:ident $poll:ident $($param:ident $ty:ident),*) => {
+    ($now:ident $poll:ident $quick:ident $($param:ident $ty:ident),*) => {
         /// Binds a host function that answers at once.
         pub fn $now<T: Send + 'static, $($ty: HostParam,)* R: HostResult>(
             this: &'static HostFunction<T>,
@@ -147,12 +147,13 @@ macro_rules! bind {
             Bound(wasmi::Func::wrap(
                 &mut store.inner,
                 move |mut caller: wasmi::Caller<'_, Data<T>> $(, $param: $ty)*| -> <R::Raw as RawResult>::Ret {
-                    let arguments = [$($param.bits()),*];
+                    let arguments = || [$($param.bits()),*];
                     let mut caller = Caller { context: wasmi::AsContextMut::as_context_mut(&mut caller) };
-                    R::Raw::ret(caller.begin(&this.signature, &arguments).and_then(|()| {
-                        let result = function(&mut caller $(, $param)*).map(R::into_raw);
-                        finish(&mut caller, &this.signature, &arguments, result)
-                    }))
+                    if let Err(error) = caller.begin(&this.signature, arguments) {
+                        return R::Raw::ret(Err(error));
+                    }
+                    let result = function(&mut caller $(, $param)*);
+                    R::Raw::ret(finish(&mut caller, &this.signature, arguments, result))
                 },
             ))
         }
@@ -164,53 +165,69 @@ macro_rules! bind {
             store: &mut Store<T>,
             function: fn(&mut Caller<'_, T>, &mut Context<'_> $(, $ty)*) -> Poll<Result<R, Fault>>,
         ) -> Bound {
+            $quick(this, store, None, function)
+        }
+
+        /// The same, with another function that is asked first. It answers where the call is over at once, in the most
+        /// common of its forms, and pays for it ([`Caller::fuel_at_once`]); where it answers nothing it has done nothing.
+        pub fn $quick<T: Send + 'static, $($ty: HostParam,)* R: HostResult>(
+            this: &'static HostFunction<T>,
+            store: &mut Store<T>,
+            at_once: Option<fn(&mut Caller<'_, T> $(, $ty)*) -> Option<R>>,
+            function: fn(&mut Caller<'_, T>, &mut Context<'_> $(, $ty)*) -> Poll<Result<R, Fault>>,
+        ) -> Bound {
             Bound(wasmi::Func::wrap(
                 &mut store.inner,
                 move |mut caller: wasmi::Caller<'_, Data<T>> $(, $param: $ty)*| -> <R::Raw as RawResult>::Ret {
-                    let arguments = [$($param.bits()),*];
+                    let arguments = move || [$($param.bits()),*];
                     let mut caller = Caller { context: wasmi::AsContextMut::as_context_mut(&mut caller) };
-                    R::Raw::ret(caller.begin(&this.signature, &arguments).and_then(|()| {
-                        let poll = caller.with_waker(|caller, waker| {
-                            function(caller, &mut Context::from_waker(waker) $(, $param)*)
-                        });
-                        if let Poll::Ready(result) = poll {
-                            return finish(&mut caller, &this.signature, &arguments, result.map(R::into_raw));
-                        }
-                        let again: Pending<T> = Box::new(move |caller, cx| {
-                            let arguments = [$($param.bits()),*];
-                            let Poll::Ready(result) = function(caller, cx $(, $param)*) else {
-                                return Poll::Pending;
-                            };
-                            let result = result.map(R::into_raw);
-                            caller.end(&this.signature, &arguments, result.map(RawResult::bits));
-                            Poll::Ready(result.map(RawResult::value))
-                        });
-                        caller.context.data_mut().pending = Some(again);
-                        Err(caller.wait(&this.signature, &arguments))
-                    }))
+                    if let Some(result) = at_once.and_then(|at_once| at_once(&mut caller $(, $param)*)) {
+                        return R::Raw::ret(Ok(result.into_raw()));
+                    }
+                    if let Err(error) = caller.begin(&this.signature, arguments) {
+                        return R::Raw::ret(Err(error));
+                    }
+                    let poll = caller.with_waker(|caller, waker| {
+                        function(caller, &mut Context::from_waker(waker) $(, $param)*)
+                    });
+                    if let Poll::Ready(result) = poll {
+                        return R::Raw::ret(finish(&mut caller, &this.signature, arguments, result));
+                    }
+                    let again: Pending<T> = Box::new(move |caller, cx| {
+                        let Poll::Ready(result) = function(caller, cx $(, $param)*) else {
+                            return Poll::Pending;
+                        };
+                        let result = result.map(R::into_raw);
+                        caller.end(&this.signature, arguments, || result.map(RawResult::bits));
+                        Poll::Ready(result.map(RawResult::value))
+                    });
+                    caller.context.data_mut().pending = Some(again);
+                    R::Raw::ret(Err(caller.wait(&this.signature, &arguments())))
                 },
             ))
         }
     };
 }
 
-fn finish<T: 'static, R: RawResult>(
+#[inline]
+fn finish<T: 'static, R: HostResult, const N: usize>(
     caller: &mut Caller<'_, T>,
     signature: &'static Signature,
-    arguments: &[u64],
+    arguments: impl FnOnce() -> [u64; N],
     result: Result<R, Fault>,
-) -> Result<R, wasmi::Error> {
-    caller.end(signature, arguments, result.map(RawResult::bits));
+) -> Result<R::Raw, wasmi::Error> {
+    let result = result.map(R::into_raw);
+    caller.end(signature, arguments, || result.map(RawResult::bits));
     result.map_err(Fault::into_wasmi)
 }
 
-bind!(now0 poll0);
-bind!(now1 poll1 a A);
-bind!(now2 poll2 a A, b B);
-bind!(now3 poll3 a A, b B, c C);
-bind!(now4 poll4 a A, b B, c C, d D);
-bind!(now5 poll5 a A, b B, c C, d D, e E);
-bind!(now6 poll6 a A, b B, c C, d D, e E, f F);
-bind!(now7 poll7 a A, b B, c C, d D, e E, f F, g G);
-bind!(now8 poll8 a A, b B, c C, d D, e E, f F, g G, h H);
-bind!(now9 poll9 a A, b B, c C, d D, e E, f F, g G, h H, i I);
+bind!(now0 poll0 quick0);
+bind!(now1 poll1 quick1 a A);
+bind!(now2 poll2 quick2 a A, b B);
+bind!(now3 poll3 quick3 a A, b B, c C);
+bind!(now4 poll4 quick4 a A, b B, c C, d D);
+bind!(now5 poll5 quick5 a A, b B, c C, d D, e E);
+bind!(now6 poll6 quick6 a A, b B, c C, d D, e E, f F);
+bind!(now7 poll7 quick7 a A, b B, c C, d D, e E, f F, g G);
+bind!(now8 poll8 quick8 a A, b B, c C, d D, e E, f F, g G, h H);
+bind!(now9 poll9 quick9 a A, b B, c C, d D, e E, f F, g G, h H, i I);

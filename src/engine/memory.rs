@@ -65,6 +65,7 @@ impl<'a> Memory<'a> {
     /// # Errors
     ///
     /// [`PointerError`] when they do not.
+    #[inline]
     pub fn check(&self, address: u32, length: u32) -> Result<(), PointerError> {
         self.bytes(address, length).map(|_| ())
     }
@@ -78,6 +79,17 @@ impl<'a> Memory<'a> {
     pub fn bytes(&self, address: u32, length: u32) -> Result<&[u8], PointerError> {
         let (start, end) = range(address, length)?;
         self.bytes.get(start..end).ok_or(PointerError)
+    }
+
+    /// The `count` records of `N` bytes each at `address`.
+    ///
+    /// # Errors
+    ///
+    /// [`PointerError`] when they do not all lie inside.
+    #[inline]
+    pub fn records<const N: usize>(&self, address: u32, count: u32) -> Result<&[[u8; N]], PointerError> {
+        let length = u32::try_from(N).ok().and_then(|size| count.checked_mul(size)).ok_or(PointerError)?;
+        Ok(self.bytes(address, length)?.as_chunks().0)
     }
 
     /// The `N` bytes at `address`.
@@ -147,7 +159,7 @@ impl<'a> Memory<'a> {
     ///
     /// [`PointerError`] when it does not lie inside.
     pub fn write_u8(&mut self, address: u32, value: u8) -> Result<(), PointerError> {
-        self.write(address, &[value])
+        self.put(address, [value])
     }
 
     /// Writes a 16-bit number at `address`.
@@ -156,7 +168,7 @@ impl<'a> Memory<'a> {
     ///
     /// [`PointerError`] when it does not lie inside.
     pub fn write_u16(&mut self, address: u32, value: u16) -> Result<(), PointerError> {
-        self.write(address, &value.to_le_bytes())
+        self.put(address, value.to_le_bytes())
     }
 
     /// Writes a 32-bit number at `address`.
@@ -166,7 +178,7 @@ impl<'a> Memory<'a> {
     /// [`PointerError`] when it does not lie inside.
     #[inline]
     pub fn write_u32(&mut self, address: u32, value: u32) -> Result<(), PointerError> {
-        self.write(address, &value.to_le_bytes())
+        self.put(address, value.to_le_bytes())
     }
 
     /// Writes a 64-bit number at `address`.
@@ -175,7 +187,7 @@ impl<'a> Memory<'a> {
     ///
     /// [`PointerError`] when it does not lie inside.
     pub fn write_u64(&mut self, address: u32, value: u64) -> Result<(), PointerError> {
-        self.write(address, &value.to_le_bytes())
+        self.put(address, value.to_le_bytes())
     }
 
     /// Hands `length` bytes at `address` to `fill`, which answers how many it wrote from their start
@@ -195,11 +207,22 @@ impl<'a> Memory<'a> {
         Ok(result)
     }
 
+    #[inline]
+    fn put<const N: usize>(&mut self, address: u32, bytes: [u8; N]) -> Result<(), PointerError> {
+        let start = usize::try_from(address).map_err(|_| PointerError)?;
+        let place = self.bytes.get_mut(start..).and_then(|bytes| bytes.first_chunk_mut());
+        *place.ok_or(PointerError)? = bytes;
+        self.note(address, u32::try_from(N).unwrap_or(u32::MAX));
+        Ok(())
+    }
+
+    #[inline]
     fn slice_mut(&mut self, address: u32, length: u32) -> Result<&mut [u8], PointerError> {
         let (start, end) = range(address, length)?;
         self.bytes.get_mut(start..end).ok_or(PointerError)
     }
 
+    #[inline]
     fn note(&mut self, address: u32, length: u32) {
         if length > 0
             && let Some(written) = &mut self.written
@@ -209,6 +232,7 @@ impl<'a> Memory<'a> {
     }
 }
 
+#[inline]
 fn range(address: u32, length: u32) -> Result<(usize, usize), PointerError> {
     let start = usize::try_from(address).map_err(|_| PointerError)?;
     let length = usize::try_from(length).map_err(|_| PointerError)?;

@@ -1,7 +1,7 @@
 //! Streams: output that is full, input that is not there yet, and what was not granted.
 
 use super::guest::*;
-use wasmote::{CallError, Host, Trap, backend::mem};
+use wasmote::{CallError, Host, Limits, Trap, backend::mem, engine::Accounting};
 
 #[test]
 fn output_that_is_full_waits_until_it_is_read() {
@@ -115,5 +115,69 @@ fn a_call_that_moves_too_much_ends_the_guest_or_moves_less() {
     match calls.try_call("random_get", &[0x300, 1_001]) {
         Err(CallError::Error(error)) => assert_eq!(error.trap(), Some(Trap::HostCallBytes)),
         other => panic!("{other:?}"),
+    }
+}
+
+/// A write of one buffer takes a short way that nobody watches (`Caller::fuel_at_once`); one that is watched never does.
+#[test]
+fn a_write_that_is_watched_answers_costs_and_moves_the_same() {
+    const END: u32 = MEMORY_BYTES;
+    // A descriptor; where its list and how long; what the one buffer is; where the size goes.
+    let writes: [(u64, u32, u64, [u32; 2], u32); 15] = [
+        (1, 0x200, 1, [0x4000, 1], 0x100),
+        (1, 0x200, 1, [0x4000, 300], 0x100),
+        (2, 0x200, 1, [END - 4, 4], END - 4),
+        (1, 0x200, 1, [0x200, 8], 0x200),
+        (1, 0x200, 1, [0x4000, 0], 0x100),
+        (1, 0x200, 1, [END, 0], 0x100),
+        (1, 0x200, 0, [0, 0], 0x100),
+        (1, 0x200, 1, [END - 4, 5], 0x100),
+        (1, 0x200, 1, [u32::MAX, u32::MAX], 0x100),
+        (1, END - 8, 1, [0x4000, 2], 0x100),
+        (1, END - 4, 1, [0x4000, 2], 0x100),
+        (1, 0x200, 1, [0x4000, 1], END - 3),
+        (0, 0x200, 1, [0x4000, 1], 0x100),
+        (9, 0x200, 1, [0x4000, 1], u32::MAX),
+        (1, u32::MAX, 1, [0x4000, 1], 0x100),
+    ];
+    let run = |watched: bool, slice_fuel: u64| {
+        let (pipe, output) = (mem::Pipe::with_capacity(1_000), mem::Output::new());
+        let limits = Limits { slice_fuel, host_call_bytes: 200, ..Limits::server() };
+        let host = Host::new().stdout(pipe.clone()).stderr(output.clone()).limits(limits);
+        let mut calls = Calls::new(host);
+        let accounting = Accounting::new();
+        if watched {
+            calls.0.interpose(accounting.clone());
+        }
+        let mut seen = Vec::new();
+        let mut write =
+            |calls: &mut Calls,
+             (fd, iovs, count, [address, length], size): (u64, u32, u64, [u32; 2], u32)| {
+                if iovs <= END - 8 {
+                    calls.poke_u32(iovs, address);
+                    calls.poke_u32(iovs + 4, length);
+                }
+                let before = calls.0.fuel_spent();
+                let params = [fd, iovs.into(), count, size.into()];
+                let errno =
+                    calls.poll_call("fd_write", &params, &mut |round| round < 1_000 && slice_fuel < 1_000);
+                let told = (size <= END - 8).then(|| calls.peek_u32(size));
+                seen.push((errno, told, calls.0.fuel_spent() - before, pipe.take(), output.contents()));
+            };
+        for each in writes {
+            write(&mut calls, each);
+        }
+        calls.expect(SUCCESS, "fd_fdstat_set_rights", &[2, 0, 0]);
+        write(&mut calls, (2, 0x200, 1, [0x4000, 1], 0x100));
+        calls.expect(SUCCESS, "fd_fdstat_set_flags", &[1, 4]);
+        pipe.close_reading();
+        write(&mut calls, writes[0]);
+        assert_eq!(accounting.stats().host_calls > 0, watched);
+        seen
+    };
+    let long = run(true, 1_000_000);
+    assert_eq!(run(false, 1_000_000), long);
+    for slice_fuel in [1, 30, 45, 60, 90] {
+        assert_eq!(run(false, slice_fuel), long, "{slice_fuel}");
     }
 }

@@ -15,11 +15,13 @@ use super::{
     state::State,
 };
 use crate::engine::{
-    Caller, Fault, HostFunction, Kind, Param, Resolver, Signature,
-    host_function::{now1, now2, now3, now4, now5, now6, now7, now9, poll0, poll3, poll4, poll5, poll6},
+    Caller, Fault, HostFunction, Kind, Param, Resolver, Signature, Store,
+    host_function::{
+        Bound, now1, now2, now3, now4, now5, now6, now7, now9, poll0, poll3, poll4, poll5, poll6, quick4,
+    },
 };
 
-use core::task::Poll;
+use core::task::{Context, Poll};
 
 /// Both module names of this dialect.
 #[derive(Clone, Copy, Debug, Default)]
@@ -118,7 +120,7 @@ static FUNCTIONS: [HostFunction<State>; 46] = functions! {
         |caller, a| answer(fd_sync(caller, a));
     now2 fd_tell(fd: Number, offset: Pointer)
         |caller, a, b| answer(fd_tell(caller, a, b));
-    poll4 fd_write(fd: Number, iovs: Pointer, iovs_len: Number, nwritten: Pointer)
+    write4 fd_write(fd: Number, iovs: Pointer, iovs_len: Number, nwritten: Pointer)
         |caller, cx, a, b, c, d| { let done = fd_write(caller, cx, a, b, c, d); settle(caller, c, done) };
     now3 path_create_directory(fd: Number, path: Text)
         |caller, a, b, c| answer(path_create_directory(caller, a, b, c));
@@ -196,6 +198,13 @@ const RIGHTS: Kind = Kind::Flags(rights::NAMES);
 const SDFLAGS: Kind = Kind::Flags(&["rd", "wr"]);
 const WHENCE: Kind = Kind::Enum(&["set", "cur", "end"]);
 const WHENCE_UNSTABLE: Kind = Kind::Enum(&["cur", "end", "set"]);
+
+type Polled4 = fn(&mut Caller<'_, State>, &mut Context<'_>, u32, u32, u32, u32) -> Poll<Result<Errno, Fault>>;
+
+/// As `poll4`, of `fd_write`.
+fn write4(this: &'static HostFunction<State>, store: &mut Store<State>, function: Polled4) -> Bound {
+    quick4(this, store, Some(fd_write_at_once), function)
+}
 
 /// What a function over `count` buffers answers. A call that moved bytes has paid for its list; one that failed
 /// has walked it all the same.

@@ -1,7 +1,10 @@
 //! Lists of buffers in guest memory, and moving bytes through them.
 
 use super::errno::Failure;
-use crate::{cap::Code, engine::Memory};
+use crate::{
+    cap::Code,
+    engine::{Memory, PointerError},
+};
 use core::task::Poll;
 
 /// A guest's list of buffers, all of which lie in its memory.
@@ -13,20 +16,25 @@ pub(super) struct Buffers {
 
 impl Buffers {
     /// Checks the list at `address`, and every buffer in it, before a byte is moved.
+    #[inline]
     pub(super) fn new(memory: &Memory<'_>, address: u32, count: u32) -> Result<Self, Failure> {
         if count > COUNT_MAX {
             return Err(Code::Invalid.into());
         }
-        let buffers = Self { address, count };
-        memory.check(address, count * BUFFER_BYTES)?;
         let mut total = 0u32;
-        for index in 0..count {
-            let (buffer, length) = buffers.buffer(memory, index)?;
+        let buffers = Self { address, count };
+        for (buffer, length) in buffers.list(memory)? {
             memory.check(buffer, length)?;
             // The number of bytes moved is told in 32 bits.
             total = total.checked_add(length).ok_or(Code::Invalid)?;
         }
         Ok(buffers)
+    }
+
+    /// The address and length of each, as long as nobody writes to the memory.
+    #[inline]
+    pub(super) fn list(self, memory: &Memory<'_>) -> Result<impl Iterator<Item = (u32, u32)>, PointerError> {
+        Ok(memory.records(self.address, self.count)?.iter().map(|record| buffer(*record)))
     }
 
     /// How many buffers there are.
@@ -38,10 +46,15 @@ impl Buffers {
     /// memory checks both again when they are used.
     fn buffer(self, memory: &Memory<'_>, index: u32) -> Result<(u32, u32), Failure> {
         let at = self.address.wrapping_add(index.wrapping_mul(BUFFER_BYTES));
-        let record: [u8; 8] = memory.array(at)?;
-        let [a, b, c, d, e, f, g, h] = record;
-        Ok((u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h])))
+        Ok(buffer(memory.array(at)?))
     }
+}
+
+/// The address and length that a record says.
+#[inline]
+pub(super) fn buffer(record: [u8; BUFFER_BYTES as usize]) -> (u32, u32) {
+    let [a, b, c, d, e, f, g, h] = record;
+    (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]))
 }
 
 /// How a list is filled or emptied.
@@ -56,8 +69,6 @@ pub(super) enum Until {
 
 /// What buffers are filled from, one at a time. By reference: one loop serves all sources.
 type Read<'f> = &'f mut dyn FnMut(&mut [u8]) -> Poll<Result<usize, Code>>;
-/// What buffers are emptied into.
-type Write<'f> = &'f mut dyn FnMut(&[u8]) -> Poll<Result<usize, Code>>;
 
 /// Fills `buffers` from `read`, with at most `bytes_max` bytes, and answers how many it got.
 ///
@@ -133,41 +144,6 @@ pub(super) fn poll_fill_on(
         start = end;
     }
     Poll::Ready(Ok(*total))
-}
-
-/// Empties `buffers` into `write`, at most `bytes_max` bytes of them, and answers how many it took.
-pub(super) fn poll_drain(
-    memory: &Memory<'_>,
-    buffers: Buffers,
-    bytes_max: u32,
-    write: Write<'_>,
-) -> Poll<Result<u32, Failure>> {
-    let mut total = 0;
-    let mut asked = false;
-    for index in 0..buffers.count {
-        let (address, length) = buffers.buffer(memory, index)?;
-        let length = length.min(bytes_max - total);
-        if length == 0 {
-            continue;
-        }
-        asked = true;
-        match write(memory.bytes(address, length)?) {
-            Poll::Ready(Ok(count)) => {
-                let count = u32::try_from(count).unwrap_or(length).min(length);
-                total += count;
-                if count < length {
-                    break;
-                }
-            }
-            _ if total > 0 => break,
-            Poll::Ready(Err(code)) => return Poll::Ready(Err(code.into())),
-            Poll::Pending => return Poll::Pending,
-        }
-    }
-    if !asked {
-        return write(&[]).map(|written| written.map(|_| 0).map_err(Failure::from));
-    }
-    Poll::Ready(Ok(total))
 }
 
 /// How long one `iovec` is.

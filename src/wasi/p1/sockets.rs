@@ -5,7 +5,7 @@ use super::{
     abi::file_flags,
     errno::Failure,
     fd::Entry,
-    filesystem::{charge_moved, or_again},
+    filesystem::{charge_moved, or_again, poll_drain},
     iovec::{self, Buffers},
     poll::Wait,
     rights::Rights,
@@ -104,9 +104,9 @@ pub(super) fn sock_send(
     let (mut memory, state) = caller.split()?;
     memory.check(size_at, 4)?;
     let buffers = Buffers::new(&memory, iovs, iovs_count)?;
-    let entry = state.fds.get(fd)?;
-    let socket = entry.as_socket(Rights::FD_WRITE)?;
-    let sent = iovec::poll_drain(&memory, buffers, bytes_max, &mut |bytes| socket.poll_send(cx, bytes));
+    let entry = state.fds.get_mut(fd)?;
+    entry.as_socket(Rights::FD_WRITE)?;
+    let sent = poll_drain(&memory, buffers, bytes_max, &mut entry.object, cx, &mut None);
     let sent = ready!(or_again(sent, entry.flags().nonblocking))?;
     memory.write_u32(size_at, sent)?;
     charge_moved(caller, buffers, sent)

@@ -2,12 +2,12 @@
 
 use crate::{
     cap::Code,
-    engine::Caller,
+    engine::{Caller, Memory},
     wasi::{
         filesystem::File,
         p1::{
             State,
-            errno::Failure,
+            errno::{Errno, Failure},
             fd::{Entry, Object},
             iovec::{self, Buffers, Until},
             rights::Rights,
@@ -48,6 +48,38 @@ pub(in crate::wasi::p1) fn fd_write(
     size_at: u32,
 ) -> Poll<Result<(), Failure>> {
     write(caller, cx, fd, None, (iovs, iovs_count), size_at)
+}
+
+/// What most writes are: one buffer, to a stream that has room. [`fd_write`] does no less, but has to look at a list,
+/// at positions, and at everything else that a descriptor can be; and it may wait.
+pub(in crate::wasi::p1) fn fd_write_at_once(
+    caller: &mut Caller<'_, State>,
+    fd: u32,
+    iovs: u32,
+    iovs_count: u32,
+    size_at: u32,
+) -> Option<Errno> {
+    let fuel = caller.fuel_at_once()?;
+    let bytes_max = caller.limits().host_call_bytes;
+    let (mut memory, state, waker) = caller.split_with_waker().ok()?;
+    let entry = state.fds.get(fd).ok()?;
+    let Object::Output { stream, .. } = &entry.object else { return None };
+    let (address, length) = iovec::buffer(memory.array(iovs).ok()?);
+    let bytes = memory.bytes(address, length).ok()?;
+    let may = iovs_count == 1 && length <= bytes_max && entry.base.contains(Rights::FD_WRITE);
+    if !may || memory.check(size_at, 4).is_err() || fuel < Caller::<State>::list_fuel(1, length) {
+        return None;
+    }
+    let (written, errno) = match stream.poll_write(&mut Context::from_waker(waker), bytes) {
+        Poll::Ready(Ok(count)) => (u32::try_from(count).unwrap_or(length).min(length), Errno::SUCCESS),
+        Poll::Ready(Err(code)) => (0, code.into()),
+        Poll::Pending => return None,
+    };
+    if errno == Errno::SUCCESS {
+        memory.write_u32(size_at, written).ok()?;
+    }
+    caller.leave_fuel(fuel - Caller::<State>::list_fuel(1, written));
+    Some(errno)
 }
 
 /// Where the file appends, `offset` still says where: as POSIX's `pwrite` and unlike Linux's.
@@ -105,14 +137,50 @@ fn write(
     may_move(entry, Rights::FD_WRITE, offset)?;
     memory.check(size_at, 4)?;
     let buffers = Buffers::new(&memory, iovs, iovs_count)?;
-    let nonblocking = entry.flags().nonblocking;
-    let object = &mut entry.object;
-    let written = iovec::poll_drain(&memory, buffers, bytes_max, &mut |bytes| {
-        poll_write(object, cx, &mut offset, bytes)
-    });
-    let written = ready!(or_again(written, nonblocking))?;
+    let written = match poll_drain(&memory, buffers, bytes_max, &mut entry.object, cx, &mut offset) {
+        Poll::Ready(Ok(written)) => written,
+        other => return or_again(other, entry.flags().nonblocking).map_ok(|_| ()),
+    };
     memory.write_u32(size_at, written)?;
     charge_moved(caller, buffers, written)
+}
+
+/// Empties `buffers` into `object`, at most `bytes_max` bytes of them, and answers how many it took.
+#[inline]
+pub(in crate::wasi::p1) fn poll_drain(
+    memory: &Memory<'_>,
+    buffers: Buffers,
+    bytes_max: u32,
+    object: &mut Object,
+    cx: &mut Context<'_>,
+    offset: &mut Option<u64>,
+) -> Poll<Result<u32, Failure>> {
+    let mut total = 0;
+    let mut asked = false;
+    for (address, length) in buffers.list(memory)? {
+        let length = length.min(bytes_max - total);
+        if length == 0 {
+            continue;
+        }
+        asked = true;
+        match poll_write(object, cx, offset, memory.bytes(address, length)?) {
+            Poll::Ready(Ok(count)) => {
+                let count = u32::try_from(count).unwrap_or(length).min(length);
+                total += count;
+                if count < length {
+                    break;
+                }
+            }
+            _ if total > 0 => break,
+            Poll::Ready(Err(code)) => return Poll::Ready(Err(code.into())),
+            Poll::Pending => return Poll::Pending,
+        }
+    }
+    if !asked {
+        // For its errors: a write of nothing still needs something to write to.
+        return poll_write(object, cx, offset, &[]).map(|written| written.map(|_| 0).map_err(Failure::from));
+    }
+    Poll::Ready(Ok(total))
 }
 
 /// Refuses a descriptor that lacks `right`, or one without positions where one is given.
@@ -186,12 +254,11 @@ pub(in crate::wasi::p1) fn or_again<T>(
 
 /// Charges what was done, once it is done: a call that waits is made again, and must not pay twice. How much
 /// that can be is bounded before.
+#[inline]
 pub(in crate::wasi::p1) fn charge_moved(
     caller: &mut Caller<'_, State>,
     buffers: Buffers,
     bytes: u32,
 ) -> Poll<Result<(), Failure>> {
-    caller.charge_elements(buffers.count())?;
-    caller.charge_bytes(bytes)?;
-    Poll::Ready(Ok(()))
+    Poll::Ready(Ok(caller.charge_list(buffers.count(), bytes)?))
 }
