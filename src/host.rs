@@ -57,7 +57,7 @@ use alloc::{
 /// ```
 #[derive(Clone)]
 pub struct Host {
-    args: Vec<String>,
+    args: Arc<[String]>,
     env: Vec<(String, String)>,
     stdin: Input,
     stdout: Output,
@@ -83,7 +83,7 @@ impl Host {
     #[must_use]
     pub fn new() -> Self {
         Self {
-            args: Vec::new(),
+            args: Arc::default(),
             env: Vec::new(),
             stdin: Input::empty(),
             stdout: Output::sink(),
@@ -203,22 +203,23 @@ impl Host {
     /// when an instance passes a limit or the fuel does not cover making it, and when an argument, a
     /// variable or the name of a directory cannot be one.
     pub fn start(&self, program: &Program) -> Result<Guest, Error> {
-        Guest::start(program, self.grants(), &self.limits, self.fuel)
+        Guest::start(program, self.grants(program.is_component()), &self.limits, self.fuel)
     }
 
-    fn grants(&self) -> Grants {
-        let clocks = self.clocks.clone().unwrap_or_else(|| Arc::new(mem::Clocks::new()));
-        let random = self.random.clone().unwrap_or_else(|| Arc::new(mem::Random::seeded(0)));
-        let mut grants = Grants::new(clocks, random);
-        grants.args.clone_from(&self.args);
-        grants.env.clone_from(&self.env);
-        grants.stdin = self.stdin.clone();
-        grants.stdout = self.stdout.clone();
-        grants.stderr = self.stderr.clone();
-        grants.directories.clone_from(&self.directories);
-        grants.sockets.clone_from(&self.sockets);
-        grants.network = network::share(&self.network);
-        grants.http = self.http.clone();
-        grants
+    /// What one guest is given. A core module has no use for a network: its sockets are open already.
+    fn grants(&self, is_component: bool) -> Grants {
+        Grants {
+            args: Arc::clone(&self.args),
+            env: self.env.clone(),
+            stdin: self.stdin.clone(),
+            stdout: self.stdout.clone(),
+            stderr: self.stderr.clone(),
+            directories: self.directories.clone(),
+            sockets: self.sockets.clone(),
+            http: self.http.clone(),
+            network: network::share(&self.network, is_component),
+            clocks: self.clocks.clone().unwrap_or_else(|| Arc::new(mem::Clocks::new())),
+            random: self.random.clone().unwrap_or_else(|| Arc::new(mem::Random::seeded(0))),
+        }
     }
 }

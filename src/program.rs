@@ -143,6 +143,10 @@ impl Program {
         Some(params.into_iter().map(ValueType::from_wasmi).collect())
     }
 
+    pub(crate) fn is_component(&self) -> bool {
+        matches!(self.code, Code::Component(_))
+    }
+
     fn parts(&self) -> (Option<&Module>, Option<&Component>) {
         match &self.code {
             Code::Module(core) => (Some(&core.module), None),

@@ -19,7 +19,7 @@ use core::{
     mem,
     task::{Context, Poll},
 };
-use wasmi::{Func, ResumableCall, StoreContextMut, Val};
+use wasmi::{Func, FuncType, ResumableCall, StoreContextMut, Val};
 
 /// A host function that waits: polled until it has the value its guest goes on with.
 pub(super) type Pending<T> =
@@ -54,9 +54,8 @@ pub(crate) enum Step {
 }
 
 impl<T: Send + 'static> Activation<T> {
-    /// A call of `function` that has not begun.
-    pub(crate) fn new(caller: &Caller<'_, T>, function: Func, params: Vec<Val>) -> Self {
-        let ty = function.ty(&caller.context);
+    /// A call of `function`, which is of type `ty`, that has not begun.
+    pub(super) fn of_type(function: Func, ty: &FuncType, params: Vec<Val>) -> Self {
         let results = ty.results().iter().map(|ty| Val::default_for_ty(*ty)).collect();
         Self { progress: Progress::Ready(function, params), results, pending: None }
     }

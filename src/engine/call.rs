@@ -1,7 +1,7 @@
 //! A call into a guest as a future.
 
 use crate::engine::{Fault, Function, Store, Value, activation::Activation};
-use alloc::{string::String, vec::Vec};
+use alloc::vec::Vec;
 use core::{
     future::Future,
     pin::Pin,
@@ -15,15 +15,15 @@ use wasmi::Val;
 /// Dropping it abandons the call where it stands.
 pub(crate) struct Call<'a, T: 'static> {
     store: &'a mut Store<T>,
-    name: String,
+    name: &'a str,
     activation: Option<Activation<T>>,
     entered: bool,
 }
 
 impl<'a, T: Send + 'static> Call<'a, T> {
     /// A call of `function`, which goes by `name` to those who watch.
-    pub(crate) fn new(store: &'a mut Store<T>, name: String, function: &Function, params: Vec<Val>) -> Self {
-        let activation = Some(Activation::new(&store.caller(), function.inner, params));
+    pub(crate) fn new(store: &'a mut Store<T>, name: &'a str, function: &Function, params: Vec<Val>) -> Self {
+        let activation = Some(Activation::of_type(function.inner, &function.ty, params));
         Self { store, name, activation, entered: false }
     }
 }
@@ -34,13 +34,13 @@ impl<T: Send + 'static> Future for Call<'_, T> {
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();
         if !core::mem::replace(&mut this.entered, true) {
-            this.store.tell_enter(&this.name);
+            this.store.tell_enter(this.name);
         }
         let Some(activation) = &mut this.activation else {
             return Poll::Ready(Err(Fault::Trap(crate::bug!("a call was polled after its end"))));
         };
         let Poll::Ready(ended) = activation.poll(this.store, cx) else { return Poll::Pending };
-        this.store.tell_leave(&this.name, ended);
+        this.store.tell_leave(this.name, ended);
         let results = this.activation.take().map(Activation::into_results).unwrap_or_default();
         let results = results.iter().map(Value::from_wasmi).collect();
         Poll::Ready(ended.map(|()| results))

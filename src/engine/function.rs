@@ -7,7 +7,7 @@ use alloc::{format, string::String, vec::Vec};
 #[derive(Clone, Debug)]
 pub(crate) struct Function {
     pub(super) inner: wasmi::Func,
-    ty: wasmi::FuncType,
+    pub(super) ty: wasmi::FuncType,
 }
 
 impl<T: Send + 'static> Store<T> {

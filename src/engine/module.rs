@@ -9,6 +9,7 @@ use crate::{
     },
 };
 use alloc::{string::String, vec::Vec};
+use core::sync::atomic::{AtomicBool, Ordering};
 
 /// An interpreter, configured. It keeps every module it compiled until it is dropped, so each program
 /// has one of its own.
@@ -72,6 +73,29 @@ const STACK_BYTES_MIN: usize = 1_000;
 pub struct Module {
     pub(super) inner: wasmi::Module,
     pub(super) outline: Outline,
+    pub(super) imports_known: Known,
+}
+
+/// Whether the functions that a module's imports are resolved to were seen to have the right types. Their names say which
+/// functions those are, so what was seen once holds for every instance; the interpreter checks again in any case,
+/// and says less about it.
+#[derive(Debug, Default)]
+pub(super) struct Known(AtomicBool);
+
+impl Known {
+    pub(super) fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Clone for Known {
+    fn clone(&self) -> Self {
+        Self(AtomicBool::new(self.get()))
+    }
 }
 
 impl Module {

@@ -115,9 +115,9 @@ impl Guest {
         self.store.function(self.instance, name).unwrap()
     }
 
-    fn call(&mut self, name: &str, params: &[Val]) -> Call<'_, World> {
+    fn call<'a>(&'a mut self, name: &'a str, params: &[Val]) -> Call<'a, World> {
         let function = self.function(name);
-        Call::new(&mut self.store, name.into(), &function, params.to_vec())
+        Call::new(&mut self.store, name, &function, params.to_vec())
     }
 
     fn run(&mut self, name: &str, params: &[Val]) -> Result<Vec<Value>, Fault> {
@@ -187,7 +187,7 @@ fn a_call_may_be_dropped_wherever_it_waits() {
 fn a_guest_moves_to_another_thread_between_polls() {
     let mut guest = Guest::new(WAITING);
     let function = guest.function("twice");
-    let mut activation = Activation::new(&guest.store.caller(), function.inner, vec![Val::I32(2)]);
+    let mut activation = Activation::of_type(function.inner, &function.ty, vec![Val::I32(2)]);
     let mut cx = Context::from_waker(Waker::noop());
     assert!(activation.poll(&mut guest.store, &mut cx).is_pending());
     let results = std::thread::spawn(move || {
@@ -203,7 +203,7 @@ fn calls_of_one_instance_finish_in_any_order() {
     let mut guest = Guest::new(WAITING);
     let function = guest.function("twice");
     let mut activations: Vec<_> = (0..64)
-        .map(|_| Activation::new(&guest.store.caller(), function.inner, vec![Val::I32(i32::MAX)]))
+        .map(|_| Activation::of_type(function.inner, &function.ty, vec![Val::I32(i32::MAX)]))
         .collect();
     for activation in &mut activations {
         assert_eq!(activation.step(&mut guest.store.caller(), None), Ok(Step::Blocked));

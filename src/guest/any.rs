@@ -17,8 +17,12 @@ use alloc::{boxed::Box, vec::Vec};
 /// dropped in the middle of a call cannot be called again: its memory may be in any state.
 pub struct Guest(Kind);
 
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a core module's guest is mostly the interpreter's store: it is moved once, and a box would be one more allocation for each"
+)]
 enum Kind {
-    Module(Box<module::Guest>),
+    Module(module::Guest),
     Component(Box<component::Guest>),
 }
 
@@ -30,7 +34,7 @@ impl Guest {
         fuel: Option<u64>,
     ) -> Result<Self, Error> {
         Ok(Self(match &program.code {
-            Code::Module(_) => Kind::Module(Box::new(module::Guest::start(program, grants, limits, fuel)?)),
+            Code::Module(_) => Kind::Module(module::Guest::start(program, grants, limits, fuel)?),
             Code::Component(code) => {
                 Kind::Component(Box::new(component::Guest::start(code, &grants, limits, fuel)?))
             }

@@ -73,6 +73,7 @@ pub struct Handling {
 #[must_use = "a guest ends when this is dropped"]
 pub struct Rest(Progress);
 
+#[allow(clippy::large_enum_variant, reason = "it holds a guest, and is moved once for a request")]
 enum Progress {
     Running(Work, Arc<Mutex<Option<Guest>>>),
     Ended(Ended),

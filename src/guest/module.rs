@@ -50,10 +50,10 @@ impl Guest {
     ///
     /// When it has no such entry, when it traps, and when its fuel is spent.
     pub async fn run(&mut self) -> Result<Exit, Error> {
-        if !self.has_function(COMMAND_ENTRY) {
+        let Some(function) = self.store.function(self.instance, COMMAND_ENTRY) else {
             return Err(Error::export(COMMAND_ENTRY, "the program is no command"));
-        }
-        match self.call(COMMAND_ENTRY, &[]).await {
+        };
+        match self.enter(COMMAND_ENTRY, function, &[]).await {
             Ok(_) => Ok(Exit(0)),
             Err(CallError::Exit(exit)) => Ok(exit),
             Err(CallError::Error(error)) => Err(error),
@@ -69,13 +69,8 @@ impl Guest {
     /// When there is no such function, when `params` are not of its types, when the guest traps or
     /// exits, and when its fuel is spent.
     pub async fn call(&mut self, name: &str, params: &[Value]) -> Result<Vec<Value>, CallError> {
-        let (function, params) = self.callee(name, params)?;
-        if self.state.begin()? {
-            self.initialize(name).await?;
-        }
-        let results = self.drive(name, &function, params).await?;
-        self.state = State::Ready;
-        Ok(results)
+        let function = self.callee(name)?;
+        self.enter(name, function, params).await
     }
 
     /// Lets `interposer` watch what crosses between this guest and its host from here on.
@@ -110,26 +105,36 @@ impl Guest {
         self.store.memory_bytes()
     }
 
-    fn has_function(&self, name: &str) -> bool {
-        self.store.function(self.instance, name).is_some()
+    fn callee(&self, name: &str) -> Result<Function, Error> {
+        let function = self.store.function(self.instance, name);
+        function.ok_or_else(|| Error::export(name, "the program exports no such function"))
     }
 
-    fn callee(&self, name: &str, params: &[Value]) -> Result<(Function, Vec<Val>), Error> {
-        let function = self.store.function(self.instance, name);
-        let function = function.ok_or_else(|| Error::export(name, "the program exports no such function"))?;
+    /// Calls `function`, exported as `name`, after what has to run before the first call.
+    async fn enter(
+        &mut self,
+        name: &str,
+        function: Function,
+        params: &[Value],
+    ) -> Result<Vec<Value>, CallError> {
         let params = function.params(params).map_err(|reason| Error::export(name, reason))?;
-        Ok((function, params))
+        if self.state.begin()? {
+            self.initialize(name).await?;
+        }
+        let results = self.drive(name, &function, params).await?;
+        self.state = State::Ready;
+        Ok(results)
     }
 
     /// Runs what has to run before the first call of `name`.
     async fn initialize(&mut self, name: &str) -> Result<(), CallError> {
         if let Some(start) = self.start.take() {
-            let (function, params) = self.callee(start, &[])?;
-            self.drive(start, &function, params).await?;
+            let function = self.callee(start)?;
+            self.drive(start, &function, Vec::new()).await?;
         }
         let is_entry = name == COMMAND_ENTRY || name == REACTOR_ENTRY;
-        if !is_entry && self.has_function(REACTOR_ENTRY) {
-            let (function, params) = self.callee(REACTOR_ENTRY, &[])?;
+        if !is_entry && let Some(function) = self.store.function(self.instance, REACTOR_ENTRY) {
+            let params = function.params(&[]).map_err(|reason| Error::export(REACTOR_ENTRY, reason))?;
             self.drive(REACTOR_ENTRY, &function, params).await?;
         }
         Ok(())
@@ -141,7 +146,7 @@ impl Guest {
         function: &Function,
         params: Vec<Val>,
     ) -> Result<Vec<Value>, CallError> {
-        let ended = Call::new(&mut self.store, name.into(), function, params).await;
+        let ended = Call::new(&mut self.store, name, function, params).await;
         ended.map_err(|fault| {
             self.state = State::Over;
             match fault {

@@ -15,6 +15,6 @@ impl Host {
     /// When what they import is offered neither by this host nor by another of them ([`LinkError::Unmet`] lists all of
     /// it), when two export the same, and as [`start`](Self::start).
     pub fn start_linked(&self, linked: &Linked) -> Result<Guest, LinkError> {
-        Guest::start_linked(linked, &self.grants(), &self.limits, self.fuel)
+        Guest::start_linked(linked, &self.grants(true), &self.limits, self.fuel)
     }
 }

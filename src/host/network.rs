@@ -26,7 +26,7 @@ impl Host {
     }
 }
 
-/// One guest's share of what was granted.
-pub(super) fn share(grant: &NetworkGrant) -> GuestNetwork {
-    Some(grant.sockets(|| Arc::new(mem::Machine::new())))
+/// One guest's share of what was granted, if it is a component.
+pub(super) fn share(grant: &NetworkGrant, is_component: bool) -> GuestNetwork {
+    is_component.then(|| grant.sockets(|| Arc::new(mem::Machine::new())))
 }

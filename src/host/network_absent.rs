@@ -3,4 +3,4 @@
 use crate::wasi::sockets::{GuestNetwork, NetworkGrant};
 
 /// One guest's share of a network: there is none.
-pub(super) fn share(_: &NetworkGrant) -> GuestNetwork {}
+pub(super) fn share(_: &NetworkGrant, _: bool) -> GuestNetwork {}

@@ -17,7 +17,7 @@ use core::fmt;
 #[derive(Clone)]
 pub struct Grants {
     /// The program's arguments, its name first. Without NUL.
-    pub args: Vec<String>,
+    pub args: Arc<[String]>,
     /// The environment, in this order. Without NUL, and without `=` in a name.
     pub env: Vec<(String, String)>,
     /// Standard input: at its end from the start, unless granted.
@@ -56,7 +56,7 @@ impl Grants {
     #[must_use]
     pub fn new(clocks: Arc<dyn Clocks>, random: Arc<dyn Random>) -> Self {
         Self {
-            args: Vec::new(),
+            args: Arc::default(),
             env: Vec::new(),
             stdin: Input::empty(),
             stdout: Output::sink(),

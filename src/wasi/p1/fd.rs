@@ -45,9 +45,11 @@ pub(super) enum Object {
 }
 
 impl Table {
-    pub(super) fn new(count_max: u32) -> Self {
+    /// A table with room for as many as are `granted`, and for more later.
+    pub(super) fn new(count_max: u32, granted: usize) -> Self {
         let count_max = usize::try_from(count_max).unwrap_or(usize::MAX);
-        Self { entries: Vec::new(), lowest_free: 0, count_max, listing_bytes: 0 }
+        let entries = Vec::with_capacity(granted.min(count_max));
+        Self { entries, lowest_free: 0, count_max, listing_bytes: 0 }
     }
 
     /// Refuses to go on when nothing more may be opened: asked before anything is created.

@@ -18,7 +18,7 @@ use alloc::{string::String, sync::Arc, vec::Vec};
 
 /// The descriptors and everything else a guest of WASI 0.1 has open.
 pub struct State {
-    pub(super) args: Vec<String>,
+    pub(super) args: Arc<[String]>,
     /// Each as `name=value`.
     pub(super) env: Vec<String>,
     pub(super) clocks: Arc<dyn Clocks>,
@@ -45,7 +45,7 @@ impl State {
             return Err(Code::Invalid);
         }
         let env = env.iter().map(|(name, value)| variable_text(name, value)).collect();
-        let mut fds = Table::new(limits.descriptors);
+        let mut fds = Table::new(limits.descriptors, 3 + directories.len() + sockets.len());
         fds.insert(Entry::input(stdin))?;
         fds.insert(Entry::output(stdout))?;
         fds.insert(Entry::output(stderr))?;

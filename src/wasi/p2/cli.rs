@@ -46,7 +46,7 @@ impl environment::Host for State {
     }
 
     fn get_arguments(&mut self) -> Result<Vec<String>, Fault> {
-        Ok(self.grants.args.clone())
+        Ok(self.grants.args.to_vec())
     }
 
     // Where a path begins is for the guest to decide: there is no directory that was not granted by a name.

@@ -54,7 +54,7 @@ impl State {
             return Err(Code::Invalid);
         }
         Ok(Self {
-            args,
+            args: args.to_vec(),
             env,
             stdin,
             stdout,
