@@ -224,11 +224,17 @@ impl<'a> Memory<'a> {
 
     #[inline]
     fn note(&mut self, address: u32, length: u32) {
-        if length > 0
-            && let Some(written) = &mut self.written
-        {
-            written.push((address, length));
+        if let Some(written) = &mut self.written {
+            keep(written, address, length);
         }
+    }
+}
+
+/// Hardly anybody watches, so this stays out of what writes.
+#[cold]
+fn keep(written: &mut Vec<Range>, address: u32, length: u32) {
+    if length > 0 {
+        written.push((address, length));
     }
 }
 
