@@ -21,7 +21,8 @@ use crate::{
     },
     engine::{Answer, CoreMemory, CoreTable, Fault, ValType as CoreVal},
 };
-use alloc::{sync::Arc, vec, vec::Vec};
+use alloc::sync::Arc;
+use core::ops::Deref;
 
 /// A canonical definition with everything it refers to resolved in a store.
 pub(crate) enum Builtin<T: 'static> {
@@ -53,9 +54,48 @@ pub(crate) enum Builtin<T: 'static> {
     Plain(Canon),
 }
 
+/// A few core types, on the stack: each instance has its signatures made anew.
+#[derive(Clone, Copy)]
+pub(crate) struct CoreTypes {
+    types: [CoreVal; MAX_FLAT_PARAMS + 1],
+    count: usize,
+}
+
+impl FromIterator<CoreVal> for CoreTypes {
+    // No signature has more than there is room for.
+    fn from_iter<I: IntoIterator<Item = CoreVal>>(from: I) -> Self {
+        let mut types = Self { types: [CoreVal::I32; MAX_FLAT_PARAMS + 1], count: 0 };
+        from.into_iter().for_each(|ty| types.push(ty));
+        types
+    }
+}
+
+impl<const COUNT: usize> From<[CoreVal; COUNT]> for CoreTypes {
+    fn from(types: [CoreVal; COUNT]) -> Self {
+        types.into_iter().collect()
+    }
+}
+
+impl Deref for CoreTypes {
+    type Target = [CoreVal];
+
+    fn deref(&self) -> &[CoreVal] {
+        &self.types[..self.count]
+    }
+}
+
+impl CoreTypes {
+    fn push(&mut self, ty: CoreVal) {
+        if let Some(place) = self.types.get_mut(self.count) {
+            *place = ty;
+            self.count += 1;
+        }
+    }
+}
+
 /// The core type of a canonical definition's function. `address` is what addresses are of the memory or table that it
 /// names.
-pub(crate) fn signature(canon: &Canon, types: &Types, address: AddressType) -> (Vec<CoreVal>, Vec<CoreVal>) {
+pub(crate) fn signature(canon: &Canon, types: &Types, address: AddressType) -> (CoreTypes, CoreTypes) {
     use CoreVal::{I32, I64};
     let pointer = core_type(address.flat());
     match canon {
@@ -63,33 +103,38 @@ pub(crate) fn signature(canon: &Canon, types: &Types, address: AddressType) -> (
         Canon::TaskReturn { result, .. } => {
             let flat = result.map_or(&[][..], |ty| types.layouts(address).flat(ty));
             let spilled = result.is_some_and(|ty| types.flat_count(ty) as usize > MAX_FLAT_PARAMS);
-            (if spilled { vec![pointer] } else { flat.iter().map(|ty| core_type(*ty)).collect() }, vec![])
+            (
+                if spilled { [pointer].into() } else { flat.iter().map(|ty| core_type(*ty)).collect() },
+                [].into(),
+            )
         }
         Canon::ResourceNew(_)
         | Canon::ResourceRep(_)
         | Canon::SubtaskCancel { .. }
-        | Canon::CancelCopy { .. } => (vec![I32], vec![I32]),
+        | Canon::CancelCopy { .. } => ([I32].into(), [I32].into()),
         Canon::ResourceDrop(_)
         | Canon::WaitableSetDrop
         | Canon::SubtaskDrop
         | Canon::DropEnd { .. }
         | Canon::ErrorContextDrop
-        | Canon::ThreadResumeLater => (vec![I32], vec![]),
-        Canon::ContextGet { wide, .. } => (vec![], vec![if *wide { I64 } else { I32 }]),
-        Canon::ContextSet { wide, .. } => (vec![if *wide { I64 } else { I32 }], vec![]),
-        Canon::BackpressureInc | Canon::BackpressureDec | Canon::TaskCancel => (vec![], vec![]),
-        Canon::WaitableSetNew | Canon::ThreadIndex => (vec![], vec![I32]),
-        Canon::WaitableSetWait { .. } | Canon::WaitableSetPoll { .. } => (vec![I32, pointer], vec![I32]),
-        Canon::WaitableJoin => (vec![I32, I32], vec![]),
-        Canon::ErrorContextDebugMessage { .. } => (vec![I32, pointer], vec![]),
-        Canon::ChannelNew { .. } => (vec![], vec![I64]),
-        Canon::Copy { channel: Channel::Stream, .. } => (vec![I32, pointer, pointer], vec![pointer]),
-        Canon::Copy { channel: Channel::Future, .. } => (vec![I32, pointer], vec![I32]),
-        Canon::ErrorContextNew { .. } => (vec![pointer, pointer], vec![I32]),
-        Canon::ThreadNewIndirect { .. } => (vec![pointer, I32], vec![I32]),
-        Canon::ThreadNewIndirect64 { .. } => (vec![pointer, I64], vec![I32]),
-        Canon::ThreadSwitch(Switch::Suspend | Switch::Yield) => (vec![], vec![I32]),
-        Canon::ThreadSwitch(_) => (vec![I32], vec![I32]),
+        | Canon::ThreadResumeLater => ([I32].into(), [].into()),
+        Canon::ContextGet { wide, .. } => ([].into(), [if *wide { I64 } else { I32 }].into()),
+        Canon::ContextSet { wide, .. } => ([if *wide { I64 } else { I32 }].into(), [].into()),
+        Canon::BackpressureInc | Canon::BackpressureDec | Canon::TaskCancel => ([].into(), [].into()),
+        Canon::WaitableSetNew | Canon::ThreadIndex => ([].into(), [I32].into()),
+        Canon::WaitableSetWait { .. } | Canon::WaitableSetPoll { .. } => {
+            ([I32, pointer].into(), [I32].into())
+        }
+        Canon::WaitableJoin => ([I32, I32].into(), [].into()),
+        Canon::ErrorContextDebugMessage { .. } => ([I32, pointer].into(), [].into()),
+        Canon::ChannelNew { .. } => ([].into(), [I64].into()),
+        Canon::Copy { channel: Channel::Stream, .. } => ([I32, pointer, pointer].into(), [pointer].into()),
+        Canon::Copy { channel: Channel::Future, .. } => ([I32, pointer].into(), [I32].into()),
+        Canon::ErrorContextNew { .. } => ([pointer, pointer].into(), [I32].into()),
+        Canon::ThreadNewIndirect { .. } => ([pointer, I32].into(), [I32].into()),
+        Canon::ThreadNewIndirect64 { .. } => ([pointer, I64].into(), [I32].into()),
+        Canon::ThreadSwitch(Switch::Suspend | Switch::Yield) => ([].into(), [I32].into()),
+        Canon::ThreadSwitch(_) => ([I32].into(), [I32].into()),
     }
 }
 
@@ -99,13 +144,13 @@ fn lowered_signature(
     ty: super::types::FuncTypeId,
     address: AddressType,
     is_async: bool,
-) -> (Vec<CoreVal>, Vec<CoreVal>) {
+) -> (CoreTypes, CoreTypes) {
     let func = types.func(ty);
     let (layouts, pointer) = (types.layouts(address), core_type(address.flat()));
     let params = layouts.layout(func.params_tuple);
     let max = if is_async { MAX_FLAT_ASYNC_PARAMS } else { MAX_FLAT_PARAMS };
-    let mut flat: Vec<CoreVal> = if params.flat_count as usize > max {
-        vec![pointer]
+    let mut flat: CoreTypes = if params.flat_count as usize > max {
+        [pointer].into()
     } else {
         params.flat.iter().map(|ty| core_type(*ty)).collect()
     };
@@ -114,11 +159,11 @@ fn lowered_signature(
         if !result.is_empty() {
             flat.push(pointer);
         }
-        return (flat, vec![CoreVal::I32]);
+        return (flat, [CoreVal::I32].into());
     }
     if result.len() > MAX_FLAT_RESULTS {
         flat.push(pointer);
-        return (flat, vec![]);
+        return (flat, [].into());
     }
     (flat, result.iter().map(|ty| core_type(*ty)).collect())
 }

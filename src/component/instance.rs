@@ -343,8 +343,13 @@ impl Frame<'_> {
         let module = program.module(index);
         let names = module.import_names();
         let mut imports = Vec::with_capacity(names.size_hint().0);
+        // Imports from one instance stand together, nearly always.
+        let mut last: Option<(&str, Option<u32>)> = None;
         for (from, name) in names {
-            let instance = args.binary_search_by(|(arg, _)| (**arg).cmp(from)).ok().map(|at| args[at].1);
+            let find = || args.binary_search_by(|(arg, _)| (**arg).cmp(from)).ok().map(|at| args[at].1);
+            let instance =
+                last.filter(|(known, _)| *known == from).map_or_else(find, |(_, instance)| instance);
+            last = Some((from, instance));
             let item = instance.and_then(|instance| self.core_export(store, instance, name));
             imports.push(
                 item.ok_or_else(|| Error::malformed(format!("core import {from}::{name} is missing"), None))?,
