@@ -1,19 +1,29 @@
 //! The specification's own `definitions.py` as an oracle: the same bytes stored for the same values, and the same values
-//! loaded from the same bytes, or a trap both times. `WASMOTE_DEFINITIONS` names the folder it lies in
-//! (`design/mvp/canonical-abi` of WebAssembly/component-model); without it, nothing is run.
+//! loaded from the same bytes, or a trap both times; and small programs of tasks that are told the same things in the
+//! same order. `WASMOTE_DEFINITIONS` names the folder it lies in (`design/mvp/canonical-abi` of
+//! WebAssembly/component-model); without it, nothing is run. `WASMOTE_ORACLE_CASES` says how many of each, 400 without
+//! it, and `WASMOTE_SEED` which ones; each run says its seed.
 
 #![cfg(feature = "component")]
 
+#[path = "oracle/schedules.rs"]
+mod schedules;
 #[allow(dead_code, reason = "shared with the fuzz targets, which use other parts of it")]
 #[path = "../fuzz/src/types.rs"]
 mod types;
 
-use proptest::{collection::vec, prelude::any, prop_assert_eq, test_runner::TestRunner};
+use proptest::{
+    collection::vec,
+    prelude::any,
+    prop_assert_eq,
+    test_runner::{RngAlgorithm, TestRng, TestRunner},
+};
 use serde_json::{Value, json};
 use std::{
     cell::RefCell,
     io::{BufRead, BufReader, Write},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    time::SystemTime,
 };
 use types::{Bytes, Defined, Type};
 use wasmote::{
@@ -28,15 +38,15 @@ struct Oracle {
 }
 
 impl Oracle {
-    fn new() -> Option<Self> {
+    fn new(script: &str) -> Option<Self> {
         let Ok(folder) = std::env::var("WASMOTE_DEFINITIONS") else {
             println!("WASMOTE_DEFINITIONS names no folder: nothing is run");
             return None;
         };
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/oracle/abi.py");
+        let script = format!("{}/tests/oracle/{script}", env!("CARGO_MANIFEST_DIR"));
         let mut command = Command::new("python3");
         let process =
-            command.args(["-B", script, &folder]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+            command.args(["-B", &script, &folder]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut process = process.expect("python3");
         let asked = process.stdin.take().unwrap();
         let answers = BufReader::new(process.stdout.take().unwrap());
@@ -56,6 +66,16 @@ impl Drop for Oracle {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Chance, the same for the same seed.
+fn random() -> TestRng {
+    let now = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_micros() as u64;
+    let seed = std::env::var("WASMOTE_SEED").map_or_else(|_| now(), |seed| seed.parse().expect("a number"));
+    println!("WASMOTE_SEED={seed}");
+    let mut bytes = [0; 32];
+    bytes[..8].copy_from_slice(&seed.to_le_bytes());
+    TestRng::from_seed(RngAlgorithm::ChaCha, &bytes)
 }
 
 fn describe(ty: &Type) -> Value {
@@ -210,14 +230,11 @@ fn without_nans(value: &mut Val) {
 
 #[test]
 fn values_lie_in_memory_as_the_specification_has_them() {
-    let Some(oracle) = Oracle::new() else { return };
+    let Some(oracle) = Oracle::new("abi.py") else { return };
     let oracle = RefCell::new(oracle);
     let cases = std::env::var("WASMOTE_ORACLE_CASES").map_or(400, |cases| cases.parse().expect("a number"));
-    let mut runner = TestRunner::new(proptest::test_runner::Config {
-        cases,
-        failure_persistence: None,
-        ..Default::default()
-    });
+    let config = proptest::test_runner::Config { cases, failure_persistence: None, ..Default::default() };
+    let mut runner = TestRunner::new_with_rng(config, random());
     let mut traps = (0, 0);
     let counted = RefCell::new(&mut traps);
     let result = runner.run(&vec(any::<u8>(), 1..600), |data| {
