@@ -12,9 +12,9 @@
 //! | C-01 to C-04, C-08, C-10 | `hostile_values_are_refused_by_host_and_guest_alike` |
 //! | C-05 | `what_realloc_answers_is_checked` |
 //! | C-06, C-07, X-02 | `realloc_and_post_return_may_not_leave_and_are_metered` |
-//! | C-09 NaN | there is no mode that makes NaNs canonical: bits are copied as they are |
+//! | C-09 NaN | `values.rs`: there is no mode that makes them canonical, bits are copied |
 //! | C-11 aliasing | `lists_that_alias_one_region_meet_the_limit_of_a_host_call` |
-//! | C-12 memory | memories do not shrink; which one is meant is fixed by an option the validator checks |
+//! | C-12, E-02 | `values.rs` |
 //! | C-13 spilled | `spilled_arguments_and_results_are_checked` |
 //! | H-01, H-02, H-03 | `forged_stale_and_foreign_handles_are_refused` |
 //! | H-04, H-05 | `borrowed_handles_neither_move_nor_stay` |
@@ -33,7 +33,6 @@
 //! | A-08, A-11 | `floods_of_subtasks_and_error_contexts_meet_the_limit_of_handles` |
 //! | A-09, A-10 | `counters_and_copies_within_one_component_are_checked` |
 //! | E-01 | `calls_through_many_components_are_counted` |
-//! | E-02 | a host function is given no memory and no table: there is nothing to change |
 //! | R-05 tail calls | `linking.rs` |
 //! | P2, P3: what is paid for | `prices.rs` |
 //! | E-03 | `a_child_cannot_call_its_parent_back` |
@@ -44,6 +43,8 @@
 mod linking;
 #[path = "attacks_component/prices.rs"]
 mod prices;
+#[path = "attacks_component/values.rs"]
+mod values;
 
 use std::{
     future::Future,
