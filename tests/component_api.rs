@@ -13,6 +13,7 @@ use wasmote::{
         AsContextMut, ChannelAny, Component, Engine, Features, Linker, List, Resource, ResourceAny,
         ResourceTable, ResourceTableError, ResourceType, Store, Val,
     },
+    engine::Tracer,
 };
 
 fn load(engine: &Engine, text: &str) -> Component {
@@ -640,4 +641,64 @@ fn memories_of_64_bits_are_off_until_asked_for() {
     let features = Features { memory64: false, ..Features::all() };
     let error = Component::new(&Engine::new(features, &Limits::server()), bytes).unwrap_err();
     assert!(error.unsupported_feature().is_some(), "{error}");
+}
+
+/// A guest that asks its host with more arguments than fit flat, and texts in an encoding of two forms.
+const WATCHED: &str = r#"(component
+    (import "take" (func $take
+        (param "a" u64) (param "b" u64) (param "c" u64) (param "d" u64) (param "e" u64) (param "f" u64) (param "g" u64)
+        (param "h" u64) (param "i" u64) (param "j" u64) (param "k" u64) (param "l" u64) (param "m" u64) (param "n" u64)
+        (param "o" u64) (param "p" u64) (param "q" u64) (param "one" string) (param "other" string)))
+    (core module $libc (memory (export "mem") 1)
+        (data (i32.const 136) "\00\02\00\00\01\00\00\00\10\02\00\00\02\00\00\80")
+        (data (i32.const 512) "\e9") (data (i32.const 528) "a\00\03\26"))
+    (core instance $libc (instantiate $libc))
+    (core func $take (canon lower (func $take) (memory (core memory $libc "mem")) string-encoding=latin1+utf16))
+    (core module $m (import "" "take" (func $take (param i32)))
+        (func (export "run") (call $take (i32.const 0))))
+    (core instance $m (instantiate $m (with "" (instance (export "take" (func $take))))))
+    (func (export "run") (canon lift (core func $m "run"))))"#;
+
+#[test]
+fn whoever_watches_reads_texts_as_they_are_and_costs_nothing() {
+    use std::sync::{Arc, Mutex};
+    let engine = Engine::default();
+    let component = load(&engine, WATCHED);
+    let run = |lines: Option<Arc<Mutex<Vec<String>>>>| {
+        let mut linker = Linker::new(&engine);
+        linker.root().func_new("take", |_, _, _| Ok(())).unwrap();
+        let mut store = Store::new(&engine, ());
+        if let Some(lines) = lines {
+            let tracer = Tracer::new(move |line: &str| lines.lock().unwrap().push(line.to_owned()));
+            store.interpose(Box::new(tracer));
+        }
+        let instance = linker.instantiate(&mut store, &component).unwrap();
+        instance.get_typed_func::<(), ()>(&store, "run").unwrap().call(&mut store, ()).unwrap();
+        store.fuel_spent()
+    };
+    let lines = Arc::<Mutex<Vec<String>>>::default();
+    assert_eq!(run(Some(lines.clone())), run(None));
+    let lines = lines.lock().unwrap().join("\n");
+    assert!(lines.contains(r#"q: 0, one: "é", other: "a☃""#), "{lines}");
+}
+
+#[cfg(feature = "memory64")]
+#[test]
+fn tables_of_other_addresses_are_other_tables() {
+    let engine = Engine::new(Features::all(), &Limits::server());
+    let [narrow, wide] = ["", "i64"].map(|width| {
+        let import =
+            format!(r#"(component (import "m" (core module (export "t" (table {width} 1 funcref)))))"#);
+        (
+            load(&engine, &import),
+            wat::parse_str(format!(r#"(module (table (export "t") {width} 1 funcref))"#)).unwrap(),
+        )
+    });
+    let meets = |component: &Component, module: &[u8]| {
+        let mut linker = Linker::<()>::new(&engine);
+        linker.root().module("m", module).unwrap();
+        linker.instantiate(&mut Store::new(&engine, ()), component).is_ok()
+    };
+    assert!(meets(&narrow.0, &narrow.1) && meets(&wide.0, &wide.1));
+    assert!(!meets(&narrow.0, &wide.1) && !meets(&wide.0, &narrow.1));
 }

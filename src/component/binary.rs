@@ -82,12 +82,11 @@ fn census(bytes: &[u8], features: Features, limits: &Limits) -> Result<(Census, 
     // What modules take is checked all together; and what their instances will, when they are loaded.
     let each = Limits { load_bytes: u64::MAX, memory_bytes: u64::MAX, table_elements: u64::MAX, ..*limits };
     for payload in Parser::new(0).parse_all(bytes) {
-        let mut items = |count: u32, section: Range<u64>| {
+        let mut items = |count: u32, section: Range<u64>, layouts: u64| {
             census.items += u64::from(count);
             let section = section.end.saturating_sub(section.start).saturating_mul(LOAD_PER_BYTE);
             let items = u64::from(count).saturating_mul(LOAD_PER_ITEM);
-            let wide = if features.memory64 { section } else { 0 };
-            load_bytes = load_bytes.saturating_add(section).saturating_add(wide).saturating_add(items);
+            load_bytes = load_bytes.saturating_add(section.saturating_mul(layouts)).saturating_add(items);
         };
         match payload.map_err(|error| invalid(&error))? {
             Payload::ModuleSection { unchecked_range, .. } => {
@@ -107,14 +106,16 @@ fn census(bytes: &[u8], features: Features, limits: &Limits) -> Result<(Census, 
             }
             Payload::End(_) if in_module > 0 => in_module -= 1,
             Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::ComponentTypeSection(s) => items(s.count(), s.range()),
-            Payload::CoreTypeSection(s) => items(s.count(), s.range()),
-            Payload::InstanceSection(s) => items(s.count(), s.range()),
-            Payload::ComponentInstanceSection(s) => items(s.count(), s.range()),
-            Payload::ComponentAliasSection(s) => items(s.count(), s.range()),
-            Payload::ComponentCanonicalSection(s) => items(s.count(), s.range()),
-            Payload::ComponentImportSection(s) => items(s.count(), s.range()),
-            Payload::ComponentExportSection(s) => items(s.count(), s.range()),
+            Payload::ComponentTypeSection(s) => {
+                items(s.count(), s.range(), if features.memory64 { 2 } else { 1 })
+            }
+            Payload::CoreTypeSection(s) => items(s.count(), s.range(), 1),
+            Payload::InstanceSection(s) => items(s.count(), s.range(), 1),
+            Payload::ComponentInstanceSection(s) => items(s.count(), s.range(), 1),
+            Payload::ComponentAliasSection(s) => items(s.count(), s.range(), 1),
+            Payload::ComponentCanonicalSection(s) => items(s.count(), s.range(), 1),
+            Payload::ComponentImportSection(s) => items(s.count(), s.range(), 1),
+            Payload::ComponentExportSection(s) => items(s.count(), s.range(), 1),
             _ => {}
         }
         census.check(limits)?;

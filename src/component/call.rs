@@ -77,12 +77,18 @@ pub(crate) fn lifted_place<T: Send + 'static>(
     if types.flat_count(ty) as usize <= flat_max {
         return Ok(Place::Flat(0));
     }
+    pay_walk(cx, types, ty)?;
     pointed_at(cx, types, options, ty, flat.first())
 }
 
-/// Where a value lies that did not fit flat, checked. The walk over it is paid for.
+/// Pays for the walk over a value that did not fit flat: the price of a call covers as many as could have been.
+fn pay_walk<T: Send + 'static>(cx: &mut Cx<'_, T>, types: &Types, ty: ValType) -> Result<(), Fault> {
+    cx.charge_elements(types.leaves(ty).saturating_sub(MAX_FLAT_PARAMS as u32))
+}
+
+/// Where a value lies that did not fit flat, checked.
 fn pointed_at<T: Send + 'static>(
-    cx: &mut Cx<'_, T>,
+    cx: &Cx<'_, T>,
     types: &Types,
     options: &GuestOptions,
     ty: ValType,
@@ -94,8 +100,6 @@ fn pointed_at<T: Send + 'static>(
         return Err(Rule::UnalignedPointer.into());
     }
     let at = inside(bytes(cx, options), at, layouts.size(ty).into()).ok_or(Rule::PointerOutOfBounds)?;
-    // The price of a call covers as many as could have been flat.
-    cx.charge_elements(types.leaves(ty).saturating_sub(MAX_FLAT_PARAMS as u32))?;
     Ok(Place::Memory(at))
 }
 
@@ -116,6 +120,20 @@ impl Lowered {
         lifted_place(cx, types, &self.options, tuple, flat, self.flat_max())
     }
 
+    /// The same for who only looks, and pays nothing. None where they stand nowhere.
+    pub(crate) fn seen_arguments<T: Send + 'static>(
+        &self,
+        cx: &Cx<'_, T>,
+        types: &Types,
+        flat: &[u64],
+    ) -> Option<Place> {
+        let tuple = ValType::Def(types.func(self.ty).params_tuple);
+        if types.flat_count(tuple) as usize <= self.flat_max() {
+            return Some(Place::Flat(0));
+        }
+        pointed_at(cx, types, &self.options, tuple, flat.first()).ok()
+    }
+
     /// Where its result goes: to the pointer that was passed last, or back as a core value.
     pub(crate) fn result<T: Send + 'static>(
         &self,
@@ -128,6 +146,7 @@ impl Lowered {
         if types.flat_count(ty) as usize <= flat_max {
             return Ok(Place::Flat(0));
         }
+        pay_walk(cx, types, ty)?;
         pointed_at(cx, types, &self.options, ty, flat.last())
     }
 }

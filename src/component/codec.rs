@@ -269,7 +269,7 @@ variants! {
     CoreType {
         0 Func { 0 params, 1 results },
         1 Memory { min min, max max, is_64 is_64, shared shared },
-        2 Table { min min, max max, element element },
+        2 Table { min min, max max, is_64 is_64, element element },
         3 Global { ty ty, mutable mutable },
         4 Tag,
     }

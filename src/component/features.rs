@@ -28,6 +28,7 @@ pub struct Features {
     /// 🔧 Lists of a fixed length.
     pub fixed_length_lists: bool,
     /// 🐘 64-bit memories: pointers into them are 64 bits wide. Core modules need the Cargo feature `memory64` for them.
+    /// Resources with a representation of 64 bits, which stand behind the same gate, are refused.
     pub memory64: bool,
 }
 

@@ -307,6 +307,7 @@ fn core_type(ty: &ExternType) -> CoreType {
         ExternType::Table(ty) => CoreType::Table {
             min: ty.minimum(),
             max: ty.maximum(),
+            is_64: ty.is_64(),
             element: if ty.element() == crate::engine::RefType::Func {
                 CoreVal::FuncRef
             } else {
@@ -343,9 +344,9 @@ fn fits(expected: &CoreType, found: &CoreType) -> Result<(), String> {
             CoreType::Memory { min: found_min, max: found_max, is_64: found_64, shared: found_shared },
         ) => is_64 == found_64 && shared == found_shared && limits((*min, *max), (*found_min, *found_max)),
         (
-            CoreType::Table { min, max, element },
-            CoreType::Table { min: found_min, max: found_max, element: found_element },
-        ) => element == found_element && limits((*min, *max), (*found_min, *found_max)),
+            CoreType::Table { min, max, is_64, element },
+            CoreType::Table { min: found_min, max: found_max, is_64: found_64, element: found_element },
+        ) => is_64 == found_64 && element == found_element && limits((*min, *max), (*found_min, *found_max)),
         (expected, found) => expected == found,
     };
     if fits {

@@ -208,6 +208,7 @@ fn core_type(from: TypesRef<'_>, ty: &EntityType) -> CoreType {
         EntityType::Table(table) => CoreType::Table {
             min: table.initial,
             max: table.maximum,
+            is_64: table.table64,
             element: core_val(&wasmparser::ValType::Ref(table.element_type)),
         },
         EntityType::Memory(memory) => CoreType::Memory {
@@ -257,11 +258,13 @@ pub(crate) fn primitive_type(primitive: PrimitiveValType) -> ValType {
 
 /// A load error from the validator's.
 pub(crate) fn invalid(error: &wasmparser::Error) -> crate::Error {
-    const GATES: [&str; 4] = [
+    const GATES: [&str; 5] = [
         "requires the `cm",
         "require the `cm",
         "requires the component model ",
         "require the component model ",
+        // Of a thread's start function, where 64-bit memories are off.
+        "`i32` argument (currently)",
     ];
     if GATES.iter().any(|words| error.message().contains(words)) {
         return crate::Error::unsupported("a proposal of the Component Model that is off", error.message());

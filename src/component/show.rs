@@ -5,10 +5,10 @@
 
 use crate::{
     component::{
-        abi::{Place, bytes},
+        abi::{GuestOptions, Place, Span, beginning, bytes, inside},
         call::Lowered,
         store::{Cx, FuncInst},
-        types::{AddressType, FuncType, Layouts, TypeDef, TypeId, Types, ValType},
+        types::{FuncType, Layouts, TypeDef, TypeId, Types, ValType},
     },
     engine::{ComponentCall, Fault},
 };
@@ -82,9 +82,9 @@ fn tell<T: Send + 'static>(
         FuncInst::Lifted(_) => return,
     };
     let types = lowered.program.types();
-    let from = lowered.arguments(cx, types, flat);
+    let from = lowered.seen_arguments(cx, types, flat);
     let look = Look::new(cx, lowered, flat);
-    let arguments = from.map_or_else(|_| "?".into(), |from| look.arguments(types.func(lowered.ty), from));
+    let arguments = from.map_or_else(|| "?".into(), |from| look.arguments(types.func(lowered.ty), from));
     cx.tell(|interposer, at| tell(interposer, at, &ComponentCall { name: &name, arguments: &arguments }));
 }
 
@@ -92,7 +92,7 @@ fn tell<T: Send + 'static>(
 struct Look<'l> {
     types: &'l Types,
     layouts: Layouts<'l>,
-    address: AddressType,
+    options: &'l GuestOptions,
     memory: &'l [u8],
     flat: &'l [u64],
 }
@@ -100,8 +100,7 @@ struct Look<'l> {
 impl<'l> Look<'l> {
     fn new<T: Send + 'static>(cx: &'l Cx<'_, T>, lowered: &'l Lowered, flat: &'l [u64]) -> Self {
         let (types, options) = (lowered.program.types(), &lowered.options);
-        let (layouts, address) = (options.layouts(types), options.address);
-        Self { types, layouts, address, memory: bytes(cx, options), flat }
+        Self { types, layouts: options.layouts(types), options, memory: bytes(cx, options), flat }
     }
 
     /// `a: 1, b: "two"`
@@ -228,39 +227,34 @@ impl<'l> Look<'l> {
 
     fn list(&self, text: &mut String, element: ValType, at: Place, depth: u32) -> Option<()> {
         let (start, length) = self.span(at)?;
+        let size = self.layouts.size(element);
+        let start = inside(self.memory, start, length.checked_mul(size.into())?)?;
+        let length = usize::try_from(length).ok()?;
         if element == ValType::U8 {
-            return self.bytes(text, "b", start, length);
+            let shown = &self.memory[start..start + length.min(TEXT_BYTES_MAX)];
+            quote(text, "b", &String::from_utf8_lossy(shown), length);
+            return Some(());
         }
         text.push('[');
-        let size = self.layouts.size(element) as usize;
         for index in 0..length.min(ELEMENTS_MAX) {
             text.push_str(if index == 0 { "" } else { ", " });
-            self.value(text, element, Place::Memory(start.checked_add(index.checked_mul(size)?)?), depth + 1);
+            self.value(text, element, Place::Memory(start + index * size as usize), depth + 1);
         }
         text.push_str(if length > ELEMENTS_MAX { ", …]" } else { "]" });
         Some(())
     }
 
     fn text(&self, text: &mut String, at: Place) -> Option<()> {
-        let (start, length) = self.span(at)?;
-        self.bytes(text, "", start, length)
-    }
-
-    /// Text, escaped so that it is safe for a terminal.
-    fn bytes(&self, text: &mut String, prefix: &str, start: usize, length: usize) -> Option<()> {
-        let shown = self.memory.get(start..start.checked_add(length.min(TEXT_BYTES_MAX))?)?;
-        text.push_str(prefix);
-        let _ = write!(text, "\"{}\"", String::from_utf8_lossy(shown).escape_debug());
-        if length > shown.len() {
-            let _ = write!(text, "… {length} bytes");
-        }
+        let (shown, length) = beginning(self.options, self.memory, self.span(at)?, TEXT_BYTES_MAX)?;
+        quote(text, "", &shown, length);
         Some(())
     }
 
-    fn span(&self, at: Place) -> Option<(usize, usize)> {
-        let size = self.address.size();
-        let number = |at| usize::try_from(self.address.pointer(self.read(at, size)?)).ok();
-        Some((number(at)?, number(at.field(1, size))?))
+    /// A pointer and a length.
+    fn span(&self, at: Place) -> Option<Span> {
+        let address = self.options.address;
+        let number = |at| Some(address.pointer(self.read(at, address.size())?));
+        Some((number(at)?, number(at.field(1, address.size()))?))
     }
 
     fn case(&self, id: TypeId, at: Place) -> Option<(usize, Place)> {
@@ -271,5 +265,13 @@ impl<'l> Look<'l> {
 
     fn read(&self, at: Place, size: u32) -> Option<u64> {
         at.read(self.flat, || self.memory, size).ok()
+    }
+}
+
+/// The beginning of what has so many bytes, escaped so that it is safe for a terminal.
+fn quote(text: &mut String, prefix: &str, shown: &str, length: usize) {
+    let _ = write!(text, "{prefix}\"{}\"", shown.escape_debug());
+    if length > TEXT_BYTES_MAX {
+        let _ = write!(text, "… {length} bytes");
     }
 }

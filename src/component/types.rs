@@ -199,7 +199,7 @@ pub(crate) struct ModuleTypeDef {
 pub(crate) enum CoreType {
     Func(Box<[CoreVal]>, Box<[CoreVal]>),
     Memory { min: u64, max: Option<u64>, is_64: bool, shared: bool },
-    Table { min: u64, max: Option<u64>, element: CoreVal },
+    Table { min: u64, max: Option<u64>, is_64: bool, element: CoreVal },
     Global { ty: CoreVal, mutable: bool },
     Tag,
 }

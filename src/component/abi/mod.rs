@@ -13,7 +13,7 @@ mod string;
 pub(crate) use copy::{Copier, copy_elements, in_guest};
 pub use host::{LiftContext, LowerContext};
 pub(crate) use host::{Number, lift_elements, lift_numbers, lower_elements, lower_numbers};
-pub(crate) use string::{Source, lift_string, store_string};
+pub(crate) use string::{Source, beginning, lift_string, store_string};
 
 use crate::{
     Rule,

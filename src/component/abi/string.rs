@@ -18,6 +18,27 @@ use crate::{
 };
 use alloc::{string::String, vec::Vec};
 
+/// The beginning of a guest's string, for who watches: at most so many bytes of it, whatever is in them; and how many the
+/// whole has. None where it lies nowhere.
+pub(crate) fn beginning(
+    options: &GuestOptions,
+    memory: &[u8],
+    span: Span,
+    bytes_max: usize,
+) -> Option<(String, usize)> {
+    let Units { at, length, form } = Units::check(options, memory, span, true).ok()?;
+    let shown = &memory[at..at + length.min(bytes_max)];
+    let text = match form {
+        Form::Utf8 => String::from_utf8_lossy(shown).into_owned(),
+        Form::Latin1 => shown.iter().copied().map(char::from).collect(),
+        Form::Utf16 { .. } => {
+            let units = shown.chunks_exact(2).map(|unit| u16::from_le_bytes([unit[0], unit[1]]));
+            char::decode_utf16(units).map(|read| read.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+        }
+    };
+    Some((text, length))
+}
+
 /// Some of a string's code units, in whichever form its owner keeps them: whole characters, well-formed.
 #[derive(Clone, Copy, Debug)]
 enum Text<'t> {
