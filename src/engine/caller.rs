@@ -164,46 +164,36 @@ impl<T: 'static> Caller<'_, T> {
 
     /// The start of a host call: pays its base price and tells those who watch.
     #[inline]
-    pub(super) fn begin<const N: usize>(
+    pub(super) fn begin(
         &mut self,
         signature: &'static Signature,
-        arguments: impl Fn() -> [u64; N],
+        arguments: &[u64],
     ) -> Result<(), wasmi::Error> {
         let data = self.context.data_mut();
         data.host_call_bytes = 0;
         if !data.interposers.is_empty() {
-            self.watch(signature, &arguments(), |interposer, at, call, _| interposer.host_call(at, call));
+            self.watch(signature, arguments, |interposer, at, call, _| interposer.host_call(at, call));
         }
         self.charge(HOST_CALL_FUEL).map_err(|fault| {
-            self.end(signature, arguments, || Err(fault));
+            self.end(signature, arguments, Err(fault));
             fault.into_wasmi()
         })
     }
 
     /// The end of a host call: tells those who watch.
     #[inline]
-    pub(super) fn end<const N: usize>(
-        &mut self,
-        signature: &'static Signature,
-        arguments: impl FnOnce() -> [u64; N],
-        result: impl FnOnce() -> Result<Option<u64>, Fault>,
-    ) {
-        if !self.context.data().interposers.is_empty() {
-            self.tell_end(signature, &arguments(), result());
-        }
-    }
-
-    #[cold]
-    fn tell_end(
+    pub(super) fn end(
         &mut self,
         signature: &'static Signature,
         arguments: &[u64],
         result: Result<Option<u64>, Fault>,
     ) {
-        self.watch(signature, arguments, |interposer, at, call, writes| {
-            interposer.host_return(at, call, result, writes);
-        });
-        self.context.data_mut().written.clear();
+        if !self.context.data().interposers.is_empty() {
+            self.watch(signature, arguments, |interposer, at, call, writes| {
+                interposer.host_return(at, call, result, writes);
+            });
+            self.context.data_mut().written.clear();
+        }
     }
 
     /// A host call that has to wait: tells those who watch, and answers what wasmi carries out.

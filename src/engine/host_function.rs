@@ -147,13 +147,12 @@ macro_rules! bind {
             Bound(wasmi::Func::wrap(
                 &mut store.inner,
                 move |mut caller: wasmi::Caller<'_, Data<T>> $(, $param: $ty)*| -> <R::Raw as RawResult>::Ret {
-                    let arguments = || [$($param.bits()),*];
+                    let arguments = [$($param.bits()),*];
                     let mut caller = Caller { context: wasmi::AsContextMut::as_context_mut(&mut caller) };
-                    if let Err(error) = caller.begin(&this.signature, arguments) {
-                        return R::Raw::ret(Err(error));
-                    }
-                    let result = function(&mut caller $(, $param)*);
-                    R::Raw::ret(finish(&mut caller, &this.signature, arguments, result))
+                    R::Raw::ret(caller.begin(&this.signature, &arguments).and_then(|()| {
+                        let result = function(&mut caller $(, $param)*).map(R::into_raw);
+                        finish(&mut caller, &this.signature, &arguments, result)
+                    }))
                 },
             ))
         }
@@ -179,45 +178,43 @@ macro_rules! bind {
             Bound(wasmi::Func::wrap(
                 &mut store.inner,
                 move |mut caller: wasmi::Caller<'_, Data<T>> $(, $param: $ty)*| -> <R::Raw as RawResult>::Ret {
-                    let arguments = move || [$($param.bits()),*];
                     let mut caller = Caller { context: wasmi::AsContextMut::as_context_mut(&mut caller) };
                     if let Some(result) = at_once.and_then(|at_once| at_once(&mut caller $(, $param)*)) {
                         return R::Raw::ret(Ok(result.into_raw()));
                     }
-                    if let Err(error) = caller.begin(&this.signature, arguments) {
-                        return R::Raw::ret(Err(error));
-                    }
-                    let poll = caller.with_waker(|caller, waker| {
-                        function(caller, &mut Context::from_waker(waker) $(, $param)*)
-                    });
-                    if let Poll::Ready(result) = poll {
-                        return R::Raw::ret(finish(&mut caller, &this.signature, arguments, result));
-                    }
-                    let again: Pending<T> = Box::new(move |caller, cx| {
-                        let Poll::Ready(result) = function(caller, cx $(, $param)*) else {
-                            return Poll::Pending;
-                        };
-                        let result = result.map(R::into_raw);
-                        caller.end(&this.signature, arguments, || result.map(RawResult::bits));
-                        Poll::Ready(result.map(RawResult::value))
-                    });
-                    caller.context.data_mut().pending = Some(again);
-                    R::Raw::ret(Err(caller.wait(&this.signature, &arguments())))
+                    let arguments = [$($param.bits()),*];
+                    R::Raw::ret(caller.begin(&this.signature, &arguments).and_then(|()| {
+                        let poll = caller.with_waker(|caller, waker| {
+                            function(caller, &mut Context::from_waker(waker) $(, $param)*)
+                        });
+                        if let Poll::Ready(result) = poll {
+                            return finish(&mut caller, &this.signature, &arguments, result.map(R::into_raw));
+                        }
+                        let again: Pending<T> = Box::new(move |caller, cx| {
+                            let arguments = [$($param.bits()),*];
+                            let Poll::Ready(result) = function(caller, cx $(, $param)*) else {
+                                return Poll::Pending;
+                            };
+                            let result = result.map(R::into_raw);
+                            caller.end(&this.signature, &arguments, result.map(RawResult::bits));
+                            Poll::Ready(result.map(RawResult::value))
+                        });
+                        caller.context.data_mut().pending = Some(again);
+                        Err(caller.wait(&this.signature, &arguments))
+                    }))
                 },
             ))
         }
     };
 }
 
-#[inline]
-fn finish<T: 'static, R: HostResult, const N: usize>(
+fn finish<T: 'static, R: RawResult>(
     caller: &mut Caller<'_, T>,
     signature: &'static Signature,
-    arguments: impl FnOnce() -> [u64; N],
+    arguments: &[u64],
     result: Result<R, Fault>,
-) -> Result<R::Raw, wasmi::Error> {
-    let result = result.map(R::into_raw);
-    caller.end(signature, arguments, || result.map(RawResult::bits));
+) -> Result<R, wasmi::Error> {
+    caller.end(signature, arguments, result.map(RawResult::bits));
     result.map_err(Fault::into_wasmi)
 }
 
