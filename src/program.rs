@@ -56,9 +56,9 @@ pub(crate) struct Core {
 /// How a program is to be loaded, where [`Program::load`]'s way is not meant.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Loader {
-    limits: Limits,
-    metering: Metering,
-    features: component::Features,
+    pub(crate) limits: Limits,
+    pub(crate) metering: Metering,
+    pub(crate) features: component::Features,
 }
 
 impl Loader {

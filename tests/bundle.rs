@@ -2,10 +2,13 @@
 
 use std::sync::OnceLock;
 use wasmote::{
-    Error, Host, Limits, Program,
+    Error, Host, Limits, Loader, Program,
     backend::mem,
     block_on,
-    engine::bundle::{Bundler, PublicKey, SecretKey, VerifiedBundle},
+    engine::{
+        Metering,
+        bundle::{Bundler, PublicKey, SecretKey, VerifiedBundle},
+    },
 };
 
 fn key() -> SecretKey {
@@ -146,6 +149,7 @@ fn forged(at: usize, bytes: &[u8]) -> Vec<u8> {
 #[test]
 fn another_version_or_configuration_is_refused_though_it_is_signed() {
     assert!(load(&forged(0, b"\x7fwasmote"), Limits::mcu()).is_ok(), "signing again is no forgery by itself");
+    refused(&forged(VERSION, &2u32.to_le_bytes()), "another version of the format");
     refused(&forged(VERSION, &1u32.to_le_bytes()), "another version of the format");
     refused(&forged(VERSION, &0u32.to_le_bytes()), "another version of the format");
     refused(&forged(INTERPRETER, b"wasmi 2.0.1"), "another version of the interpreter");
@@ -230,14 +234,21 @@ fn the_interpreter_named_is_the_one_linked() {
     assert!(manifest.contains(&format!("wasmi = {{ version = \"={version}\"")), "{version}");
 }
 
+#[test]
+fn guests_of_bundles_count_fuel() {
+    let verified = VerifiedBundle::verify(hello(), &key().public()).unwrap();
+    let loader = Loader::new().limits(Limits::mcu());
+    assert!(loader.load_bundle(&verified).is_ok());
+    // Without fuel, loading makes other edits than those that were made and signed.
+    let error = loader.metering(Metering::Off).load_bundle(&verified).unwrap_err();
+    assert_eq!(error.unsupported_feature(), Some("bundle"), "{error}");
+}
+
 /// Components that were bundled.
 #[cfg(feature = "p2")]
 mod components {
     use super::*;
-    use wasmote::{
-        Loader,
-        component::{Component, Engine, Features, Linker, Store},
-    };
+    use wasmote::component::{Component, Engine, Features, Linker, Store};
 
     fn guest(name: &str) -> Vec<u8> {
         std::fs::read(format!("{}/tests/guests/p2/{name}.wasm", env!("CARGO_MANIFEST_DIR"))).unwrap()
@@ -275,9 +286,15 @@ mod components {
             include_str!("../no_std-examples/firmware/guests/plugin.wat"),
             include_str!("../no_std-examples/firmware/guests/command-p2.wat"),
             include_str!("../no_std-examples/firmware/guests/command-p3.wat"),
+            #[cfg(feature = "memory64")]
+            WIDE,
         ] {
             let bytes = module(text);
-            let bundle = Bundler::new().bundle_component(&bytes, Features::all(), &key()).unwrap();
+            let bundle = Bundler::new()
+                .features(Features::all())
+                .memory64(cfg!(feature = "memory64"))
+                .bundle(&bytes, &key())
+                .unwrap();
             let engine = Engine::new(Features::all(), &Limits::mcu());
             let verified = VerifiedBundle::verify(&bundle, &key().public()).unwrap();
             let bundled = Component::from_bundle(&engine, &verified).unwrap();
@@ -319,6 +336,127 @@ mod components {
             Limits { module_bytes: 50, ..Limits::mcu() },
         ] {
             assert!(load(&bundle, narrow).unwrap_err().limit_exceeded().is_some());
+        }
+    }
+
+    /// A guest with a 64-bit memory that gives back the text it gets. A bundle that was loaded and started without being
+    /// asked what it uses would trap: its module starts with that.
+    #[cfg(feature = "memory64")]
+    const WIDE: &str = r#"(component
+        (core module $m
+            (memory (export "mem") i64 1)
+            (func $start unreachable) (start $start)
+            (func (export "realloc") (param i64 i64 i64 i64) (result i64) (i64.const 1024))
+            (func (export "same") (param i64 i64) (result i64)
+                (i64.store (i64.const 16) (local.get 0)) (i64.store (i64.const 24) (local.get 1)) (i64.const 16)))
+        (core instance $i (instantiate $m))
+        (func (export "same") (param "s" string) (result string)
+            (canon lift (core func $i "same") (memory (core memory $i "mem")) (realloc (core func $i "realloc")))))"#;
+
+    fn component(bundle: &[u8], features: Features) -> Result<Component, Error> {
+        let engine = Engine::new(features, &Limits::mcu());
+        Component::from_bundle(&engine, &VerifiedBundle::verify(bundle, &key().public())?)
+    }
+
+    const MEMORY64: Features = Features { memory64: true, ..NONE };
+    /// What has shipped is off too.
+    const NONE: Features = Features {
+        concurrency: false,
+        map: false,
+        implements: false,
+        stackful: false,
+        more_async_builtins: false,
+        threading: false,
+        error_context: false,
+        fixed_length_lists: false,
+        memory64: false,
+    };
+
+    #[test]
+    #[cfg(feature = "memory64")]
+    fn a_component_with_a_64_bit_memory_is_bundled_and_computes_where_they_are_on() {
+        let bytes = module(&WIDE.replace("(func $start unreachable) (start $start)", ""));
+        let bundler = Bundler::new().memory64(true);
+        let error = bundler.bundle(&bytes, &key()).unwrap_err();
+        assert!(error.unsupported_feature().is_some(), "{error}");
+        // Of all that is on, it uses one.
+        let bundle = bundler.features(Features::all()).bundle(&bytes, &key()).unwrap();
+        let component = component(&bundle, MEMORY64).unwrap();
+        let mut store = Store::new(component.engine(), ());
+        let instance = Linker::new(component.engine()).instantiate(&mut store, &component).unwrap();
+        let same = instance.get_typed_func::<(String,), (String,)>(&store, "same").unwrap();
+        assert_eq!(same.call(&mut store, ("größer".into(),)).unwrap(), ("größer".into(),));
+
+        let verified = VerifiedBundle::verify(&bundle, &key().public()).unwrap();
+        let loader = Loader::new().limits(Limits::mcu()).features(MEMORY64);
+        assert_eq!(loader.load_bundle(&verified).unwrap().exports().count(), 1);
+    }
+
+    #[test]
+    #[cfg(feature = "memory64")]
+    fn a_bundled_component_with_a_64_bit_memory_is_refused_where_they_are_off() {
+        let bundler = Bundler::new().memory64(true).features(MEMORY64);
+        let bundle = bundler.bundle(&module(WIDE), &key()).unwrap();
+        let off = Features { memory64: false, ..Features::all() };
+        for error in [component(&bundle, off).unwrap_err(), load(&bundle, Limits::mcu()).unwrap_err()] {
+            assert_eq!(error.unsupported_feature(), Some("memory64"), "{error}");
+        }
+    }
+
+    /// A component for each proposal: it loads where that one is on, and nowhere else.
+    #[test]
+    fn a_bundle_needs_what_its_component_uses_and_nothing_else() {
+        for (text, name, on) in [
+            ("(component)", "", NONE),
+            (r#"(component (type (func async)))"#, "concurrency", Features { concurrency: true, ..NONE }),
+            (r#"(component (type (map string u8)))"#, "map", Features { map: true, ..NONE }),
+            (
+                r#"(component (core func (canon error-context.drop)))"#,
+                "error_context",
+                Features { error_context: true, ..NONE },
+            ),
+            (
+                r#"(component (type (list u8 4)))"#,
+                "fixed_length_lists",
+                Features { fixed_length_lists: true, ..NONE },
+            ),
+        ] {
+            let bytes = module(text);
+            let bundle = Bundler::new().features(Features::all()).bundle(&bytes, &key()).unwrap();
+            component(&bundle, on).unwrap();
+            component(&bundle, Features::all()).unwrap();
+            match name {
+                "" => drop(component(&bundle, NONE).unwrap()),
+                name => {
+                    let error = component(&bundle, NONE).unwrap_err();
+                    assert_eq!(error.unsupported_feature(), Some(name), "{error}");
+                    let error = Bundler::new().features(NONE).bundle(&bytes, &key()).unwrap_err();
+                    assert!(error.unsupported_feature().is_some(), "{name}: {error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_proposal_that_is_none_is_refused_though_it_is_signed() {
+        use ed25519_dalek::Signer;
+        let bundle = Bundler::new().bundle(&module("(component)"), &key()).unwrap();
+        assert_eq!(bundle[MODULES], 0, "it uses none");
+        // All there are, and the first that there is not, as LEB128.
+        for (used, all_known) in [([0xff, 0x03], true), ([0x80, 0x04], false)] {
+            let described = u32::from_le_bytes(bundle[DESCRIPTION..MODULES].try_into().unwrap());
+            let mut forged = bundle[..DESCRIPTION].to_vec();
+            forged.extend_from_slice(&(described + 1).to_le_bytes());
+            forged.extend_from_slice(&used);
+            forged.extend_from_slice(&bundle[MODULES + 1..bundle.len() - 64]);
+            let signature = ed25519_dalek::SigningKey::from_bytes(&[7; 32]).sign(&forged);
+            forged.extend_from_slice(&signature.to_bytes());
+            match component(&forged, Features::all()) {
+                Ok(_) => assert!(all_known),
+                Err(error) => {
+                    assert!(!all_known && error.to_string().contains("out of range"), "{error}");
+                }
+            }
         }
     }
 

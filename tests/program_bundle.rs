@@ -46,6 +46,23 @@ fn a_component_is_bundled_too() {
     wasmote(["bundle", "--verify", &public, bundle]).said(0, &["holds", "a component"]);
 }
 
+#[test]
+fn a_component_with_a_64_bit_memory_is_bundled_when_asked_for() {
+    let files = Files::new();
+    let seed = "07".repeat(32);
+    let text = r#"(component
+        (core module $m (memory (export "mem") i64 1) (func (export "f") (result i64) (i64.const 0)))
+        (core instance $i (instantiate $m))
+        (func (export "f") (result string) (canon lift (core func $i "f") (memory (core memory $i "mem")))))"#;
+    let component = files.file("wide.wat", text);
+    let bundle = ["bundle", &component, "--key", &seed];
+    let with = |flags: &[&str]| wasmote(bundle.iter().chain(flags));
+    with(&["--memory64"]).said(1, &["wide.wat", "a proposal of the Component Model that is off"]);
+    with(&["--features", "memory64"]).said(1, &["wide.wat"]);
+    with(&["--features", "memory64", "--memory64"]).said(0, &["wide.bundle"]);
+    with(&["--features", "no-such"]).said(2, &["no-such"]);
+}
+
 /// The public half of the key of sevens.
 fn public_of_sevens() -> String {
     use wasmote::engine::bundle::SecretKey;

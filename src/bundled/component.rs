@@ -1,13 +1,13 @@
 //! Components out of bundles, as programs.
 
 use crate::{
-    Error, Limits,
-    component::{Component, Engine, Features},
+    Error, Loader,
+    component::{Component, Engine},
     engine::bundle::VerifiedBundle,
     program,
 };
 
-pub(super) fn load(bundle: &VerifiedBundle<'_>, limits: &Limits) -> Result<program::Component, Error> {
-    let engine = Engine::new(Features::default(), limits);
+pub(super) fn load(bundle: &VerifiedBundle<'_>, loader: &Loader) -> Result<program::Component, Error> {
+    let engine = Engine::with_metering(loader.features, &loader.limits, loader.metering);
     program::Component::linked(Component::from_bundle(&engine, bundle)?)
 }

@@ -223,7 +223,7 @@ pub struct Types {
     defs: Vec<TypeDef>,
     layouts: Vec<Layout>,
     /// The same for 64-bit memories, if there can be any.
-    wide: Vec<Layout>,
+    wide: Option<Vec<Layout>>,
     interned: BTreeMap<TypeDef, TypeId>,
     pub(crate) funcs: Vec<FuncType>,
     pub(crate) instances: Vec<Items>,
@@ -249,25 +249,28 @@ impl Types {
 
     /// Layouts for pointers of this width.
     pub(crate) fn layouts(&self, address: AddressType) -> Layouts<'_> {
-        match address {
-            AddressType::I32 => Layouts { layouts: &self.layouts, address },
-            AddressType::I64 => Layouts { layouts: &self.wide, address },
-        }
+        let layouts = match address {
+            AddressType::I32 => &self.layouts[..],
+            // Where there can be none, no type is asked for.
+            AddressType::I64 => self.wide.as_deref().unwrap_or_default(),
+        };
+        Layouts { layouts, address }
     }
 
     /// Lays out all that was added for 64-bit memories too. Nothing is added after.
     pub(crate) fn widen(&mut self) {
-        self.wide.reserve_exact(self.defs.len());
+        let mut wide = Vec::with_capacity(self.defs.len());
         for def in &self.defs {
             // What it is made of was added before it.
-            let layout = self.layouts(AddressType::I64).lay_out(def);
-            self.wide.push(layout);
+            let layout = Layouts { layouts: &wide, address: AddressType::I64 }.lay_out(def);
+            wide.push(layout);
         }
+        self.wide = Some(wide);
     }
 
     /// Whether there are layouts for 64-bit memories.
     pub(crate) fn is_wide(&self) -> bool {
-        self.wide.len() == self.defs.len()
+        self.wide.is_some()
     }
 
     /// The function type behind an id of this arena.

@@ -4,7 +4,7 @@
 use crate::{
     Error,
     engine::{
-        Engine, Module,
+        Engine, Metering, Module,
         bundle::{self, Manifest, Part, PublicKey},
         fault::load_error,
         module::Known,
@@ -76,8 +76,15 @@ impl Module {
     }
 
     /// Loads a part of a verified bundle, unvalidated.
+    ///
+    /// # Errors
+    ///
+    /// When the engine counts no fuel: who signed made the edits for one that does.
     #[expect(unsafe_code, reason = "validation was done by who signed, and the signature holds")]
     fn unvalidated(engine: &Engine, part: &Part<'_>) -> Result<Self, Error> {
+        if engine.metering == Metering::Off {
+            return Err(Error::unsupported("bundle", "its guests count fuel, and here none is counted"));
+        }
         // SAFETY: `Module::new_unchecked` wants a module that is valid under the engine's configuration.
         // `part.code` is one:
         //

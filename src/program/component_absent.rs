@@ -6,7 +6,7 @@ use alloc::string::String;
 
 /// Proposals of the Component Model, of which there are none.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Features;
+pub(crate) struct Features;
 
 /// A component, of which there is none.
 #[derive(Clone, Debug)]

@@ -50,9 +50,9 @@ fn functions_of_the_host_cannot_be_tail_called_through_another_module() {
         #[cfg(feature = "bundle")]
         {
             use wasmote::engine::bundle::{Bundler, SecretKey};
-            let bundler = Bundler::new().limits(Limits::server());
+            let bundler = Bundler::new().limits(Limits::server()).features(Features::all());
             let key = SecretKey::from_bytes(&[7; 32]);
-            let error = bundler.bundle_component(&parse(&text), Features::all(), &key).unwrap_err();
+            let error = bundler.bundle_component(&parse(&text), &key).unwrap_err();
             assert_eq!(error.unsupported_feature(), Some("tail calls of imports"), "{way}");
         }
         // Called as others are, it is what it always was.

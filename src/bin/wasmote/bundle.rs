@@ -1,7 +1,9 @@
 //! `wasmote bundle`: validates a program for a device that cannot, and signs it.
 
 use crate::{
-    failure, file, say,
+    failure,
+    features::Feature,
+    file, say,
     settings::{self, Profile, Settings},
     units::show_bytes,
 };
@@ -61,6 +63,12 @@ pub struct Arguments {
     #[arg(long)]
     memory64: bool,
 
+    /// Turn on proposals of the Component Model besides those that have shipped
+    ///
+    /// A device needs on those that the program uses. With `memory64` goes `--memory64`, for the modules in it.
+    #[arg(long, value_enum, value_name = "NAME,…", value_delimiter = ',')]
+    features: Vec<Feature>,
+
     /// The program: a core module or a component, .wasm or .wat, or `-` for standard input
     #[arg(value_name = "PROGRAM", required_unless_present = "new_key")]
     module: Option<String>,
@@ -95,6 +103,7 @@ pub fn bundle(arguments: &Arguments) -> Result<()> {
     let limits = Settings::resolve(&arguments.wasm, arguments.limits).map_err(anyhow::Error::msg)?.limits;
     let read = file::read(module, limits.module_bytes)?;
     let bundler = Bundler::new().limits(limits).simd(arguments.simd).memory64(arguments.memory64);
+    let bundler = bundler.features(Feature::all_of(&arguments.features));
     let bundle = bundler.bundle(&read.bytes, &key);
     let bundle = bundle.map_err(|error| anyhow::Error::msg(failure::not_started(&read.name, &error)))?;
     let output = match (&arguments.output, module) {

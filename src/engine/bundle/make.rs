@@ -81,6 +81,9 @@ impl fmt::Debug for SecretKey {
 pub struct Bundler {
     limits: Limits,
     proposals: u32,
+    /// Which proposals of the Component Model are on, as the layer that knows them numbers them; nothing where it was not
+    /// said.
+    pub(crate) features: Option<u32>,
 }
 
 impl Default for Bundler {
@@ -93,7 +96,7 @@ impl Bundler {
     /// Bundles for [`Limits::mcu`], with no proposal that a small device leaves out.
     #[must_use]
     pub fn new() -> Self {
-        Self { limits: Limits::mcu(), proposals: 0 }
+        Self { limits: Limits::mcu(), proposals: 0, features: None }
     }
 
     /// Refuses programs that pass `limits`. A device loads a bundle if its own limits are no narrower.
