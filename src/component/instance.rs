@@ -456,14 +456,20 @@ impl Frame<'_> {
     }
 
     /// What addresses of a memory are.
-    fn address<T: Send + 'static>(&self, store: &Store<T>, memory: Option<u32>) -> AddressType {
+    fn address<T: Send + 'static>(
+        &self,
+        store: &Store<T>,
+        memory: Option<u32>,
+    ) -> Result<AddressType, Error> {
         match memory {
             Some(index) if store.inner.is_memory_64(self.core_memories[index as usize]) => {
                 // A validator saw that the proposal is on, or a bundle says that its component uses it.
-                debug_assert!(self.program.types().is_wide(), "a 64-bit memory where there can be none");
-                AddressType::I64
+                if !self.program.types().is_wide() {
+                    return Err(broken("a 64-bit memory where there can be none"));
+                }
+                Ok(AddressType::I64)
             }
-            _ => AddressType::I32,
+            _ => Ok(AddressType::I32),
         }
     }
 
@@ -477,7 +483,7 @@ impl Frame<'_> {
             instance: self.instance,
             encoding: options.encoding,
             memory: options.memory.map(|index| self.core_memories[index as usize]),
-            address: self.address(store, options.memory),
+            address: self.address(store, options.memory)?,
             realloc: prepared(options.realloc),
             post_return: prepared(options.post_return),
             callback: func(options.callback),
@@ -492,7 +498,7 @@ impl Frame<'_> {
             {
                 AddressType::I64
             }
-            _ => self.address(store, canon.memory()),
+            _ => self.address(store, canon.memory())?,
         };
         let (params, results) = canon::signature(canon, self.program.types(), address);
         let resource = |id: ResourceIx| store.state().resource_of(self.instance, id);

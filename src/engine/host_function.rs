@@ -168,26 +168,30 @@ macro_rules! bind {
         }
 
         /// The same, with another function that is asked first. It answers where the call is over at once, in the most
-        /// common of its forms, and pays for it ([`Caller::fuel_at_once`]); where it answers nothing it has done nothing.
+        /// common of its forms, and pays for it ([`Caller::fuel_at_once`]); where it has to wait, the other one is asked from then
+        /// on; where it answers nothing it has done nothing.
         pub fn $quick<T: Send + 'static, $($ty: HostParam,)* R: HostResult>(
             this: &'static HostFunction<T>,
             store: &mut Store<T>,
-            at_once: Option<fn(&mut Caller<'_, T> $(, $ty)*) -> Option<R>>,
+            at_once: Option<fn(&mut Caller<'_, T> $(, $ty)*) -> Option<Poll<R>>>,
             function: fn(&mut Caller<'_, T>, &mut Context<'_> $(, $ty)*) -> Poll<Result<R, Fault>>,
         ) -> Bound {
             Bound(wasmi::Func::wrap(
                 &mut store.inner,
                 move |mut caller: wasmi::Caller<'_, Data<T>> $(, $param: $ty)*| -> <R::Raw as RawResult>::Ret {
                     let mut caller = Caller { context: wasmi::AsContextMut::as_context_mut(&mut caller) };
-                    if let Some(result) = at_once.and_then(|at_once| at_once(&mut caller $(, $param)*)) {
-                        return R::Raw::ret(Ok(result.into_raw()));
-                    }
+                    let asked = at_once.and_then(|at_once| at_once(&mut caller $(, $param)*));
+                    let waits = match asked {
+                        Some(Poll::Ready(result)) => return R::Raw::ret(Ok(result.into_raw())),
+                        Some(Poll::Pending) => true,
+                        None => false,
+                    };
                     let arguments = [$($param.bits()),*];
                     R::Raw::ret(caller.begin(&this.signature, &arguments).and_then(|()| {
-                        let poll = caller.with_waker(|caller, waker| {
+                        let poll = (!waits).then(|| caller.with_waker(|caller, waker| {
                             function(caller, &mut Context::from_waker(waker) $(, $param)*)
-                        });
-                        if let Poll::Ready(result) = poll {
+                        }));
+                        if let Some(Poll::Ready(result)) = poll {
                             return finish(&mut caller, &this.signature, &arguments, result.map(R::into_raw));
                         }
                         let again: Pending<T> = Box::new(move |caller, cx| {

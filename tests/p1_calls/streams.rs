@@ -1,7 +1,19 @@
 //! Streams: output that is full, input that is not there yet, and what was not granted.
 
 use super::guest::*;
-use wasmote::{CallError, Host, Limits, Trap, backend::mem, engine::Accounting};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    task::{Context, Poll},
+};
+use wasmote::{
+    CallError, Host, Limits, Trap,
+    backend::mem,
+    cap::{Code, cli::OutputStream},
+    engine::Accounting,
+};
 
 #[test]
 fn output_that_is_full_waits_until_it_is_read() {
@@ -179,5 +191,50 @@ fn a_write_that_is_watched_answers_costs_and_moves_the_same() {
     assert_eq!(run(false, 1_000_000), long);
     for slice_fuel in [1, 30, 45, 60, 90] {
         assert_eq!(run(false, slice_fuel), long, "{slice_fuel}");
+    }
+}
+
+/// Takes everything, each second time it is asked; meanwhile it lets others go first.
+#[derive(Clone, Default)]
+struct Polite(Arc<AtomicU32>);
+
+impl OutputStream for Polite {
+    fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, Code>> {
+        if self.0.fetch_add(1, Ordering::Relaxed) % 2 == 1 {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+
+    fn poll_flush(&self, _: &mut Context<'_>) -> Poll<Result<(), Code>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_writable(&self, _: &mut Context<'_>) -> Poll<u64> {
+        Poll::Ready(1)
+    }
+}
+
+/// Who is asked once and lets others go first is not asked again in the same turn, watched or not.
+#[test]
+fn a_write_gives_way_where_its_stream_does() {
+    for (nonblocking, watched) in [(false, false), (false, true), (true, false), (true, true)] {
+        let stream = Polite::default();
+        let mut calls = Calls::new(Host::new().stdout(stream.clone()));
+        if watched {
+            calls.0.interpose(Accounting::new());
+        }
+        if nonblocking {
+            calls.expect(SUCCESS, "fd_fdstat_set_flags", &[1, 4]);
+        }
+        let [iovs, count] = calls.iovs(0x200, &[(0x4000, 2)]);
+        let mut asked = Vec::new();
+        let errno = calls.poll_call("fd_write", &[1, iovs, count, OUT], &mut |_| {
+            asked.push(stream.0.load(Ordering::Relaxed));
+            true
+        });
+        let expected = if nonblocking { (AGAIN, vec![]) } else { (SUCCESS, vec![1]) };
+        assert_eq!((errno, asked), (Some(expected.0), expected.1), "{nonblocking} {watched}");
     }
 }

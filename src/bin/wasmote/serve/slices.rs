@@ -18,6 +18,8 @@ const SLICES_MAX: usize = 8;
 
 /// Polls again what was woken while it was polled.
 pub struct Slices {
+    /// How many there still are.
+    left: usize,
     again: Arc<Again>,
     waker: Waker,
 }
@@ -36,18 +38,19 @@ const WOKEN: u8 = 2;
 impl Slices {
     pub fn new() -> Self {
         let again = Arc::new(Again { state: AtomicU8::new(IDLE), outer: Mutex::new(Waker::noop().clone()) });
-        Self { waker: Waker::from(again.clone()), again }
+        Self { left: SLICES_MAX, waker: Waker::from(again.clone()), again }
     }
 
-    /// Polls until it is ready, waits for something, or has had its slices.
+    /// Polls until it is ready, waits for something, or has had its slices: all there are, however often this is called.
     pub fn poll<R>(
         &mut self,
         cx: &mut Context<'_>,
         mut poll: impl FnMut(&mut Context<'_>) -> Poll<R>,
     ) -> Poll<R> {
         self.again.outer.lock().unwrap_or_else(PoisonError::into_inner).clone_from(cx.waker());
-        for _ in 0..SLICES_MAX {
-            self.again.state.store(POLLED, Ordering::Release);
+        while let Some(left) = self.left.checked_sub(1) {
+            // Whatever was written before a wake-up that this forgets is seen by the poll.
+            self.again.state.swap(POLLED, Ordering::AcqRel);
             if let Poll::Ready(result) = poll(&mut Context::from_waker(&self.waker)) {
                 return Poll::Ready(result);
             }
@@ -55,15 +58,20 @@ impl Slices {
             if state.compare_exchange(POLLED, IDLE, Ordering::AcqRel, Ordering::Acquire).is_ok() {
                 return Poll::Pending;
             }
+            self.left = left;
         }
-        self.again.state.store(IDLE, Ordering::Release);
+        self.again.state.swap(IDLE, Ordering::AcqRel);
         cx.waker().wake_by_ref();
         Poll::Pending
     }
 
-    /// The same of a future.
+    /// The same of a future, which has all of them again after the others had their turn.
     pub async fn run<F: Future + Unpin>(mut self, mut future: F) -> F::Output {
-        std::future::poll_fn(|cx| self.poll(cx, |cx| Pin::new(&mut future).poll(cx))).await
+        let poll = |cx: &mut Context<'_>| {
+            self.left = SLICES_MAX;
+            self.poll(cx, |cx| Pin::new(&mut future).poll(cx))
+        };
+        std::future::poll_fn(poll).await
     }
 }
 

@@ -35,12 +35,14 @@ struct Held {
 
 /// How much is taken at once.
 const FIRST_BYTES_MAX: usize = 64 << 10;
+/// And in how many pieces: for each of them the guest may have run for a slice, and nobody else meanwhile.
+const FIRST_FRAMES_MAX: usize = 64;
 
 impl Streamed {
     /// Takes what is there. The rest is given up at `deadline`.
     pub async fn new(mut body: Box<dyn Body>, deadline: Instant) -> Result<Self, ErrorCode> {
         let (mut first, mut bytes, mut slices) = (VecDeque::new(), 0, Slices::new());
-        while bytes < FIRST_BYTES_MAX {
+        while bytes < FIRST_BYTES_MAX && first.len() < FIRST_FRAMES_MAX {
             match poll_fn(|cx| Poll::Ready(slices.poll(cx, |cx| body.poll_frame(cx)))).await {
                 Poll::Pending => break,
                 Poll::Ready(Some(frame)) => {
@@ -114,4 +116,42 @@ impl Drop for Rest {
 
 fn lock(held: &Mutex<Held>) -> MutexGuard<'_, Held> {
     held.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        sync::atomic::{AtomicUsize, Ordering},
+        time::Duration,
+    };
+
+    /// Contents without an end: a byte after so many slices.
+    struct Slow {
+        slices: usize,
+        polls: Arc<AtomicUsize>,
+    }
+
+    impl Body for Slow {
+        fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, ErrorCode>>> {
+            let polls = self.polls.fetch_add(1, Ordering::Relaxed) + 1;
+            if polls.is_multiple_of(self.slices) {
+                return Poll::Ready(Some(Ok(Frame::Data(vec![0]))));
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        }
+    }
+
+    #[test]
+    fn taking_what_is_there_has_an_end() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        for slices in [1, 7, 100] {
+            let polls = Arc::<AtomicUsize>::default();
+            let body = Box::new(Slow { slices, polls: polls.clone() });
+            let taken = runtime.block_on(Streamed::new(body, Instant::now() + Duration::from_secs(60)));
+            assert!(taken.is_ok_and(|streamed| streamed.length().is_none()));
+            assert!(polls.load(Ordering::Relaxed) <= FIRST_FRAMES_MAX + 8, "{slices}: {polls:?}");
+        }
+    }
 }

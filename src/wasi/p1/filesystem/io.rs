@@ -58,12 +58,12 @@ pub(in crate::wasi::p1) fn fd_write_at_once(
     iovs: u32,
     iovs_count: u32,
     size_at: u32,
-) -> Option<Errno> {
+) -> Option<Poll<Errno>> {
     let fuel = caller.fuel_at_once()?;
     let bytes_max = caller.limits().host_call_bytes;
     let (mut memory, state, waker) = caller.split_with_waker().ok()?;
     let entry = state.fds.get(fd).ok()?;
-    let Object::Output { stream, .. } = &entry.object else { return None };
+    let Object::Output { stream, nonblocking: false } = &entry.object else { return None };
     let (address, length) = iovec::buffer(memory.array(iovs).ok()?);
     let bytes = memory.bytes(address, length).ok()?;
     let may = iovs_count == 1 && length <= bytes_max && entry.base.contains(Rights::FD_WRITE);
@@ -73,13 +73,13 @@ pub(in crate::wasi::p1) fn fd_write_at_once(
     let (written, errno) = match stream.poll_write(&mut Context::from_waker(waker), bytes) {
         Poll::Ready(Ok(count)) => (u32::try_from(count).unwrap_or(length).min(length), Errno::SUCCESS),
         Poll::Ready(Err(code)) => (0, code.into()),
-        Poll::Pending => return None,
+        Poll::Pending => return Some(Poll::Pending),
     };
     if errno == Errno::SUCCESS {
         memory.write_u32(size_at, written).ok()?;
     }
     caller.leave_fuel(fuel - Caller::<State>::list_fuel(1, written));
-    Some(errno)
+    Some(Poll::Ready(errno))
 }
 
 /// Where the file appends, `offset` still says where: as POSIX's `pwrite` and unlike Linux's.
