@@ -5,8 +5,8 @@
 //! alignment (`CanonicalABI.md`, "Alignment", "Element Size"), its flat form ("Flattening"), and whether
 //! it is `plain` so that its lists move in bulk.
 //!
-//! How wide a pointer is, the memory says that it points into. So a type has two layouts, one for each [`AddressType`];
-//! the wide one only where 64-bit memories are on ([`Types::widen`]).
+//! How wide a pointer is, the memory says that it points into. So a type has two layouts, one for each `AddressType`;
+//! the wide one only where 64-bit memories are on (`Types::widen`).
 
 use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
 

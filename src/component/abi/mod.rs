@@ -34,7 +34,7 @@ pub enum Place {
     /// From this flat value on.
     Flat(usize),
     /// At this address, where it was seen that the value lies inside the memory: addresses that guests name become such
-    /// only after [`inside`].
+    /// only after `inside`.
     Memory(usize),
 }
 
