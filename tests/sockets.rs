@@ -123,6 +123,20 @@ fn bytes_cross_a_connection_both_ways() {
 }
 
 #[test]
+fn who_reads_no_more_still_takes_what_comes() {
+    for (name, sockets) in open() {
+        let (client, server) = pair(&sockets, Ipv4);
+        client.shutdown(Shutdown { receive: true, send: false }).unwrap();
+        let out = server.sender().unwrap();
+        for _ in 0..3 {
+            send(&out, b"for nobody").unwrap();
+        }
+        send(&client.sender().unwrap(), b"and yet").unwrap();
+        assert_eq!(receive(&server.receiver().unwrap(), 9).unwrap(), b"and yet", "{name}");
+    }
+}
+
+#[test]
 fn more_than_the_buffers_hold_waits_for_the_reader() {
     for (name, sockets) in open() {
         let (client, server) = pair(&sockets, Ipv4);

@@ -43,8 +43,10 @@ struct Flow {
     bytes_max: usize,
     /// When it ends, and how.
     end: Option<(u64, Result<(), Code>)>,
-    /// Nobody will read.
+    /// Nobody will read: what still comes is dropped.
     unread: bool,
+    /// Nor is there a socket any more that it could come to.
+    closed: bool,
     readers: Wakers,
     writers: Wakers,
 }
@@ -60,6 +62,7 @@ impl Flow {
             bytes_max: usize::try_from(bytes_max).unwrap_or(usize::MAX),
             end: None,
             unread: false,
+            closed: false,
             readers: Wakers::default(),
             writers: Wakers::default(),
         }))
@@ -126,9 +129,10 @@ fn end_writing(flow: &Mutex<Flow>, at_ns: u64, how: Result<(), Code>) {
     wake(readers.into_iter().chain(writers));
 }
 
-/// Nobody reads: what is there is dropped. Whether there was anything.
-fn end_reading(flow: &Mutex<Flow>) -> bool {
+/// Nobody reads, and there may be no socket any more: what is there is dropped. Whether there was anything.
+fn end_reading(flow: &Mutex<Flow>, closed: bool) -> bool {
     let mut flow = flow.lock();
+    flow.closed |= closed;
     let lost = !flow.bytes.is_empty();
     flow.unread = true;
     flow.bytes = VecDeque::new();
@@ -340,8 +344,12 @@ impl TcpStream for TcpSocket {
         core::task::ready!(self.poll_sendable(cx));
         let at_ns = self.network().sure_arrival_ns(connection.far);
         let mut flow = connection.send.lock();
-        if flow.unread || flow.end.is_some() {
+        if flow.closed || flow.end.is_some() {
             return Poll::Ready(Err(Code::Pipe));
+        }
+        // A peer that reads no more still takes what comes, as long as it has its socket.
+        if flow.unread {
+            return Poll::Ready(Ok(bytes.len()));
         }
         let sent = flow.put(bytes, at_ns);
         let woken = flow.readers.take();
@@ -396,7 +404,7 @@ impl TcpStream for TcpSocket {
         life.ended = (life.ended.0 | how.receive, life.ended.1 | how.send);
         drop(life);
         if how.receive {
-            end_reading(&connection.receive);
+            end_reading(&connection.receive, false);
         }
         if how.send {
             end_writing(&connection.send, self.network().sure_arrival_ns(connection.far), Ok(()));
@@ -410,7 +418,7 @@ impl Drop for TcpSocket {
         let close = |connection: &Established, ended: (bool, bool)| {
             let at_ns = self.network().sure_arrival_ns(connection.far);
             // Closing with bytes unread is no end but a reset (RFC 2525, 2.17).
-            let how = if end_reading(&connection.receive) && !ended.0 {
+            let how = if end_reading(&connection.receive, true) && !ended.0 {
                 Err(Code::ConnectionReset)
             } else {
                 Ok(())
@@ -426,7 +434,7 @@ impl Drop for TcpSocket {
         let waiting = core::mem::take(&mut backlog.waiting);
         drop(backlog);
         for (_, connection) in waiting {
-            end_reading(&connection.receive);
+            end_reading(&connection.receive, true);
             end_writing(&connection.send, self.network().now_ns(), Err(Code::ConnectionReset));
         }
     }
