@@ -130,8 +130,8 @@ pub struct Response {
 
 /// How long to wait for whom, in nanoseconds. Nothing said is no bound of this kind.
 ///
-/// Only whoever connects can tell how long that takes: `connect_timeout_ns` is the client's to keep. It may leave
-/// the other two to its caller, which counts them on the guest's own clock.
+/// Only whoever connects can tell how long that takes: `connect_timeout_ns` is the client's to keep. The other two are
+/// its caller's, which counts them on the guest's own clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// For the connection to stand: [`ErrorCode::ConnectionTimeout`].

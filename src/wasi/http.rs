@@ -15,6 +15,7 @@ mod quota;
 mod send;
 mod streams;
 mod target;
+mod timeout;
 
 pub use answer::Answer;
 pub use fields::{Fields, HeaderError};

@@ -5,12 +5,10 @@ use super::{
     fields::{Fields, HeaderError},
     quota::Bounds,
     send::Slot,
+    timeout::Timeout,
 };
-use crate::cap::{
-    clocks::Clocks,
-    http::{Body, ErrorCode, Frame},
-};
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use crate::cap::http::{Body, ErrorCode, Frame};
+use alloc::{boxed::Box, vec::Vec};
 use core::{
     fmt, mem,
     task::{Context, Poll, ready},
@@ -28,7 +26,8 @@ pub struct IncomingBody {
     read: usize,
     /// How much is still to come, if that was said.
     remaining: Option<u64>,
-    patience: Option<Patience>,
+    /// For each piece.
+    timeout: Option<Timeout>,
     /// Held as long as the exchange is under way.
     _slot: Option<Slot>,
 }
@@ -38,14 +37,6 @@ enum State {
     Over(Result<Option<Fields>, ErrorCode>),
     /// It is over, and the trailers were taken.
     Taken,
-}
-
-/// How long to wait for the next piece.
-struct Patience {
-    clocks: Arc<dyn Clocks>,
-    timeout_ns: u64,
-    /// Until when, while something is waited for.
-    deadline_ns: Option<u64>,
 }
 
 /// How many pieces are thrown away in one go, by who wants only the trailers.
@@ -62,7 +53,7 @@ impl IncomingBody {
             piece: Vec::new(),
             read: 0,
             remaining: length,
-            patience: None,
+            timeout: None,
             _slot: None,
         }
     }
@@ -72,10 +63,8 @@ impl IncomingBody {
     }
 
     /// The same, waiting no longer than this for each piece.
-    #[must_use]
-    pub fn with_timeout(self, clocks: Arc<dyn Clocks>, timeout_ns: Option<u64>) -> Self {
-        let patience = timeout_ns.map(|timeout_ns| Patience { clocks, timeout_ns, deadline_ns: None });
-        Self { patience, ..self }
+    pub(super) fn with_timeout(self, timeout: Option<Timeout>) -> Self {
+        Self { timeout, ..self }
     }
 
     /// Reads at most `bytes.len()` bytes. `Ok(0)`, for a buffer that is not empty, is the end.
@@ -105,18 +94,14 @@ impl IncomingBody {
     pub fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.read == self.piece.len() {
             let State::Coming(body) = &mut self.state else { break };
-            self.patience.iter_mut().for_each(Patience::begin);
-            let Poll::Ready(frame) = body.poll_frame(cx) else {
-                if ready!(self.poll_patience(cx)) {
-                    self.end(Err(ErrorCode::ConnectionReadTimeout));
-                }
-                return self.poll_readable(cx);
+            let polled = match &mut self.timeout {
+                Some(timeout) => timeout.poll(cx, |cx| body.poll_frame(cx)),
+                None => body.poll_frame(cx).map(Some),
             };
-            // On a virtual clock the wait for a piece may have taken all the time there was.
-            if self.patience.as_mut().is_some_and(Patience::end) {
+            let Some(frame) = ready!(polled) else {
                 self.end(Err(ErrorCode::ConnectionReadTimeout));
-                continue;
-            }
+                break;
+            };
             match frame {
                 Some(Ok(Frame::Data(piece))) => self.arrived(piece),
                 Some(Ok(Frame::Trailers(trailers))) => {
@@ -190,27 +175,6 @@ impl IncomingBody {
             (HeaderError::SizeExceeded, Message::Response) => ErrorCode::HttpResponseTrailerSectionSize(None),
             _ => ErrorCode::HttpProtocolError,
         }
-    }
-
-    /// Waits until there was nothing for too long, if there is such a time.
-    fn poll_patience(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
-        let Some(Patience { clocks, deadline_ns: Some(deadline_ns), .. }) = &self.patience else {
-            return Poll::Pending;
-        };
-        clocks.poll_until(cx, *deadline_ns).map(|()| true)
-    }
-}
-
-impl Patience {
-    /// Something is waited for from now on, or has been.
-    fn begin(&mut self) {
-        let Self { clocks, timeout_ns, deadline_ns } = self;
-        deadline_ns.get_or_insert_with(|| clocks.monotonic_now_ns().saturating_add(*timeout_ns));
-    }
-
-    /// It came; whether that was too late.
-    fn end(&mut self) -> bool {
-        self.deadline_ns.take().is_some_and(|deadline_ns| self.clocks.monotonic_now_ns() > deadline_ns)
     }
 }
 

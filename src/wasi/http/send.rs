@@ -7,6 +7,7 @@ use super::{
     policy::Policy,
     quota::Bounds,
     target::{Target, Wire},
+    timeout::Timeout,
 };
 use crate::{
     HttpLimits, Limits,
@@ -20,7 +21,7 @@ use alloc::{boxed::Box, sync::Arc};
 use core::{
     fmt,
     sync::atomic::{AtomicU32, Ordering},
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 /// Whom a guest may send requests to, and who sends them. Nobody and nobody, unless granted.
@@ -154,11 +155,11 @@ pub struct Answered {
 /// A request on its way.
 pub struct Sending {
     future: Box<dyn ResponseFuture>,
-    clocks: Arc<dyn Clocks>,
     bounds: Bounds,
-    /// When to give up.
-    deadline_ns: Option<u64>,
-    between_bytes_timeout_ns: Option<u64>,
+    /// For the head of the response.
+    first_byte: Option<Timeout>,
+    /// For what comes behind it.
+    between_bytes: Option<Timeout>,
     is_head: bool,
     slot: Option<Slot>,
 }
@@ -200,8 +201,10 @@ impl Sending {
             To::Handler => granted.handler.as_ref().ok_or(ErrorCode::ConfigurationError)?,
         };
         let slot = slots.take(bounds.limits().requests).ok_or(ErrorCode::ConnectionLimitReached)?;
-        let timeout = |timeout_ns| clocks.monotonic_now_ns().saturating_add(timeout_ns);
-        let deadline_ns = options.first_byte_timeout_ns.map(timeout);
+        let timeout = |timeout_ns: Option<u64>| timeout_ns.map(|ns| Timeout::new(clocks, ns));
+        let between_bytes = timeout(options.between_bytes_timeout_ns);
+        let mut first_byte = timeout(options.first_byte_timeout_ns);
+        first_byte.iter_mut().for_each(|timeout| _ = timeout.begin());
         let is_head = method == Method::Head;
         let request = Request {
             method,
@@ -212,9 +215,7 @@ impl Sending {
             body,
         };
         let future = client.send(request, options);
-        let (clocks, bounds) = (clocks.clone(), bounds.clone());
-        let between_bytes_timeout_ns = options.between_bytes_timeout_ns;
-        Ok(Self { future, clocks, bounds, deadline_ns, between_bytes_timeout_ns, is_head, slot: Some(slot) })
+        Ok(Self { future, bounds: bounds.clone(), first_byte, between_bytes, is_head, slot: Some(slot) })
     }
 
     /// Waits for the response, and no longer than was said. Whoever waits for several things waits for
@@ -224,21 +225,18 @@ impl Sending {
     ///
     /// Why there is none.
     pub fn poll_response(&mut self, cx: &mut Context<'_>) -> Poll<Result<Answered, ErrorCode>> {
-        let polled = self.future.poll_response(cx);
-        let is_late =
-            self.deadline_ns.is_some_and(|deadline_ns| self.clocks.monotonic_now_ns() > deadline_ns);
-        match polled {
-            // On a virtual clock the wait for an answer may have taken all the time there was.
-            _ if is_late => Poll::Ready(Err(ErrorCode::ConnectionReadTimeout)),
-            Poll::Ready(response) => Poll::Ready(response.and_then(|response| self.answered(response))),
-            Poll::Pending => Poll::Pending,
-        }
+        let polled = match &mut self.first_byte {
+            Some(timeout) => timeout.ask(cx, |cx| self.future.poll_response(cx)),
+            None => self.future.poll_response(cx).map(Some),
+        };
+        let response = ready!(polled).unwrap_or(Err(ErrorCode::ConnectionReadTimeout));
+        Poll::Ready(response.and_then(|response| self.answered(response)))
     }
 
     /// When [`poll_response`](Self::poll_response) gives up, on the monotonic clock: to be asked again then.
     #[must_use]
     pub fn deadline_ns(&self) -> Option<u64> {
-        self.deadline_ns.map(|deadline_ns| deadline_ns.saturating_add(1))
+        self.first_byte.as_ref().and_then(Timeout::deadline_ns)
     }
 
     fn answered(&mut self, response: Response) -> Result<Answered, ErrorCode> {
@@ -254,7 +252,7 @@ impl Sending {
         // These say how long the contents would be, and have none (RFC 9110, section 8.6).
         let length = length.filter(|_| !self.is_head && status != 204 && status != 304);
         let body = IncomingBody::new(&self.bounds, Message::Response, length, body)
-            .with_timeout(self.clocks.clone(), self.between_bytes_timeout_ns);
+            .with_timeout(self.between_bytes.take());
         let body = match self.slot.take() {
             Some(slot) => body.with_slot(slot),
             None => body,
@@ -265,7 +263,7 @@ impl Sending {
 
 impl fmt::Debug for Sending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sending").field("deadline_ns", &self.deadline_ns).finish_non_exhaustive()
+        f.debug_struct("Sending").field("deadline_ns", &self.deadline_ns()).finish_non_exhaustive()
     }
 }
 

@@ -5,17 +5,14 @@ use crate::cap::http::{self as cap, ErrorCode, Fields, Frame};
 use alloc::{boxed::Box, collections::BTreeSet, vec::Vec};
 use core::{
     fmt,
-    future::Future,
     pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
+    task::{Context, Poll, ready},
 };
 use http::{
     HeaderMap, HeaderName, HeaderValue,
     header::{CONNECTION, TRANSFER_ENCODING},
 };
 use hyper::body::{Body as _, Bytes, Frame as HyperFrame, Incoming, SizeHint};
-use tokio::{runtime::Handle, time::Sleep};
 
 /// A body as hyper sends it: it has as many bytes as was said, or it fails.
 pub struct Outgoing {
@@ -103,15 +100,6 @@ pub(super) struct Received {
     body: Incoming,
     /// What came and did not fit into one piece.
     rest: Bytes,
-    between: Option<Between>,
-}
-
-/// How long to wait for the next piece.
-struct Between {
-    time: Duration,
-    reactor: Handle,
-    /// Runs from when somebody waits.
-    sleep: Option<Pin<Box<Sleep>>>,
 }
 
 /// The largest piece that is handed on.
@@ -119,12 +107,7 @@ const PIECE_BYTES_MAX: usize = 64 << 10;
 
 impl Received {
     pub(super) fn new(body: Incoming) -> Self {
-        Self { body, rest: Bytes::new(), between: None }
-    }
-
-    /// The same, waiting no longer than this for each piece.
-    pub(super) fn with_timeout(self, time: Option<Duration>, reactor: Handle) -> Self {
-        Self { between: time.map(|time| Between { time, reactor, sleep: None }), ..self }
+        Self { body, rest: Bytes::new() }
     }
 
     fn piece(&mut self) -> Frame {
@@ -139,11 +122,7 @@ impl cap::Body for Received {
             if !self.rest.is_empty() {
                 return Poll::Ready(Some(Ok(self.piece())));
             }
-            let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else { break };
-            if let Some(between) = &mut self.between {
-                between.sleep = None;
-            }
-            match frame {
+            match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
                 None => return Poll::Ready(None),
                 Some(Err(error)) => return Poll::Ready(Some(Err(from_hyper(&error)))),
                 Some(Ok(frame)) => match frame.into_data() {
@@ -156,24 +135,10 @@ impl cap::Body for Received {
                 },
             }
         }
-        match self.between.as_mut().map(|between| between.poll(cx)) {
-            Some(Poll::Ready(())) => Poll::Ready(Some(Err(ErrorCode::ConnectionReadTimeout))),
-            _ => Poll::Pending,
-        }
     }
 
     fn length(&self) -> Option<u64> {
         self.body.size_hint().exact().map(|length| length + self.rest.len() as u64)
-    }
-}
-
-impl Between {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let sleep = self.sleep.get_or_insert_with(|| {
-            let _entered = self.reactor.enter();
-            Box::pin(tokio::time::sleep(self.time))
-        });
-        sleep.as_mut().poll(cx)
     }
 }
 

@@ -239,28 +239,14 @@ impl cap::Client for Client {
             return Box::new(Sent::Failed(Some(ErrorCode::InternalError(None))));
         };
         let connect = options.connect_timeout_ns.map(Duration::from_nanos);
-        let between = options.between_bytes_timeout_ns.map(Duration::from_nanos);
-        // Nobody but the pool knows when the connection stood, so the two are counted together.
-        let both = options.first_byte_timeout_ns.map(|time| {
-            let connect = connect.unwrap_or(self.shared.connector.timeout).min(self.shared.connector.timeout);
-            Duration::from_nanos(time).saturating_add(connect)
-        });
         let client = client.clone();
-        let handle = reactor.clone();
         let task = reactor.spawn(CONNECT_TIMEOUT.scope(connect, async move {
-            let sending = client.request(request);
-            let response = match both {
-                None => sending.await,
-                Some(time) => {
-                    tokio::time::timeout(time, sending).await.map_err(|_| ErrorCode::ConnectionReadTimeout)?
-                }
-            };
-            let response = response.map_err(|error| error::from_client(&error))?;
+            let response = client.request(request).await.map_err(|error| error::from_client(&error))?;
             let (head, body) = response.into_parts();
             Ok(Response {
                 status: head.status.as_u16(),
                 headers: fields(&head.headers),
-                body: Box::new(Received::new(body).with_timeout(between, handle)),
+                body: Box::new(Received::new(body)),
             })
         }));
         Box::new(Sent::Sending(task))
