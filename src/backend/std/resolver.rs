@@ -1,6 +1,6 @@
 //! Names looked up by the platform's resolver, on threads beside: for sockets and for HTTP.
 
-use super::{reactor::reactor, sockets::Everyone};
+use super::{reactor::reactor, sockets::socket::Everyone};
 use crate::cap::sockets::{Lookup, LookupError};
 use alloc::{
     string::ToString,

@@ -1,35 +1,20 @@
 //! The platform's network: sockets of its own.
 
-use super::Everyone;
+use super::{TcpStream, socket::Socket, udp::UdpSocket};
 use crate::{
-    backend::std::{
-        error::{errno_code, from_io},
-        reactor::reactor,
-        resolver::Resolver,
-    },
+    backend::std::{error::errno_code, resolver::Resolver},
     cap::{
         Code,
         sockets::{self as cap, AddressFamily, Lookup, LookupError, SocketOption},
     },
 };
 use alloc::sync::Arc;
-use core::{
-    net::SocketAddr,
-    task::{Context, Poll},
-    time::Duration,
-};
+use core::{net::SocketAddr, time::Duration};
 use rustix::{
-    event::{PollFd, PollFlags, Timespec, poll},
     io::Errno,
     net::{SocketAddrAny, SocketFlags, SocketType, sockopt},
 };
-use std::{
-    env::consts::OS,
-    io,
-    os::fd::{AsFd, BorrowedFd, OwnedFd},
-    sync::OnceLock,
-};
-use tokio::io::unix::AsyncFd;
+use std::env::consts::OS;
 
 /// The platform's network, all of it. Grant it with a policy.
 ///
@@ -49,30 +34,15 @@ impl Network {
 
 impl cap::Network for Network {
     fn tcp_socket(&self, family: AddressFamily) -> Result<Arc<dyn cap::TcpSocket>, Code> {
-        Ok(Arc::new(super::tcp::TcpSocket::new(Socket::new(family, SocketType::STREAM)?)))
+        Ok(Arc::new(TcpStream(Socket::new(family, SocketType::STREAM)?)))
     }
 
     fn udp_socket(&self, family: AddressFamily) -> Result<Arc<dyn cap::UdpSocket>, Code> {
-        Ok(Arc::new(super::udp::UdpSocket::new(Socket::new(family, SocketType::DGRAM)?)))
+        Ok(Arc::new(UdpSocket::new(Socket::new(family, SocketType::DGRAM)?)))
     }
 
     fn look_up(&self, name: &str) -> Result<Arc<dyn Lookup>, LookupError> {
         Ok(self.resolver.look_up(name)?)
-    }
-}
-
-/// A socket, watched by the reactor from when there is something to watch for.
-pub(super) struct Socket {
-    fd: Arc<OwnedFd>,
-    pub(super) family: AddressFamily,
-    watched: OnceLock<AsyncFd<Arc<OwnedFd>>>,
-    readers: Arc<Everyone>,
-    writers: Arc<Everyone>,
-}
-
-impl AsFd for Socket {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
     }
 }
 
@@ -91,70 +61,6 @@ impl Socket {
             sockopt::set_ipv6_v6only(&fd, true).map_err(errno_code)?;
         }
         Ok(Self::from_fd(fd, family))
-    }
-
-    pub(super) fn from_fd(fd: OwnedFd, family: AddressFamily) -> Self {
-        let (readers, writers) = (Arc::default(), Arc::default());
-        Self { fd: Arc::new(fd), family, watched: OnceLock::new(), readers, writers }
-    }
-
-    /// Has the reactor watch it. Not before it connects or listens: a TCP socket that does neither counts as hung
-    /// up, and the reactor would remember that for good.
-    pub(super) fn watch(&self) -> Result<&AsyncFd<Arc<OwnedFd>>, Code> {
-        if let Some(watched) = self.watched.get() {
-            return Ok(watched);
-        }
-        let reactor = reactor().map_err(from_io)?;
-        let _entered = reactor.enter();
-        #[expect(
-            deprecated,
-            reason = "what took its place is unsafe, because not all say the truth about what they own"
-        )]
-        let watched = AsyncFd::new(self.fd.clone()).map_err(from_io)?;
-        Ok(self.watched.get_or_init(|| watched))
-    }
-
-    /// Tries until it is done or would block, and then waits.
-    pub(super) fn poll_reading<T>(
-        &self,
-        cx: &Context<'_>,
-        mut attempt: impl FnMut() -> Result<T, Errno>,
-    ) -> Poll<Result<T, Code>> {
-        let watched = match self.watch() {
-            Ok(watched) => watched,
-            Err(code) => return Poll::Ready(Err(code)),
-        };
-        self.readers.poll(cx, |cx| {
-            poll_attempt(&mut attempt, || {
-                watched.poll_read_ready(cx).map(|ready| ready.map(|mut guard| guard.clear_ready()))
-            })
-        })
-    }
-
-    /// Tries until it is done or would block, and then waits.
-    pub(super) fn poll_writing<T>(
-        &self,
-        cx: &Context<'_>,
-        mut attempt: impl FnMut() -> Result<T, Errno>,
-    ) -> Poll<Result<T, Code>> {
-        let watched = match self.watch() {
-            Ok(watched) => watched,
-            Err(code) => return Poll::Ready(Err(code)),
-        };
-        self.writers.poll(cx, |cx| {
-            poll_attempt(&mut attempt, || {
-                watched.poll_write_ready(cx).map(|ready| ready.map(|mut guard| guard.clear_ready()))
-            })
-        })
-    }
-
-    /// Asks the socket itself whether an operation would block: then this fails so.
-    pub(super) fn check(&self, events: PollFlags) -> Result<(), Errno> {
-        let mut sockets = [PollFd::new(self, events)];
-        match poll(&mut sockets, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))? {
-            0 => Err(Errno::AGAIN),
-            _ => Ok(()),
-        }
     }
 
     pub(super) fn local_address(&self) -> Result<SocketAddr, Code> {
@@ -211,23 +117,6 @@ fn nanoseconds(duration: Duration) -> u64 {
 /// Linux answers twice what it was told, its own bookkeeping included (socket(7)).
 fn buffer_bytes(bytes: usize) -> u64 {
     (if OS == "linux" { bytes / 2 } else { bytes }) as u64
-}
-
-fn poll_attempt<T>(
-    attempt: &mut impl FnMut() -> Result<T, Errno>,
-    mut poll_ready: impl FnMut() -> Poll<io::Result<()>>,
-) -> Poll<Result<T, Code>> {
-    loop {
-        match attempt() {
-            Err(Errno::AGAIN) => match poll_ready() {
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(from_io(error))),
-                Poll::Pending => return Poll::Pending,
-            },
-            Err(Errno::INTR) => {}
-            done => return Poll::Ready(done.map_err(errno_code)),
-        }
-    }
 }
 
 pub(super) fn address(any: Option<SocketAddrAny>) -> Result<SocketAddr, Code> {

@@ -1,11 +1,11 @@
-//! TCP sockets of the platform's.
+//! Sockets for TCP that a guest makes: connections that are not there yet, and listeners.
 
-use super::network::{Socket, address};
+use super::{TcpStream, network::address};
 use crate::{
     backend::std::error::errno_code,
     cap::{
         Code,
-        sockets::{self as cap, Shutdown, SocketOption, TcpStream},
+        sockets::{self as cap, SocketOption},
     },
 };
 use alloc::sync::Arc;
@@ -13,41 +13,9 @@ use core::{
     net::SocketAddr,
     task::{Context, Poll},
 };
-use rustix::{
-    event::PollFlags,
-    io::Errno,
-    net::{RecvFlags, SendFlags, SocketFlags, accept_with, recv, send, sockopt},
-};
+use rustix::{event::PollFlags, io::Errno, net::sockopt};
 
-pub(super) struct TcpSocket(Socket);
-
-impl TcpSocket {
-    pub(super) fn new(socket: Socket) -> Self {
-        Self(socket)
-    }
-
-    /// Takes a connection, past those that ended before they were taken (accept(2), "Error handling").
-    fn accept(&self) -> Result<Socket, Errno> {
-        loop {
-            match accept_with(&self.0, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
-                Ok(fd) => return Ok(Socket::from_fd(fd, self.0.family)),
-                Err(
-                    Errno::CONNABORTED
-                    | Errno::NETDOWN
-                    | Errno::PROTO
-                    | Errno::NOPROTOOPT
-                    | Errno::HOSTDOWN
-                    | Errno::HOSTUNREACH
-                    | Errno::OPNOTSUPP
-                    | Errno::NETUNREACH,
-                ) => {}
-                Err(errno) => return Err(errno),
-            }
-        }
-    }
-}
-
-impl cap::TcpSocket for TcpSocket {
+impl cap::TcpSocket for TcpStream {
     fn bind(&self, local: SocketAddr) -> Result<(), Code> {
         sockopt::set_socket_reuseaddr(&self.0, true).map_err(errno_code)?;
         rustix::net::bind(&self.0, &local).map_err(errno_code)
@@ -77,7 +45,7 @@ impl cap::TcpSocket for TcpSocket {
     }
 
     fn poll_accept(&self, cx: &mut Context<'_>) -> Poll<Result<Arc<dyn cap::TcpSocket>, Code>> {
-        let accepted = self.0.poll_reading(cx, || self.accept());
+        let accepted = self.0.poll_reading(cx, || self.0.accept());
         accepted.map_ok(|socket| Arc::new(Self(socket)) as Arc<dyn cap::TcpSocket>)
     }
 
@@ -99,41 +67,5 @@ impl cap::TcpSocket for TcpSocket {
 
     fn set_option(&self, option: SocketOption, value: u64) -> Result<(), Code> {
         self.0.set_option(option, value)
-    }
-}
-
-impl TcpStream for TcpSocket {
-    fn poll_receive(&self, cx: &mut Context<'_>, bytes: &mut [u8], peek: bool) -> Poll<Result<usize, Code>> {
-        if bytes.is_empty() {
-            return Poll::Ready(Ok(0));
-        }
-        let flags = if peek { RecvFlags::PEEK } else { RecvFlags::empty() };
-        self.0.poll_reading(cx, || recv(&self.0, &mut *bytes, flags).map(|(count, _)| count))
-    }
-
-    fn poll_send(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, Code>> {
-        if bytes.is_empty() {
-            return Poll::Ready(Ok(0));
-        }
-        self.0.poll_writing(cx, || send(&self.0, bytes, SendFlags::NOSIGNAL))
-    }
-
-    fn poll_receivable(&self, cx: &mut Context<'_>) -> Poll<u64> {
-        let count = || rustix::io::ioctl_fionread(&self.0).unwrap_or(0);
-        self.0.poll_reading(cx, || self.0.check(PollFlags::IN)).map(|_| count())
-    }
-
-    fn poll_sendable(&self, cx: &mut Context<'_>) -> Poll<()> {
-        self.0.poll_writing(cx, || self.0.check(PollFlags::OUT)).map(drop)
-    }
-
-    fn shutdown(&self, how: Shutdown) -> Result<(), Code> {
-        let how = match (how.receive, how.send) {
-            (true, true) => rustix::net::Shutdown::Both,
-            (true, false) => rustix::net::Shutdown::Read,
-            (false, true) => rustix::net::Shutdown::Write,
-            (false, false) => return Ok(()),
-        };
-        rustix::net::shutdown(&self.0, how).map_err(errno_code)
     }
 }

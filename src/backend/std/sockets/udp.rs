@@ -1,6 +1,6 @@
 //! UDP sockets of the platform's.
 
-use super::network::{Socket, address};
+use super::{network::address, socket::Socket};
 use crate::{
     backend::std::error::errno_code,
     cap::{
