@@ -12,9 +12,11 @@ use core::{
 
 mod error_code;
 mod fields;
+mod rule;
 
 pub use error_code::{DnsError, ErrorCode, FieldSize, TlsAlert};
 pub use fields::Fields;
+pub use rule::Rule;
 
 /// Whoever answers requests: the network, a scripted route, or another guest.
 pub trait Client: Send + Sync {
@@ -217,6 +219,12 @@ impl From<&str> for Method {
 }
 
 impl Scheme {
+    /// The port of an authority that names none.
+    #[must_use]
+    pub fn default_port(&self) -> u16 {
+        if *self == Self::Http { 80 } else { 443 }
+    }
+
     /// As it stands in a URI.
     #[must_use]
     pub fn as_str(&self) -> &str {

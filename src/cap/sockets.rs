@@ -4,10 +4,13 @@
 //! Later versions are given a [`Network`].
 
 mod address;
+pub mod name;
 mod network;
+mod pattern;
 
 pub use address::{AddressRange, canonical, is_global};
 pub use network::{AddressFamily, Lookup, LookupError, Network, SocketOption, TcpSocket, UdpSocket};
+pub use pattern::{Hosts, Pattern, RuleError};
 
 use super::Code;
 use alloc::sync::Arc;

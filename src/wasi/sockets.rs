@@ -6,8 +6,6 @@ pub mod address;
 #[cfg(feature = "component")]
 mod connection;
 #[cfg(feature = "component")]
-mod name;
-#[cfg(feature = "component")]
 mod network;
 #[cfg(not(feature = "component"))]
 #[path = "sockets/network_absent.rs"]

@@ -11,13 +11,13 @@ use wasmote::{
     },
     wasi::{
         http,
-        sockets::policy::{Denied, Operation, Policy, Rule},
+        sockets::policy::{Denied, Operation, Policy, Rule, RuleError},
     },
 };
 
 /// Reads the value of an `--allow-net` or `--allow-listen`.
 pub fn rule(text: &str) -> Result<Rule, String> {
-    text.parse().map_err(|error: wasmote::wasi::sockets::policy::RuleError| error.to_string())
+    text.parse().map_err(|error: RuleError| error.to_string())
 }
 
 /// The platform's network, as far as `arguments` and `settings` go. Where they grant nothing of it, components have a
@@ -81,8 +81,8 @@ pub fn explain(denied: &Denied) -> String {
 
 /// Reads the value of an `--allow-http`, to be told at once if it is none.
 pub fn destination(text: &str) -> Result<String, String> {
-    let policy = real::http::Policy::new().allow(text);
-    policy.map(|_| text.to_owned()).map_err(|error| error.to_string())
+    let rule = text.parse::<http::Rule>();
+    rule.map(|_| text.to_owned()).map_err(|error| error.to_string())
 }
 
 /// Root certificates from files.
@@ -118,12 +118,9 @@ impl Http {
         // Both hold the rules: the first one knows who asks, the client knows to which address a name leads.
         let (mut rules, mut reached) = (http::Policy::new(), real::http::Policy::new());
         for text in destinations {
-            reached = reached.allow(text).map_err(|error| anyhow::anyhow!("--allow-http {text}: {error}"))?;
-            rules = match text.parse() {
-                Ok(rule) => rules.allow(rule),
-                // A range of addresses, which only the client knows.
-                Err(_) => rules.allow_all(),
-            };
+            let wrong = |error: RuleError| anyhow::anyhow!("--allow-http {text}: {error}");
+            rules = rules.allow(text.parse().map_err(wrong)?);
+            reached = reached.allow(text).map_err(wrong)?;
         }
         let mut client = Client::builder(reached).on_denied(move |to| tell(&explain_inside(to)));
         for root in roots {

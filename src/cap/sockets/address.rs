@@ -90,6 +90,12 @@ impl AddressRange {
         }
     }
 
+    /// Whether it is one address.
+    #[must_use]
+    pub const fn is_single(&self) -> bool {
+        self.prefix == if self.first.is_ipv4() { 32 } else { 128 }
+    }
+
     /// Whether `address` is one of these.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {

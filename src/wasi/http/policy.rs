@@ -1,122 +1,11 @@
 //! Whom a guest may send requests to: nobody, and what rules allow.
 
+pub use crate::cap::{http::Rule, sockets::RuleError};
+
 use super::target::{HostPort, split_authority};
-use crate::cap::http::Scheme;
+use crate::cap::{http::Scheme, sockets::Hosts};
 use alloc::{string::String, sync::Arc, vec::Vec};
-use core::{fmt, str::FromStr};
-
-/// One destination, or some: `example.com`, `*.example.com:8443`, `https://example.com`, `localhost:*`, `[::1]:8080`,
-/// `*`.
-///
-/// Without a scheme it is for both; without a port, for the one that the scheme has by itself (80, 443). A host is
-/// compared as it is said, without its case: an address that some name stands for is another host.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule {
-    scheme: Option<Scheme>,
-    host: Host,
-    port: Port,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Host {
-    Any,
-    /// In lower case.
-    Name(String),
-    /// All that end so, with the dot, in lower case.
-    Below(String),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Port {
-    Any,
-    OfScheme,
-    Number(u16),
-}
-
-/// A text is no [`Rule`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct RuleError;
-
-impl fmt::Display for RuleError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no destination: write example.com, example.com:8080, *.example.com, https://example.com, localhost:*, or *")
-    }
-}
-
-impl core::error::Error for RuleError {}
-
-impl Rule {
-    /// Everybody.
-    #[must_use]
-    pub const fn any() -> Self {
-        Self { scheme: None, host: Host::Any, port: Port::Any }
-    }
-
-    fn allows(&self, scheme: &Scheme, HostPort { host, port }: HostPort<'_>) -> bool {
-        let port = port.unwrap_or(default_port(scheme));
-        let host = host.strip_suffix('.').unwrap_or(host);
-        let ends = |host: &str, end: &str| {
-            let at = host.len().checked_sub(end.len()).filter(|at| *at > 0);
-            at.and_then(|at| host.get(at..)).is_some_and(|found| found.eq_ignore_ascii_case(end))
-        };
-        self.scheme.as_ref().is_none_or(|known| known == scheme)
-            && match &self.host {
-                Host::Any => true,
-                Host::Name(name) => name.eq_ignore_ascii_case(host),
-                Host::Below(end) => ends(host, end),
-            }
-            && match self.port {
-                Port::Any => true,
-                Port::OfScheme => port == default_port(scheme),
-                Port::Number(number) => port == number,
-            }
-    }
-}
-
-fn default_port(scheme: &Scheme) -> u16 {
-    if *scheme == Scheme::Http { 80 } else { 443 }
-}
-
-impl FromStr for Rule {
-    type Err = RuleError;
-
-    fn from_str(text: &str) -> Result<Self, RuleError> {
-        let (scheme, authority) = match text.split_once("://") {
-            None => (None, text),
-            Some((scheme, rest)) => match Scheme::from(scheme) {
-                Scheme::Other(_) => return Err(RuleError),
-                known => (Some(known), rest.strip_suffix('/').unwrap_or(rest)),
-            },
-        };
-        if authority == "*" {
-            return Ok(Self { scheme, ..Self::any() });
-        }
-        let (authority, any_port) = match authority.strip_suffix(":*") {
-            Some(host) => (host, true),
-            None => (authority, false),
-        };
-        let (below, rest) = match authority.strip_prefix("*.") {
-            Some(rest) => (true, rest),
-            None => (false, authority),
-        };
-        let HostPort { host, port } =
-            split_authority(rest).filter(|_| !rest.contains('@')).ok_or(RuleError)?;
-        let port = match (any_port, port) {
-            (true, None) => Port::Any,
-            (false, None) => Port::OfScheme,
-            (false, Some(number)) => Port::Number(number),
-            (true, Some(_)) => return Err(RuleError),
-        };
-        let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-        let host = match host.as_str() {
-            "*" if !below => Host::Any,
-            name if name.contains('*') => return Err(RuleError),
-            name if below => Host::Below([".", name].concat()),
-            name => Host::Name(name.into()),
-        };
-        Ok(Self { scheme, host, port })
-    }
-}
+use core::{fmt, net::IpAddr};
 
 /// What was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,17 +61,64 @@ impl Policy {
 
     /// Whether a request may go there; if not, says so to who watches.
     pub(super) fn check(&self, scheme: &Scheme, authority: &str) -> bool {
-        let allowed = split_authority(authority)
-            .is_some_and(|destination| self.rules.iter().any(|rule| rule.allows(scheme, destination)));
+        let allowed = split_authority(authority).is_some_and(|to| self.allows(scheme, to));
         if !allowed && let Some(watch) = &self.watch {
             watch(&Denied { scheme: scheme.clone(), authority: authority.into() });
         }
         allowed
+    }
+
+    fn allows(&self, scheme: &Scheme, HostPort { host, port }: HostPort<'_>) -> bool {
+        let port = port.unwrap_or(scheme.default_port());
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let address = bare.parse::<IpAddr>().ok();
+        let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+        self.rules.iter().filter(|rule| rule.fits(scheme, port)).any(|rule| match (rule.hosts(), address) {
+            // To which addresses names lead, and which of them are anybody's, is for the client to know.
+            (Hosts::Any, _) => true,
+            (hosts, Some(address)) => hosts.has_address(address),
+            (hosts, None) => hosts.has_name(&name),
+        })
     }
 }
 
 impl fmt::Debug for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Policy").field("rules", &self.rules).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allows(rule: &str, url: &str) -> bool {
+        let (scheme, authority) = url.split_once("://").unwrap();
+        Policy::new().allow(rule.parse().unwrap()).check(&Scheme::from(scheme), authority)
+    }
+
+    #[test]
+    fn a_name_is_one_however_it_is_written() {
+        for rule in ["xn--mnchen-3ya.example", "MÜNCHEN.example.", "https://*.Example.", "*"] {
+            for url in ["https://xn--mnchen-3ya.example", "https://XN--Mnchen-3ya.EXAMPLE.:443"] {
+                assert!(allows(rule, url), "{rule} {url}");
+            }
+        }
+        for url in
+            ["https://below.net", "https://.below.net", "https://evilbelow.net", "https://a.below.net.evil"]
+        {
+            assert!(!allows("*.below.net", url), "{url}");
+        }
+        assert!(allows("*.below.net", "https://a.b.below.net"));
+    }
+
+    #[test]
+    fn an_address_is_no_name() {
+        assert!(allows("127.0.0.1:80", "http://127.0.0.1") && allows("[::1]:9", "http://[::1]:9"));
+        assert!(
+            allows("10.0.0.0/8", "http://10.1.2.3:8080") && allows("127.0.0.1", "http://[::ffff:127.0.0.1]")
+        );
+        assert!(!allows("10.0.0.0/8", "http://11.0.0.1") && !allows("10.0.0.0/8", "http://example.com"));
+        assert!(!allows("[::1]", "http://[::1]:9"));
     }
 }

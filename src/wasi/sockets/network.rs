@@ -1,12 +1,12 @@
 //! A guest's share of a network: what it was granted, what it has open, which names it looked up.
 
 use super::{
-    TcpSocket, UdpSocket, name,
+    TcpSocket, UdpSocket,
     policy::{Denied, Known, Operation, Policy},
 };
 use crate::cap::{
     Code,
-    sockets::{self as cap, AddressFamily, LookupError, Network},
+    sockets::{self as cap, AddressFamily, LookupError, Network, name},
 };
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::{

@@ -6,8 +6,9 @@
 //! may choose what a name stands for, but reaches nothing inside with it (DNS rebinding). A name of the inside is
 //! granted by its address.
 
-use super::name;
-use crate::cap::sockets::{AddressRange, canonical, is_global};
+pub use crate::cap::sockets::RuleError;
+
+use crate::cap::sockets::{AddressRange, Hosts, Pattern, canonical, is_global, name};
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::{
     fmt,
@@ -38,79 +39,33 @@ impl Operation {
     pub const ALL: [Self; 4] = [Self::TcpConnect, Self::TcpBind, Self::UdpSend, Self::UdpBind];
 }
 
-/// Whom a rule speaks of.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Target {
-    Anyone,
-    Range(AddressRange),
-    Name(String),
-    /// All names that end so, with the dot.
-    NamesBelow(String),
-}
-
 /// Addresses or a name, and ports: `10.0.0.0/8:*`, `[::1]:8000-8010`, `api.example.com:443`, `*.example.com:443`,
 /// `*:53`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
-    target: Target,
+    hosts: Hosts,
     ports: RangeInclusive<u16>,
 }
-
-/// Why a text is no [`Rule`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RuleError {
-    /// There is no colon with ports behind it.
-    NoPorts,
-    /// What stands for ports is none.
-    Ports,
-    /// An address of version 6 without brackets.
-    Brackets,
-    /// What stands before the ports is no address, no range of them and no name.
-    Host,
-}
-
-impl fmt::Display for RuleError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NoPorts => "no port is named: write HOST:443, HOST:8000-8010, or HOST:* for all of them",
-            Self::Ports => "the port is none: write 443, 8000-8010, or * for all of them",
-            Self::Brackets => "an address of version 6 goes into brackets: [::1]:443",
-            Self::Host => {
-                "the host is none: write a name, an address, a range of addresses (10.0.0.0/8, [fd00::/8]), or * for all"
-            }
-        })
-    }
-}
-
-impl core::error::Error for RuleError {}
 
 impl Rule {
     /// Every address and port.
     #[must_use]
     pub fn any() -> Self {
-        Self { target: Target::Anyone, ports: 0..=u16::MAX }
+        Self { hosts: Hosts::Any, ports: 0..=u16::MAX }
     }
 
     /// These addresses and ports.
     #[must_use]
     pub fn addresses(range: AddressRange, ports: RangeInclusive<u16>) -> Self {
-        Self { target: Target::Range(range), ports }
-    }
-
-    fn names(&self, asked: &str) -> bool {
-        match &self.target {
-            Target::Name(name) => name == asked,
-            Target::NamesBelow(end) => asked.len() > end.len() && asked.ends_with(end.as_str()),
-            Target::Anyone | Target::Range(_) => false,
-        }
+        Self { hosts: Hosts::Range(range), ports }
     }
 
     fn allows(&self, address: SocketAddr, known: &Known) -> bool {
         self.ports.contains(&address.port())
-            && match &self.target {
-                Target::Anyone => true,
-                Target::Range(range) => range.contains(address.ip()),
-                Target::Name(_) | Target::NamesBelow(_) => known.allows(self, address.ip()),
+            && match &self.hosts {
+                Hosts::Any => true,
+                Hosts::Range(range) => range.contains(address.ip()),
+                names @ (Hosts::Name(_) | Hosts::NamesBelow(_)) => known.allows(names, address.ip()),
             }
     }
 }
@@ -119,56 +74,8 @@ impl FromStr for Rule {
     type Err = RuleError;
 
     fn from_str(text: &str) -> Result<Self, RuleError> {
-        let (host, ports) = text.rsplit_once(':').ok_or(RuleError::NoPorts)?;
-        if host.contains(':') && !host.starts_with('[') {
-            return Err(RuleError::Brackets);
-        }
-        // `[::1` with the rest of the address as port.
-        if host.starts_with('[') && !host.ends_with(']') {
-            return Err(RuleError::NoPorts);
-        }
-        Ok(Self { target: target(host)?, ports: port_range(ports)? })
-    }
-}
-
-fn port_range(text: &str) -> Result<RangeInclusive<u16>, RuleError> {
-    let port = |text: &str| match text.bytes().all(|byte| byte.is_ascii_digit()) {
-        true => text.parse::<u16>().map_err(|_| RuleError::Ports),
-        false => Err(RuleError::Ports),
-    };
-    let (first, last) = match text {
-        "*" => (0, u16::MAX),
-        _ => match text.split_once('-') {
-            Some((first, last)) => (port(first)?, port(last)?),
-            None => (port(text)?, port(text)?),
-        },
-    };
-    if first <= last { Ok(first..=last) } else { Err(RuleError::Ports) }
-}
-
-fn target(host: &str) -> Result<Target, RuleError> {
-    let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let (address, prefix) = match bracketed.unwrap_or(host).split_once('/') {
-        Some((address, prefix)) => (address, Some(prefix.parse().map_err(|_| RuleError::Host)?)),
-        None => (bracketed.unwrap_or(host), None),
-    };
-    if let Ok(address) = address.parse::<IpAddr>() {
-        if address.is_ipv6() != bracketed.is_some() {
-            return Err(RuleError::Brackets);
-        }
-        let range = match prefix {
-            None => AddressRange::only(address),
-            Some(prefix) => AddressRange::new(address, prefix).ok_or(RuleError::Host)?,
-        };
-        return Ok(Target::Range(range));
-    }
-    if host == "*" {
-        return Ok(Target::Anyone);
-    }
-    let below = host.strip_prefix("*.");
-    match name::to_ascii(below.unwrap_or(host)).ok_or(RuleError::Host)? {
-        name if below.is_some() => Ok(Target::NamesBelow([".", &name].concat())),
-        name => Ok(Target::Name(name)),
+        let Pattern { hosts, ports } = text.parse()?;
+        Ok(Self { hosts, ports: ports.ok_or(RuleError::NoPorts)? })
     }
 }
 
@@ -298,7 +205,7 @@ impl Policy {
 
     /// Whether a rule speaks of this name, so that its addresses matter.
     pub(super) fn is_named(&self, name: &str) -> bool {
-        self.rules.iter().any(|(_, rule)| rule.names(name))
+        self.rules.iter().any(|(_, rule)| rule.hosts.has_name(name))
     }
 }
 
@@ -332,11 +239,11 @@ impl Known {
         self.0.push((name.into(), addresses));
     }
 
-    fn allows(&self, rule: &Rule, address: IpAddr) -> bool {
+    fn allows(&self, names: &Hosts, address: IpAddr) -> bool {
         let address = canonical(address);
         self.0.iter().any(|(name, addresses)| {
             let reachable = is_global(address) || (name::is_localhost(name) && address.is_loopback());
-            reachable && addresses.contains(&address) && rule.names(name)
+            reachable && addresses.contains(&address) && names.has_name(name)
         })
     }
 }

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     backend::std::resolver::Resolver,
     cap::{
-        http::{DnsError, ErrorCode},
+        http::{DnsError, ErrorCode, Scheme},
         sockets::{Lookup, LookupError},
     },
 };
@@ -88,7 +88,8 @@ impl Connector {
     async fn connect(&self, uri: &Uri) -> Result<Stream, ErrorCode> {
         let https = uri.scheme_str() == Some("https");
         let authority = uri.authority().ok_or(ErrorCode::HttpRequestUriInvalid)?;
-        let destination = Destination::parse(https, authority.as_str());
+        let scheme = if https { Scheme::Https } else { Scheme::Http };
+        let destination = Destination::parse(scheme, authority.as_str());
         let destination = destination.ok_or(ErrorCode::HttpRequestUriInvalid)?;
         // Asked before the request was queued; once more, where the connection is made.
         if !self.policy.names(&destination) {

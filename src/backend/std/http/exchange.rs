@@ -43,7 +43,7 @@ fn authority(head: &http::request::Parts) -> Result<Option<String>, ErrorCode> {
     let host = host.map(HeaderValue::to_str).transpose().map_err(|_| ErrorCode::HttpRequestUriInvalid)?;
     let named = head.uri.authority().map(http::uri::Authority::as_str);
     for text in [named, host].into_iter().flatten().filter(|text| !text.is_empty()) {
-        Destination::parse(false, text).ok_or(ErrorCode::HttpRequestUriInvalid)?;
+        Destination::parse(Scheme::Http, text).ok_or(ErrorCode::HttpRequestUriInvalid)?;
     }
     Ok(named.or(host).map(ToString::to_string))
 }

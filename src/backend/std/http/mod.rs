@@ -12,7 +12,7 @@ mod policy;
 
 pub use body::Outgoing;
 pub use exchange::{request_from_hyper, response_to_hyper};
-pub use policy::{InvalidDestination, Policy};
+pub use policy::Policy;
 
 use super::{reactor::reactor, resolver::Resolver};
 use crate::cap::http::{self as cap, ErrorCode, Fields, Options, Request, Response, ResponseFuture, Scheme};
@@ -182,19 +182,18 @@ impl Shared {
 
     /// The request as the library has it, if it may be sent.
     fn request(&self, request: Request) -> Result<http::Request<Outgoing>, ErrorCode> {
-        let https = match request.scheme {
-            None | Some(Scheme::Https) => true,
-            Some(Scheme::Http) => false,
-            Some(Scheme::Other(_)) => return Err(ErrorCode::HttpRequestUriInvalid),
+        let scheme = match request.scheme.unwrap_or(Scheme::Https) {
+            Scheme::Other(_) => return Err(ErrorCode::HttpRequestUriInvalid),
+            known => known,
         };
         let authority = request.authority.ok_or(ErrorCode::HttpRequestUriInvalid)?;
-        let destination = Destination::parse(https, &authority).ok_or(ErrorCode::HttpRequestUriInvalid)?;
+        let destination = Destination::parse(scheme, &authority).ok_or(ErrorCode::HttpRequestUriInvalid)?;
         if !self.policy.names(&destination) {
             self.connector.deny(&format!("{destination}"));
             return Err(ErrorCode::HttpRequestDenied);
         }
         let path = request.path_with_query.unwrap_or_default();
-        let uri = uri(https, &authority, path)?;
+        let uri = uri(&destination.scheme, &authority, path)?;
         let method = http::Method::from_bytes(request.method.as_str().as_bytes());
         let method = method.map_err(|_| ErrorCode::HttpRequestMethodInvalid)?;
         if method == http::Method::CONNECT {
@@ -218,14 +217,14 @@ impl Shared {
     }
 }
 
-fn uri(https: bool, authority: &str, path: String) -> Result<Uri, ErrorCode> {
+fn uri(scheme: &Scheme, authority: &str, path: String) -> Result<Uri, ErrorCode> {
     let path = if path.is_empty() { "/".into() } else { path };
     // Anything else names another target than the authority that was checked.
     if !path.starts_with('/') {
         return Err(ErrorCode::HttpRequestUriInvalid);
     }
     let path = PathAndQuery::try_from(path).map_err(|_| ErrorCode::HttpRequestUriInvalid)?;
-    let uri = Uri::builder().scheme(if https { "https" } else { "http" }).authority(authority);
+    let uri = Uri::builder().scheme(scheme.as_str()).authority(authority);
     uri.path_and_query(path).build().map_err(|_| ErrorCode::HttpRequestUriInvalid)
 }
 

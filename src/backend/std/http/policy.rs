@@ -3,68 +3,27 @@
 //! A name proves nothing about where it leads, so the two are asked apart: `*` allows every name, and still none that
 //! leads into this machine or its network, unless those addresses are granted themselves.
 
-use crate::cap::sockets::{AddressRange, canonical, is_global};
+use crate::cap::{
+    http::{Rule, Scheme},
+    sockets::{Hosts, RuleError, canonical, is_global, name},
+};
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 use core::{
     fmt,
     net::{IpAddr, Ipv6Addr},
-    str::FromStr,
 };
 
 /// Which destinations requests may go to. The default is none.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
     anywhere: bool,
-    patterns: Vec<Pattern>,
+    rules: Vec<Rule>,
 }
-
-/// One destination, or several: see [`Policy::allow`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Pattern {
-    https: Option<bool>,
-    host: Host,
-    port: Port,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Host {
-    /// Every name, and every public address.
-    Any,
-    /// Exactly this name, in lower case.
-    Name(String),
-    /// Every name that ends so; begins with a dot.
-    Below(String),
-    /// Addresses, said as such or looked up.
-    Range(AddressRange),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Port {
-    /// 80 for `http`, 443 for `https`.
-    Usual,
-    Any,
-    Only(u16),
-}
-
-/// Why a text is no destination.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct InvalidDestination;
-
-impl fmt::Display for InvalidDestination {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(
-            "no destination: write HOST, HOST:PORT, HOST:*, *.DOMAIN, an address like [::1]:80 or 10.0.0.0/8, or * \
-             for all that is public; with http:// or https:// before it to allow only that",
-        )
-    }
-}
-
-impl core::error::Error for InvalidDestination {}
 
 /// A destination as a request names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Destination {
-    pub(super) https: bool,
+    pub(super) scheme: Scheme,
     /// In lower case, without brackets and without the dot that ends a full name.
     pub(super) host: String,
     pub(super) port: u16,
@@ -80,177 +39,80 @@ impl Policy {
     /// Allows everything, this machine and its network included.
     #[must_use]
     pub fn anywhere() -> Self {
-        Self { anywhere: true, patterns: Vec::new() }
+        Self { anywhere: true, rules: Vec::new() }
     }
 
-    /// Allows one more destination:
-    ///
-    /// * `example.com`: this name, on the port that the scheme usually has; `example.com:8443`: on that port;
-    ///   `example.com:*`: on any.
-    /// * `*.example.com`: every name below it.
-    /// * `127.0.0.1:8080`, `[::1]:8080`, `10.0.0.0/8`: these addresses, whether the request says the address or a name
-    ///   that is allowed too and leads there.
-    /// * `*`: every name, on every port.
-    /// * `https://…`: any of these, over TLS only.
+    /// Allows what this [`Rule`] says too: `*` is every name, on every port, and an address or a range of them is meant
+    /// whether the request says an address or a name that is allowed too and leads there.
     ///
     /// Names lead to public addresses only: one that leads elsewhere is refused when it has been looked up, unless
-    /// that address is allowed as well. `localhost`, allowed by this name, may lead to this machine.
+    /// that address is allowed as well. `localhost` and what is below it, allowed by this name, may lead to this machine.
     ///
     /// # Errors
     ///
-    /// When `destination` is none of these.
-    pub fn allow(mut self, destination: &str) -> Result<Self, InvalidDestination> {
-        self.patterns.push(destination.parse()?);
+    /// When `rule` is none.
+    pub fn allow(mut self, rule: &str) -> Result<Self, RuleError> {
+        self.rules.push(rule.parse()?);
         Ok(self)
     }
 
     /// Whether a request may name this destination.
     pub(super) fn names(&self, destination: &Destination) -> bool {
-        self.anywhere || self.patterns.iter().any(|pattern| pattern.names(destination))
+        let address = destination.host.parse::<IpAddr>().ok();
+        self.anywhere
+            || self.rules_for(destination).any(|hosts| match (hosts, address) {
+                (Hosts::Any, address) => address.is_none_or(is_global),
+                (hosts, Some(address)) => hosts.has_address(address),
+                (hosts, None) => hosts.has_name(&destination.host),
+            })
     }
 
     /// Whether a connection for this destination, which may be named, may go to this address.
     pub(super) fn reaches(&self, destination: &Destination, address: IpAddr) -> bool {
-        let address = canonical(address);
+        let host = destination.host.as_str();
+        let is_home = canonical(address).is_loopback() && name::is_localhost(host);
         self.anywhere
             || is_global(address)
-            || self.patterns.iter().any(|pattern| {
-                pattern.contains(destination, address)
-                    || (address.is_loopback() && pattern.is_localhost() && pattern.names(destination))
-            })
-    }
-}
-
-impl Pattern {
-    fn names(&self, destination: &Destination) -> bool {
-        let host = destination.host.as_str();
-        let address = host.parse::<IpAddr>().ok().map(canonical);
-        let host_matches = match (&self.host, address) {
-            (Host::Any, address) => address.is_none_or(is_global),
-            (Host::Name(name), None) => host == name,
-            (Host::Below(end), None) => host.ends_with(end) && host.len() > end.len(),
-            (Host::Range(_), Some(address)) => self.contains(destination, address),
-            _ => false,
-        };
-        host_matches && self.fits(destination)
+            || self
+                .rules_for(destination)
+                .any(|hosts| hosts.has_address(address) || is_home && hosts.has_name(host))
     }
 
-    /// Whether this allows the name that means this machine, and not only names in general.
-    fn is_localhost(&self) -> bool {
-        matches!(&self.host, Host::Name(name) if name == "localhost")
-    }
-
-    /// Whether scheme and port are of this pattern.
-    fn fits(&self, destination: &Destination) -> bool {
-        let usual = if destination.https { 443 } else { 80 };
-        self.https.is_none_or(|https| https == destination.https)
-            && match self.port {
-                Port::Usual => destination.port == usual,
-                Port::Any => true,
-                Port::Only(port) => destination.port == port,
-            }
-    }
-
-    /// Whether this is a range of addresses that has `address` in it.
-    fn contains(&self, destination: &Destination, address: IpAddr) -> bool {
-        let Host::Range(range) = self.host else { return false };
-        range.contains(address) && self.fits(destination)
-    }
-}
-
-impl FromStr for Pattern {
-    type Err = InvalidDestination;
-
-    fn from_str(text: &str) -> Result<Self, InvalidDestination> {
-        let (https, rest) = match text.split_once("://") {
-            None => (None, text),
-            Some(("http", rest)) => (Some(false), rest),
-            Some(("https", rest)) => (Some(true), rest),
-            Some(_) => return Err(InvalidDestination),
-        };
-        let rest = rest.strip_suffix('/').unwrap_or(rest);
-        if let Some((network, prefix)) = rest.split_once('/') {
-            let network: IpAddr = network.parse().map_err(|_| InvalidDestination)?;
-            let range = prefix.parse().ok().and_then(|prefix| AddressRange::new(network, prefix));
-            let host = Host::Range(range.ok_or(InvalidDestination)?);
-            return Ok(Self { https, host, port: Port::Any });
-        }
-        if rest == "*" {
-            return Ok(Self { https, host: Host::Any, port: Port::Any });
-        }
-        let (host, port) = split_port(rest).ok_or(InvalidDestination)?;
-        Ok(Self { https, host: Host::parse(host)?, port })
-    }
-}
-
-impl Host {
-    fn parse(text: &str) -> Result<Self, InvalidDestination> {
-        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-        if let Ok(address) = bare.parse::<IpAddr>() {
-            return Ok(Self::Range(AddressRange::only(address)));
-        }
-        if bare == "*" {
-            return Ok(Self::Any);
-        }
-        let (name, below) = match text.strip_prefix('*') {
-            Some(rest) if rest.starts_with('.') && rest.len() > 1 => (rest, true),
-            Some(_) => return Err(InvalidDestination),
-            None => (text, false),
-        };
-        let valid = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-        if name.is_empty() || !name.bytes().all(valid) {
-            return Err(InvalidDestination);
-        }
-        let name = name.strip_suffix('.').unwrap_or(name).to_ascii_lowercase();
-        Ok(if below { Self::Below(name) } else { Self::Name(name) })
-    }
-}
-
-/// Divides at the colon of a port; those of an address in brackets are not one.
-fn split_port(text: &str) -> Option<(&str, Port)> {
-    // More than one colon and no brackets is an address of IPv6.
-    if text.parse::<Ipv6Addr>().is_ok() || text.ends_with(']') {
-        return Some((text, Port::Usual));
-    }
-    match text.rsplit_once(':') {
-        None => Some((text, Port::Usual)),
-        Some((host, "*")) => Some((host, Port::Any)),
-        Some((host, port)) => {
-            let port = port.parse().ok().filter(|port| *port != 0)?;
-            Some((host, Port::Only(port)))
-        }
+    /// Whom the rules for its scheme and port speak of.
+    fn rules_for<'a>(&'a self, destination: &'a Destination) -> impl Iterator<Item = &'a Hosts> {
+        let Destination { scheme, port, .. } = destination;
+        self.rules.iter().filter(|rule| rule.fits(scheme, *port)).map(Rule::hosts)
     }
 }
 
 impl Destination {
     /// Reads `host` or `host:port` as a request's authority has it.
-    pub(super) fn parse(https: bool, authority: &str) -> Option<Self> {
+    pub(super) fn parse(scheme: Scheme, authority: &str) -> Option<Self> {
         // No user, no path, nothing that two readers would read in two ways.
         let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.:[]".contains(&byte);
         if authority.is_empty() || authority.len() > AUTHORITY_BYTES_MAX || !authority.bytes().all(valid) {
             return None;
         }
-        let usual = if https { 443 } else { 80 };
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) if !authority.ends_with(']') => {
                 let digits = port.bytes().all(|byte| byte.is_ascii_digit());
                 (host, port.parse().ok().filter(|port| digits && *port != 0)?)
             }
-            _ => (authority, usual),
+            _ => (authority, scheme.default_port()),
         };
         let host = match host.strip_prefix('[') {
             Some(host) => host.strip_suffix(']').filter(|host| host.parse::<Ipv6Addr>().is_ok())?.to_owned(),
             None if host.contains([':', '[', ']']) => return None,
             None => host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase(),
         };
-        (!host.is_empty()).then_some(Self { https, host, port })
+        (!host.is_empty()).then_some(Self { scheme, host, port })
     }
 }
 
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { https, host, port } = self;
-        let scheme = if *https { "https" } else { "http" };
+        let Self { scheme, host, port } = self;
+        let scheme = scheme.as_str();
         if host.contains(':') {
             write!(f, "{scheme}://[{host}]:{port}")
         } else {
@@ -273,7 +135,8 @@ mod tests {
 
     fn names(policy: &Policy, url: &str) -> bool {
         let (scheme, authority) = url.split_once("://").unwrap();
-        Destination::parse(scheme == "https", authority).is_some_and(|destination| policy.names(&destination))
+        Destination::parse(Scheme::from(scheme), authority)
+            .is_some_and(|destination| policy.names(&destination))
     }
 
     #[test]
@@ -331,12 +194,12 @@ mod tests {
             "a\r\nb",
             "%61",
         ] {
-            assert_eq!(Destination::parse(true, wrong), None, "{wrong}");
+            assert_eq!(Destination::parse(Scheme::Https, wrong), None, "{wrong}");
         }
         let long = "a".repeat(300);
-        assert_eq!(Destination::parse(true, &long), None);
-        assert_eq!(Destination::parse(false, "[::1]:80").unwrap().host, "::1");
-        assert_eq!(Destination::parse(true, "[::1]").unwrap().to_string(), "https://[::1]:443");
+        assert_eq!(Destination::parse(Scheme::Https, &long), None);
+        assert_eq!(Destination::parse(Scheme::Http, "[::1]:80").unwrap().host, "::1");
+        assert_eq!(Destination::parse(Scheme::Https, "[::1]").unwrap().to_string(), "https://[::1]:443");
     }
 
     #[test]
@@ -364,7 +227,7 @@ mod tests {
             "2001:db8::1",
         ];
         let star = policy(&["*"]);
-        let name = Destination::parse(false, "rebinding.example").unwrap();
+        let name = Destination::parse(Scheme::Http, "rebinding.example").unwrap();
         for address in inside {
             let ip: IpAddr = address.parse().unwrap();
             assert!(!is_global(ip), "{address}");
@@ -382,11 +245,14 @@ mod tests {
         assert!(granted.reaches(&name, "::ffff:10.9.9.9".parse().unwrap()));
         assert!(!granted.reaches(&name, "192.168.0.1".parse().unwrap()));
         assert!(names(&granted, "http://10.0.0.1:99"));
-        let home = Destination::parse(false, "localhost:8080").unwrap();
+        let home = Destination::parse(Scheme::Http, "localhost:8080").unwrap();
         assert!(!star.reaches(&home, "127.0.0.1".parse().unwrap()), "every name is not this machine");
+        let below = Destination::parse(Scheme::Http, "app.localhost").unwrap();
+        assert!(policy(&["*.localhost"]).reaches(&below, "127.0.0.1".parse().unwrap()));
+        assert!(!policy(&["*"]).reaches(&below, "127.0.0.1".parse().unwrap()));
         assert!(!policy(&["*", "localhost:1"]).reaches(&home, "127.0.0.1".parse().unwrap()), "another port");
         let local = policy(&["localhost:8080", "[::1]:9", "127.0.0.1:7"]);
-        let localhost = Destination::parse(false, "localhost:8080").unwrap();
+        let localhost = Destination::parse(Scheme::Http, "localhost:8080").unwrap();
         assert!(local.names(&localhost) && local.reaches(&localhost, "127.0.0.1".parse().unwrap()));
         assert!(!local.reaches(&localhost, "10.0.0.1".parse().unwrap()));
         assert!(names(&local, "http://[::1]:9") && !names(&local, "http://[::1]:8"));
@@ -394,33 +260,26 @@ mod tests {
         assert!(names(&local, "http://[::ffff:127.0.0.1]:7"));
         // Spellings that a resolver takes for addresses are names here, and fail by the address they lead to.
         for name in ["2130706433", "0177.0.0.1", "0x7f.1"] {
-            let destination = Destination::parse(false, name).unwrap();
+            let destination = Destination::parse(Scheme::Http, name).unwrap();
             assert!(!star.reaches(&destination, "127.0.0.1".parse().unwrap()));
         }
-        let all = policy(&["0.0.0.0/0", "::/0"]);
+        let all = policy(&["0.0.0.0/0", "[::/0]"]);
         assert!(names(&all, "http://127.0.0.1:7") && names(&all, "http://[fe80::1]:7"));
     }
 
     #[test]
-    fn what_is_no_destination_is_said() {
-        for wrong in [
-            "",
-            "ftp://x",
-            "a b",
-            "*x",
-            "*.",
-            "**",
-            "10.0.0.0/33",
-            "x/8",
-            "::1/129",
-            "http://",
-            "x:0",
-            "x:99999",
-            "x:y",
-            "a@b",
-            "https://example.com/path",
-        ] {
-            assert!(Policy::new().allow(wrong).is_err(), "{wrong}");
+    fn a_name_is_one_however_it_is_written() {
+        for rule in ["xn--mnchen-3ya.example", "MÜNCHEN.example.", "https://*.Example.", "*"] {
+            for url in ["https://xn--mnchen-3ya.example", "https://XN--Mnchen-3ya.EXAMPLE.:443"] {
+                assert!(names(&policy(&[rule]), url), "{rule} {url}");
+            }
         }
+        let below = policy(&["*.below.net"]);
+        for denied in
+            ["https://below.net", "https://.below.net", "https://evilbelow.net", "https://a.below.net.evil"]
+        {
+            assert!(!names(&below, denied), "{denied}");
+        }
+        assert!(Policy::new().allow("ftp://x").is_err());
     }
 }

@@ -116,6 +116,7 @@ pub struct Arguments {
     ///
     /// Names, and `*` for all of them, lead to public addresses only, whatever they stand for; an address of this
     /// machine or its network is granted as such, alone or as a range (10.0.0.0/8). `localhost`, by this name, leads here.
+    /// Without a port a name or an address is for that of the scheme (80, 443), and a range or `*` for all.
     #[arg(long, value_name = "HOST[:PORT]", value_parser = network::destination)]
     allow_http: Vec<String>,
 
