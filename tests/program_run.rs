@@ -285,6 +285,31 @@ fn a_granted_socket_accepts_connections() {
 }
 
 #[test]
+fn a_trace_says_which_grant_was_missing_and_how_to_give_it() {
+    let files = Files::new();
+    fs::create_dir(files.path("a")).unwrap();
+    let dir = format!("{}::/:ro", files.path("a").to_str().unwrap());
+    let cases = [
+        ("mkdir|0|new", "! not-permitted", "(this is granted for reading only): --dir without `:ro`"),
+        (
+            "stat|0|../b",
+            "! not-permitted",
+            "of the directory that is granted): --dir of the directory that it is in",
+        ),
+        ("stat|0|b", "! no-entry", "no-entry)"),
+    ];
+    for dialect in ["paths-p2", "paths-p3"] {
+        for (attack, said, end) in cases {
+            let ran = wasmote(["run", "--trace", "--dir", &dir, &guest(dialect), attack]);
+            ran.said(0, &[]);
+            assert_eq!(ran.text(), format!("{said}\n"), "{dialect} {attack}");
+            let mut calls = ran.stderr.lines().filter(|line| line.contains("-at("));
+            assert!(calls.any(|line| line.ends_with(end)), "{dialect} {attack}: {}", ran.stderr);
+        }
+    }
+}
+
+#[test]
 fn a_trace_and_statistics_say_what_happened() {
     let files = Files::new();
     let cat = files.file("cat.wat", cat());

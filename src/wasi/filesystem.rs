@@ -17,6 +17,7 @@ use crate::cap::{
     Code,
     filesystem::{Metadata, Times},
 };
+use core::fmt;
 
 /// What a grant of a directory covers. It holds for everything opened through it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +26,43 @@ pub enum Access {
     ReadOnly,
     /// Reading and changing.
     ReadWrite,
+}
+
+/// Which grant was missing where something was [`Code::NotPermitted`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Denied {
+    /// To change something: the directory is granted for reading.
+    Change,
+    /// To go where the path leads: out of the directory that is granted.
+    Outside,
+}
+
+impl Denied {
+    /// What was missing for `result`, of something done to objects of which so much is granted. `has_begun` says whether
+    /// there was a way to walk to it ([`Walks::take_begun`](super::path::Walks::take_begun)).
+    #[must_use]
+    pub fn of<R>(result: &Result<R, Code>, granted: &[Access], has_begun: bool) -> Option<Self> {
+        match result {
+            Err(Code::NotPermitted) if has_begun => Some(Self::Outside),
+            Err(Code::NotPermitted) if granted.contains(&Access::ReadOnly) => Some(Self::Change),
+            _ => None,
+        }
+    }
+
+    /// In words.
+    #[must_use]
+    pub const fn text(self) -> &'static str {
+        match self {
+            Self::Change => "this is granted for reading only",
+            Self::Outside => "this is outside of the directory that is granted",
+        }
+    }
+}
+
+impl fmt::Display for Denied {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
 }
 
 /// A file-system object that a guest holds open.

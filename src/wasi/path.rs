@@ -27,6 +27,7 @@ use alloc::{
 pub struct Walks {
     path_bytes_max: usize,
     steps: u64,
+    has_begun: bool,
 }
 
 /// What to do about a symbolic link in the last place. Those before it are always followed.
@@ -56,16 +57,25 @@ pub enum Last<'a> {
     },
 }
 
+/// What a step costs where a dialect has no price of its own for it.
+pub const STEP_FUEL: u64 = 5;
+
 impl Walks {
     /// No steps yet; paths, and texts of links, of at most so many bytes.
     #[must_use]
     pub const fn new(path_bytes_max: u32) -> Self {
-        Self { path_bytes_max: path_bytes_max as usize, steps: 0 }
+        Self { path_bytes_max: path_bytes_max as usize, steps: 0, has_begun: false }
     }
 
     /// How many steps were made since this was last asked: what a dialect charges for.
     pub const fn take_steps(&mut self) -> u64 {
         core::mem::replace(&mut self.steps, 0)
+    }
+
+    /// Whether a walk was begun since this was last asked: whoever was refused before was refused by what is granted of
+    /// the directory.
+    pub const fn take_begun(&mut self) -> bool {
+        core::mem::replace(&mut self.has_begun, false)
     }
 
     /// The longest path, in bytes.
@@ -92,6 +102,7 @@ impl Walks {
         follow: Follow,
         mut operate: impl FnMut(Last<'_>) -> Result<T, Code>,
     ) -> Result<T, Code> {
+        self.has_begun = true;
         let mut walk = Walk::new(root, path, self)?;
         loop {
             let last = walk.last()?;

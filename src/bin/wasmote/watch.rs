@@ -3,6 +3,7 @@
 use crate::{say, units::show_bytes};
 use anyhow::{Context, Result};
 use std::{
+    borrow::Cow,
     fmt::Write as _,
     fs::File,
     io::{BufWriter, Write},
@@ -12,6 +13,7 @@ use std::{
 use wasmote::{
     Guest,
     engine::{Accounting, Tracer},
+    wasi::filesystem::Denied,
 };
 
 /// Where the lines of a trace go. Clones write to the same place.
@@ -39,8 +41,8 @@ impl Trace {
 
     /// The interposer that writes here.
     pub fn tracer(&self) -> Tracer<impl FnMut(&str) + Send + 'static> {
-        let sink = Arc::clone(&self.0);
-        Tracer::new(move |line| sink.lock().unwrap_or_else(PoisonError::into_inner).line(line))
+        let trace = self.clone();
+        Tracer::new(move |line| trace.line(&with_flag(line)))
     }
 
     /// Writes one line.
@@ -63,6 +65,17 @@ impl Trace {
     /// When not all of the trace could be written.
     pub fn finish(&self) -> Result<()> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).finish()
+    }
+}
+
+/// A line of a tracer's; where it says that a grant was missing, with the flag that gives it.
+pub fn with_flag(line: &str) -> Cow<'_, str> {
+    let flags =
+        [(Denied::Change, "--dir without `:ro`"), (Denied::Outside, "--dir of the directory that it is in")];
+    let said = |denied: &Denied| line.strip_suffix(')').is_some_and(|line| line.ends_with(denied.text()));
+    match flags.iter().find(|(denied, _)| said(denied)) {
+        Some((_, flag)) => Cow::Owned(format!("{line}: {flag}")),
+        None => Cow::Borrowed(line),
     }
 }
 

@@ -23,9 +23,9 @@ use crate::{
     engine::Fault,
     wasi::{
         self,
-        filesystem::{Descriptor, Directory, File, metadata_hash},
+        filesystem::{Access as Granted, Denied, Descriptor, Directory, File, metadata_hash},
         io::{FileSink, FileSource, InputStream, OutputStream},
-        path::Walks,
+        path::{STEP_FUEL, Walks},
     },
 };
 use alloc::{string::String, vec::Vec};
@@ -34,9 +34,6 @@ use core::task::{Context, Poll, ready};
 
 /// What a function of this interface answers.
 type Answer<R> = Result<Result<R, ErrorCode>, Fault>;
-
-/// What one step of walking a path costs.
-const STEP_FUEL: u64 = 5;
 
 impl State {
     fn descriptor(&self, this: &Resource<Descriptor>) -> Result<&Descriptor, Fault> {
@@ -82,10 +79,9 @@ fn below<T: Send + 'static, R>(
 ) -> Answer<R> {
     let State { table, walks, .. } = access.get();
     let directory = table.get(this)?.directory();
-    let granted = [directory.map(Directory::access).ok(), None];
+    let granted = directory.map_or(Granted::ReadWrite, Directory::access);
     let result = directory.and_then(|directory| operate(directory, walks));
-    charge_steps(access)?;
-    note_denied(access, &result, granted);
+    account(access, &result, &[granted])?;
     Ok(result.map_err(ErrorCode::from))
 }
 
@@ -97,31 +93,25 @@ fn below_two<T: Send + 'static, R>(
 ) -> Answer<R> {
     let State { table, walks, .. } = access.get();
     let (a, b) = (table.get(a)?.directory(), table.get(b)?.directory());
-    let granted = [a.map(Directory::access).ok(), b.map(Directory::access).ok()];
+    let granted = [a, b].map(|directory| directory.map_or(Granted::ReadWrite, Directory::access));
     let result = a.and_then(|a| operate(a, b?, walks));
-    charge_steps(access)?;
-    note_denied(access, &result, granted);
+    account(access, &result, &granted)?;
     Ok(result.map_err(ErrorCode::from))
 }
 
-/// Says which grant was missing, where one was.
-fn note_denied<T: Send + 'static, R>(
+/// Charges for the way there, and says which grant was missing where one was.
+fn account<T: Send + 'static, R>(
     access: &mut Access<'_, T, State>,
     result: &Result<R, Code>,
-    granted: [Option<wasi::filesystem::Access>; 2],
-) {
-    if matches!(result, Err(Code::NotPermitted)) {
-        let read_only = granted.contains(&Some(wasi::filesystem::Access::ReadOnly));
-        access.store().note(if read_only { READ_ONLY } else { OUTSIDE });
+    granted: &[Granted],
+) -> Result<(), Fault> {
+    let walks = &mut access.get().walks;
+    let (steps, has_begun) = (walks.take_steps(), walks.take_begun());
+    let mut store = access.store();
+    if let Some(denied) = Denied::of(result, granted, has_begun) {
+        store.note(denied.text());
     }
-}
-
-const READ_ONLY: &str = "granted to be read only: `--dir` without `:ro` would allow it";
-const OUTSIDE: &str = "outside of what `--dir` granted";
-
-fn charge_steps<T: Send + 'static>(access: &mut Access<'_, T, State>) -> Result<(), Fault> {
-    let steps = access.get().walks.take_steps();
-    access.store().charge(steps.saturating_mul(STEP_FUEL))
+    store.charge(steps.saturating_mul(STEP_FUEL))
 }
 
 impl preopens::Host for State {

@@ -3,7 +3,7 @@
 
 use crate::{
     serve::{app::Template, record::Id},
-    watch::Trace,
+    watch::{Trace, with_flag},
 };
 use std::{
     collections::VecDeque,
@@ -93,7 +93,7 @@ impl Pool {
         let host = self.template.host_telling(move |denied| line(denied, &of, &to));
         let mut guest = host.start(&self.program)?;
         let (to, of) = (trace.clone(), current.clone());
-        guest.interpose(Tracer::new(move |text| line(text, &of, &to)));
+        guest.interpose(Tracer::new(move |text| line(&with_flag(text), &of, &to)));
         Ok(guest)
     }
 

@@ -10,8 +10,8 @@ use crate::{
     component::{ChannelAny, Linker, LinkerInstance, Resource, ResourceType, StoreContextMut},
     engine::Fault,
     wasi::{
-        filesystem::{self, Directory, File, metadata_hash},
-        path::Walks,
+        filesystem::{self, Access, Denied, Directory, File, metadata_hash},
+        path::{STEP_FUEL, Walks},
     },
 };
 use alloc::{string::String, vec::Vec};
@@ -31,6 +31,13 @@ pub(super) struct Descriptor {
 impl Descriptor {
     fn directory(&self) -> Result<&Directory, Code> {
         self.object.directory()
+    }
+
+    fn granted(&self) -> Access {
+        match &self.object {
+            filesystem::Descriptor::Directory(directory) => directory.access(),
+            filesystem::Descriptor::File(file) => file.access(),
+        }
     }
 
     /// The file, for what is asked of the descriptor and not of what it is open on.
@@ -65,7 +72,11 @@ fn with<T: Send + 'static, R>(
     ask: impl FnOnce(&Descriptor, &mut Walks) -> Result<R, Code>,
 ) -> Answer<R> {
     let State { table, walks, .. } = state(&mut store, get);
-    Ok((ask(table.get(fd)?, walks).map_err(FileError::from),))
+    let fd = table.get(fd)?;
+    let granted = fd.granted();
+    let answer = ask(fd, walks);
+    account(&mut store, get, &answer, &[granted])?;
+    Ok((answer.map_err(FileError::from),))
 }
 
 /// Does something with two descriptors that have to be directories.
@@ -77,8 +88,25 @@ fn with_two<T: Send + 'static, R>(
 ) -> Answer<R> {
     let State { table, walks, .. } = state(&mut store, get);
     let (one, other) = (table.get(one)?.directory(), table.get(other)?.directory());
+    let granted = [one, other].map(|directory| directory.map_or(Access::ReadWrite, Directory::access));
     let answer = one.and_then(|one| ask(one, other?, walks));
+    account(&mut store, get, &answer, &granted)?;
     Ok((answer.map_err(FileError::from),))
+}
+
+/// Charges for the way there, and says which grant was missing where one was.
+fn account<T: Send + 'static, R>(
+    store: &mut StoreContextMut<'_, T>,
+    get: fn(&mut T) -> &mut State,
+    answer: &Result<R, Code>,
+    granted: &[Access],
+) -> Result<(), Fault> {
+    let walks = &mut state(store, get).walks;
+    let (steps, has_begun) = (walks.take_steps(), walks.take_begun());
+    if let Some(denied) = Denied::of(answer, granted, has_begun) {
+        store.note(denied.text());
+    }
+    store.charge(steps.saturating_mul(STEP_FUEL))
 }
 
 /// Offers `wasi:filesystem`.
@@ -244,17 +272,18 @@ fn add_paths<T: Send + 'static>(
     it.func_wrap(
         "[method]descriptor.open-at",
         move |mut store, (fd, path_flags, path, open, flags): (Fd, PathFlags, String, OpenFlags, DescriptorFlags)| {
-            let State { table, walks, .. } = state(&mut store, get);
             let (how, flags) = open_how(path_flags, open, flags);
-            let opened = table.get(&fd)?.directory().and_then(|directory| {
+            let (opened,) = with(store.reborrow(), get, &fd, |fd, walks| {
+                let directory = fd.directory()?;
                 if flags.mutates() {
                     directory.access().mutate()?;
                 }
                 directory.open(walks, &path, how)
-            });
+            })?;
+            let table = &mut state(&mut store, get).table;
             Ok((match opened {
                 Ok(object) => Ok(table.push(Descriptor { object, flags })?),
-                Err(code) => Err(FileError::from(code)),
+                Err(error) => Err(error),
             },))
         },
     )
