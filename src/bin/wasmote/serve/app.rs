@@ -33,7 +33,7 @@ use wasmote::{
     backend::{
         mem,
         std::{
-            Network,
+            self as real,
             http::{request_from_hyper, response_to_hyper},
         },
     },
@@ -108,10 +108,24 @@ pub struct Template {
     local: Host,
     /// With that too. What is denied is an event of the log.
     host: Host,
+    network: Network,
     random: Randomness,
     fuel: Option<u64>,
+}
+
+/// What an app is granted of the network.
+struct Network {
     policy: sockets::Policy,
     http: network::Http,
+}
+
+impl Network {
+    /// Grants it. `tell` hears of what is denied.
+    fn grant(&self, local: &Host, tell: impl Fn(&str) + Clone + Send + Sync + 'static) -> Host {
+        let told = tell.clone();
+        let policy = self.policy.clone().on_denied(move |denied| told(&network::explain(denied)));
+        self.http.grant(local.clone().network(real::Network::new(), policy), tell)
+    }
 }
 
 impl Template {
@@ -119,18 +133,18 @@ impl Template {
         if !settings.tcp_listen.is_empty() {
             bail!("`-S tcplisten` is for `wasmote run`: what is served listens on --addr");
         }
-        let mut host = Host::new().args([&app.name]).limits(settings.limits);
-        host = grants::environment(host, &app.env, settings.inherit_env)?;
+        let mut local = Host::new().args([&app.name]).limits(settings.limits);
+        local = grants::environment(local, &app.env, settings.inherit_env)?;
         for grant in &app.dirs {
-            host = grant.grant(host)?;
+            local = grant.grant(local)?;
         }
         if !app.files.is_empty() {
-            host = host.directory("/", files(&app.files)?, Access::ReadOnly);
+            local = local.directory("/", files(&app.files)?, Access::ReadOnly);
         }
-        host = grants::system(host, settings);
+        local = grants::system(local, settings);
         let log = common.log.clone();
-        host = host.stdout(Lines::new(&app.name, "stdout", log.clone()));
-        host = host.stderr(Lines::new(&app.name, "stderr", log.clone()));
+        local = local.stdout(Lines::new(&app.name, "stdout", log.clone()));
+        local = local.stderr(Lines::new(&app.name, "stderr", log.clone()));
 
         let parse = |text: &String| {
             network::rule(text).map_err(|error| anyhow::anyhow!("--allow-net {text}: {error}"))
@@ -140,10 +154,9 @@ impl Template {
         let name = app.name.clone();
         let tell = move |denied: &str| log.event(&format!("app `{name}`: {denied}"));
         let http = network::Http::new(&app.allow_http, &common.roots, tell.clone())?;
-        let (random, fuel) = (settings.random, settings.fuel);
-        let mut template = Self { local: host.clone(), host, random, fuel, policy, http };
-        template.host = template.connected(tell);
-        Ok(template)
+        let network = Network { policy, http };
+        let host = network.grant(&local, tell);
+        Ok(Self { local, host, network, random: settings.random, fuel: settings.fuel })
     }
 
     /// Who starts an instance.
@@ -155,13 +168,7 @@ impl Template {
 
     /// Who starts one, and tells what it is denied.
     pub fn host_telling(&self, tell: impl Fn(&str) + Clone + Send + Sync + 'static) -> Host {
-        self.seeded(&self.connected(tell)).into_owned()
-    }
-
-    fn connected(&self, tell: impl Fn(&str) + Clone + Send + Sync + 'static) -> Host {
-        let told = tell.clone();
-        let policy = self.policy.clone().on_denied(move |denied| told(&network::explain(denied)));
-        self.http.grant(self.local.clone().network(Network::new(), policy), tell)
+        self.seeded(&self.network.grant(&self.local, tell)).into_owned()
     }
 
     fn seeded<'a>(&self, host: &'a Host) -> Cow<'a, Host> {
