@@ -230,8 +230,8 @@ impl Hidden {
     }
 }
 
-/// Whether [`Fields::received`] has room for `fields` and nothing against them, and what length they say.
-pub(super) fn check_received(limits: &HttpLimits, fields: &http::Fields) -> Result<Option<u64>, ErrorCode> {
+/// Whether [`Fields::received`] has room for `fields` and nothing against them, and whether they say one length at most.
+pub(super) fn check_received(limits: &HttpLimits, fields: &http::Fields) -> Result<(), ErrorCode> {
     let hidden = Hidden::of(fields);
     let (mut count, mut bytes) = (0, 0);
     for (name, value) in fields.iter().filter(|(name, _)| !hidden.has(name)) {
@@ -240,7 +240,7 @@ pub(super) fn check_received(limits: &HttpLimits, fields: &http::Fields) -> Resu
     }
     let large = |_| ErrorCode::HttpRequestHeaderSectionSize(None);
     check_size(limits, count, bytes).map_err(large)?;
-    if hidden.has("content-length") { Ok(None) } else { fields.content_length() }
+    if hidden.has("content-length") { Ok(()) } else { fields.content_length().map(drop) }
 }
 
 fn check_size(limits: &HttpLimits, fields: usize, bytes: usize) -> Result<(), HeaderError> {

@@ -17,7 +17,7 @@ use crate::{
     },
     wasi::Grants,
 };
-use alloc::{boxed::Box, sync::Arc};
+use alloc::{boxed::Box, string::String, sync::Arc};
 use core::{
     fmt,
     sync::atomic::{AtomicU32, Ordering},
@@ -267,19 +267,24 @@ impl fmt::Debug for Sending {
     }
 }
 
-/// Whether a guest of these limits can be given `request`; the length that its contents are said to have.
+/// Whether a guest of these limits can be given `request`, for who would rather know before there is one.
 ///
 /// # Errors
 ///
 /// When it is too large or says two lengths, as [`asked`] would say.
-pub fn check(limits: &HttpLimits, request: &Request) -> Result<Option<u64>, ErrorCode> {
-    let too_long = |text: &str| text.len() > limits.target_bytes as usize;
-    if request.path_with_query.as_deref().is_some_and(too_long)
-        || request.authority.as_deref().is_some_and(too_long)
-    {
-        return Err(ErrorCode::HttpRequestUriTooLong);
-    }
+pub fn check(limits: &HttpLimits, request: &Request) -> Result<(), ErrorCode> {
+    check_target(limits, request)?;
     check_received(limits, &request.headers)
+}
+
+fn check_target(limits: &HttpLimits, request: &Request) -> Result<(), ErrorCode> {
+    let fits =
+        |text: &Option<String>| text.as_ref().is_none_or(|text| text.len() <= limits.target_bytes as usize);
+    if fits(&request.path_with_query) && fits(&request.authority) {
+        Ok(())
+    } else {
+        Err(ErrorCode::HttpRequestUriTooLong)
+    }
 }
 
 /// A request that came in, as a guest sees it.
@@ -288,11 +293,13 @@ pub fn check(limits: &HttpLimits, request: &Request) -> Result<Option<u64>, Erro
 ///
 /// When it is too large or says two lengths.
 pub fn asked(bounds: &Bounds, request: Request) -> Result<Asked, ErrorCode> {
-    let length = check(bounds.limits(), &request)?;
+    check_target(bounds.limits(), &request)?;
     let Request { method, scheme, authority, path_with_query, headers, body } = request;
-    // Checked above: only what the guest keeps already can be in the way.
-    let full = |_| ErrorCode::HttpRequestHeaderSectionSize(None);
-    let headers = Fields::received(bounds, headers).map_err(full)?;
+    let headers = Fields::received(bounds, headers).map_err(|error| match error {
+        HeaderError::SizeExceeded => ErrorCode::HttpRequestHeaderSectionSize(None),
+        _ => ErrorCode::HttpProtocolError,
+    })?;
+    let length = headers.content_length()?;
     let body = IncomingBody::new(bounds, Message::Request, length, body);
     Ok(Asked { target: Target::received(method, scheme, authority, path_with_query), headers, body })
 }
