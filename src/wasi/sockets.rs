@@ -5,6 +5,8 @@
 pub mod address;
 #[cfg(feature = "component")]
 mod connection;
+#[cfg(any(feature = "p2", feature = "p3"))]
+pub(in crate::wasi) mod convert;
 #[cfg(feature = "component")]
 mod network;
 #[cfg(not(feature = "component"))]

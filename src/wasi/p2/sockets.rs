@@ -1,6 +1,5 @@
 //! `wasi:sockets`: networks, TCP, UDP, and looking up names.
 
-mod convert;
 mod tcp;
 mod udp;
 
@@ -20,13 +19,15 @@ use crate::{
     cap::{Code, sockets::LookupError},
     component::Resource,
     engine::Fault,
-    wasi::sockets::{Lookup, SocketError, Sockets},
+    wasi::sockets::{Lookup, SocketError, Sockets, convert::convert},
 };
 use alloc::{collections::VecDeque, string::String, sync::Arc};
 use core::{
     net::IpAddr,
     task::{Context, Poll, Waker},
 };
+
+convert!(network);
 
 /// What was granted of a network; a guest without any of it may not even make a socket.
 fn granted(state: &State) -> Result<&Arc<Sockets>, SocketError> {
@@ -100,7 +101,7 @@ impl HostResolveAddressStream for State {
                 Poll::Pending => return Ok(Err(ErrorCode::WouldBlock)),
             }
         }
-        Ok(Ok(stream.rest.as_mut().and_then(VecDeque::pop_front).map(convert::ip)))
+        Ok(Ok(stream.rest.as_mut().and_then(VecDeque::pop_front).map(IpAddress::from)))
     }
 
     fn subscribe(&mut self, this: Resource<ResolveAddressStream>) -> Result<Resource<Pollable>, Fault> {

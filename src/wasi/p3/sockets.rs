@@ -1,6 +1,5 @@
 //! `wasi:sockets`: TCP, UDP, and looking up names.
 
-mod convert;
 mod tcp;
 mod udp;
 
@@ -17,13 +16,15 @@ use super::{
 use crate::{
     cap::{Code, sockets::LookupError},
     engine::Fault,
-    wasi::sockets::{Lookup, SocketError, Sockets},
+    wasi::sockets::{Lookup, SocketError, Sockets, convert::convert},
 };
 use alloc::{collections::VecDeque, format, string::String, sync::Arc, vec::Vec};
 use core::{
     fmt,
     task::{Context, Poll},
 };
+
+convert!(types);
 
 impl types::Host for State {}
 
@@ -55,7 +56,7 @@ impl ip_name_lookup::Host for State {
         let answered = core::task::ready!(lookup.poll_addresses(cx));
         self.lookups.retain(|(known, _)| *known != number);
         Poll::Ready(Ok(match answered {
-            Ok(addresses) => Ok(addresses.into_iter().map(convert::ip).collect()),
+            Ok(addresses) => Ok(addresses.into_iter().map(IpAddress::from).collect()),
             Err(error) => Err(lookup_error(error)),
         }))
     }

@@ -10,9 +10,7 @@ use super::{
         },
         io::{Pollable, Subscribe, subscribe},
     },
-    at_once,
-    convert::{family, family_of, socket_addr, socket_address},
-    granted,
+    at_once, granted,
 };
 use crate::{
     cap::sockets::{Shutdown, SocketOption},
@@ -118,7 +116,7 @@ impl tcp_create_socket::Host for State {
         &mut self,
         address_family: IpAddressFamily,
     ) -> Result<Result<Resource<TcpSocket>, ErrorCode>, Fault> {
-        match granted(self).and_then(|network| network.tcp_socket(family(address_family))) {
+        match granted(self).and_then(|network| network.tcp_socket(address_family.into())) {
             Ok(socket) => Ok(Ok(self.table.push(TcpSocket(Arc::new(socket)))?)),
             Err(error) => Ok(Err(error.into())),
         }
@@ -134,7 +132,7 @@ impl HostTcpSocket for State {
         _: Resource<Network>,
         local_address: IpSocketAddress,
     ) -> Result<Result<(), ErrorCode>, Fault> {
-        Ok(self.tcp(&this)?.start_bind(socket_addr(local_address)).map_err(ErrorCode::from))
+        Ok(self.tcp(&this)?.start_bind(local_address.into()).map_err(ErrorCode::from))
     }
 
     fn finish_bind(&mut self, this: Resource<TcpSocket>) -> Result<Result<(), ErrorCode>, Fault> {
@@ -147,7 +145,7 @@ impl HostTcpSocket for State {
         _: Resource<Network>,
         remote_address: IpSocketAddress,
     ) -> Result<Result<(), ErrorCode>, Fault> {
-        Ok(self.tcp(&this)?.start_connect(socket_addr(remote_address)).map_err(ErrorCode::from))
+        Ok(self.tcp(&this)?.start_connect(remote_address.into()).map_err(ErrorCode::from))
     }
 
     fn finish_connect<T: Send + 'static>(
@@ -189,14 +187,14 @@ impl HostTcpSocket for State {
         &mut self,
         this: Resource<TcpSocket>,
     ) -> Result<Result<IpSocketAddress, ErrorCode>, Fault> {
-        Ok(self.tcp(&this)?.local_address().map(socket_address).map_err(ErrorCode::from))
+        Ok(self.tcp(&this)?.local_address().map(IpSocketAddress::from).map_err(ErrorCode::from))
     }
 
     fn remote_address(
         &mut self,
         this: Resource<TcpSocket>,
     ) -> Result<Result<IpSocketAddress, ErrorCode>, Fault> {
-        Ok(self.tcp(&this)?.remote_address().map(socket_address).map_err(ErrorCode::from))
+        Ok(self.tcp(&this)?.remote_address().map(IpSocketAddress::from).map_err(ErrorCode::from))
     }
 
     fn is_listening(&mut self, this: Resource<TcpSocket>) -> Result<bool, Fault> {
@@ -204,7 +202,7 @@ impl HostTcpSocket for State {
     }
 
     fn address_family(&mut self, this: Resource<TcpSocket>) -> Result<IpAddressFamily, Fault> {
-        Ok(family_of(self.tcp(&this)?.family()))
+        Ok(self.tcp(&this)?.family().into())
     }
 
     fn set_listen_backlog_size(

@@ -13,13 +13,14 @@ use super::{
         },
         io::{Pollable, Subscribe, subscribe},
     },
-    at_once,
-    convert::{family, family_of, socket_addr, socket_address},
-    granted,
+    at_once, granted,
 };
 use crate::{Trap, cap::sockets::SocketOption, component::Resource, engine::Fault, wasi::sockets};
 use alloc::{sync::Arc, vec::Vec};
-use core::task::{Context, Poll, Waker};
+use core::{
+    net::SocketAddr,
+    task::{Context, Poll, Waker},
+};
 
 /// `wasi:sockets/udp.udp-socket`.
 #[derive(Debug)]
@@ -103,7 +104,7 @@ impl udp_create_socket::Host for State {
         &mut self,
         address_family: IpAddressFamily,
     ) -> Result<Result<Resource<UdpSocket>, ErrorCode>, Fault> {
-        match granted(self).and_then(|network| network.udp_socket(family(address_family))) {
+        match granted(self).and_then(|network| network.udp_socket(address_family.into())) {
             Ok(socket) => Ok(Ok(self.table.push(UdpSocket(Arc::new(socket)))?)),
             Err(error) => Ok(Err(error.into())),
         }
@@ -119,7 +120,7 @@ impl HostUdpSocket for State {
         _: Resource<Network>,
         local_address: IpSocketAddress,
     ) -> Result<Result<(), ErrorCode>, Fault> {
-        Ok(self.udp(&this)?.start_bind(socket_addr(local_address)).map_err(ErrorCode::from))
+        Ok(self.udp(&this)?.start_bind(local_address.into()).map_err(ErrorCode::from))
     }
 
     fn finish_bind(&mut self, this: Resource<UdpSocket>) -> Result<Result<(), ErrorCode>, Fault> {
@@ -133,7 +134,7 @@ impl HostUdpSocket for State {
     ) -> Result<Result<(Resource<IncomingDatagramStream>, Resource<OutgoingDatagramStream>), ErrorCode>, Fault>
     {
         let socket = self.table.get(&this)?.0.clone();
-        let number = match socket.associate(remote_address.map(socket_addr)) {
+        let number = match socket.associate(remote_address.map(SocketAddr::from)) {
             Ok(number) => number,
             Err(error) => return Ok(Err(error.into())),
         };
@@ -147,18 +148,18 @@ impl HostUdpSocket for State {
         &mut self,
         this: Resource<UdpSocket>,
     ) -> Result<Result<IpSocketAddress, ErrorCode>, Fault> {
-        Ok(self.udp(&this)?.local_address().map(socket_address).map_err(ErrorCode::from))
+        Ok(self.udp(&this)?.local_address().map(IpSocketAddress::from).map_err(ErrorCode::from))
     }
 
     fn remote_address(
         &mut self,
         this: Resource<UdpSocket>,
     ) -> Result<Result<IpSocketAddress, ErrorCode>, Fault> {
-        Ok(self.udp(&this)?.remote_address().map(socket_address).map_err(ErrorCode::from))
+        Ok(self.udp(&this)?.remote_address().map(IpSocketAddress::from).map_err(ErrorCode::from))
     }
 
     fn address_family(&mut self, this: Resource<UdpSocket>) -> Result<IpAddressFamily, Fault> {
-        Ok(family_of(self.udp(&this)?.family()))
+        Ok(self.udp(&this)?.family().into())
     }
 
     fn unicast_hop_limit(&mut self, this: Resource<UdpSocket>) -> Result<Result<u8, ErrorCode>, Fault> {
@@ -224,7 +225,7 @@ impl HostIncomingDatagramStream for State {
             match at_once(|cx| socket.poll_receive(cx)) {
                 Ok(datagram) => {
                     bytes = bytes.saturating_add(datagram.bytes.len());
-                    let remote_address = socket_address(datagram.remote);
+                    let remote_address = datagram.remote.into();
                     datagrams.push(IncomingDatagram { data: datagram.bytes, remote_address });
                 }
                 Err(ErrorCode::WouldBlock) => break,
@@ -276,7 +277,7 @@ impl HostOutgoingDatagramStream for State {
         let socket = &stream.association.socket;
         let mut sent = 0;
         for OutgoingDatagram { data, remote_address } in &datagrams {
-            match at_once(|cx| socket.poll_send(cx, data, remote_address.map(socket_addr))) {
+            match at_once(|cx| socket.poll_send(cx, data, remote_address.map(SocketAddr::from))) {
                 Ok(()) => sent += 1,
                 Err(ErrorCode::WouldBlock) => break,
                 Err(error) if sent == 0 => return Ok(Err(error)),

@@ -6,7 +6,6 @@ use super::{
         bindings::sockets::types::{Duration, ErrorCode, HostTcpSocket, IpAddressFamily, IpSocketAddress},
         streams::{self, Sink, Source},
     },
-    convert::{family, family_of, socket_addr, socket_address},
     granted,
 };
 use crate::{
@@ -19,7 +18,10 @@ use crate::{
     wasi::sockets::{self, Connection, SocketError},
 };
 use alloc::{sync::Arc, vec::Vec};
-use core::task::{Context, Poll, ready};
+use core::{
+    net::SocketAddr,
+    task::{Context, Poll, ready},
+};
 
 /// `wasi:sockets/types.tcp-socket`.
 pub struct TcpSocket(Arc<sockets::TcpSocket>);
@@ -135,7 +137,7 @@ impl HostTcpSocket for State {
         &mut self,
         address_family: IpAddressFamily,
     ) -> Result<Result<Resource<TcpSocket>, ErrorCode>, Fault> {
-        match granted(self).and_then(|network| network.tcp_socket(family(address_family))) {
+        match granted(self).and_then(|network| network.tcp_socket(address_family.into())) {
             Ok(socket) => Ok(Ok(self.table.push(TcpSocket(Arc::new(socket)))?)),
             Err(error) => Ok(Err(error.into())),
         }
@@ -146,7 +148,7 @@ impl HostTcpSocket for State {
         this: Resource<TcpSocket>,
         local_address: IpSocketAddress,
     ) -> Result<Result<(), ErrorCode>, Fault> {
-        let local = socket_addr(local_address);
+        let local = SocketAddr::from(local_address);
         let bound = access.get().tcp(&this)?.bind(local);
         if bound != Err(SocketError::Code(Code::AddressInUse)) {
             return Ok(bound.map_err(ErrorCode::from));
@@ -165,7 +167,7 @@ impl HostTcpSocket for State {
         let socket = self.tcp(this)?;
         // A method's socket is lent. From the first poll on this one is marked as begun by counting as owned.
         if !this.owned() {
-            if let Err(error) = socket.start_connect(socket_addr(*remote_address)) {
+            if let Err(error) = socket.start_connect((*remote_address).into()) {
                 return Poll::Ready(Ok(Err(error.into())));
             }
             *this = Resource::new_own(this.rep());
@@ -216,14 +218,14 @@ impl HostTcpSocket for State {
         &mut self,
         this: Resource<TcpSocket>,
     ) -> Result<Result<IpSocketAddress, ErrorCode>, Fault> {
-        Ok(self.tcp(&this)?.local_address().map(socket_address).map_err(ErrorCode::from))
+        Ok(self.tcp(&this)?.local_address().map(IpSocketAddress::from).map_err(ErrorCode::from))
     }
 
     fn get_remote_address(
         &mut self,
         this: Resource<TcpSocket>,
     ) -> Result<Result<IpSocketAddress, ErrorCode>, Fault> {
-        Ok(self.tcp(&this)?.remote_address().map(socket_address).map_err(ErrorCode::from))
+        Ok(self.tcp(&this)?.remote_address().map(IpSocketAddress::from).map_err(ErrorCode::from))
     }
 
     fn get_is_listening(&mut self, this: Resource<TcpSocket>) -> Result<bool, Fault> {
@@ -231,7 +233,7 @@ impl HostTcpSocket for State {
     }
 
     fn get_address_family(&mut self, this: Resource<TcpSocket>) -> Result<IpAddressFamily, Fault> {
-        Ok(family_of(self.tcp(&this)?.family()))
+        Ok(self.tcp(&this)?.family().into())
     }
 
     fn set_listen_backlog_size(

@@ -5,12 +5,14 @@ use super::{
         State,
         bindings::sockets::types::{ErrorCode, HostUdpSocket, IpAddressFamily, IpSocketAddress},
     },
-    convert::{family, family_of, socket_addr, socket_address},
     granted,
 };
 use crate::{cap::sockets::SocketOption, component::Resource, engine::Fault, wasi::sockets};
 use alloc::vec::Vec;
-use core::task::{Context, Poll};
+use core::{
+    net::SocketAddr,
+    task::{Context, Poll},
+};
 
 /// `wasi:sockets/types.udp-socket`.
 pub struct UdpSocket(sockets::UdpSocket);
@@ -43,7 +45,7 @@ impl HostUdpSocket for State {
         &mut self,
         address_family: IpAddressFamily,
     ) -> Result<Result<Resource<UdpSocket>, ErrorCode>, Fault> {
-        match granted(self).and_then(|network| network.udp_socket(family(address_family))) {
+        match granted(self).and_then(|network| network.udp_socket(address_family.into())) {
             Ok(socket) => Ok(Ok(self.table.push(UdpSocket(socket))?)),
             Err(error) => Ok(Err(error.into())),
         }
@@ -54,7 +56,7 @@ impl HostUdpSocket for State {
         this: Resource<UdpSocket>,
         local_address: IpSocketAddress,
     ) -> Result<Result<(), ErrorCode>, Fault> {
-        Ok(self.udp(&this)?.bind(socket_addr(local_address)).map_err(ErrorCode::from))
+        Ok(self.udp(&this)?.bind(local_address.into()).map_err(ErrorCode::from))
     }
 
     fn connect(
@@ -62,7 +64,7 @@ impl HostUdpSocket for State {
         this: Resource<UdpSocket>,
         remote_address: IpSocketAddress,
     ) -> Result<Result<(), ErrorCode>, Fault> {
-        Ok(self.udp(&this)?.connect(socket_addr(remote_address)).map_err(ErrorCode::from))
+        Ok(self.udp(&this)?.connect(remote_address.into()).map_err(ErrorCode::from))
     }
 
     fn disconnect(&mut self, this: Resource<UdpSocket>) -> Result<Result<(), ErrorCode>, Fault> {
@@ -76,7 +78,7 @@ impl HostUdpSocket for State {
         data: &mut Vec<u8>,
         remote_address: &mut Option<IpSocketAddress>,
     ) -> Poll<Result<Result<(), ErrorCode>, Fault>> {
-        let remote = remote_address.map(socket_addr);
+        let remote = remote_address.map(SocketAddr::from);
         let sent = self.udp(this)?.poll_send(cx, data, remote);
         sent.map(|sent| Ok(sent.map_err(ErrorCode::from)))
     }
@@ -88,7 +90,7 @@ impl HostUdpSocket for State {
     ) -> Poll<Result<Result<(Vec<u8>, IpSocketAddress), ErrorCode>, Fault>> {
         let received = self.udp(this)?.poll_receive(cx);
         received.map(|received| {
-            let received = received.map(|datagram| (datagram.bytes, socket_address(datagram.remote)));
+            let received = received.map(|datagram| (datagram.bytes, datagram.remote.into()));
             Ok(received.map_err(ErrorCode::from))
         })
     }
@@ -97,18 +99,18 @@ impl HostUdpSocket for State {
         &mut self,
         this: Resource<UdpSocket>,
     ) -> Result<Result<IpSocketAddress, ErrorCode>, Fault> {
-        Ok(self.udp(&this)?.local_address().map(socket_address).map_err(ErrorCode::from))
+        Ok(self.udp(&this)?.local_address().map(IpSocketAddress::from).map_err(ErrorCode::from))
     }
 
     fn get_remote_address(
         &mut self,
         this: Resource<UdpSocket>,
     ) -> Result<Result<IpSocketAddress, ErrorCode>, Fault> {
-        Ok(self.udp(&this)?.remote_address().map(socket_address).map_err(ErrorCode::from))
+        Ok(self.udp(&this)?.remote_address().map(IpSocketAddress::from).map_err(ErrorCode::from))
     }
 
     fn get_address_family(&mut self, this: Resource<UdpSocket>) -> Result<IpAddressFamily, Fault> {
-        Ok(family_of(self.udp(&this)?.family()))
+        Ok(self.udp(&this)?.family().into())
     }
 
     fn get_unicast_hop_limit(&mut self, this: Resource<UdpSocket>) -> Result<Result<u8, ErrorCode>, Fault> {
