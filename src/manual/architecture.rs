@@ -19,7 +19,9 @@
 //! wasi/p1, p2, p3        dialects: decode, call wasi, encode; none sees another
 //! component              the Component Model; knows no WASI            (feature `component`)
 //! dialects               which dialects a component is linked with
+//! bundled                programs that were validated elsewhere       (feature `bundle`)
 //! bindgen                WIT worlds as Rust; `wasi/p2/bindings` and `wasi/p3/bindings` are made by it
+//! wast                   running the standard's scripts               (feature `wast`)
 //! cap                    traits that a port implements, one file per noun
 //! backend/mem            no_std, deterministic, the default
 //! backend/std            the real world                                (feature `std`)

@@ -168,12 +168,6 @@ impl BodyWriter {
         state.writer = Some(cx.waker().clone());
         Poll::Pending
     }
-
-    /// Whether nobody reads any more.
-    #[must_use]
-    pub fn is_unread(&self) -> bool {
-        self.0.0.lock().sent.is_some()
-    }
 }
 
 impl Drop for WriterEnd {
