@@ -5,9 +5,9 @@ use super::{
     report::{Export, Import, Kind, Memory, Report, Start, Table},
 };
 use wasmparser::{
-    ComponentTypeRef, CompositeInnerType, CustomSectionReader, DataKind, ElementItems, ElementKind, Encoding,
-    ExternalKind, FuncType, KnownCustom, MemoryType, Name, Parser, Payload, ProducersSectionReader, Result,
-    TableInit, TableType, TypeRef,
+    ComponentTypeRef, CompositeInnerType, CustomSectionReader, DataKind, Element, ElementItems, ElementKind,
+    Encoding, ExternalKind, FuncType, KnownCustom, MemoryType, Name, Parser, Payload, ProducersSectionReader,
+    Result, TableInit, TableType, TypeRef,
 };
 
 /// How long a text from the file is shown. Longer ones are cut: a name may have as many bytes as the file.
@@ -122,17 +122,7 @@ impl Reader<'_> {
             }
             Payload::ElementSection(elements) => {
                 for element in elements {
-                    let element = element?;
-                    match &element.kind {
-                        ElementKind::Active { offset_expr, .. } => self.proposals.constant(offset_expr)?,
-                        ElementKind::Passive => self.proposals.add("bulk-memory"),
-                        ElementKind::Declared => self.proposals.add("reference-types"),
-                    }
-                    if let ElementItems::Expressions(_, items) = element.items {
-                        for item in items {
-                            self.proposals.constant(&item?)?;
-                        }
-                    }
+                    self.element(element?)?;
                 }
             }
             Payload::DataCountSection { .. } => self.proposals.add("bulk-memory"),
@@ -172,6 +162,20 @@ impl Reader<'_> {
                 }
             }
             _ => {}
+        }
+        Ok(())
+    }
+
+    fn element(&mut self, element: Element<'_>) -> Result<()> {
+        match &element.kind {
+            ElementKind::Active { offset_expr, .. } => self.proposals.constant(offset_expr)?,
+            ElementKind::Passive => self.proposals.add("bulk-memory"),
+            ElementKind::Declared => self.proposals.add("reference-types"),
+        }
+        if let ElementItems::Expressions(_, items) = element.items {
+            for item in items {
+                self.proposals.constant(&item?)?;
+            }
         }
         Ok(())
     }

@@ -48,18 +48,7 @@ pub fn show(report: &Report) -> String {
     }
     out.more("", report.exports.len());
     if !report.nested.is_empty() {
-        out.heading("nested", report.nested.len());
-        for nested in report.nested.iter().take(ITEMS_SHOWN_MAX) {
-            let what = match nested.kind {
-                Kind::Module => "core module",
-                Kind::Component => "component",
-            };
-            out.item(
-                &format!("{}{what}", "  ".repeat(nested.depth.min(INDENT_MAX))),
-                &show_bytes(nested.bytes),
-            );
-        }
-        out.more("", report.nested.len());
+        show_nested(report, &mut out);
     }
     if let Some(reason) = &report.world_unknown {
         out.line("\nworld", &format!("unknown: {reason}"));
@@ -70,6 +59,19 @@ pub fn show(report: &Report) -> String {
     }
     out.0.truncate(out.0.trim_end().len());
     out.0
+}
+
+fn show_nested(report: &Report, out: &mut Lines) {
+    out.heading("nested", report.nested.len());
+    for nested in report.nested.iter().take(ITEMS_SHOWN_MAX) {
+        let what = match nested.kind {
+            Kind::Module => "core module",
+            Kind::Component => "component",
+        };
+        let indent = "  ".repeat(nested.depth.min(INDENT_MAX));
+        out.item(&format!("{indent}{what}"), &show_bytes(nested.bytes));
+    }
+    out.more("", report.nested.len());
 }
 
 /// Writing to a `String` cannot fail, so results are ignored.
