@@ -446,7 +446,7 @@ fn n_09_a_guest_that_may_ask_everybody_may_not_ask_this_machine() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     listener.set_nonblocking(true).unwrap();
-    let client = || Client::new(Reachable::new().allow("*").unwrap());
+    let client = || Client::new(Reachable::new().allow("*".parse().unwrap()));
     for name in DIALECTS {
         for at in [
             "127.0.0.1",

@@ -162,8 +162,12 @@ impl Server {
     }
 
     fn client(&self) -> Client {
-        Client::new(Policy::new().allow(&self.authority()).unwrap())
+        Client::new(allowing(&[&self.authority()]))
     }
+}
+
+fn allowing(rules: &[&str]) -> Policy {
+    rules.iter().fold(Policy::new(), |policy, rule| policy.allow(rule.parse().unwrap()))
 }
 
 fn get(authority: &str, path: &str) -> Request {
@@ -325,7 +329,7 @@ fn only_what_is_allowed_is_connected_to() {
     let other = Server::start(None);
     let denied = Arc::new(Mutex::new(Vec::new()));
     let seen = denied.clone();
-    let policy = Policy::new().allow(&server.authority()).unwrap().allow("localhost").unwrap();
+    let policy = allowing(&[&server.authority(), "localhost"]);
     let builder = Client::builder(policy)
         .on_denied(move |destination| seen.lock().unwrap().push(destination.to_owned()));
     let client = builder.build();
@@ -380,7 +384,7 @@ fn a_name_that_leads_inside_is_refused_when_it_is_looked_up() {
     let server = Server::start(None);
     let port = server.address.port();
     // Every name, so only the address is left to refuse: what resolvers take for 127.0.0.1.
-    let client = Client::new(Policy::new().allow("*").unwrap());
+    let client = Client::new(allowing(&["*"]));
     for host in ["2130706433", "127.1", "0x7f.0.0.1", "0177.0.0.1"] {
         let error = send(&client, get(&format!("{host}:{port}"), "/")).unwrap_err();
         assert!(
@@ -389,7 +393,7 @@ fn a_name_that_leads_inside_is_refused_when_it_is_looked_up() {
         );
     }
     assert_eq!(server.connections(), 0);
-    let granted = Client::new(Policy::new().allow("*").unwrap().allow("127.0.0.0/8").unwrap());
+    let granted = Client::new(allowing(&["*", "127.0.0.0/8"]));
     assert!(send(&granted, get(&format!("127.0.0.1:{port}"), "/")).is_ok());
     assert!(send(&Client::new(Policy::anywhere()), get(&server.authority(), "/")).is_ok());
     assert_eq!(
@@ -411,7 +415,7 @@ fn connecting_has_an_end() {
     // Nobody answers the handshake.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let authority = silent.local_addr().unwrap().to_string();
-    let client = Client::new(Policy::new().allow(&format!("https://{authority}")).unwrap());
+    let client = Client::new(allowing(&[&format!("https://{authority}")]));
     let request = Request { scheme: Some(Scheme::Https), ..get(&authority, "/") };
     let connect = Options { connect_timeout_ns: Some(50_000_000), ..Options::default() };
     let began = Instant::now();
@@ -455,7 +459,7 @@ fn send_as_guest(
 #[test]
 fn waiting_has_an_end() {
     let server = Server::start(None);
-    let allowed = || Policy::new().allow(&server.authority()).unwrap();
+    let allowed = || allowing(&[&server.authority()]);
     let began = Instant::now();
     let first = Options { first_byte_timeout_ns: Some(50_000_000), ..Options::default() };
     let error = send_as_guest(allowed(), &server.authority(), "/slow", first).unwrap_err();
@@ -464,7 +468,7 @@ fn waiting_has_an_end() {
     let stalled = raw("HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\nfive.", Duration::from_secs(20));
     let stalled = stalled.to_string();
     let between = Options { between_bytes_timeout_ns: Some(50_000_000), ..Options::default() };
-    let body = send_as_guest(Policy::new().allow(&stalled).unwrap(), &stalled, "/", between).unwrap();
+    let body = send_as_guest(allowing(&[&stalled]), &stalled, "/", between).unwrap();
     assert_eq!(read(Box::new(body)).unwrap_err(), ErrorCode::ConnectionReadTimeout);
 
     // No time at all, and more than any clock has.
@@ -485,7 +489,7 @@ fn waiting_has_an_end() {
 fn answers_that_are_none_are_errors() {
     let of = |answer: &str| {
         let address = raw(answer, Duration::ZERO);
-        let client = Client::new(Policy::new().allow(&address.to_string()).unwrap());
+        let client = Client::new(allowing(&[&address.to_string()]));
         send(&client, get(&address.to_string(), "/")).and_then(|response| read(response.body))
     };
     for answer in [
@@ -511,7 +515,7 @@ fn answers_that_are_none_are_errors() {
     assert_eq!(of("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").unwrap().0, b"ok");
     // Where nobody listens.
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
-    let client = Client::new(Policy::new().allow(&nobody).unwrap());
+    let client = Client::new(allowing(&[&nobody]));
     assert_eq!(send(&client, get(&nobody, "/")).unwrap_err(), ErrorCode::ConnectionRefused);
 }
 
@@ -528,7 +532,7 @@ impl Body for Endless {
 #[test]
 fn a_peer_that_reads_nothing_holds_the_writer_back() {
     let address = raw("", Duration::from_secs(20));
-    let client = Client::new(Policy::new().allow(&address.to_string()).unwrap());
+    let client = Client::new(allowing(&[&address.to_string()]));
     let taken = Arc::new(AtomicUsize::new(0));
     let request = Request {
         method: Method::Post,
@@ -560,7 +564,7 @@ fn settle(count: &AtomicUsize) -> usize {
 fn dropping_a_request_closes_its_connection() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap().to_string();
-    let client = Client::new(Policy::new().allow(&address).unwrap());
+    let client = Client::new(allowing(&[&address]));
     let sent = client.send(get(&address, "/"), Options::default());
     let (mut stream, _) = listener.accept().unwrap();
     let mut bytes = [0; 1024];
@@ -592,8 +596,8 @@ fn tls(names: &[&str], alpn: &[&[u8]]) -> (String, Arc<ServerConfig>) {
 
 fn tls_client(server: &Server, root: &str) -> Client {
     let port = server.address.port();
-    let policy = Policy::new().allow(&format!("https://localhost:{port}")).unwrap();
-    let policy = policy.allow(&server.authority()).unwrap();
+    let policy = allowing(&[&format!("https://localhost:{port}")]);
+    let policy = policy.allow(server.authority().parse().unwrap());
     Client::builder(policy).root_certificates(root.as_bytes()).unwrap().build()
 }
 

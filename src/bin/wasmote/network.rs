@@ -79,10 +79,9 @@ pub fn explain(denied: &Denied) -> String {
     line
 }
 
-/// Reads the value of an `--allow-http`, to be told at once if it is none.
-pub fn destination(text: &str) -> Result<String, String> {
-    let rule = text.parse::<http::Rule>();
-    rule.map(|_| text.to_owned()).map_err(|error| error.to_string())
+/// Reads the value of an `--allow-http`.
+pub fn destination(text: &str) -> Result<http::Rule, String> {
+    text.parse().map_err(|error: RuleError| error.to_string())
 }
 
 /// Root certificates from files.
@@ -106,9 +105,9 @@ impl Http {
     ///
     /// # Errors
     ///
-    /// When a destination or a root is none.
+    /// When a root is none.
     pub fn new(
-        destinations: &[String],
+        destinations: &[http::Rule],
         roots: &[Vec<u8>],
         tell: impl Fn(&str) + Send + Sync + 'static,
     ) -> Result<Self> {
@@ -117,10 +116,9 @@ impl Http {
         }
         // Both hold the rules: the first one knows who asks, the client knows to which address a name leads.
         let (mut rules, mut reached) = (http::Policy::new(), real::http::Policy::new());
-        for text in destinations {
-            let wrong = |error: RuleError| anyhow::anyhow!("--allow-http {text}: {error}");
-            rules = rules.allow(text.parse().map_err(wrong)?);
-            reached = reached.allow(text).map_err(wrong)?;
+        for rule in destinations {
+            rules = rules.allow(rule.clone());
+            reached = reached.allow(rule.clone());
         }
         let mut client = Client::builder(reached).on_denied(move |to| tell(&explain_inside(to)));
         for root in roots {

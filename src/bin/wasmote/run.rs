@@ -21,7 +21,7 @@ use std::{
 use wasmote::{
     CallError, Error, Exit, Guest, Host, Linked, Loader, Program,
     engine::{Accounting, Metering, Value},
-    wasi::sockets::policy::Rule,
+    wasi::{http, sockets::policy::Rule},
 };
 
 /// Run a program
@@ -61,7 +61,7 @@ pub struct Arguments {
     /// Without a port a name or an address is for that of the scheme (80, 443), and a range or `*` for all.
     /// Repeatable.
     #[arg(long, value_name = "HOST[:PORT]", value_parser = network::destination)]
-    pub allow_http: Vec<String>,
+    pub allow_http: Vec<http::Rule>,
 
     /// Trust the root certificates in this PEM file too, for requests that the program sends
     #[arg(long, value_name = "FILE")]

@@ -146,11 +146,7 @@ impl Template {
         local = local.stdout(Lines::new(&app.name, "stdout", log.clone()));
         local = local.stderr(Lines::new(&app.name, "stderr", log.clone()));
 
-        let parse = |text: &String| {
-            network::rule(text).map_err(|error| anyhow::anyhow!("--allow-net {text}: {error}"))
-        };
-        let rules = app.allow_net.iter().map(parse).collect::<Result<Vec<_>>>()?;
-        let policy = network::policy(&rules, &[], settings);
+        let policy = network::policy(&app.allow_net, &[], settings);
         let name = app.name.clone();
         let tell = move |denied: &str| log.event(&format!("app `{name}`: {denied}"));
         let http = network::Http::new(&app.allow_http, &common.roots, tell.clone())?;

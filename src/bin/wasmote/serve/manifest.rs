@@ -2,6 +2,7 @@
 
 use crate::{
     grants::{DirectoryGrant, Variable},
+    network,
     serve::{route::Pattern, spin},
     settings::{self, Profile, Resolved, Settings},
 };
@@ -13,6 +14,7 @@ use std::{
     num::NonZero,
     path::{Path, PathBuf},
 };
+use wasmote::wasi::{http, sockets::policy::Rule};
 
 /// One app: a program, where it answers, and what it gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,8 +26,8 @@ pub struct App {
     /// Files that it finds in `/`, and cannot change.
     pub files: Vec<FileGrant>,
     pub env: Vec<Variable>,
-    pub allow_http: Vec<String>,
-    pub allow_net: Vec<String>,
+    pub allow_http: Vec<http::Rule>,
+    pub allow_net: Vec<Rule>,
     pub profile: Profile,
     pub settings: Vec<Settings>,
     /// How many requests an instance answers, if more than one.
@@ -175,8 +177,12 @@ impl Table {
         for name in &self.inherit_env {
             app.env.push(Variable::parse(name).map_err(anyhow::Error::msg)?);
         }
-        app.allow_http.extend(self.allow_http);
-        app.allow_net.extend(self.allow_net);
+        for text in &self.allow_http {
+            app.allow_http.push(rule("allow-http", text, network::destination)?);
+        }
+        for text in &self.allow_net {
+            app.allow_net.push(rule("allow-net", text, network::rule)?);
+        }
         app.reuse = self.reuse.map(|reuse| reuse.get().into()).or(given.reuse);
         app.profile = match self.limits.as_deref() {
             None => given.profile,
@@ -198,6 +204,11 @@ impl Table {
         }
         Ok(app)
     }
+}
+
+/// Reads a rule that stands under `key`.
+pub(super) fn rule<R>(key: &str, text: &str, parse: fn(&str) -> Result<R, String>) -> Result<R> {
+    parse(text).map_err(|error| anyhow::anyhow!("{key} `{text}`: {error}"))
 }
 
 #[cfg(test)]
@@ -251,7 +262,8 @@ mod tests {
         assert_eq!(hello.routes.len(), 2);
         assert_eq!(hello.dirs, [DirectoryGrant::parse("/srv/data::/data:ro").unwrap()]);
         assert_eq!(hello.env, [Variable::parse("NAME=Ada").unwrap()]);
-        assert_eq!((&hello.allow_http[0][..], &hello.allow_net[0][..]), ("api.example.com", "10.0.0.1:5432"));
+        assert_eq!(hello.allow_http, ["api.example.com".parse().unwrap()]);
+        assert_eq!(hello.allow_net, ["10.0.0.1:5432".parse().unwrap()]);
         let resolved = hello.resolve().unwrap();
         assert_eq!(resolved.fuel, Some(5));
         assert_eq!(resolved.timeout, Some(Duration::from_secs(2)));
@@ -276,6 +288,11 @@ mod tests {
             ("program = 'a.wasm'\nroutes = ['/']\nwasm = { help = 1 }", "no setting"),
             ("program = 'a.wasm'\nroutes = ['/']\nlimits = 'big'", "there are no limits `big`"),
             ("program = 'a.wasm'\nroutes = ['/']\ndirs = ['::']", "HOST::GUEST"),
+            (
+                "program = 'a.wasm'\nroutes = ['/']\nallow-http = ['x:y']",
+                "allow-http `x:y`: the port is none",
+            ),
+            ("program = 'a.wasm'\nroutes = ['/']\nallow-net = ['x']", "allow-net `x`: no port is named"),
         ] {
             let error = parse(&format!("[[app]]\n{app}"), Path::new(""), &nothing_given()).unwrap_err();
             assert!(format!("{error:#}").contains(part), "{app}: {error:#}");

@@ -39,6 +39,7 @@ use tokio::{
     runtime::Builder,
     signal::unix::{Signal, SignalKind, signal},
 };
+use wasmote::wasi::{http, sockets::policy::Rule};
 
 /// Serve HTTP with a program
 ///
@@ -118,11 +119,11 @@ pub struct Arguments {
     /// machine or its network is granted as such, alone or as a range (10.0.0.0/8). `localhost`, by this name, leads here.
     /// Without a port a name or an address is for that of the scheme (80, 443), and a range or `*` for all.
     #[arg(long, value_name = "HOST[:PORT]", value_parser = network::destination)]
-    allow_http: Vec<String>,
+    allow_http: Vec<http::Rule>,
 
     /// Let the program connect sockets there
-    #[arg(long, value_name = "HOST:PORT")]
-    allow_net: Vec<String>,
+    #[arg(long, value_name = "HOST:PORTS", value_parser = network::rule)]
+    allow_net: Vec<Rule>,
 
     /// Trust the root certificates in this PEM file too, for requests that the program sends
     #[arg(long, value_name = "FILE")]

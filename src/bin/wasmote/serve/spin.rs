@@ -5,8 +5,9 @@
 
 use crate::{
     grants::{DirectoryGrant, Variable},
+    network,
     serve::{
-        manifest::{App, FileGrant, Manifest},
+        manifest::{App, FileGrant, Manifest, rule},
         route::Pattern,
     },
 };
@@ -219,9 +220,11 @@ impl Reader<'_> {
     /// One of `allowed_outbound_hosts`: a scheme, a host and a port, each of which may be `*`.
     fn outbound(&mut self, name: &str, text: &str, app: &mut App) -> Result<()> {
         let host = self.expand(text)?;
+        let http = |text: &str| rule("allowed_outbound_hosts", text, network::destination);
+        let net = |text: &str| rule("allowed_outbound_hosts", text, network::rule);
         let Some((scheme, rest)) = host.split_once("://") else {
             // Only the old list has them so.
-            app.allow_http.push(host);
+            app.allow_http.push(http(&host)?);
             return Ok(());
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
@@ -230,13 +233,13 @@ impl Reader<'_> {
                 self.unsupported
                     .push(format!("component `{name}`: calls of other components (`{text}`) are not served"));
             }
-            "http" | "https" => app.allow_http.push(format!("{scheme}://{rest}")),
+            "http" | "https" => app.allow_http.push(http(&host)?),
             "*" => {
-                app.allow_http.push(rest.into());
-                app.allow_net.push(rest.into());
+                app.allow_http.push(http(rest)?);
+                app.allow_net.push(net(rest)?);
             }
             // Databases and the like, which a component reaches over sockets.
-            _ => app.allow_net.push(rest.into()),
+            _ => app.allow_net.push(net(rest)?),
         }
         Ok(())
     }
@@ -461,8 +464,11 @@ mod tests {
         assert_eq!(app.routes.iter().map(Pattern::text).collect::<Vec<_>>(), ["/hello/...", "/hi"]);
         assert_eq!(app.dirs, [DirectoryGrant::parse("/srv/assets::/assets:ro").unwrap()]);
         assert_eq!(app.env, [Variable::parse("NAME=Ada").unwrap()]);
-        assert_eq!(app.allow_http, ["https://api.example.com", "10.0.0.1:80"]);
-        assert_eq!(app.allow_net, ["localhost:6379", "10.0.0.1:80"]);
+        assert_eq!(
+            app.allow_http,
+            ["https://api.example.com", "10.0.0.1:80"].map(|rule| rule.parse().unwrap())
+        );
+        assert_eq!(app.allow_net, ["localhost:6379", "10.0.0.1:80"].map(|rule| rule.parse().unwrap()));
         assert!(app.is_spin);
         let unsupported = manifest.unsupported.join("\n");
         for part in ["`redis`", "`key_value_stores`", "`http://self`"] {
@@ -492,7 +498,7 @@ mod tests {
     fn variables_come_from_the_environment_first() {
         let text = "spin_manifest_version = 2\n[variables]\nb = { default = 'd' }\n[[trigger.http]]\nroute = '/'\n\
             component = { source = 'a.wasm', allowed_outbound_hosts = ['http://{{b}}.x'] }";
-        assert_eq!(read(text).unwrap().apps[0].allow_http, ["http://b.x"]);
+        assert_eq!(read(text).unwrap().apps[0].allow_http, ["http://b.x".parse().unwrap()]);
     }
 
     #[test]
