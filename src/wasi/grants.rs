@@ -1,12 +1,12 @@
 //! What a guest was granted, as plain values.
 
 use super::{
-    cli::{Input, Output},
+    cli::{Input, Output, is_argument, is_variable},
     filesystem::Access,
     http::Granted,
     sockets::{GuestNetwork, Socket},
 };
-use crate::cap::{clocks::Clocks, filesystem::Directory, random::Random};
+use crate::cap::{Code, clocks::Clocks, filesystem::Directory, random::Random};
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::fmt;
 
@@ -68,6 +68,21 @@ impl Grants {
             clocks,
             random,
         }
+    }
+}
+
+impl Grants {
+    /// Checks that a guest can be told what it was granted.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Invalid`] for an argument, variable or directory name that cannot be one.
+    pub fn check_names(&self) -> Result<(), Code> {
+        let is_name = |name: &str| !name.is_empty() && !name.contains('\0');
+        let fit = self.args.iter().all(|arg| is_argument(arg))
+            && self.env.iter().all(|(name, value)| is_variable(name, value))
+            && self.directories.iter().all(|preopen| is_name(&preopen.name));
+        if fit { Ok(()) } else { Err(Code::Invalid) }
     }
 }
 

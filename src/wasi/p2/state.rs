@@ -4,12 +4,7 @@ use crate::{
     Limits,
     cap::Code,
     component::ResourceTable,
-    wasi::{
-        Grants,
-        cli::{is_argument, is_variable},
-        http,
-        path::Walks,
-    },
+    wasi::{Grants, http, path::Walks},
 };
 use alloc::vec::Vec;
 use core::fmt;
@@ -37,13 +32,7 @@ impl State {
     ///
     /// [`Code::Invalid`] for an argument, variable or directory name that cannot be one.
     pub fn new(grants: Grants, limits: &Limits, http: http::State) -> Result<Self, Code> {
-        let is_name = |name: &str| !name.is_empty() && !name.contains('\0');
-        if !grants.args.iter().all(|arg| is_argument(arg))
-            || !grants.env.iter().all(|(name, value)| is_variable(name, value))
-            || !grants.directories.iter().all(|preopen| is_name(&preopen.name))
-        {
-            return Err(Code::Invalid);
-        }
+        grants.check_names()?;
         let walks = Walks::new(limits.path_bytes);
         Ok(Self {
             http,

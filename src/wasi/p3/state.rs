@@ -7,7 +7,7 @@ use crate::{
     component::{ChannelAny, ResourceTable},
     wasi::{
         Grants, Preopen,
-        cli::{Input, Output, is_argument, is_variable},
+        cli::{Input, Output},
         http,
         path::Walks,
         sockets::{GuestNetwork, TcpSocket},
@@ -46,13 +46,8 @@ impl State {
     ///
     /// [`Code::Invalid`] for an argument, variable or directory name that cannot be one.
     pub fn new(grants: Grants, limits: &Limits, http: http::State) -> Result<Self, Code> {
+        grants.check_names()?;
         let Grants { args, env, stdin, stdout, stderr, directories, network, clocks, random, .. } = grants;
-        let args_fit = args.iter().all(|arg| is_argument(arg));
-        let env_fits = env.iter().all(|(name, value)| is_variable(name, value));
-        let names_fit = directories.iter().all(|known| !known.name.is_empty() && !known.name.contains('\0'));
-        if !(args_fit && env_fits && names_fit) {
-            return Err(Code::Invalid);
-        }
         Ok(Self {
             args: args.to_vec(),
             env,
