@@ -531,14 +531,14 @@ pub(crate) fn run_if_sync<T: Send + 'static>(
     callee: InstanceId,
 ) -> Result<bool, Fault> {
     loop {
-        let state = cx.state();
+        let state = cx.state_mut();
         if !state.frozen.is_empty() {
             return Ok(false);
         }
         if state.tasks.find(task).is_none_or(|task| task.is_async) || state.is_resolved(task) {
             return Ok(true);
         }
-        let Some(thread) = state.ready_in(callee) else { return Err(state.stuck(task).into()) };
+        let Some(thread) = state.first_ready(Some(callee)) else { return Err(state.stuck(task).into()) };
         task::resume(cx, thread, false)?;
     }
 }

@@ -240,7 +240,7 @@ fn carry_out<T: Send + 'static>(
         }
         Builtin::Copy { channel, end, payload, options } => {
             if !options.is_async {
-                cx.state().check_may_block(instance)?;
+                cx.state_mut().check_may_block(instance)?;
             }
             let length = if *channel == Channel::Stream { wide(2) } else { 1 };
             let id = channel::copy(cx, options, *channel, *end, *payload, argument(0), (wide(1), length))?;
@@ -295,7 +295,7 @@ fn plain<T: Send + 'static>(
         }
         Canon::SubtaskCancel { is_async } => {
             if !is_async {
-                cx.state().check_may_block(instance)?;
+                cx.state_mut().check_may_block(instance)?;
             }
             return call::subtask_cancel(cx, instance, *is_async, argument(0));
         }
@@ -305,7 +305,7 @@ fn plain<T: Send + 'static>(
         }
         Canon::CancelCopy { channel, end, payload, is_async } => {
             if !is_async {
-                cx.state().check_may_block(instance)?;
+                cx.state_mut().check_may_block(instance)?;
             }
             let id = channel::cancel(cx, instance, *channel, *end, *payload, *is_async, argument(0))?;
             return finish_operation(cx, id, *is_async);
@@ -346,7 +346,7 @@ fn backpressure<T: Send + 'static>(
     let counter = &mut cx.state_mut().instance_mut(instance).backpressure;
     *counter = counter.checked_add_signed(by).filter(|count| *count < 1 << 16).ok_or(Rule::Backpressure)?;
     if *counter == 0 {
-        cx.state_mut().look_next(instance);
+        cx.state_mut().tell_doors(instance);
     }
     Ok(Answer::Return(None))
 }

@@ -8,6 +8,7 @@ use crate::{
         canon::{self, Builtin},
         definition::{Canon, Capture, CoreSort, Named, Op, Options, Sort},
         load::{Component, Loaded},
+        ready::Doors,
         store::{
             Captured, ComponentValue, ExportsId, FuncId, FuncInst, Implementor, Instance, InstanceId, Item,
             Lifted, ModuleRef, ResourceType, ResourceTypeId, State, Store,
@@ -181,7 +182,8 @@ pub(crate) fn reserve<T: 'static>(
         may_leave: true,
         backpressure: 0,
         waiting_to_enter: 0,
-        at_the_door: BTreeSet::new(),
+        doors: Doors::default(),
+        looking: BTreeSet::new(),
         exclusive: None,
     });
     Ok(InstanceId(count as u32))

@@ -23,7 +23,7 @@
 //!
 //! Read it in the order of the specification: `types` and `binary` make a program out of bytes, a list of
 //! `definition`s; `instance` carries them out in a `store`; `abi` moves values; `call` is `canon lift` and `canon lower`,
-//! `canon` the built-ins; `task` runs what waits, `waitable` and `channel` are what is waited for.
+//! `canon` the built-ins; `task` runs what waits, `ready` says what of it first, `waitable` and `channel` are what is waited for.
 
 #[doc(hidden)]
 pub mod abi;
@@ -60,6 +60,7 @@ mod matching;
 mod names;
 mod offered;
 mod pre;
+mod ready;
 #[cfg(feature = "wast")]
 mod reflect;
 #[cfg(feature = "validate")]

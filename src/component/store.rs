@@ -11,6 +11,7 @@ use crate::{
         channel::SharedChannel,
         host::HostFunction,
         load::Loaded,
+        ready::Doors,
         resource::{HostOwned, HostType},
         table::{Id, Slab, Table},
         task::{Task, Thread},
@@ -179,8 +180,10 @@ pub(crate) struct Instance {
     pub(crate) may_leave: bool,
     pub(crate) backpressure: u32,
     pub(crate) waiting_to_enter: u32,
-    /// Threads that only wait for room in it, by when they began to.
-    pub(crate) at_the_door: BTreeSet<u64>,
+    /// Threads that only wait for room in it.
+    pub(crate) doors: Doors,
+    /// Those of [`State::looking`] that a synchronous task of it may wait for.
+    pub(crate) looking: BTreeSet<u64>,
     pub(crate) exclusive: Option<ThreadId>,
 }
 

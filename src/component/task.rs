@@ -66,7 +66,7 @@ pub(crate) enum Caller<T: 'static> {
 
 impl<T> Task<T> {
     /// Whether no other task of the instance may run core code while this one does (`Task.needs_exclusive`).
-    fn needs_exclusive(&self) -> bool {
+    pub(crate) fn needs_exclusive(&self) -> bool {
         self.is_async && (!self.func.options.is_async || self.func.options.callback.is_some())
     }
 }
@@ -79,7 +79,7 @@ pub(crate) struct Thread<T: 'static> {
     pub(crate) progress: Progress<T>,
     pub(crate) wait: Wait,
     /// Its place among those that wait.
-    place: Option<u64>,
+    pub(crate) place: Option<u64>,
 }
 
 /// How a thread goes on.
@@ -156,13 +156,17 @@ impl<T: Send + 'static> State<T> {
 
     /// Refuses an operation that may wait to a synchronous task with nobody to wait for. It is refused whether it would
     /// wait this time or not, as wasmtime does, so that it does not depend on timing.
-    pub(crate) fn check_may_block(&self, instance: InstanceId) -> Result<(), Fault> {
+    pub(crate) fn check_may_block(&mut self, instance: InstanceId) -> Result<(), Fault> {
         let task = self
             .current
             .and_then(|thread| self.threads.find(thread))
             .and_then(|thread| self.tasks.find(thread.task));
         let is_sync = task.is_some_and(|task| !task.is_async && task.state != TaskState::Resolved);
-        if is_sync && self.ready_in(instance).is_none() { Err(Rule::CannotBlock.into()) } else { Ok(()) }
+        if is_sync && self.first_ready(Some(instance)).is_none() {
+            Err(Rule::CannotBlock.into())
+        } else {
+            Ok(())
+        }
     }
 
     /// Changes the running thread's context slots; those before.
@@ -296,37 +300,6 @@ impl<T: Send + 'static> State<T> {
         self.tasks.find(task).is_none_or(|task| task.state == TaskState::Resolved)
     }
 
-    fn has_backpressure(&self, task: TaskId) -> bool {
-        let Some(task) = self.tasks.find(task) else { return false };
-        let instance = self.instance(task.func.options.instance);
-        instance.backpressure > 0 || task.needs_exclusive() && instance.exclusive.is_some()
-    }
-
-    /// Whether a thread can go on (`Thread.ready`).
-    pub(crate) fn is_ready(&self, id: ThreadId) -> bool {
-        let Some(thread) = self.threads.find(id) else { return false };
-        let exclusive = || {
-            let task = self.tasks.find(thread.task);
-            task.is_some_and(|task| self.instance(task.func.options.instance).exclusive.is_some())
-        };
-        match &thread.wait {
-            Wait::Nothing | Wait::Suspended => false,
-            Wait::Ready | Wait::Fuel => true,
-            Wait::AfterCall { .. } | Wait::AfterDestructor { .. } | Wait::AfterCancel { .. } => true,
-            Wait::Entry => !self.has_backpressure(thread.task),
-            Wait::CallbackYield => !exclusive(),
-            Wait::CallbackSet(set) => !exclusive() && self.set_has_event(*set),
-            Wait::Subtask(id) | Wait::CancelledSubtask(id) => {
-                self.waitables.find(*id).is_some_and(|waitable| match waitable.subtask() {
-                    Ok(subtask) => subtask.resolved(),
-                    Err(_) => false,
-                })
-            }
-            Wait::Event(id) => self.has_event(*id),
-            Wait::Set { set, .. } => self.set_has_event(*set),
-        }
-    }
-
     /// Notes where the main function of a thread stopped.
     pub(crate) fn stop_main(
         &mut self,
@@ -354,90 +327,10 @@ impl<T: Send + 'static> State<T> {
         Ok(())
     }
 
-    /// Lets a thread wait.
-    pub(crate) fn wait(&mut self, id: ThreadId, wait: Wait) -> Result<(), Fault> {
-        match wait {
-            Wait::Subtask(waitable) | Wait::CancelledSubtask(waitable) | Wait::Event(waitable) => {
-                self.waitables.get_mut(waitable)?.waiter = Some(id);
-            }
-            Wait::Set { set, .. } | Wait::CallbackSet(set) => self.sets.get_mut(set)?.waiters.push(id),
-            _ => {}
-        }
-        let waits = !matches!(wait, Wait::Suspended);
-        let place = waits.then_some(self.waits);
-        let thread = self.threads.get_mut(id)?;
-        (thread.wait, thread.place) = (wait, place);
-        if let Some(place) = place {
-            self.waits += 1;
-            self.waiting.insert(place, id);
-            self.looking.insert(place);
-        }
-        Ok(())
-    }
-
-    /// Lets a thread look whether it can go on, if it waits.
-    pub(crate) fn look(&mut self, id: ThreadId) {
-        if let Some(place) = self.threads.find(id).and_then(|thread| thread.place) {
-            self.looking.insert(place);
-        }
-    }
-
-    /// Lets the next of those look that wait for room in an instance.
-    pub(crate) fn look_next(&mut self, instance: InstanceId) {
-        if let Some(place) = self.instance_mut(instance).at_the_door.pop_first() {
-            self.looking.insert(place);
-        }
-    }
-
     /// Lets another task run core code in an instance.
     fn leave_exclusive(&mut self, instance: InstanceId) {
         self.instance_mut(instance).exclusive = None;
-        self.look_next(instance);
-    }
-
-    /// The thread that can go on and has waited longest. Only those are looked at for which something happened.
-    fn first_ready(&mut self) -> Option<ThreadId> {
-        while let Some(place) = self.looking.first().copied() {
-            let thread = self.waiting.get(&place).copied();
-            let door = thread.and_then(|thread| self.door(thread));
-            if let Some(thread) = thread.filter(|thread| self.is_ready(*thread)) {
-                // It need not fill the room that it waited for.
-                if let Some((instance, _)) = door {
-                    self.look_next(instance);
-                }
-                return Some(thread);
-            }
-            self.looking.pop_first();
-            match door {
-                Some((instance, true)) => {
-                    self.instance_mut(instance).at_the_door.insert(place);
-                }
-                Some((instance, false)) if self.is_open(instance) => self.look_next(instance),
-                _ => {}
-            }
-        }
-        debug_assert!(
-            !self.waiting.values().any(|id| self.is_ready(*id)),
-            "a ready thread was not told to look"
-        );
-        None
-    }
-
-    /// Whether any task may run core code in an instance.
-    fn is_open(&self, instance: InstanceId) -> bool {
-        let instance = self.instance(instance);
-        instance.exclusive.is_none() && instance.backpressure == 0
-    }
-
-    /// The instance in which a thread waits for room, and whether it waits for nothing else.
-    fn door(&self, id: ThreadId) -> Option<(InstanceId, bool)> {
-        let thread = self.threads.find(id)?;
-        let only_for_room = match thread.wait {
-            Wait::Entry | Wait::CallbackYield => true,
-            Wait::CallbackSet(set) => self.set_has_event(set),
-            _ => return None,
-        };
-        Some((self.tasks.find(thread.task)?.func.options.instance, only_for_room))
+        self.tell_doors(instance);
     }
 
     /// Lets the running thread wait, from inside a host function.
@@ -453,18 +346,6 @@ impl<T: Send + 'static> State<T> {
         self.threads.get_mut(current)?.wait = wait;
         self.frozen.push_back(current);
         Ok(Answer::Suspend)
-    }
-
-    /// A ready thread of an instance that needs no stack for itself; what a synchronous task may wait for.
-    pub(crate) fn ready_in(&self, instance: InstanceId) -> Option<ThreadId> {
-        let may_run = |id: &ThreadId| {
-            let task = self.threads.find(*id).and_then(|thread| self.tasks.find(thread.task));
-            task.is_some_and(|task| {
-                task.func.options.instance == instance
-                    && !(task.implicit == Some(*id) && task.needs_exclusive())
-            })
-        };
-        self.waiting.values().copied().find(|id| may_run(id) && self.is_ready(*id))
     }
 
     /// Notes that a task has told its result, after [`call::resolve`] did.
@@ -493,7 +374,7 @@ pub(crate) fn turn<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<Turn, Fault>
         cx.state_mut().frozen.append(&mut outer);
         result?;
     } else {
-        let Some(ready) = state.first_ready() else {
+        let Some(ready) = state.first_ready(None) else {
             return Ok(Turn::Idle);
         };
         run_at_root(cx, ready)?;
@@ -541,15 +422,7 @@ pub(crate) fn switch<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<(), Fault>
 
 fn resume_one<T: Send + 'static>(cx: &mut Cx<'_, T>, thread: ThreadId, cancelled: bool) -> Result<(), Fault> {
     let state = cx.state_mut();
-    if let Some(place) = state.threads.get_mut(thread)?.place.take() {
-        state.waiting.remove(&place);
-        state.looking.remove(&place);
-        if let Some((instance, _)) = state.door(thread) {
-            state.instance_mut(instance).at_the_door.remove(&place);
-            // It may have been the one told to look, and be resumed for another reason: its turn is the next one's.
-            state.look_next(instance);
-        }
-    }
+    state.end_wait(thread)?;
     let before = state.current.replace(thread);
     run(cx, thread, cancelled)?;
     cx.state_mut().current = before;
