@@ -8,7 +8,8 @@ use crate::{
     },
     engine::Fault,
 };
-use alloc::{collections::VecDeque, vec::Vec};
+use alloc::vec::Vec;
+use core::mem;
 
 /// An event's code, as guests see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,9 @@ pub(crate) struct Waitable {
     /// Something happened that was not told yet. What exactly, is computed when it is told.
     pub(crate) has_event: bool,
     pub(crate) set: Option<SetId>,
+    /// While it is in a set and has an event, the members of the set that got theirs right before and after it.
+    before: Option<WaitableId>,
+    after: Option<WaitableId>,
     pub(crate) sync_waiter: bool,
     /// The thread that waits for it outside any set.
     pub(crate) waiter: Option<ThreadId>,
@@ -99,7 +103,17 @@ impl Subtask {
 
 impl Waitable {
     pub(crate) fn new(instance: InstanceId, kind: WaitableKind) -> Self {
-        Self { instance, index: 0, has_event: false, set: None, sync_waiter: false, waiter: None, kind }
+        Self {
+            instance,
+            index: 0,
+            has_event: false,
+            set: None,
+            before: None,
+            after: None,
+            sync_waiter: false,
+            waiter: None,
+            kind,
+        }
     }
 
     pub(crate) fn subtask(&self) -> Result<&Subtask, Fault> {
@@ -122,8 +136,10 @@ impl Waitable {
 pub(crate) struct WaitableSet {
     /// How many waitables are in it.
     pub(crate) members: u32,
-    /// Those that have an event, in the order in which they got it.
-    ready: VecDeque<WaitableId>,
+    /// The first and the last of those that have an event, in the order in which they got it. A guest that has many
+    /// may take any of them out, so that must cost the same for each.
+    first: Option<WaitableId>,
+    last: Option<WaitableId>,
     /// The threads that wait for it.
     pub(crate) waiters: Vec<ThreadId>,
 }
@@ -162,13 +178,13 @@ impl<T: Send + 'static> State<T> {
     /// Notes that something happened to a waitable, and lets those look who wait for it.
     pub(crate) fn set_event(&mut self, id: WaitableId) -> Result<(), Fault> {
         let waitable = self.waitables.get_mut(id)?;
-        let is_new = !core::mem::replace(&mut waitable.has_event, true);
+        let is_new = !mem::replace(&mut waitable.has_event, true);
         let (set, waiter) = (waitable.set.filter(|_| is_new), waitable.waiter);
         if let Some(waiter) = waiter {
             self.look(waiter);
         }
         if let Some(set) = set {
-            self.sets.get_mut(set)?.ready.push_back(id);
+            self.enqueue(set, id)?;
             self.look_all(set);
         }
         Ok(())
@@ -194,29 +210,56 @@ impl<T: Send + 'static> State<T> {
     pub(crate) fn join(&mut self, id: WaitableId, set: Option<SetId>) -> Result<(), Fault> {
         let waitable = self.waitables.get_mut(id)?;
         let has_event = waitable.has_event;
-        if let Some(before) = core::mem::replace(&mut waitable.set, set) {
-            let before = self.sets.get_mut(before)?;
-            before.members -= 1;
-            before.ready.retain(|member| *member != id);
-        }
-        if let Some(id_) = set {
-            let set = self.sets.get_mut(id_)?;
-            set.members += 1;
+        if let Some(before) = mem::replace(&mut waitable.set, set) {
+            self.sets.get_mut(before)?.members -= 1;
             if has_event {
-                set.ready.push_back(id);
-                self.look_all(id_);
+                self.unqueue(before, id)?;
+            }
+        }
+        if let Some(set) = set {
+            self.sets.get_mut(set)?.members += 1;
+            if has_event {
+                self.enqueue(set, id)?;
+                self.look_all(set);
             }
         }
         Ok(())
     }
 
+    /// Puts a waitable that has an event behind the others of its set.
+    fn enqueue(&mut self, set: SetId, id: WaitableId) -> Result<(), Fault> {
+        let set = self.sets.get_mut(set)?;
+        let last = set.last.replace(id);
+        set.first.get_or_insert(id);
+        if let Some(last) = last {
+            self.waitables.get_mut(last)?.after = Some(id);
+        }
+        self.waitables.get_mut(id)?.before = last;
+        Ok(())
+    }
+
+    /// Takes a waitable out from among those of its set that have an event.
+    fn unqueue(&mut self, set: SetId, id: WaitableId) -> Result<(), Fault> {
+        let waitable = self.waitables.get_mut(id)?;
+        let (before, after) = (waitable.before.take(), waitable.after.take());
+        match before {
+            Some(before) => self.waitables.get_mut(before)?.after = after,
+            None => self.sets.get_mut(set)?.first = after,
+        }
+        match after {
+            Some(after) => self.waitables.get_mut(after)?.before = before,
+            None => self.sets.get_mut(set)?.last = before,
+        }
+        Ok(())
+    }
+
     pub(crate) fn set_has_event(&self, set: SetId) -> bool {
-        self.sets.find(set).is_some_and(|set| !set.ready.is_empty())
+        self.sets.find(set).is_some_and(|set| set.first.is_some())
     }
 
     /// Tells the event that came first of those its members have.
     pub(crate) fn take_set_event(&mut self, set: SetId) -> Result<Event, Fault> {
-        match self.sets.get(set)?.ready.front().copied() {
+        match self.sets.get(set)?.first {
             Some(id) => self.take_event(id),
             None => Err(Fault::Trap(crate::bug!("a waitable set has no event to tell"))),
         }
@@ -224,23 +267,25 @@ impl<T: Send + 'static> State<T> {
 
     /// A thread no longer waits for a set.
     pub(crate) fn stop_waiting(&mut self, set: SetId, thread: ThreadId) -> Result<(), Fault> {
-        self.sets.get_mut(set)?.waiters.retain(|waiter| *waiter != thread);
+        let waiters = &mut self.sets.get_mut(set)?.waiters;
+        self.debt = self.debt.saturating_add(waiters.len().saturating_sub(1) as u32);
+        waiters.retain(|waiter| *waiter != thread);
         Ok(())
     }
 
     /// Tells what happened to a waitable, and does what telling entails.
     pub(crate) fn take_event(&mut self, id: WaitableId) -> Result<Event, Fault> {
         let waitable = self.waitables.get_mut(id)?;
-        waitable.has_event = false;
+        let had_event = mem::take(&mut waitable.has_event);
         let (instance, index) = (waitable.instance, waitable.index);
-        if let Some(set) = waitable.set {
-            self.sets.get_mut(set)?.ready.retain(|member| *member != id);
+        if let Some(set) = waitable.set.filter(|_| had_event) {
+            self.unqueue(set, id)?;
         }
         match &mut self.waitables.get_mut(id)?.kind {
             WaitableKind::Subtask(subtask) => {
                 let payload = subtask.state as u32;
                 if subtask.resolved() {
-                    let lenders = core::mem::take(&mut subtask.lenders);
+                    let lenders = mem::take(&mut subtask.lenders);
                     subtask.delivered = true;
                     self.return_lent(instance, &lenders)?;
                 }
