@@ -20,6 +20,24 @@ pub struct Caller<'a, T: 'static> {
     pub(super) context: wasmi::StoreContextMut<'a, Data<T>>,
 }
 
+/// What is left of fuel that is not counted. What is left of fuel that is, is less by the price of a host call.
+const NOT_COUNTED: u64 = u64::MAX;
+
+/// A host call that nobody watches and that is over before anything else happens.
+#[derive(Debug)]
+pub struct AtOnce<'a, T> {
+    /// The guest's memory.
+    pub memory: Memory<'a>,
+    /// What the host keeps for the guest.
+    pub data: &'a mut T,
+    /// The waker of the task that drives the guest.
+    pub waker: &'a Waker,
+    /// What is left of this slice of fuel once the call's base price is paid; no bound where fuel is not counted.
+    pub fuel: u64,
+    /// [`Limits::host_call_bytes`].
+    pub bytes_max: u32,
+}
+
 impl<T: 'static> Caller<'_, T> {
     /// What the host keeps for this guest.
     #[must_use]
@@ -52,40 +70,36 @@ impl<T: 'static> Caller<'_, T> {
         Ok((Memory::new(bytes, written), &mut data.user))
     }
 
-    /// The same, with the waker of the task that drives this guest.
-    ///
-    /// # Errors
-    ///
-    /// As [`split`](Self::split).
-    #[inline]
-    pub fn split_with_waker(&mut self) -> Result<(Memory<'_>, &mut T, &Waker), PointerError> {
-        let memory = self.context.data().memory.ok_or(PointerError)?;
-        let (bytes, data) = memory.data_and_store_mut(&mut self.context);
-        let written = if data.interposers.is_empty() { None } else { Some(&mut data.written) };
-        let waker = data.waker.as_ref().unwrap_or(Waker::noop());
-        Ok((Memory::new(bytes, written), &mut data.user, waker))
-    }
-
-    /// What is left of this slice of fuel once a host call's base price is paid, for a call that is over at once
-    /// ([`host_function`](super::host_function)). None where that is less than nothing, or somebody watches.
+    /// What a call that is over at once ([`host_function`](super::host_function)) goes about with. None where somebody
+    /// watches, where this slice of fuel does not cover a host call's base price, and where there is no memory.
     #[inline]
     #[must_use]
-    pub fn fuel_at_once(&self) -> Option<u64> {
+    pub fn at_once(&mut self) -> Option<AtOnce<'_, T>> {
         let data = self.context.data();
         if !data.interposers.is_empty() {
             return None;
         }
-        if !data.meter.is_on() {
-            return Some(u64::MAX);
-        }
-        counter(&self.context).checked_sub(HOST_CALL_FUEL)
+        let fuel = if data.meter.is_on() {
+            counter(&self.context).checked_sub(HOST_CALL_FUEL)?
+        } else {
+            NOT_COUNTED
+        };
+        let (bytes, data) = data.memory?.data_and_store_mut(&mut self.context);
+        Some(AtOnce {
+            memory: Memory::over(bytes),
+            waker: data.waker.as_ref().unwrap_or(Waker::noop()),
+            bytes_max: data.limits.host_call_bytes,
+            data: &mut data.user,
+            fuel,
+        })
     }
 
-    /// Pays for a call that is over at once: what [`fuel_at_once`](Self::fuel_at_once) answered, less its price.
+    /// Pays `price` for a call that is over at once, of what [`AtOnce::fuel`] was.
     #[inline]
-    pub fn leave_fuel(&mut self, fuel: u64) {
-        if self.context.data().meter.is_on() {
-            set_counter(&mut self.context, fuel);
+    pub fn leave_fuel(&mut self, fuel: u64, price: u64) {
+        if fuel != NOT_COUNTED {
+            // Refused only where fuel is not counted.
+            let _ = self.context.set_fuel(fuel.saturating_sub(price));
         }
     }
 

@@ -137,7 +137,7 @@ macro_rules! own_raw {
 own_raw!((), u32, u64);
 
 macro_rules! bind {
-    ($now:ident $poll:ident $quick:ident $($param:ident $ty:ident),*) => {
+    ($now:ident $poll:ident $quick:ident $slow:ident $($param:ident $ty:ident),*) => {
         /// Binds a host function that answers at once.
         pub fn $now<T: Send + 'static, $($ty: HostParam,)* R: HostResult>(
             this: &'static HostFunction<T>,
@@ -164,7 +164,7 @@ macro_rules! bind {
             store: &mut Store<T>,
             function: fn(&mut Caller<'_, T>, &mut Context<'_> $(, $ty)*) -> Poll<Result<R, Fault>>,
         ) -> Bound {
-            $quick(this, store, None, function)
+            $quick(this, store, |_: &mut Caller<'_, T> $(, _: $ty)*| None, function)
         }
 
         /// The same, with another function that is asked first. It answers where the call is over at once, in the most
@@ -173,41 +173,52 @@ macro_rules! bind {
         pub fn $quick<T: Send + 'static, $($ty: HostParam,)* R: HostResult>(
             this: &'static HostFunction<T>,
             store: &mut Store<T>,
-            at_once: Option<fn(&mut Caller<'_, T> $(, $ty)*) -> Option<Poll<R>>>,
+            at_once: impl Fn(&mut Caller<'_, T> $(, $ty)*) -> Option<Poll<R>> + Send + Sync + 'static,
             function: fn(&mut Caller<'_, T>, &mut Context<'_> $(, $ty)*) -> Poll<Result<R, Fault>>,
         ) -> Bound {
             Bound(wasmi::Func::wrap(
                 &mut store.inner,
                 move |mut caller: wasmi::Caller<'_, Data<T>> $(, $param: $ty)*| -> <R::Raw as RawResult>::Ret {
                     let mut caller = Caller { context: wasmi::AsContextMut::as_context_mut(&mut caller) };
-                    let asked = at_once.and_then(|at_once| at_once(&mut caller $(, $param)*));
-                    let waits = match asked {
+                    let waits = match at_once(&mut caller $(, $param)*) {
                         Some(Poll::Ready(result)) => return R::Raw::ret(Ok(result.into_raw())),
                         Some(Poll::Pending) => true,
                         None => false,
                     };
-                    let arguments = [$($param.bits()),*];
-                    R::Raw::ret(caller.begin(&this.signature, &arguments).and_then(|()| {
-                        let poll = (!waits).then(|| caller.with_waker(|caller, waker| {
-                            function(caller, &mut Context::from_waker(waker) $(, $param)*)
-                        }));
-                        if let Some(Poll::Ready(result)) = poll {
-                            return finish(&mut caller, &this.signature, &arguments, result.map(R::into_raw));
-                        }
-                        let again: Pending<T> = Box::new(move |caller, cx| {
-                            let arguments = [$($param.bits()),*];
-                            let Poll::Ready(result) = function(caller, cx $(, $param)*) else {
-                                return Poll::Pending;
-                            };
-                            let result = result.map(R::into_raw);
-                            caller.end(&this.signature, &arguments, result.map(RawResult::bits));
-                            Poll::Ready(result.map(RawResult::value))
-                        });
-                        caller.context.data_mut().pending = Some(again);
-                        Err(caller.wait(&this.signature, &arguments))
-                    }))
+                    R::Raw::ret($slow(this, &mut caller, function, waits, ($($param,)*)))
                 },
             ))
+        }
+
+        /// What such a call is where nothing answered it at once: by itself, so that its frame is not that of those that
+        /// are answered, and so that it is there once for all functions of one type.
+        #[inline(never)]
+        fn $slow<T: Send + 'static, $($ty: HostParam,)* R: HostResult>(
+            this: &'static HostFunction<T>,
+            caller: &mut Caller<'_, T>,
+            function: fn(&mut Caller<'_, T>, &mut Context<'_> $(, $ty)*) -> Poll<Result<R, Fault>>,
+            waits: bool,
+            ($($param,)*): ($($ty,)*),
+        ) -> Result<R::Raw, wasmi::Error> {
+            let arguments = [$($param.bits()),*];
+            caller.begin(&this.signature, &arguments)?;
+            let poll = (!waits).then(|| caller.with_waker(|caller, waker| {
+                function(caller, &mut Context::from_waker(waker) $(, $param)*)
+            }));
+            if let Some(Poll::Ready(result)) = poll {
+                return finish(caller, &this.signature, &arguments, result.map(R::into_raw));
+            }
+            let again: Pending<T> = Box::new(move |caller, cx| {
+                let arguments = [$($param.bits()),*];
+                let Poll::Ready(result) = function(caller, cx $(, $param)*) else {
+                    return Poll::Pending;
+                };
+                let result = result.map(R::into_raw);
+                caller.end(&this.signature, &arguments, result.map(RawResult::bits));
+                Poll::Ready(result.map(RawResult::value))
+            });
+            caller.context.data_mut().pending = Some(again);
+            Err(caller.wait(&this.signature, &arguments))
         }
     };
 }
@@ -222,13 +233,13 @@ fn finish<T: 'static, R: RawResult>(
     result.map_err(Fault::into_wasmi)
 }
 
-bind!(now0 poll0 quick0);
-bind!(now1 poll1 quick1 a A);
-bind!(now2 poll2 quick2 a A, b B);
-bind!(now3 poll3 quick3 a A, b B, c C);
-bind!(now4 poll4 quick4 a A, b B, c C, d D);
-bind!(now5 poll5 quick5 a A, b B, c C, d D, e E);
-bind!(now6 poll6 quick6 a A, b B, c C, d D, e E, f F);
-bind!(now7 poll7 quick7 a A, b B, c C, d D, e E, f F, g G);
-bind!(now8 poll8 quick8 a A, b B, c C, d D, e E, f F, g G, h H);
-bind!(now9 poll9 quick9 a A, b B, c C, d D, e E, f F, g G, h H, i I);
+bind!(now0 poll0 quick0 slow0);
+bind!(now1 poll1 quick1 slow1 a A);
+bind!(now2 poll2 quick2 slow2 a A, b B);
+bind!(now3 poll3 quick3 slow3 a A, b B, c C);
+bind!(now4 poll4 quick4 slow4 a A, b B, c C, d D);
+bind!(now5 poll5 quick5 slow5 a A, b B, c C, d D, e E);
+bind!(now6 poll6 quick6 slow6 a A, b B, c C, d D, e E, f F);
+bind!(now7 poll7 quick7 slow7 a A, b B, c C, d D, e E, f F, g G);
+bind!(now8 poll8 quick8 slow8 a A, b B, c C, d D, e E, f F, g G, h H);
+bind!(now9 poll9 quick9 slow9 a A, b B, c C, d D, e E, f F, g G, h H, i I);

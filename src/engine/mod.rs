@@ -69,7 +69,7 @@ mod tests;
 #[cfg(any(test, feature = "component"))]
 pub(crate) use activation::{Activation, Step};
 pub(crate) use call::Call;
-pub use caller::Caller;
+pub use caller::{AtOnce, Caller};
 pub use describe::{Kind, Param, Signature};
 pub use fault::Fault;
 pub(crate) use function::Function;

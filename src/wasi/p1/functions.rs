@@ -203,7 +203,7 @@ type Polled4 = fn(&mut Caller<'_, State>, &mut Context<'_>, u32, u32, u32, u32) 
 
 /// As `poll4`, of `fd_write`.
 fn write4(this: &'static HostFunction<State>, store: &mut Store<State>, function: Polled4) -> Bound {
-    quick4(this, store, Some(fd_write_at_once), function)
+    quick4(this, store, fd_write_at_once, function)
 }
 
 /// What a function over `count` buffers answers. A call that moved bytes has paid for its list; one that failed

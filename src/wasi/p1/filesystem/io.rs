@@ -2,7 +2,7 @@
 
 use crate::{
     cap::Code,
-    engine::{Caller, Memory},
+    engine::{AtOnce, Caller, Memory},
     wasi::{
         filesystem::File,
         p1::{
@@ -52,6 +52,7 @@ pub(in crate::wasi::p1) fn fd_write(
 
 /// What most writes are: one buffer, to a stream that has room. [`fd_write`] does no less, but has to look at a list,
 /// at positions, and at everything else that a descriptor can be; and it may wait.
+#[inline]
 pub(in crate::wasi::p1) fn fd_write_at_once(
     caller: &mut Caller<'_, State>,
     fd: u32,
@@ -59,27 +60,32 @@ pub(in crate::wasi::p1) fn fd_write_at_once(
     iovs_count: u32,
     size_at: u32,
 ) -> Option<Poll<Errno>> {
-    let fuel = caller.fuel_at_once()?;
-    let bytes_max = caller.limits().host_call_bytes;
-    let (mut memory, state, waker) = caller.split_with_waker().ok()?;
-    let entry = state.fds.get(fd).ok()?;
-    let Object::Output { stream, nonblocking: false } = &entry.object else { return None };
-    let (address, length) = iovec::buffer(memory.array(iovs).ok()?);
-    let bytes = memory.bytes(address, length).ok()?;
-    let may = iovs_count == 1 && length <= bytes_max && entry.base.contains(Rights::FD_WRITE);
-    if !may || memory.check(size_at, 4).is_err() || fuel < Caller::<State>::list_fuel(1, length) {
+    if iovs_count != 1 {
         return None;
     }
-    let (written, errno) = match stream.poll_write(&mut Context::from_waker(waker), bytes) {
-        Poll::Ready(Ok(count)) => (u32::try_from(count).unwrap_or(length).min(length), Errno::SUCCESS),
-        Poll::Ready(Err(code)) => (0, code.into()),
+    let AtOnce { mut memory, data: state, waker, fuel, bytes_max } = caller.at_once()?;
+    let entry = state.fds.get(fd).ok()?;
+    let Object::Output { stream, nonblocking: false } = &entry.object else { return None };
+    if !entry.base.contains(Rights::FD_WRITE) || memory.check(size_at, 4).is_err() {
+        return None;
+    }
+    let (address, length) = iovec::buffer(memory.array(iovs).ok()?);
+    let bytes = memory.bytes(address, length).ok()?;
+    if length > bytes_max || fuel < Caller::<State>::list_fuel(1, length) {
+        return None;
+    }
+    let written = match stream.poll_write(&mut Context::from_waker(waker), bytes) {
+        // No more than `length`, so 32 bits hold it.
+        Poll::Ready(Ok(count)) => count.min(bytes.len()) as u32,
+        Poll::Ready(Err(code)) => {
+            caller.leave_fuel(fuel, Caller::<State>::list_fuel(1, 0));
+            return Some(Poll::Ready(code.into()));
+        }
         Poll::Pending => return Some(Poll::Pending),
     };
-    if errno == Errno::SUCCESS {
-        memory.write_u32(size_at, written).ok()?;
-    }
-    caller.leave_fuel(fuel - Caller::<State>::list_fuel(1, written));
-    Some(Poll::Ready(errno))
+    memory.put_unwatched(size_at, written.to_le_bytes()).ok()?;
+    caller.leave_fuel(fuel, Caller::<State>::list_fuel(1, written));
+    Some(Poll::Ready(Errno::SUCCESS))
 }
 
 /// Where the file appends, `offset` still says where: as POSIX's `pwrite` and unlike Linux's.
