@@ -13,8 +13,8 @@ pub(crate) struct Function {
 impl<T: Send + 'static> Store<T> {
     /// The function that `instance` exports as `name`.
     pub(crate) fn function(&self, instance: wasmi::Instance, name: &str) -> Option<Function> {
-        let inner = instance.get_func(&self.inner, name)?;
-        let ty = inner.ty(&self.inner);
+        let inner = instance.get_func(&*self.inner, name)?;
+        let ty = inner.ty(&*self.inner);
         Some(Function { inner, ty })
     }
 }
@@ -26,6 +26,9 @@ impl Function {
     ///
     /// A sentence that says what it takes instead.
     pub(crate) fn params(&self, values: &[Value]) -> Result<Vec<wasmi::Val>, String> {
+        if values.is_empty() && self.ty.params().is_empty() {
+            return Ok(Vec::new());
+        }
         let types: Vec<_> = self.ty.params().iter().map(|ty| ValueType::from_wasmi(*ty)).collect();
         if types.len() != values.len() {
             return Err(format!("it takes {} parameters, not {}", types.len(), values.len()));

@@ -26,8 +26,12 @@ impl<T: Send + 'static> HostFunction<T> {
 
 /// Finds the host function for an import.
 pub trait Resolver<T: 'static> {
-    /// The function that `name` of `module` stands for, if there is one.
-    fn resolve(&self, module: &str, name: &str) -> Option<&'static HostFunction<T>>;
+    /// The number of the function that `name` of `module` stands for, if there is one: always the same, for a program
+    /// keeps it.
+    fn find(&self, module: &str, name: &str) -> Option<u16>;
+
+    /// The function of this number.
+    fn function(&self, number: u16) -> Option<&'static HostFunction<T>>;
 }
 
 /// A core value as a Rust parameter.
@@ -145,7 +149,7 @@ macro_rules! bind {
             function: fn(&mut Caller<'_, T> $(, $ty)*) -> Result<R, Fault>,
         ) -> Bound {
             Bound(wasmi::Func::wrap(
-                &mut store.inner,
+                &mut *store.inner,
                 move |mut caller: wasmi::Caller<'_, Data<T>> $(, $param: $ty)*| -> <R::Raw as RawResult>::Ret {
                     let arguments = [$($param.bits()),*];
                     let mut caller = Caller { context: wasmi::AsContextMut::as_context_mut(&mut caller) };
@@ -177,7 +181,7 @@ macro_rules! bind {
             function: fn(&mut Caller<'_, T>, &mut Context<'_> $(, $ty)*) -> Poll<Result<R, Fault>>,
         ) -> Bound {
             Bound(wasmi::Func::wrap(
-                &mut store.inner,
+                &mut *store.inner,
                 move |mut caller: wasmi::Caller<'_, Data<T>> $(, $param: $ty)*| -> <R::Raw as RawResult>::Ret {
                     let mut caller = Caller { context: wasmi::AsContextMut::as_context_mut(&mut caller) };
                     let waits = match at_once(&mut caller $(, $param)*) {

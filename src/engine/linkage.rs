@@ -311,7 +311,7 @@ impl<T: Send + 'static> Store<T> {
         imports: &[wasmi::Extern],
     ) -> Result<Instance, Error> {
         let instance = self.instantiate_with(module, imports)?;
-        if let Some(start) = module.start().and_then(|name| instance.get_func(&self.inner, name)) {
+        if let Some(start) = module.start().and_then(|name| instance.get_func(&*self.inner, name)) {
             self.caller().call_to_end::<0>(start, &[]).map_err(Fault::into_error)?;
         }
         Ok(instance)
@@ -328,17 +328,17 @@ impl<T: Send + 'static> Store<T> {
 
     /// What `instance` exports as `name`.
     pub(crate) fn core_export(&self, instance: Instance, name: &str) -> Option<wasmi::Extern> {
-        instance.get_export(&self.inner, name)
+        instance.get_export(&*self.inner, name)
     }
 
     /// Whether a memory has 64-bit addresses.
     pub(crate) fn is_memory_64(&self, memory: Memory) -> bool {
-        memory.ty(&self.inner).is_64()
+        memory.ty(&*self.inner).is_64()
     }
 
     /// Whether a table has 64-bit indices.
     pub(crate) fn is_table_64(&self, table: Table) -> bool {
-        table.ty(&self.inner).is_64()
+        table.ty(&*self.inner).is_64()
     }
 
     /// Changes the waker that host functions see; the one before.

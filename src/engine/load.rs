@@ -5,7 +5,7 @@ use crate::{
     engine::{
         Engine, Module, Outline,
         fault::load_error,
-        module::Known,
+        module::Resolved,
         rewrite,
         scan::{self, Format},
     },
@@ -30,6 +30,6 @@ impl Module {
     pub(super) fn load_as(engine: &Engine, bytes: &[u8], outline: Outline) -> Result<Self, Error> {
         let bytes = rewrite::rewrite(bytes, &outline, engine)?;
         let inner = wasmi::Module::new(&engine.inner, &bytes).map_err(|error| load_error(&error))?;
-        Ok(Self { inner, outline, imports_known: Known::default() })
+        Ok(Self { resolved: Resolved::none(&inner), inner, outline })
     }
 }

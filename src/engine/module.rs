@@ -8,8 +8,8 @@ use crate::{
         store::type_text,
     },
 };
-use alloc::{string::String, vec::Vec};
-use core::sync::atomic::{AtomicBool, Ordering};
+use alloc::{string::String, sync::Arc, vec::Vec};
+use core::sync::atomic::{AtomicU16, Ordering};
 
 /// An interpreter, configured. It keeps every module it compiled until it is dropped, so each program
 /// has one of its own.
@@ -73,28 +73,30 @@ const STACK_BYTES_MIN: usize = 1_000;
 pub struct Module {
     pub(super) inner: wasmi::Module,
     pub(super) outline: Outline,
-    pub(super) imports_known: Known,
+    pub(super) resolved: Resolved,
 }
 
-/// Whether the functions that a module's imports are resolved to were seen to have the right types. Their names say which
-/// functions those are, so what was seen once holds for every instance; the interpreter checks again in any case,
-/// and says less about it.
-#[derive(Debug, Default)]
-pub(super) struct Known(AtomicBool);
+/// What a module's imports were resolved to, once it was seen to have the right types: the resolver's numbers, one more
+/// than they are; 0 for what is not known. There is one resolver for each kind of guest, so what was found once holds for
+/// every instance. The interpreter checks the types again in any case, and says less about it.
+#[derive(Clone, Debug)]
+pub(super) struct Resolved(Arc<[AtomicU16]>);
 
-impl Known {
-    pub(super) fn get(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+impl Resolved {
+    /// Nothing is known yet.
+    pub(super) fn none(module: &wasmi::Module) -> Self {
+        Self(module.imports().map(|_| AtomicU16::new(0)).collect())
     }
 
-    pub(super) fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    /// The number for each import in turn, where it is known.
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = Option<u16>> {
+        self.0.iter().map(|number| number.load(Ordering::Relaxed).checked_sub(1))
     }
-}
 
-impl Clone for Known {
-    fn clone(&self) -> Self {
-        Self(AtomicBool::new(self.get()))
+    pub(super) fn set(&self, numbers: impl Iterator<Item = u16>) {
+        for (slot, number) in self.0.iter().zip(numbers) {
+            slot.store(number.saturating_add(1), Ordering::Relaxed);
+        }
     }
 }
 

@@ -51,7 +51,7 @@ impl Prepared {
 impl<T: Send + 'static> Store<T> {
     /// Looks at a function's type, once.
     pub(crate) fn prepare(&self, function: Func) -> Prepared {
-        let context = &self.inner;
+        let context = &*self.inner;
         let ty = function.ty(context);
         let is_i32 = |ty: &ValType| *ty == ValType::I32;
         let typed = match (ty.params().len(), ty.results().len()) {

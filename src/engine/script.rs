@@ -64,7 +64,7 @@ impl World {
         for import in module.inner.imports() {
             let (module, name) = (import.module(), import.name());
             let found =
-                find(module).iter().find_map(|instance| instance.0.get_export(&self.store.inner, name));
+                find(module).iter().find_map(|instance| instance.0.get_export(&*self.store.inner, name));
             match found {
                 Some(found) => externs.push(found),
                 None => missing.push(MissingImport {
@@ -92,9 +92,9 @@ impl World {
         name: &str,
         params: &[Value],
     ) -> Result<Vec<Value>, Error> {
-        let function = instance.0.get_func(&self.store.inner, name);
+        let function = instance.0.get_func(&*self.store.inner, name);
         let function = function.ok_or_else(|| Error::export(name, "there is no function of this name"))?;
-        let ty = function.ty(&self.store.inner);
+        let ty = function.ty(&*self.store.inner);
         let matches = ty.params().len() == params.len()
             && ty.params().iter().zip(params).all(|(ty, value)| value.is_of(*ty));
         if !matches {
@@ -118,9 +118,9 @@ impl World {
     ///
     /// When there is none of this name.
     pub(crate) fn global(&self, instance: Instance, name: &str) -> Result<Value, Error> {
-        let global = instance.0.get_global(&self.store.inner, name);
+        let global = instance.0.get_global(&*self.store.inner, name);
         let global = global.ok_or_else(|| Error::export(name, "there is no global of this name"))?;
-        Ok(self.lift(&global.get(&self.store.inner)))
+        Ok(self.lift(&global.get(&*self.store.inner)))
     }
 
     fn lower(&mut self, value: Value) -> Val {
@@ -134,7 +134,7 @@ impl World {
             Value::Func(_) => Val::FuncRef(Nullable::Null),
             Value::Extern(None) => Val::ExternRef(Nullable::Null),
             Value::Extern(Some(number)) => {
-                Val::ExternRef(Nullable::Val(ExternRef::new(&mut self.store.inner, number)))
+                Val::ExternRef(Nullable::Val(ExternRef::new(&mut *self.store.inner, number)))
             }
         }
     }
@@ -150,7 +150,7 @@ impl World {
             Val::ExternRef(Nullable::Null) => Value::Extern(None),
             Val::ExternRef(Nullable::Val(object)) => {
                 // All there are, were made here.
-                Value::Extern(object.data(&self.store.inner).downcast_ref().copied())
+                Value::Extern(object.data(&*self.store.inner).downcast_ref().copied())
             }
         }
     }

@@ -21,7 +21,8 @@ use core::task::Waker;
 /// `T` is what the host keeps for this guest; host functions reach it through their
 /// [`Caller`](super::Caller).
 pub struct Store<T: 'static> {
-    pub(super) inner: wasmi::Store<Data<T>>,
+    /// Boxed: by itself it is long, and a guest is handed on some times before it is where it stays.
+    pub(super) inner: Box<wasmi::Store<Data<T>>>,
 }
 
 /// What a store holds besides what wasmi keeps in it.
@@ -62,7 +63,7 @@ impl<T: Send + 'static> Store<T> {
             host_call_bytes: 0,
             depth: 0,
         };
-        let mut store = Self { inner: wasmi::Store::new(&engine.inner, data) };
+        let mut store = Self { inner: Box::new(wasmi::Store::new(&engine.inner, data)) };
         store.inner.limiter(|data| &mut data.budget);
         store
     }
@@ -80,7 +81,7 @@ impl<T: Send + 'static> Store<T> {
 
     /// This store as a host function sees it: for work the host does on its own account.
     pub fn caller(&mut self) -> Caller<'_, T> {
-        Caller { context: wasmi::AsContextMut::as_context_mut(&mut self.inner) }
+        Caller { context: wasmi::AsContextMut::as_context_mut(&mut *self.inner) }
     }
 
     /// Grants `fuel` and no more from here on.
@@ -99,13 +100,13 @@ impl<T: Send + 'static> Store<T> {
     /// Fuel spent so far; 0 where it is not counted.
     #[must_use]
     pub fn fuel_spent(&self) -> u64 {
-        self.inner.data().meter.spent(counter(&self.inner))
+        self.inner.data().meter.spent(counter(&*self.inner))
     }
 
     /// Fuel left of the budget; [`u64::MAX`] where none was set.
     #[must_use]
     pub fn fuel_left(&self) -> u64 {
-        self.inner.data().meter.left(counter(&self.inner))
+        self.inner.data().meter.left(counter(&*self.inner))
     }
 
     /// Bytes of all linear memories: now, and the peak as well, since memories only grow.
@@ -150,12 +151,12 @@ impl<T: Send + 'static> Store<T> {
         outline.check(&self.inner.data().limits)?;
         self.inner.data_mut().budget.charge_instance(outline.instance_bytes())?;
         self.charge_preparation(module)?;
-        let instance = wasmi::Instance::new(&mut self.inner, &module.inner, imports)
+        let instance = wasmi::Instance::new(&mut *self.inner, &module.inner, imports)
             .map_err(|error| instance_error(&error))?;
         if !self.inner.data().meter.is_on() {
             growth::connect(&mut self.inner, instance)?;
         }
-        if let Some(memory) = instance.get_memory(&self.inner, "memory") {
+        if let Some(memory) = instance.get_memory(&*self.inner, "memory") {
             self.inner.data_mut().memory.get_or_insert(memory);
         }
         Ok(instance)
@@ -175,42 +176,60 @@ impl<T: Send + 'static> Store<T> {
         })
     }
 
+    /// Makes the functions that `module` imports. Their names are looked up for its first instance only.
     fn resolve(&mut self, module: &Module, resolver: &dyn Resolver<T>) -> Result<Vec<wasmi::Extern>, Error> {
+        let numbers = module.resolved.iter();
+        let mut externs = Vec::with_capacity(numbers.len());
+        for number in numbers {
+            let Some(function) = number.and_then(|number| resolver.function(number)) else {
+                return self.look_up(module, resolver);
+            };
+            externs.push(wasmi::Extern::Func(function.bind(self)));
+        }
+        Ok(externs)
+    }
+
+    #[cold]
+    fn look_up(&mut self, module: &Module, resolver: &dyn Resolver<T>) -> Result<Vec<wasmi::Extern>, Error> {
         let imports = module.inner.imports();
         let mut externs = Vec::with_capacity(imports.len());
+        let mut numbers = Vec::with_capacity(imports.len());
         let mut missing = Vec::new();
-        let types_known = module.imports_known.get();
         for import in imports {
             let expected = import.ty();
             let found = match expected {
-                wasmi::ExternType::Func(_) => resolver.resolve(import.module(), import.name()),
+                wasmi::ExternType::Func(_) => resolver.find(import.module(), import.name()),
                 _ => None,
             };
-            let found = found.map(|function| function.bind(self));
-            let matches = found.as_ref().is_some_and(|found| match expected {
-                wasmi::ExternType::Func(ty) => types_known || found.ty(&self.inner) == *ty,
+            let function = found.and_then(|number| resolver.function(number));
+            let bound = function.map(|function| function.bind(self));
+            let matches = bound.as_ref().is_some_and(|bound| match expected {
+                wasmi::ExternType::Func(ty) => bound.ty(&*self.inner) == *ty,
                 _ => false,
             });
-            match found {
-                Some(function) if matches => externs.push(wasmi::Extern::Func(function)),
-                found => missing.push(MissingImport {
+            match (found, bound) {
+                (Some(found), Some(bound)) if matches => {
+                    numbers.push(found);
+                    externs.push(wasmi::Extern::Func(bound));
+                }
+                (_, bound) => missing.push(MissingImport {
                     module: import.module().to_string(),
                     name: import.name().to_string(),
                     expected: type_text(expected),
-                    found: found
-                        .map(|function| type_text(&wasmi::ExternType::Func(function.ty(&self.inner)))),
+                    found: bound
+                        .map(|function| type_text(&wasmi::ExternType::Func(function.ty(&*self.inner)))),
                 }),
             }
         }
         if !missing.is_empty() {
             return Err(Error::imports(missing));
         }
-        module.imports_known.set();
+        module.resolved.set(numbers.into_iter());
         Ok(externs)
     }
 
     fn set_counter(&mut self, counter: u64) {
-        set_counter(&mut self.inner, counter);
+        set_counter(&mut *self.inner, counter);
     }
 }
 
@@ -263,6 +282,9 @@ fn instance_error(error: &wasmi::Error) -> Error {
 impl<T: Send + 'static> Store<T> {
     /// Tells those who watch that the host calls the guest.
     pub(crate) fn tell_enter(&mut self, name: &str) {
+        if self.inner.data().interposers.is_empty() {
+            return;
+        }
         let at_fuel = self.fuel_spent();
         for interposer in &mut self.inner.data_mut().interposers {
             interposer.enter(at_fuel, name);
@@ -271,6 +293,9 @@ impl<T: Send + 'static> Store<T> {
 
     /// Tells those who watch that the guest returned to its host.
     pub(crate) fn tell_leave(&mut self, name: &str, ended: Result<(), Fault>) {
+        if self.inner.data().interposers.is_empty() {
+            return;
+        }
         let at_fuel = self.fuel_spent();
         for interposer in &mut self.inner.data_mut().interposers {
             interposer.leave(at_fuel, name, ended);

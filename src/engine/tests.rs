@@ -82,13 +82,13 @@ fn write(
 struct Host;
 
 impl Resolver<World> for Host {
-    fn resolve(&self, module: &str, name: &str) -> Option<&'static HostFunction<World>> {
-        match (module, name) {
-            ("host", "note") => Some(&NOTE),
-            ("host", "wait") => Some(&WAIT),
-            ("host", "write") => Some(&WRITE),
-            _ => None,
-        }
+    fn find(&self, module: &str, name: &str) -> Option<u16> {
+        let names = [("host", "note"), ("host", "wait"), ("host", "write")];
+        names.iter().position(|known| *known == (module, name)).map(|index| index as u16)
+    }
+
+    fn function(&self, number: u16) -> Option<&'static HostFunction<World>> {
+        [&NOTE, &WAIT, &WRITE].get(usize::from(number)).copied()
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{
         Engine, Metering, Module,
         bundle::{self, Manifest, Part, PublicKey},
         fault::load_error,
-        module::Known,
+        module::Resolved,
     },
 };
 
@@ -99,6 +99,6 @@ impl Module {
         // * No other option of a configuration decides what is valid.
         let module = unsafe { wasmi::Module::new_unchecked(&engine.inner, part.code) };
         let inner = module.map_err(|error| load_error(&error))?;
-        Ok(Self { inner, outline: part.outline.clone(), imports_known: Known::default() })
+        Ok(Self { resolved: Resolved::none(&inner), inner, outline: part.outline.clone() })
     }
 }

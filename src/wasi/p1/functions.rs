@@ -33,21 +33,27 @@ impl Imports {
 }
 
 impl Resolver<State> for Imports {
-    fn resolve(&self, module: &str, name: &str) -> Option<&'static HostFunction<State>> {
-        match module {
-            "wasi_snapshot_preview1" => find(&FUNCTIONS, name),
+    fn find(&self, module: &str, name: &str) -> Option<u16> {
+        let common = || find(&FUNCTIONS, name);
+        let index = match module {
+            "wasi_snapshot_preview1" => common(),
             // `sock_accept` came after it.
             "wasi_unstable" if name == "sock_accept" => None,
-            "wasi_unstable" => find(&UNSTABLE, name).or_else(|| find(&FUNCTIONS, name)),
+            "wasi_unstable" => find(&UNSTABLE, name).map(|index| FUNCTIONS.len() + index).or_else(common),
             _ => None,
-        }
+        };
+        u16::try_from(index?).ok()
+    }
+
+    fn function(&self, number: u16) -> Option<&'static HostFunction<State>> {
+        let index = usize::from(number);
+        FUNCTIONS.get(index).or_else(|| UNSTABLE.get(index.checked_sub(FUNCTIONS.len())?))
     }
 }
 
 /// Tables are in the order of their names; a test says so.
-fn find(table: &'static [HostFunction<State>], name: &str) -> Option<&'static HostFunction<State>> {
-    let index = table.binary_search_by(|function| function.signature.name.cmp(name)).ok()?;
-    table.get(index)
+fn find(table: &[HostFunction<State>], name: &str) -> Option<usize> {
+    table.binary_search_by(|function| function.signature.name.cmp(name)).ok()
 }
 
 /// Entries of a table: what binds it, the function, its parameters, and the closure that calls it and makes what
@@ -235,12 +241,18 @@ mod tests {
         let [preview1, unstable] = Imports::MODULES;
         for function in &FUNCTIONS {
             let name = function.signature.name;
-            assert!(Imports.resolve(preview1, name).is_some(), "{name}");
-            assert_eq!(Imports.resolve(unstable, name).is_some(), name != "sock_accept", "{name}");
+            let found = |module| Some(resolve(module, name)?.signature.name);
+            assert_eq!(found(preview1), Some(name));
+            assert_eq!(found(unstable), (name != "sock_accept").then_some(name));
         }
-        let seek = |module| Imports.resolve(module, "fd_seek").map(core::ptr::from_ref);
+        let seek = |module| resolve(module, "fd_seek").map(core::ptr::from_ref);
         assert_ne!(seek(preview1), seek(unstable), "they number `whence` differently");
-        assert!(Imports.resolve("wasi", "fd_seek").is_none());
-        assert!(Imports.resolve(preview1, "fd_seek2").is_none());
+        assert!(resolve("wasi", "fd_seek").is_none());
+        assert!(resolve(preview1, "fd_seek2").is_none());
+        assert!(Imports.function(50).is_none(), "46 functions and 4 of another layout");
+    }
+
+    fn resolve(module: &str, name: &str) -> Option<&'static HostFunction<State>> {
+        Imports.function(Imports.find(module, name)?)
     }
 }
