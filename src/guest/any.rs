@@ -35,9 +35,7 @@ impl Guest {
     ) -> Result<Self, Error> {
         Ok(Self(match &program.code {
             Code::Module(_) => Kind::Module(module::Guest::start(program, grants, limits, fuel)?),
-            Code::Component(code) => {
-                Kind::Component(Box::new(component::Guest::start(code, &grants, limits, fuel)?))
-            }
+            Code::Component(code) => Kind::Component(component::Guest::start(code, &grants, limits, fuel)?),
         }))
     }
 

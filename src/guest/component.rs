@@ -27,15 +27,17 @@ pub(super) struct Guest {
 const ENTRIES: [&str; 2] = ["wasi:cli/run@0.3.", "wasi:cli/run@0.2."];
 
 impl Guest {
+    /// Boxed, and by itself: what starts a core module needs no room on the stack for all this.
+    #[inline(never)]
     pub(super) fn start(
         program: &Component,
         grants: &Grants,
         limits: &Limits,
         fuel: Option<u64>,
-    ) -> Result<Self, Error> {
+    ) -> Result<Box<Self>, Error> {
         let mut store = world(&program.component, grants, limits, fuel)?;
         let instance = program.instantiate(&mut store)?;
-        Ok(Self::of(store, instance, &program.component))
+        Ok(Box::new(Self::of(store, instance, &program.component)))
     }
 
     /// Starts a component with others that are linked to it.
