@@ -25,6 +25,7 @@ use crate::{
         cli::{Input, Output},
         filesystem::Access,
         http::Granted,
+        random::Source,
         sockets::{NetworkGrant, Socket},
     },
 };
@@ -206,7 +207,17 @@ impl Host {
         Guest::start(program, self.grants(program.is_component()), &self.limits, self.fuel)
     }
 
-    /// What one guest is given. A core module has no use for a network: its sockets are open already.
+    /// One guest's source of random bytes. The dialects that a component may speak all draw from one, so it is there
+    /// before they are.
+    fn source(&self, is_component: bool) -> Source {
+        match &self.random {
+            Some(random) => Source::Granted(Arc::clone(random)),
+            None if is_component => Source::Granted(own_random()),
+            None => Source::Own(own_random),
+        }
+    }
+
+    /// What one guest is given. A core module has no use for a network or HTTP: its sockets are open already.
     fn grants(&self, is_component: bool) -> Grants {
         Grants {
             args: Arc::clone(&self.args),
@@ -216,10 +227,15 @@ impl Host {
             stderr: self.stderr.clone(),
             directories: self.directories.clone(),
             sockets: self.sockets.clone(),
-            http: self.http.clone(),
+            http: if is_component { self.http.clone() } else { Granted::default() },
             network: network::share(&self.network, is_component),
             clocks: self.clocks.clone().unwrap_or_else(|| Arc::new(mem::Clocks::new())),
-            random: self.random.clone().unwrap_or_else(|| Arc::new(mem::Random::seeded(0))),
+            random: self.source(is_component),
         }
     }
+}
+
+/// The random source of a guest that was granted none.
+fn own_random() -> Arc<dyn Random> {
+    Arc::new(mem::Random::seeded(0))
 }

@@ -10,25 +10,25 @@ use crate::cap::{
 use alloc::{string::String, sync::Arc};
 use core::task::{Context, Poll};
 
-/// A stream that a guest reads, as it was granted.
+/// A stream that a guest reads, as it was granted; none where it was not.
 #[derive(Clone)]
-pub struct Input(Arc<dyn InputStream>);
+pub struct Input(Option<Arc<dyn InputStream>>);
 
-/// A stream that a guest writes, as it was granted.
+/// A stream that a guest writes, as it was granted; none where it was not.
 #[derive(Clone)]
-pub struct Output(Arc<dyn OutputStream>);
+pub struct Output(Option<Arc<dyn OutputStream>>);
 
 impl Input {
     /// A grant of `stream`.
     #[must_use]
     pub fn new(stream: Arc<dyn InputStream>) -> Self {
-        Self(stream)
+        Self(Some(stream))
     }
 
     /// No grant: a stream that has ended.
     #[must_use]
-    pub fn empty() -> Self {
-        Self(Arc::new(Nothing))
+    pub const fn empty() -> Self {
+        Self(None)
     }
 
     /// Reads at most `bytes.len()` bytes; `Ok(0)`, for a buffer that is not empty, is the end.
@@ -37,22 +37,22 @@ impl Input {
     ///
     /// [`Code::Io`].
     pub fn poll_read(&self, cx: &mut Context<'_>, bytes: &mut [u8]) -> Poll<Result<usize, Code>> {
-        if bytes.is_empty() {
-            return Poll::Ready(Ok(0));
+        match &self.0 {
+            Some(stream) if !bytes.is_empty() => stream.poll_read(cx, bytes),
+            _ => Poll::Ready(Ok(0)),
         }
-        self.0.poll_read(cx, bytes)
     }
 
     /// Waits until [`poll_read`](Self::poll_read) would not be pending; answers how many bytes are known
     /// to be there.
     pub fn poll_readable(&self, cx: &mut Context<'_>) -> Poll<u64> {
-        self.0.poll_readable(cx)
+        self.0.as_ref().map_or(Poll::Ready(0), |stream| stream.poll_readable(cx))
     }
 
     /// Whether a person sits at the other end.
     #[must_use]
     pub fn is_terminal(&self) -> bool {
-        self.0.is_terminal()
+        self.0.as_ref().is_some_and(|stream| stream.is_terminal())
     }
 }
 
@@ -60,13 +60,13 @@ impl Output {
     /// A grant of `stream`.
     #[must_use]
     pub fn new(stream: Arc<dyn OutputStream>) -> Self {
-        Self(stream)
+        Self(Some(stream))
     }
 
     /// No grant: a stream that takes everything, keeps none of it, and allocates nothing.
     #[must_use]
-    pub fn sink() -> Self {
-        Self(Arc::new(Nothing))
+    pub const fn sink() -> Self {
+        Self(None)
     }
 
     /// Writes some of `bytes`, at least one where there is one, and answers how many.
@@ -75,11 +75,11 @@ impl Output {
     ///
     /// [`Code::Pipe`], [`Code::Io`].
     pub fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, Code>> {
-        // A write of nothing never waits, and never reaches a buffer.
-        if bytes.is_empty() {
-            return Poll::Ready(Ok(0));
+        match &self.0 {
+            // A write of nothing never waits, and never reaches a buffer.
+            Some(stream) if !bytes.is_empty() => stream.poll_write(cx, bytes),
+            _ => Poll::Ready(Ok(bytes.len())),
         }
-        self.0.poll_write(cx, bytes)
     }
 
     /// Waits until everything written has left this process.
@@ -88,46 +88,19 @@ impl Output {
     ///
     /// As [`poll_write`](Self::poll_write).
     pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), Code>> {
-        self.0.poll_flush(cx)
+        self.0.as_ref().map_or(Poll::Ready(Ok(())), |stream| stream.poll_flush(cx))
     }
 
     /// Waits until [`poll_write`](Self::poll_write) would not be pending; answers how many bytes it would
     /// take.
     pub fn poll_writable(&self, cx: &mut Context<'_>) -> Poll<u64> {
-        self.0.poll_writable(cx)
+        self.0.as_ref().map_or(Poll::Ready(u64::MAX), |stream| stream.poll_writable(cx))
     }
 
     /// Whether a person sits at the other end.
     #[must_use]
     pub fn is_terminal(&self) -> bool {
-        self.0.is_terminal()
-    }
-}
-
-/// The stream that was not granted.
-struct Nothing;
-
-impl InputStream for Nothing {
-    fn poll_read(&self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<Result<usize, Code>> {
-        Poll::Ready(Ok(0))
-    }
-
-    fn poll_readable(&self, _: &mut Context<'_>) -> Poll<u64> {
-        Poll::Ready(0)
-    }
-}
-
-impl OutputStream for Nothing {
-    fn poll_write(&self, _: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, Code>> {
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(&self, _: &mut Context<'_>) -> Poll<Result<(), Code>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_writable(&self, _: &mut Context<'_>) -> Poll<u64> {
-        Poll::Ready(u64::MAX)
+        self.0.as_ref().is_some_and(|stream| stream.is_terminal())
     }
 }
 

@@ -4,6 +4,7 @@ use super::{
     cli::{Input, Output, is_argument, is_variable},
     filesystem::Access,
     http::Granted,
+    random::Source,
     sockets::{GuestNetwork, Socket},
 };
 use crate::cap::{Code, clocks::Clocks, filesystem::Directory, random::Random};
@@ -37,7 +38,7 @@ pub struct Grants {
     /// The clocks.
     pub clocks: Arc<dyn Clocks>,
     /// The source of random bytes.
-    pub random: Arc<dyn Random>,
+    pub random: Source,
 }
 
 /// A directory that a guest finds open.
@@ -66,7 +67,7 @@ impl Grants {
             http: Granted::default(),
             network: GuestNetwork::default(),
             clocks,
-            random,
+            random: Source::Granted(random),
         }
     }
 }

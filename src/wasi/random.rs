@@ -1,6 +1,30 @@
 //! What WASI's randomness means: a buffer filled, in pieces of a bounded size.
 
 use crate::cap::{Code, random::Random};
+use alloc::sync::Arc;
+
+/// Where a guest's random bytes come from.
+#[derive(Clone)]
+pub enum Source {
+    /// What was granted.
+    Granted(Arc<dyn Random>),
+    /// One of the guest's own, made when it first draws from it: most never do.
+    Own(fn() -> Arc<dyn Random>),
+}
+
+impl Source {
+    /// The source itself. One of a guest's own is made now, if it has not been; a clone from before has another.
+    pub fn get(&mut self) -> Arc<dyn Random> {
+        match self {
+            Self::Granted(random) => Arc::clone(random),
+            Self::Own(make) => {
+                let random = make();
+                *self = Self::Granted(Arc::clone(&random));
+                random
+            }
+        }
+    }
+}
 
 /// Fills `bytes`, at most [`CHUNK_BYTES_MAX`] of them with one call of the source.
 ///

@@ -6,12 +6,13 @@ use super::{
 };
 use crate::{
     Limits,
-    cap::{Code, clocks::Clocks, random::Random},
+    cap::{Code, clocks::Clocks},
     wasi::{
         Grants,
         cli::{is_argument, is_variable, variable_text},
         filesystem::Directory,
         path::Walks,
+        random::Source,
     },
 };
 use alloc::{string::String, sync::Arc, vec::Vec};
@@ -22,7 +23,7 @@ pub struct State {
     /// Each as `name=value`.
     pub(super) env: Vec<String>,
     pub(super) clocks: Arc<dyn Clocks>,
-    pub(super) random: Arc<dyn Random>,
+    pub(super) random: Source,
     pub(super) fds: Table,
     pub(super) walks: Walks,
     /// What the guest waits for, if it does: decoded once.

@@ -22,12 +22,12 @@ impl State {
             return Err(Trap::HostCallBytes.into());
         }
         let mut bytes = vec![0; length as usize];
-        fill(&*self.grants.random, &mut bytes).map_err(|_| FAILED)?;
+        fill(&*self.grants.random.get(), &mut bytes).map_err(|_| FAILED)?;
         Ok(bytes)
     }
 
     fn number(&mut self) -> Result<u64, Fault> {
-        Ok(random_u64(&*self.grants.random).map_err(|_| FAILED)?)
+        Ok(random_u64(&*self.grants.random.get()).map_err(|_| FAILED)?)
     }
 }
 

@@ -47,7 +47,8 @@ impl State {
     /// [`Code::Invalid`] for an argument, variable or directory name that cannot be one.
     pub fn new(grants: Grants, limits: &Limits, http: http::State) -> Result<Self, Code> {
         grants.check_names()?;
-        let Grants { args, env, stdin, stdout, stderr, directories, network, clocks, random, .. } = grants;
+        let Grants { args, env, stdin, stdout, stderr, directories, network, clocks, mut random, .. } =
+            grants;
         Ok(Self {
             args: args.to_vec(),
             env,
@@ -59,7 +60,7 @@ impl State {
             lookups: Lookups::new(),
             listeners: Vec::new(),
             clocks,
-            random,
+            random: random.get(),
             seed: None,
             walks: Walks::new(limits.path_bytes),
             random_bytes_max: limits.random_bytes.min(limits.host_call_bytes) as usize,
