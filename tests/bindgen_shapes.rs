@@ -13,12 +13,18 @@ mod shapes;
 
 use shapes::{
     Shapes,
-    example::shapes::forms::{Counts, Crate, Host, Key},
+    example::shapes::forms::{Counts, Crate, Host, Key, Tap},
     exports::example::shapes::forms,
 };
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    task::{Context, Poll, ready},
+};
 use wasmote::{
-    component::{Component, Engine, ErrorContext, Features, Linker, Store},
+    component::{
+        Access, AsContextMut, Component, Engine, ErrorContext, Features, FutureReader, Linker, Store,
+        StoreContextMut, StreamProducer, StreamReader, StreamResult, StreamWriter,
+    },
     engine::Fault,
 };
 
@@ -45,6 +51,13 @@ impl Host for State {
         Ok(crate_)
     }
 
+    fn totals<T: Send + 'static>(
+        mut access: Access<'_, T, Self>,
+        tap: Tap,
+    ) -> Result<StreamReader<u64>, Fault> {
+        Ok(StreamReader::new(access.store(), Totals { tap, open: true, total: 0, told: Vec::new() }))
+    }
+
     fn many(
         &mut self,
         a: u32,
@@ -66,6 +79,42 @@ impl Host for State {
     ) -> Result<u32, Fault> {
         let all = [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o];
         Ok(all.iter().zip(1..).map(|(value, weight)| value * weight).sum::<u32>() + p.len() as u32)
+    }
+}
+
+/// What has come so far, until none come or they are enough.
+struct Totals {
+    tap: Tap,
+    open: bool,
+    total: u64,
+    told: Vec<u64>,
+}
+
+impl<D: Send + 'static> StreamProducer<D> for Totals {
+    type Item = u64;
+
+    fn poll_produce(
+        &mut self,
+        _: &mut Context<'_>,
+        mut store: StoreContextMut<'_, D>,
+        destination: &mut StreamWriter<u64>,
+    ) -> Poll<Result<StreamResult, Fault>> {
+        if self.told.is_empty() {
+            if self.open && self.tap.enough.poll_read(&mut store)?.is_ready() {
+                self.open = false;
+            }
+            let Some(values) =
+                (if self.open { ready!(self.tap.values.poll_read(&mut store, 2))? } else { None })
+            else {
+                return Poll::Ready(Ok(StreamResult::Dropped));
+            };
+            for value in values {
+                self.total += u64::from(value);
+                self.told.push(self.total);
+            }
+        }
+        let written = ready!(destination.poll_write(store, &mut self.told))?;
+        Poll::Ready(Ok(if written.is_some() { StreamResult::Completed } else { StreamResult::Dropped }))
     }
 }
 
@@ -124,4 +173,35 @@ fn a_function_may_take_sixteen_values() {
     let forms = shapes.example_shapes_forms();
     let sum = forms.call_many(&mut store, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, "four".into());
     assert_eq!(sum.unwrap(), (1..=15).map(|n| n * n).sum::<u32>() + 4);
+}
+
+/// Reads all of a stream, by what a store does by itself.
+fn read_all(store: &mut Store<State>, mut stream: StreamReader<u64>) -> Vec<u64> {
+    let mut all = Vec::new();
+    loop {
+        match stream.poll_read(&mut *store, 100) {
+            Poll::Ready(read) => match read.unwrap() {
+                Some(some) => all.extend(some),
+                None => return all,
+            },
+            Poll::Pending => assert!(store.run_until_idle().unwrap(), "nothing comes after {all:?}"),
+        }
+    }
+}
+
+#[test]
+fn streams_and_futures_go_both_ways() {
+    let (mut store, shapes) = made();
+    let forms = shapes.example_shapes_forms();
+    let values = StreamReader::new(&mut store, vec![1, 2, 40, u32::MAX].into_iter());
+    let (enough, never) = store.as_context_mut().future();
+    let totals = forms.call_totals(&mut store, forms::Tap { values, enough: never }).unwrap();
+    let all = [1, 3, 43, 43 + u64::from(u32::MAX)];
+    assert_eq!(read_all(&mut store, totals), all);
+    enough.write(&mut store, ());
+
+    let values = StreamReader::new(&mut store, vec![1, 2].into_iter());
+    let enough = FutureReader::new(&mut store, async { Ok(()) });
+    let totals = forms.call_totals(&mut store, forms::Tap { values, enough }).unwrap();
+    assert!(read_all(&mut store, totals).len() <= 2);
 }

@@ -2,6 +2,9 @@
 
 #![cfg(feature = "component")]
 
+#[path = "component_api/ends.rs"]
+mod ends;
+
 use core::{
     future::Future,
     task::{Context, Poll, Waker},

@@ -38,7 +38,9 @@
 //! * Both: `fn f<T: Send + 'static>(access: Access<'_, T, Self>, cx: &mut Context<'_>, a: &mut A) -> Poll<Result<R, Fault>>`.
 //!
 //! A `map` is a `BTreeMap`, a list of fixed length an array, an `error-context` an
-//! [`ErrorContext`](crate::component::ErrorContext).
+//! [`ErrorContext`](crate::component::ErrorContext). A `stream<u8>` is a `StreamReader<u8>` and a `future<string>` a
+//! `FutureReader<String>`; one that carries nothing carries `()`. A function that may wait takes them out of its
+//! arguments with [`StreamReader::take`](crate::component::StreamReader::take).
 //!
 //! Not bound, and refused by name: functions of more than 16 parameters, tuples of more than 12 values, lists of a
 //! fixed length above 1,024, flags of more than 32 labels.

@@ -49,7 +49,7 @@ impl Abilities {
     pub(super) const ALL: Self = Self { clone: true, copy: true, partial_eq: true, eq: true };
     const NOT_COPY: Self = Self { copy: false, ..Self::ALL };
     const FLOAT: Self = Self { eq: false, ..Self::ALL };
-    /// A handle of the host's stands for something it owns.
+    /// A handle of the host's stands for something it owns, and so does an end of a stream or future.
     const HANDLE: Self = Self { clone: false, copy: false, partial_eq: false, eq: false };
 
     pub(super) fn and(self, other: Self) -> Self {
@@ -295,7 +295,7 @@ impl<'p> Plan<'p> {
                 if is_guests { Abilities::ALL } else { Abilities::HANDLE }
             }
             kind @ (TypeDefKind::List(_) | TypeDefKind::Map(..)) => of_parts(kind).and(Abilities::NOT_COPY),
-            TypeDefKind::Stream(_) | TypeDefKind::Future(_) => Abilities::ALL,
+            TypeDefKind::Stream(_) | TypeDefKind::Future(_) => Abilities::HANDLE,
             kind => of_parts(kind),
         };
         self.abilities.borrow_mut().insert(id, abilities);

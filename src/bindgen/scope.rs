@@ -11,12 +11,12 @@ use wit_parser::{Docs, Handle, Type, TypeDefKind, TypeId};
 const USED: &[(&str, &str, Source)] = &[
     ("Access", "component", Source::This),
     ("BTreeMap", "collections", Source::Alloc),
-    ("ChannelAny", "component", Source::This),
     ("Component", "component", Source::This),
     ("Context", "task", Source::Core),
     ("Error", "", Source::This),
     ("ErrorContext", "component", Source::This),
     ("Fault", "engine", Source::This),
+    ("FutureReader", "component", Source::This),
     ("Instance", "component", Source::This),
     ("Linker", "component", Source::This),
     ("Poll", "task", Source::Core),
@@ -24,6 +24,7 @@ const USED: &[(&str, &str, Source)] = &[
     ("ResourceAny", "component", Source::This),
     ("ResourceType", "component", Source::This),
     ("Store", "component", Source::This),
+    ("StreamReader", "component", Source::This),
     ("String", "string", Source::Alloc),
     ("TypedFunc", "component", Source::This),
     ("Vec", "vec", Source::Alloc),
@@ -262,7 +263,8 @@ impl<'p> Scope<'p> {
                 format!("{}<{ok}, {err}>", self.result())
             }
             TypeDefKind::List(part) => format!("{}<{}>", self.used("Vec"), self.ty(part)?),
-            TypeDefKind::Future(_) | TypeDefKind::Stream(_) => self.used("ChannelAny"),
+            TypeDefKind::Future(part) => self.channel("FutureReader", part.as_ref())?,
+            TypeDefKind::Stream(part) => self.channel("StreamReader", part.as_ref())?,
             TypeDefKind::Type(part) => self.ty(part)?,
             TypeDefKind::Map(key, value) => {
                 // The parser lets only keys through that are in an order: no floats, nothing composite.
@@ -288,6 +290,12 @@ impl<'p> Scope<'p> {
     fn tuple(&mut self, types: &[Type]) -> Result<String, Error> {
         let types = types.iter().map(|ty| self.ty(ty)).collect::<Result<Vec<_>, _>>()?;
         Ok(tuple(&types))
+    }
+
+    /// An end of a stream or future; one that carries nothing carries `()`.
+    fn channel(&mut self, end: &'static str, part: Option<&Type>) -> Result<String, Error> {
+        let part = part.map_or(Ok("()".into()), |part| self.ty(part))?;
+        Ok(format!("{}<{part}>", self.used(end)))
     }
 
     /// A handle to a resource: the host's by its type, a guest's by its alias.

@@ -1,4 +1,4 @@
-//! The host's ends of streams and futures.
+//! The host's ends of streams and futures, whatever they carry. `host_ends` has them typed.
 //!
 //! A host's end has no buffer: it meets a guest that waits with one, or it waits itself, by being polled again when the
 //! guest does something. So the host never holds more of a stream than it asked for, however fast a guest writes. Where
@@ -6,7 +6,7 @@
 //! reading one asked for.
 
 use crate::{
-    Rule,
+    Rule, Trap,
     component::{
         abi::{LiftContext, LowerContext, Place, bytes, bytes_mut, slice, slice_mut},
         channel::{Buffer, CopyResult, Held, Payload, SharedChannel},
@@ -36,6 +36,11 @@ const STEP_BYTES_MAX: u32 = 64 << 10;
 const HELD_BYTES_MAX: usize = 16 << 10;
 
 impl<T: Send + 'static> State<T> {
+    /// The channel that the embedder names: one of this store, which is not gone.
+    pub(crate) fn named(&self, shared: ChannelId) -> Result<&SharedChannel, Fault> {
+        self.channels.find(shared).ok_or_else(|| Trap::Host("there is no such stream or future").into())
+    }
+
     /// The guest's end that waits in a channel, if it is the one for this, with its buffer.
     fn guest_end(&self, shared: ChannelId, end: End) -> Result<Option<(WaitableId, Buffer)>, Fault> {
         let Some(id) = self.channels.get(shared)?.pending else { return Ok(None) };
@@ -174,10 +179,26 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
     ///
     /// When the channel carries elements of another type.
     pub fn poll_writable<E: Lower>(&mut self, channel: ChannelAny) -> Poll<Result<bool, Fault>> {
-        if self.0.state().channels.get(channel.0)?.asked {
+        if self.0.state().named(channel.0)?.asked {
             return Poll::Ready(Ok(true));
         }
         Poll::Ready(Ok(ready!(self.writable::<E>(channel.0)?).is_some()))
+    }
+
+    /// Whether the host itself reads what it is to write.
+    pub(crate) fn is_asked(&mut self, channel: ChannelAny) -> Result<bool, Fault> {
+        Ok(self.0.state().named(channel.0)?.asked)
+    }
+
+    /// Waits until there is a reader that has got nothing yet, and answers whether there still can be one.
+    pub(crate) fn poll_wanted<E: Lower>(&mut self, channel: ChannelAny) -> Poll<Result<bool, Fault>> {
+        if self.is_asked(channel)? {
+            return Poll::Ready(Ok(true));
+        }
+        match ready!(self.writable::<E>(channel.0)?) {
+            Some((_, buffer)) if buffer.progress > 0 => Poll::Pending,
+            reader => Poll::Ready(Ok(reader.is_some())),
+        }
     }
 
     /// Gives away elements from the front of `items`, as [`poll_write`](Self::poll_write) does, to whoever reads: all
@@ -191,7 +212,7 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
         channel: ChannelAny,
         items: &mut Vec<E>,
     ) -> Poll<Result<Option<usize>, Fault>> {
-        if self.0.state().channels.get(channel.0)?.asked {
+        if self.0.state().named(channel.0)?.asked {
             check::<E, T>(&mut self.0, channel.0)?;
             let count = items.len();
             let held = Held::Values(Box::new(core::mem::take(items)));
@@ -259,7 +280,7 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
         fill: impl FnOnce(&mut [u8]) -> Poll<(usize, R)>,
     ) -> Poll<Result<Option<R>, Fault>> {
         let shared = channel.0;
-        if self.0.state().channels.get(shared)?.asked {
+        if self.0.state().named(shared)?.asked {
             check::<u8, T>(&mut self.0, shared)?;
             let mut held = vec![0; HELD_BYTES_MAX];
             let (count, answer) = ready!(fill(&mut held));
@@ -299,7 +320,9 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
     ///
     /// When it was dropped before.
     pub fn close(&mut self, channel: ChannelAny) -> Result<(), Fault> {
-        self.0.state_mut().drop_shared(channel.0)
+        let state = self.0.state_mut();
+        state.named(channel.0)?;
+        state.drop_shared(channel.0)
     }
 
     /// The guest's end that reads, if its channel is still there.
@@ -308,6 +331,7 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
         shared: ChannelId,
     ) -> Result<Poll<Option<(WaitableId, Buffer)>>, Fault> {
         let state = self.0.state_mut();
+        state.named(shared)?;
         state.interested(shared, End::Writable)?;
         let channel = state.channels.get(shared)?;
         if channel.dropped {
@@ -330,10 +354,24 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
     }
 }
 
+/// Refuses a channel of another kind, or with elements of another type.
+pub(crate) fn check_any<E: ComponentType, T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    any: ChannelAny,
+    kind: Channel,
+) -> Result<(), Fault> {
+    let channel = cx.state().named(any.0)?;
+    if channel.channel != kind {
+        return Err(Rule::ValueType.into());
+    }
+    // What one carries that the host just made, nobody said yet.
+    if channel.is_new { Ok(()) } else { check::<E, T>(cx, any.0) }
+}
+
 /// Refuses elements of another type than the channel carries.
 fn check<E: ComponentType, T: Send + 'static>(cx: &mut Cx<'_, T>, shared: ChannelId) -> Result<(), Fault> {
     let state = cx.state();
-    let channel = state.channels.get(shared)?;
+    let channel = state.named(shared)?;
     let (payload, is_new) = (channel.payload, channel.is_new);
     if channel.carries == Some(TypeId::of::<E>()) {
         return Ok(());

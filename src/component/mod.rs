@@ -52,6 +52,7 @@ mod handles;
 #[doc(hidden)]
 pub mod host;
 mod host_channel;
+mod host_ends;
 mod host_task;
 mod instance;
 mod linker;
@@ -88,6 +89,9 @@ pub use access::Access;
 pub use collections::ErrorContext;
 pub use features::Features;
 pub use func::{Func, Instance, TypedFunc};
+pub use host_ends::{
+    FutureReader, FutureWriter, StreamConsumer, StreamProducer, StreamReader, StreamResult, StreamWriter,
+};
 pub use linker::{Linker, LinkerInstance};
 pub use load::{Component, Engine};
 pub use pre::InstancePre;

@@ -269,8 +269,10 @@ impl Lower for ResourceAny {
     }
 }
 
-/// A stream or future of which the host holds an end: see the functions of
-/// [`StoreContextMut`](crate::component::StoreContextMut) that take one.
+/// A stream or future of which the host holds an end, whatever it carries: see the functions of
+/// [`StoreContextMut`](crate::component::StoreContextMut) that take one. A
+/// [`StreamReader`](crate::component::StreamReader) and a [`FutureReader`](crate::component::FutureReader) say which it
+/// is, and of what.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChannelAny(pub(crate) ChannelId);
 

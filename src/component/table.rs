@@ -81,6 +81,11 @@ impl<E> Clone for Id<E> {
 
 impl<E> Copy for Id<E> {}
 
+impl<E> Id<E> {
+    /// Names nothing.
+    pub(crate) const NOTHING: Self = Self { index: u32::MAX, generation: u32::MAX, entry: PhantomData };
+}
+
 impl<E> PartialEq for Id<E> {
     fn eq(&self, other: &Self) -> bool {
         (self.index, self.generation) == (other.index, other.generation)

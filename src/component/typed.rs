@@ -353,7 +353,7 @@ impl<E: Lower> Lower for Option<E> {
 }
 
 /// What stands for a case without a payload, or with one.
-fn check_case<E: ComponentType>(check: &Check<'_>, ty: Option<ValType>) -> Result<(), String> {
+pub(crate) fn check_case<E: ComponentType>(check: &Check<'_>, ty: Option<ValType>) -> Result<(), String> {
     match ty {
         Some(ty) => E::check(check, ty),
         None if size_of::<E>() == 0 => Ok(()),

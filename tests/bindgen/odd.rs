@@ -232,7 +232,7 @@ pub mod odd {
         pub mod types {
             extern crate alloc;
 
-            use wasmote::component::{ChannelAny, Resource, ResourceType};
+            use wasmote::component::{FutureReader, Resource, ResourceType, StreamReader};
 
             /// `type string`
             pub type String = alloc::string::String;
@@ -437,9 +437,12 @@ pub mod odd {
                 /// `channels: func(in: stream<h>, out: future<string>) -> tuple<stream, future, future<result<_, error>>>`
                 fn channels<T: Send + 'static>(
                     access: wasmote::component::Access<'_, T, Self>,
-                    in_: ChannelAny,
-                    out: ChannelAny,
-                ) -> core::result::Result<(ChannelAny, ChannelAny, ChannelAny), wasmote::engine::Fault>;
+                    in_: StreamReader<H_>,
+                    out: FutureReader<alloc::string::String>,
+                ) -> core::result::Result<
+                    (StreamReader<()>, FutureReader<()>, FutureReader<core::result::Result<(), Error>>),
+                    wasmote::engine::Fault,
+                >;
 
                 /// `wait: async func(x: vec) -> option<resource-any>`
                 fn wait(
@@ -544,10 +547,13 @@ pub mod odd {
                 instance.func_wrap("use", move |mut store, (as_, crate_, super_, fn_, loop_): (H_, Host_, HostFault, Context, Access)| {
                     Host::use_(get(store.data_mut()), as_, crate_, super_, fn_, loop_).map(|value| (value,))
                 })?;
-                instance.func_wrap("channels", move |store, (in_, out): (ChannelAny, ChannelAny)| {
-                    Host::channels(wasmote::component::Access::new(store, get), in_, out)
-                        .map(|value| (value,))
-                })?;
+                instance.func_wrap(
+                    "channels",
+                    move |store, (in_, out): (StreamReader<H_>, FutureReader<alloc::string::String>)| {
+                        Host::channels(wasmote::component::Access::new(store, get), in_, out)
+                            .map(|value| (value,))
+                    },
+                )?;
                 instance.func_wrap_poll("wait", move |mut store, cx, (x,): &mut (Vec,)| {
                     Host::wait(get(store.data_mut()), cx, x).map_ok(|value| (value,))
                 })?;
@@ -657,7 +663,7 @@ pub mod exports {
             pub mod types {
                 extern crate alloc;
 
-                use wasmote::component::{ChannelAny, Instance, Store, TypedFunc};
+                use wasmote::component::{FutureReader, Instance, Store, StreamReader, TypedFunc};
 
                 /// `type string`
                 pub type String = alloc::string::String;
@@ -841,7 +847,10 @@ pub mod exports {
                     ok: TypedFunc<(core::option::Option<Result>, T_), (Poll,)>,
                     err: TypedFunc<(), (core::result::Result<(), ()>,)>,
                     use_: TypedFunc<(H_, Host_, HostFault, Context, Access), (Error,)>,
-                    channels: TypedFunc<(ChannelAny, ChannelAny), ((ChannelAny, ChannelAny, ChannelAny),)>,
+                    channels: TypedFunc<
+                        (StreamReader<H_>, FutureReader<alloc::string::String>),
+                        ((StreamReader<()>, FutureReader<()>, FutureReader<core::result::Result<(), Error>>),),
+                    >,
                     wait: TypedFunc<(Vec,), (core::option::Option<ResourceAny>,)>,
                     fault: GuestFault,
                     linker: GuestLinker,
@@ -979,10 +988,12 @@ pub mod exports {
                     pub fn call_channels<T: Send + 'static>(
                         &self,
                         store: &mut Store<T>,
-                        in_: ChannelAny,
-                        out: ChannelAny,
-                    ) -> core::result::Result<(ChannelAny, ChannelAny, ChannelAny), wasmote::Error>
-                    {
+                        in_: StreamReader<H_>,
+                        out: FutureReader<alloc::string::String>,
+                    ) -> core::result::Result<
+                        (StreamReader<()>, FutureReader<()>, FutureReader<core::result::Result<(), Error>>),
+                        wasmote::Error,
+                    > {
                         self.channels.call(store, (in_, out)).map(|(value,)| value)
                     }
 
@@ -994,10 +1005,12 @@ pub mod exports {
                     pub async fn call_channels_async<T: Send + 'static>(
                         &self,
                         store: &mut Store<T>,
-                        in_: ChannelAny,
-                        out: ChannelAny,
-                    ) -> core::result::Result<(ChannelAny, ChannelAny, ChannelAny), wasmote::Error>
-                    {
+                        in_: StreamReader<H_>,
+                        out: FutureReader<alloc::string::String>,
+                    ) -> core::result::Result<
+                        (StreamReader<()>, FutureReader<()>, FutureReader<core::result::Result<(), Error>>),
+                        wasmote::Error,
+                    > {
                         self.channels.call_async(store, (in_, out)).await.map(|(value,)| value)
                     }
 

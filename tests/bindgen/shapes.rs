@@ -69,7 +69,7 @@ pub mod example {
             use alloc::{collections::BTreeMap, string::String, vec::Vec};
             use wasmote::{
                 Error,
-                component::{ErrorContext, Linker},
+                component::{Access, ErrorContext, FutureReader, Linker, StreamReader},
                 engine::Fault,
             };
 
@@ -101,6 +101,22 @@ pub mod example {
                 }
             }
 
+            /// Numbers that come, and what says that no more are wanted.
+            #[derive(Debug)]
+            pub struct Tap {
+                /// `values: stream<u32>`
+                pub values: StreamReader<u32>,
+                /// `enough: future`
+                pub enough: FutureReader<()>,
+            }
+
+            wasmote::record! {
+                Tap {
+                    values: StreamReader<u32> = "values",
+                    enough: FutureReader<()> = "enough",
+                }
+            }
+
             /// What a host does for `example:shapes/forms`.
             pub trait Host {
                 /// `count: func(before: counts) -> counts`
@@ -114,6 +130,12 @@ pub mod example {
 
                 /// `pack: func(crate: crate) -> crate`
                 fn pack(&mut self, crate_: Crate) -> Result<Crate, Fault>;
+
+                /// `totals: func(tap: tap) -> stream<u64>`
+                fn totals<T: Send + 'static>(
+                    access: Access<'_, T, Self>,
+                    tap: Tap,
+                ) -> Result<StreamReader<u64>, Fault>;
 
                 /// As many parameters as a function may have.
                 fn many(
@@ -158,6 +180,9 @@ pub mod example {
                 })?;
                 instance.func_wrap("pack", move |mut store, (crate_,): (Crate,)| {
                     Host::pack(get(store.data_mut()), crate_).map(|value| (value,))
+                })?;
+                instance.func_wrap("totals", move |store, (tap,): (Tap,)| {
+                    Host::totals(Access::new(store, get), tap).map(|value| (value,))
                 })?;
                 instance.func_wrap(
                     "many",
@@ -204,7 +229,7 @@ pub mod exports {
                 use alloc::{collections::BTreeMap, string::String, vec::Vec};
                 use wasmote::{
                     Error,
-                    component::{ErrorContext, Instance, Store, TypedFunc},
+                    component::{ErrorContext, FutureReader, Instance, Store, StreamReader, TypedFunc},
                 };
 
                 /// How often each word was met.
@@ -235,6 +260,22 @@ pub mod exports {
                     }
                 }
 
+                /// Numbers that come, and what says that no more are wanted.
+                #[derive(Debug)]
+                pub struct Tap {
+                    /// `values: stream<u32>`
+                    pub values: StreamReader<u32>,
+                    /// `enough: future`
+                    pub enough: FutureReader<()>,
+                }
+
+                wasmote::record! {
+                    Tap {
+                        values: StreamReader<u32> = "values",
+                        enough: FutureReader<()> = "enough",
+                    }
+                }
+
                 /// What a component exports as `example:shapes/forms@0.1.0`.
                 #[derive(Clone, Debug)]
                 pub struct Guest {
@@ -242,6 +283,7 @@ pub mod exports {
                     turn: TypedFunc<(Key,), (Key,)>,
                     grid: TypedFunc<([[f32; 2]; 2],), ([String; 2],)>,
                     pack: TypedFunc<(Crate,), (Crate,)>,
+                    totals: TypedFunc<(Tap,), (StreamReader<u64>,)>,
                     many: TypedFunc<
                         (u32, u32, u32, u32, u32, u32, u32, u32, u32, u32, u32, u32, u32, u32, u32, String),
                         (u32,),
@@ -263,6 +305,7 @@ pub mod exports {
                             turn: instance.get_typed_func(store, "example:shapes/forms@0.1.0#turn")?,
                             grid: instance.get_typed_func(store, "example:shapes/forms@0.1.0#grid")?,
                             pack: instance.get_typed_func(store, "example:shapes/forms@0.1.0#pack")?,
+                            totals: instance.get_typed_func(store, "example:shapes/forms@0.1.0#totals")?,
                             many: instance.get_typed_func(store, "example:shapes/forms@0.1.0#many")?,
                         })
                     }
@@ -369,6 +412,32 @@ pub mod exports {
                         crate_: Crate,
                     ) -> Result<Crate, Error> {
                         self.pack.call_async(store, (crate_,)).await.map(|(value,)| value)
+                    }
+
+                    /// Calls `totals: func(tap: tap) -> stream<u64>`.
+                    ///
+                    /// # Errors
+                    ///
+                    /// When the guest traps, or nothing can ever make the call return.
+                    pub fn call_totals<T: Send + 'static>(
+                        &self,
+                        store: &mut Store<T>,
+                        tap: Tap,
+                    ) -> Result<StreamReader<u64>, Error> {
+                        self.totals.call(store, (tap,)).map(|(value,)| value)
+                    }
+
+                    /// [`call_totals`](Self::call_totals), as a future.
+                    ///
+                    /// # Errors
+                    ///
+                    /// When the guest traps, or nothing can ever make the call return.
+                    pub async fn call_totals_async<T: Send + 'static>(
+                        &self,
+                        store: &mut Store<T>,
+                        tap: Tap,
+                    ) -> Result<StreamReader<u64>, Error> {
+                        self.totals.call_async(store, (tap,)).await.map(|(value,)| value)
                     }
 
                     /// As many parameters as a function may have.

@@ -11,10 +11,13 @@
       (field "names" (map u16 (list string)))
       (field "note" error-context)))
     (export "crate" (type $crate (eq $crate')))
+    (type $tap' (record (field "values" (stream u32)) (field "enough" (future))))
+    (export "tap" (type $tap (eq $tap')))
     (export "count" (func (param "before" $counts) (result $counts)))
     (export "turn" (func (param "key" $key) (result $key)))
     (export "grid" (func (param "cells" (list (list f32 2) 2)) (result (list string 2))))
     (export "pack" (func (param "crate" $crate) (result $crate)))
+    (export "totals" (func (param "tap" $tap) (result (stream u64))))
     (export "many" (func
       (param "a" u32) (param "b" u32) (param "c" u32) (param "d" u32) (param "e" u32) (param "f" u32)
       (param "g" u32) (param "h" u32) (param "i" u32) (param "j" u32) (param "k" u32) (param "l" u32)
@@ -22,6 +25,7 @@
   (alias export $forms "counts" (type $counts))
   (alias export $forms "key" (type $key))
   (alias export $forms "crate" (type $crate))
+  (alias export $forms "tap" (type $tap))
 
   (core module $Libc
     (memory (export "mem") 1)
@@ -38,6 +42,7 @@
   (core func $turn (canon lower (func $forms "turn") (memory $mem)))
   (core func $grid (canon lower (func $forms "grid") (memory $mem) (realloc $realloc)))
   (core func $pack (canon lower (func $forms "pack") (memory $mem) (realloc $realloc)))
+  (core func $totals (canon lower (func $forms "totals")))
   (core func $many (canon lower (func $forms "many") (memory $mem) (realloc $realloc)))
 
   (core module $M
@@ -45,6 +50,7 @@
     (import "" "turn" (func $turn (param i32 i32 i32 i32 i32)))
     (import "" "grid" (func $grid (param f32 f32 f32 f32 i32)))
     (import "" "pack" (func $pack (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))
+    (import "" "totals" (func $totals (param i32 i32) (result i32)))
     (import "" "many" (func $many (param i32) (result i32)))
     (func (export "count") (param i32 i32) (result i32)
       (call $count (local.get 0) (local.get 1) (i32.const 64)) (i32.const 64))
@@ -56,12 +62,14 @@
       (call $pack (local.get 0) (local.get 1) (local.get 2) (local.get 3) (local.get 4) (local.get 5)
         (local.get 6) (local.get 7) (local.get 8) (local.get 9) (local.get 10) (i32.const 64))
       (i32.const 64))
+    (func (export "totals") (param i32 i32) (result i32) (call $totals (local.get 0) (local.get 1)))
     (func (export "many") (param i32) (result i32) (call $many (local.get 0))))
   (core instance $m (instantiate $M (with "" (instance
     (export "count" (func $count))
     (export "turn" (func $turn))
     (export "grid" (func $grid))
     (export "pack" (func $pack))
+    (export "totals" (func $totals))
     (export "many" (func $many))))))
 
   (func $count' (param "before" $counts) (result $counts)
@@ -71,6 +79,7 @@
     (canon lift (core func $m "grid") (memory $mem) (realloc $realloc)))
   (func $pack' (param "crate" $crate) (result $crate)
     (canon lift (core func $m "pack") (memory $mem) (realloc $realloc)))
+  (func $totals' (param "tap" $tap) (result (stream u64)) (canon lift (core func $m "totals")))
   (func $many'
     (param "a" u32) (param "b" u32) (param "c" u32) (param "d" u32) (param "e" u32) (param "f" u32)
     (param "g" u32) (param "h" u32) (param "i" u32) (param "j" u32) (param "k" u32) (param "l" u32)
@@ -80,9 +89,11 @@
     (export "counts" (type $counts))
     (export "key" (type $key))
     (export "crate" (type $crate))
+    (export "tap" (type $tap))
     (export "count" (func $count'))
     (export "turn" (func $turn'))
     (export "grid" (func $grid'))
     (export "pack" (func $pack'))
+    (export "totals" (func $totals'))
     (export "many" (func $many')))
   (export "example:shapes/forms@0.1.0" (instance $out)))

@@ -234,6 +234,7 @@ impl<'c, T: Send + 'static> LowerContext<'c, '_, T> {
     ) -> Result<(), Fault> {
         let payload = Payload { view: self.view, ty };
         let state = self.cx.state_mut();
+        state.named(shared)?;
         let known = state.channels.get_mut(shared)?;
         if known.channel != channel {
             return Err(Rule::ValueType.into());

@@ -3,7 +3,7 @@
 use super::{State, errors::CliError, interface, state, streams};
 use crate::{
     Error,
-    component::{ChannelAny, Linker, Resource, ResourceType, StoreContextMut},
+    component::{Linker, Resource, ResourceType, StoreContextMut, StreamReader},
     engine::Fault,
     wasi::cli::{Input, Output},
 };
@@ -46,12 +46,12 @@ fn add_streams<T: Send + 'static>(
         Ok((streams::from_source(&mut store, stdin),))
     })?;
     let mut it = linker.instance(interface!("cli/stdout"))?;
-    it.func_wrap("write-via-stream", move |mut store, (data,): (ChannelAny,)| {
+    it.func_wrap("write-via-stream", move |mut store, (data,): (StreamReader<u8>,)| {
         let stdout = state(&mut store, get).stdout.clone();
         Ok((streams::into_sink(&mut store, data, stdout),))
     })?;
     let mut it = linker.instance(interface!("cli/stderr"))?;
-    it.func_wrap("write-via-stream", move |mut store, (data,): (ChannelAny,)| {
+    it.func_wrap("write-via-stream", move |mut store, (data,): (StreamReader<u8>,)| {
         let stderr = state(&mut store, get).stderr.clone();
         Ok((streams::into_sink(&mut store, data, stderr),))
     })

@@ -5,7 +5,7 @@
 //! the stream. Dropping the stream ends a pump without an error; dropping the future changes nothing.
 
 use crate::{
-    component::{ChannelAny, Lower, StoreContextMut},
+    component::{ChannelAny, ComponentType, FutureReader, Lower, StoreContextMut, StreamReader},
     engine::Fault,
 };
 use alloc::vec::Vec;
@@ -51,6 +51,9 @@ pub(super) trait Items: Send + 'static {
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Vec<Self::Item>>, Self::Error>>;
 }
 
+/// How a stream ended.
+pub(super) type Outcome<E> = FutureReader<Result<(), E>>;
+
 /// After so many steps in a row a pump lets others go on.
 const STEPS_MAX: u32 = 16;
 
@@ -58,13 +61,13 @@ const STEPS_MAX: u32 = 16;
 pub(super) fn from_source<T: Send + 'static, S: Source>(
     store: &mut StoreContextMut<'_, T>,
     mut source: S,
-) -> (ChannelAny, ChannelAny) {
+) -> (StreamReader<u8>, Outcome<S::Error>) {
     let (stream, future) = (store.stream_new(), store.future_new());
     store.spawn(move |mut store, cx| {
         let ended = ready!(poll_source(&mut store, cx, stream, &mut source))?;
         Poll::Ready(end(&mut store, stream, future, ended))
     });
-    (stream, future)
+    (StreamReader::of(stream), FutureReader::of(future))
 }
 
 /// Moves what it can; how it ended, when it did.
@@ -94,10 +97,10 @@ fn poll_source<T: Send + 'static, S: Source>(
 /// Brings what comes through `stream` to `sink`: the future that says how it ended.
 pub(super) fn into_sink<T: Send + 'static, S: Sink>(
     store: &mut StoreContextMut<'_, T>,
-    stream: ChannelAny,
+    stream: StreamReader<u8>,
     mut sink: S,
-) -> ChannelAny {
-    let future = store.future_new();
+) -> Outcome<S::Error> {
+    let (stream, future) = (ChannelAny::from(stream), store.future_new());
     let mut has_ended = false;
     store.spawn(move |mut store, cx| {
         let mut ended = Ok(());
@@ -110,7 +113,7 @@ pub(super) fn into_sink<T: Send + 'static, S: Sink>(
         }
         Poll::Ready(end(&mut store, stream, future, ended))
     });
-    future
+    FutureReader::of(future)
 }
 
 /// Moves what it can; how it ended, when it did.
@@ -138,7 +141,7 @@ fn poll_sink<T: Send + 'static, S: Sink>(
 pub(super) fn from_items<T: Send + 'static, I: Items>(
     store: &mut StoreContextMut<'_, T>,
     mut items: I,
-) -> (ChannelAny, ChannelAny) {
+) -> (StreamReader<I::Item>, Outcome<I::Error>) {
     let (stream, future) = (store.stream_new(), store.future_new());
     let mut ready: Vec<I::Item> = Vec::new();
     store.spawn(move |mut store, cx| {
@@ -159,11 +162,11 @@ pub(super) fn from_items<T: Send + 'static, I: Items>(
             }
         }
     });
-    (stream, future)
+    (StreamReader::of(stream), FutureReader::of(future))
 }
 
 /// Closes the host's end of a stream, and tells how it ended.
-pub(super) fn end<T: Send + 'static, E: Lower>(
+fn end<T: Send + 'static, E: Lower>(
     store: &mut StoreContextMut<'_, T>,
     stream: ChannelAny,
     future: ChannelAny,
@@ -175,11 +178,21 @@ pub(super) fn end<T: Send + 'static, E: Lower>(
 }
 
 /// A stream that is at its end already, and the future that says why.
-pub(super) fn ended<T: Send + 'static, E: Lower>(
+pub(super) fn ended<T: Send + 'static, I: ComponentType, E: Lower>(
     store: &mut StoreContextMut<'_, T>,
     ended: Result<(), E>,
-) -> Result<(ChannelAny, ChannelAny), Fault> {
-    let (stream, future) = (store.stream_new(), store.future_new());
+) -> Result<(StreamReader<I>, Outcome<E>), Fault> {
+    let stream = store.stream_new();
+    Ok((StreamReader::of(stream), end_at_once(store, stream, ended)?))
+}
+
+/// The future that says why nothing goes through a stream, of which the host's end is closed.
+pub(super) fn end_at_once<T: Send + 'static, E: Lower>(
+    store: &mut StoreContextMut<'_, T>,
+    stream: ChannelAny,
+    ended: Result<(), E>,
+) -> Result<Outcome<E>, Fault> {
+    let future = store.future_new();
     end(store, stream, future, ended)?;
-    Ok((stream, future))
+    Ok(FutureReader::of(future))
 }

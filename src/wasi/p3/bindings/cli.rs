@@ -174,7 +174,7 @@ pub mod types {
 pub mod stdin {
     use crate::{
         Error,
-        component::{Access, ChannelAny, Linker},
+        component::{Access, FutureReader, Linker, StreamReader},
         engine::Fault,
     };
 
@@ -185,7 +185,7 @@ pub mod stdin {
         /// `read-via-stream: func() -> tuple<stream<u8>, future<result<_, error-code>>>`
         fn read_via_stream<T: Send + 'static>(
             access: Access<'_, T, Self>,
-        ) -> Result<(ChannelAny, ChannelAny), Fault>;
+        ) -> Result<(StreamReader<u8>, FutureReader<Result<(), ErrorCode>>), Fault>;
     }
 
     /// Offers `wasi:cli/stdin@0.3.0` to components.
@@ -209,7 +209,7 @@ pub mod stdin {
 pub mod stdout {
     use crate::{
         Error,
-        component::{Access, ChannelAny, Linker},
+        component::{Access, FutureReader, Linker, StreamReader},
         engine::Fault,
     };
 
@@ -220,8 +220,8 @@ pub mod stdout {
         /// `write-via-stream: func(data: stream<u8>) -> future<result<_, error-code>>`
         fn write_via_stream<T: Send + 'static>(
             access: Access<'_, T, Self>,
-            data: ChannelAny,
-        ) -> Result<ChannelAny, Fault>;
+            data: StreamReader<u8>,
+        ) -> Result<FutureReader<Result<(), ErrorCode>>, Fault>;
     }
 
     /// Offers `wasi:cli/stdout@0.3.0` to components.
@@ -234,7 +234,7 @@ pub mod stdout {
         get: fn(&mut T) -> &mut H,
     ) -> Result<(), Error> {
         let mut instance = linker.instance("wasi:cli/stdout@0.3.0")?;
-        instance.func_wrap("write-via-stream", move |store, (data,): (ChannelAny,)| {
+        instance.func_wrap("write-via-stream", move |store, (data,): (StreamReader<u8>,)| {
             Host::write_via_stream(Access::new(store, get), data).map(|value| (value,))
         })?;
         Ok(())
@@ -245,7 +245,7 @@ pub mod stdout {
 pub mod stderr {
     use crate::{
         Error,
-        component::{Access, ChannelAny, Linker},
+        component::{Access, FutureReader, Linker, StreamReader},
         engine::Fault,
     };
 
@@ -256,8 +256,8 @@ pub mod stderr {
         /// `write-via-stream: func(data: stream<u8>) -> future<result<_, error-code>>`
         fn write_via_stream<T: Send + 'static>(
             access: Access<'_, T, Self>,
-            data: ChannelAny,
-        ) -> Result<ChannelAny, Fault>;
+            data: StreamReader<u8>,
+        ) -> Result<FutureReader<Result<(), ErrorCode>>, Fault>;
     }
 
     /// Offers `wasi:cli/stderr@0.3.0` to components.
@@ -270,7 +270,7 @@ pub mod stderr {
         get: fn(&mut T) -> &mut H,
     ) -> Result<(), Error> {
         let mut instance = linker.instance("wasi:cli/stderr@0.3.0")?;
-        instance.func_wrap("write-via-stream", move |store, (data,): (ChannelAny,)| {
+        instance.func_wrap("write-via-stream", move |store, (data,): (StreamReader<u8>,)| {
             Host::write_via_stream(Access::new(store, get), data).map(|value| (value,))
         })?;
         Ok(())

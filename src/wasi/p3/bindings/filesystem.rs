@@ -27,7 +27,7 @@ impl Imports {
 pub mod types {
     use crate::{
         Error,
-        component::{Access, ChannelAny, Linker, Resource, ResourceType},
+        component::{Access, FutureReader, Linker, Resource, ResourceType, StreamReader},
         engine::Fault,
     };
     use alloc::string::String;
@@ -357,22 +357,22 @@ pub mod types {
             access: Access<'_, T, Self>,
             this: Resource<Descriptor>,
             offset: Filesize,
-        ) -> Result<(ChannelAny, ChannelAny), Fault>;
+        ) -> Result<(StreamReader<u8>, FutureReader<Result<(), ErrorCode>>), Fault>;
 
         /// `write-via-stream: func(data: stream<u8>, offset: filesize) -> future<result<_, error-code>>`
         fn write_via_stream<T: Send + 'static>(
             access: Access<'_, T, Self>,
             this: Resource<Descriptor>,
-            data: ChannelAny,
+            data: StreamReader<u8>,
             offset: Filesize,
-        ) -> Result<ChannelAny, Fault>;
+        ) -> Result<FutureReader<Result<(), ErrorCode>>, Fault>;
 
         /// `append-via-stream: func(data: stream<u8>) -> future<result<_, error-code>>`
         fn append_via_stream<T: Send + 'static>(
             access: Access<'_, T, Self>,
             this: Resource<Descriptor>,
-            data: ChannelAny,
-        ) -> Result<ChannelAny, Fault>;
+            data: StreamReader<u8>,
+        ) -> Result<FutureReader<Result<(), ErrorCode>>, Fault>;
 
         /// `advise: async func(offset: filesize, length: filesize, advice: advice) -> result<_, error-code>`
         fn advise(
@@ -426,7 +426,7 @@ pub mod types {
         fn read_directory<T: Send + 'static>(
             access: Access<'_, T, Self>,
             this: Resource<Descriptor>,
-        ) -> Result<(ChannelAny, ChannelAny), Fault>;
+        ) -> Result<(StreamReader<DirectoryEntry>, FutureReader<Result<(), ErrorCode>>), Fault>;
 
         /// `sync: async func() -> result<_, error-code>`
         fn sync(
@@ -584,14 +584,14 @@ pub mod types {
         )?;
         instance.func_wrap(
             "[method]descriptor.write-via-stream",
-            move |store, (this, data, offset): (Resource<Descriptor>, ChannelAny, Filesize)| {
+            move |store, (this, data, offset): (Resource<Descriptor>, StreamReader<u8>, Filesize)| {
                 HostDescriptor::write_via_stream(Access::new(store, get), this, data, offset)
                     .map(|value| (value,))
             },
         )?;
         instance.func_wrap(
             "[method]descriptor.append-via-stream",
-            move |store, (this, data): (Resource<Descriptor>, ChannelAny)| {
+            move |store, (this, data): (Resource<Descriptor>, StreamReader<u8>)| {
                 HostDescriptor::append_via_stream(Access::new(store, get), this, data).map(|value| (value,))
             },
         )?;

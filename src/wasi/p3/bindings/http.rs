@@ -62,7 +62,7 @@ impl Middleware {
 pub mod types {
     use crate::{
         Error,
-        component::{Access, ChannelAny, Linker, Resource, ResourceType},
+        component::{Access, FutureReader, Linker, Resource, ResourceType, StreamReader},
         engine::Fault,
     };
     use alloc::{string::String, vec::Vec};
@@ -432,10 +432,10 @@ pub mod types {
         fn new<T: Send + 'static>(
             access: Access<'_, T, Self>,
             headers: Resource<Headers>,
-            contents: Option<ChannelAny>,
-            trailers: ChannelAny,
+            contents: Option<StreamReader<u8>>,
+            trailers: FutureReader<Result<Option<Resource<Trailers>>, ErrorCode>>,
             options: Option<Resource<RequestOptions>>,
-        ) -> Result<(Resource<Request>, ChannelAny), Fault>;
+        ) -> Result<(Resource<Request>, FutureReader<Result<(), ErrorCode>>), Fault>;
 
         /// `get-method: func() -> method`
         fn get_method(&mut self, this: Resource<Request>) -> Result<Method, Fault>;
@@ -484,8 +484,8 @@ pub mod types {
         fn consume_body<T: Send + 'static>(
             access: Access<'_, T, Self>,
             this: Resource<Request>,
-            res: ChannelAny,
-        ) -> Result<(ChannelAny, ChannelAny), Fault>;
+            res: FutureReader<Result<(), ErrorCode>>,
+        ) -> Result<(StreamReader<u8>, FutureReader<Result<Option<Resource<Trailers>>, ErrorCode>>), Fault>;
 
         /// A guest drops the `request` it owns.
         fn drop(&mut self, this: Resource<Request>) -> Result<(), Fault>;
@@ -545,9 +545,9 @@ pub mod types {
         fn new<T: Send + 'static>(
             access: Access<'_, T, Self>,
             headers: Resource<Headers>,
-            contents: Option<ChannelAny>,
-            trailers: ChannelAny,
-        ) -> Result<(Resource<Response>, ChannelAny), Fault>;
+            contents: Option<StreamReader<u8>>,
+            trailers: FutureReader<Result<Option<Resource<Trailers>>, ErrorCode>>,
+        ) -> Result<(Resource<Response>, FutureReader<Result<(), ErrorCode>>), Fault>;
 
         /// `get-status-code: func() -> status-code`
         fn get_status_code(&mut self, this: Resource<Response>) -> Result<StatusCode, Fault>;
@@ -566,8 +566,8 @@ pub mod types {
         fn consume_body<T: Send + 'static>(
             access: Access<'_, T, Self>,
             this: Resource<Response>,
-            res: ChannelAny,
-        ) -> Result<(ChannelAny, ChannelAny), Fault>;
+            res: FutureReader<Result<(), ErrorCode>>,
+        ) -> Result<(StreamReader<u8>, FutureReader<Result<Option<Resource<Trailers>>, ErrorCode>>), Fault>;
 
         /// A guest drops the `response` it owns.
         fn drop(&mut self, this: Resource<Response>) -> Result<(), Fault>;
@@ -653,8 +653,8 @@ pub mod types {
             move |store,
                   (headers, contents, trailers, options): (
                 Resource<Headers>,
-                Option<ChannelAny>,
-                ChannelAny,
+                Option<StreamReader<u8>>,
+                FutureReader<Result<Option<Resource<Trailers>>, ErrorCode>>,
                 Option<Resource<RequestOptions>>,
             )| {
                 HostRequest::new(Access::new(store, get), headers, contents, trailers, options)
@@ -724,7 +724,7 @@ pub mod types {
         )?;
         instance.func_wrap(
             "[static]request.consume-body",
-            move |store, (this, res): (Resource<Request>, ChannelAny)| {
+            move |store, (this, res): (Resource<Request>, FutureReader<Result<(), ErrorCode>>)| {
                 HostRequest::consume_body(Access::new(store, get), this, res).map(|value| (value,))
             },
         )?;
@@ -777,9 +777,17 @@ pub mod types {
                 HostRequestOptions::clone(get(store.data_mut()), this).map(|value| (value,))
             },
         )?;
-        instance.func_wrap("[static]response.new", move |store, (headers, contents, trailers): (Resource<Headers>, Option<ChannelAny>, ChannelAny)| {
-            HostResponse::new(Access::new(store, get), headers, contents, trailers).map(|value| (value,))
-        })?;
+        instance.func_wrap(
+            "[static]response.new",
+            move |store,
+                  (headers, contents, trailers): (
+                Resource<Headers>,
+                Option<StreamReader<u8>>,
+                FutureReader<Result<Option<Resource<Trailers>>, ErrorCode>>,
+            )| {
+                HostResponse::new(Access::new(store, get), headers, contents, trailers).map(|value| (value,))
+            },
+        )?;
         instance.func_wrap(
             "[method]response.get-status-code",
             move |mut store, (this,): (Resource<Response>,)| {
@@ -800,7 +808,7 @@ pub mod types {
         )?;
         instance.func_wrap(
             "[static]response.consume-body",
-            move |store, (this, res): (Resource<Response>, ChannelAny)| {
+            move |store, (this, res): (Resource<Response>, FutureReader<Result<(), ErrorCode>>)| {
                 HostResponse::consume_body(Access::new(store, get), this, res).map(|value| (value,))
             },
         )?;

@@ -27,7 +27,7 @@ impl Imports {
 pub mod types {
     use crate::{
         Error,
-        component::{Access, ChannelAny, Linker, Resource, ResourceType},
+        component::{Access, FutureReader, Linker, Resource, ResourceType, StreamReader},
         engine::Fault,
     };
     use alloc::{string::String, vec::Vec};
@@ -214,20 +214,20 @@ pub mod types {
         fn listen<T: Send + 'static>(
             access: Access<'_, T, Self>,
             this: Resource<TcpSocket>,
-        ) -> Result<Result<ChannelAny, ErrorCode>, Fault>;
+        ) -> Result<Result<StreamReader<Resource<TcpSocket>>, ErrorCode>, Fault>;
 
         /// `send: func(data: stream<u8>) -> future<result<_, error-code>>`
         fn send<T: Send + 'static>(
             access: Access<'_, T, Self>,
             this: Resource<TcpSocket>,
-            data: ChannelAny,
-        ) -> Result<ChannelAny, Fault>;
+            data: StreamReader<u8>,
+        ) -> Result<FutureReader<Result<(), ErrorCode>>, Fault>;
 
         /// `receive: func() -> tuple<stream<u8>, future<result<_, error-code>>>`
         fn receive<T: Send + 'static>(
             access: Access<'_, T, Self>,
             this: Resource<TcpSocket>,
-        ) -> Result<(ChannelAny, ChannelAny), Fault>;
+        ) -> Result<(StreamReader<u8>, FutureReader<Result<(), ErrorCode>>), Fault>;
 
         /// `get-local-address: func() -> result<ip-socket-address, error-code>`
         fn get_local_address(
@@ -485,7 +485,7 @@ pub mod types {
         })?;
         instance.func_wrap(
             "[method]tcp-socket.send",
-            move |store, (this, data): (Resource<TcpSocket>, ChannelAny)| {
+            move |store, (this, data): (Resource<TcpSocket>, StreamReader<u8>)| {
                 HostTcpSocket::send(Access::new(store, get), this, data).map(|value| (value,))
             },
         )?;

@@ -7,7 +7,7 @@ use super::{State, errors::FileError, interface, state, streams};
 use crate::{
     Error,
     cap::Code,
-    component::{ChannelAny, Linker, LinkerInstance, Resource, ResourceType, StoreContextMut},
+    component::{Linker, LinkerInstance, Resource, ResourceType, StoreContextMut, StreamReader},
     engine::Fault,
     wasi::{
         filesystem::{self, Access, Denied, Directory, File, metadata_hash},
@@ -156,13 +156,14 @@ fn add_streams<T: Send + 'static>(
     })?;
     it.func_wrap(
         "[method]descriptor.write-via-stream",
-        move |store, (fd, data, position): (Fd, ChannelAny, u64)| {
+        move |store, (fd, data, position): (Fd, StreamReader<u8>, u64)| {
             write(store, get, &fd, data, Some(position))
         },
     )?;
-    it.func_wrap("[method]descriptor.append-via-stream", move |store, (fd, data): (Fd, ChannelAny)| {
-        write(store, get, &fd, data, None)
-    })?;
+    it.func_wrap(
+        "[method]descriptor.append-via-stream",
+        move |store, (fd, data): (Fd, StreamReader<u8>)| write(store, get, &fd, data, None),
+    )?;
     it.func_wrap("[method]descriptor.read-directory", move |mut store, (fd,): (Fd,)| {
         let directory = state(&mut store, get).table.get(&fd)?.directory().cloned();
         Ok((match directory {
@@ -176,17 +177,13 @@ fn write<T: Send + 'static>(
     mut store: StoreContextMut<'_, T>,
     get: fn(&mut T) -> &mut State,
     fd: &Fd,
-    data: ChannelAny,
+    data: StreamReader<u8>,
     position: Option<u64>,
-) -> Result<(ChannelAny,), Fault> {
+) -> Result<(streams::Outcome<FileError>,), Fault> {
     let file = state(&mut store, get).table.get(fd)?.writable().cloned();
     match file {
         Ok(file) => Ok((streams::into_sink(&mut store, data, Writing { file, position }),)),
-        Err(code) => {
-            let future = store.future_new();
-            streams::end(&mut store, data, future, Err(FileError::from(code)))?;
-            Ok((future,))
-        }
+        Err(code) => Ok((streams::end_at_once(&mut store, data.into(), Err(FileError::from(code)))?,)),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::types;
 use crate::{
     cap::http::{Body, ErrorCode},
-    component::{Access, ChannelAny, Resource, StoreContextMut},
+    component::{Access, ChannelAny, FutureReader, Resource, StoreContextMut, StreamReader},
     engine::Fault,
     wasi::{
         http::{BodyWriter, Fields, IncomingBody, Message, PipedBody, Receipt, pipe},
@@ -34,9 +34,9 @@ impl fmt::Debug for Contents {
 }
 
 /// What trailers are, in a future.
-type Trailers = Result<Option<Resource<Fields>>, types::ErrorCode>;
+pub(super) type Trailers = Result<Option<Resource<Fields>>, types::ErrorCode>;
 /// How something went, in a future.
-type Outcome = Result<(), types::ErrorCode>;
+pub(super) type Outcome = Result<(), types::ErrorCode>;
 
 /// After so many steps in a row others go on.
 const STEPS_MAX: u32 = 16;
@@ -47,9 +47,10 @@ impl Contents {
         access: &mut Access<'_, T, State>,
         message: Message,
         headers: &Fields,
-        stream: Option<ChannelAny>,
-        trailers: ChannelAny,
-    ) -> (Self, ChannelAny) {
+        stream: Option<StreamReader<u8>>,
+        trailers: FutureReader<Trailers>,
+    ) -> (Self, FutureReader<Outcome>) {
+        let (stream, trailers) = (stream.map(ChannelAny::from), ChannelAny::from(trailers));
         // Two lengths are refused when it is sent.
         let said = headers.content_length().ok().flatten();
         let length = if stream.is_some() { said } else { Some(0) };
@@ -57,7 +58,7 @@ impl Contents {
         let sent = access.store().future_new();
         let mut pump = Pump { stream, trailers: Some(trailers), end: None, writer, sent: Some(sent) };
         access.spawn(move |access, cx| pump.poll(access, cx));
-        (Self::Made(body), sent)
+        (Self::Made(body), FutureReader::of(sent))
     }
 
     /// What goes on the wire.
@@ -84,16 +85,16 @@ impl Contents {
         self,
         access: &mut Access<'_, T, State>,
         message: Message,
-        res: ChannelAny,
-    ) -> (ChannelAny, ChannelAny) {
+        res: FutureReader<Outcome>,
+    ) -> (StreamReader<u8>, FutureReader<Trailers>) {
         let body = match self {
             Self::Made(body) => IncomingBody::new(access.get().bounds(), message, None, Box::new(body)),
             Self::Came(body) => body,
         };
         let (stream, trailers) = (access.store().stream_new(), access.store().future_new());
-        let mut drain = Drain { body: Some(body), stream: Some(stream), trailers, res: Some(res) };
+        let mut drain = Drain { body: Some(body), stream: Some(stream), trailers, res: Some(res.into()) };
         access.spawn(move |access, cx| drain.poll(access, cx));
-        (stream, trailers)
+        (StreamReader::of(stream), FutureReader::of(trailers))
     }
 }
 

@@ -1,12 +1,12 @@
 //! Requests, their options, and responses.
 
 use super::{
-    contents::Contents,
+    contents::{Contents, Outcome, Trailers},
     types::{self, HostRequest, HostRequestOptions, HostResponse, Method, RequestOptionsError, Scheme},
 };
 use crate::{
     cap::http::Options,
-    component::{Access, ChannelAny, Resource},
+    component::{Access, FutureReader, Resource, StreamReader},
     engine::Fault,
     wasi::{
         http::{Answered, Asked, Fields, Message, Target, is_status},
@@ -62,10 +62,10 @@ impl HostRequest for State {
     fn new<T: Send + 'static>(
         mut access: Access<'_, T, Self>,
         headers: Resource<Fields>,
-        contents: Option<ChannelAny>,
-        trailers: ChannelAny,
+        contents: Option<StreamReader<u8>>,
+        trailers: FutureReader<Trailers>,
         options: Option<Resource<RequestOptions>>,
-    ) -> Result<(Resource<Request>, ChannelAny), Fault> {
+    ) -> Result<(Resource<Request>, FutureReader<Outcome>), Fault> {
         let table = &mut access.get().table;
         let headers = table.delete(headers)?.freeze();
         let options = options.map(|options| table.delete(options)).transpose()?;
@@ -134,8 +134,8 @@ impl HostRequest for State {
     fn consume_body<T: Send + 'static>(
         mut access: Access<'_, T, Self>,
         this: Resource<Request>,
-        res: ChannelAny,
-    ) -> Result<(ChannelAny, ChannelAny), Fault> {
+        res: FutureReader<Outcome>,
+    ) -> Result<(StreamReader<u8>, FutureReader<Trailers>), Fault> {
         let request = access.get().table.delete(this)?;
         Ok(request.contents.consume(&mut access, Message::Request, res))
     }
@@ -221,9 +221,9 @@ impl HostResponse for State {
     fn new<T: Send + 'static>(
         mut access: Access<'_, T, Self>,
         headers: Resource<Fields>,
-        contents: Option<ChannelAny>,
-        trailers: ChannelAny,
-    ) -> Result<(Resource<Response>, ChannelAny), Fault> {
+        contents: Option<StreamReader<u8>>,
+        trailers: FutureReader<Trailers>,
+    ) -> Result<(Resource<Response>, FutureReader<Outcome>), Fault> {
         let headers = access.get().table.delete(headers)?.freeze();
         let (contents, sent) = Contents::made(&mut access, Message::Response, &headers, contents, trailers);
         Ok((access.get().table.push(Response { status: 200, headers, contents })?, sent))
@@ -253,8 +253,8 @@ impl HostResponse for State {
     fn consume_body<T: Send + 'static>(
         mut access: Access<'_, T, Self>,
         this: Resource<Response>,
-        res: ChannelAny,
-    ) -> Result<(ChannelAny, ChannelAny), Fault> {
+        res: FutureReader<Outcome>,
+    ) -> Result<(StreamReader<u8>, FutureReader<Trailers>), Fault> {
         let response = access.get().table.delete(this)?;
         Ok(response.contents.consume(&mut access, Message::Response, res))
     }

@@ -4,7 +4,7 @@ use super::{
     super::{
         State,
         bindings::sockets::types::{Duration, ErrorCode, HostTcpSocket, IpAddressFamily, IpSocketAddress},
-        streams::{self, Sink, Source},
+        streams::{self, Outcome, Sink, Source},
     },
     granted,
 };
@@ -13,7 +13,7 @@ use crate::{
         Code,
         sockets::{Shutdown, SocketOption},
     },
-    component::{Access, ChannelAny, Resource},
+    component::{Access, Resource, StreamReader},
     engine::Fault,
     wasi::sockets::{self, Connection, SocketError},
 };
@@ -90,7 +90,7 @@ impl State {
 fn accept<T: Send + 'static>(
     access: &mut Access<'_, T, State>,
     listener: Arc<sockets::TcpSocket>,
-) -> ChannelAny {
+) -> StreamReader<Resource<TcpSocket>> {
     let stream = access.store().stream_new();
     let listening = Arc::downgrade(&listener);
     access.get().listeners.push((stream, listener));
@@ -119,7 +119,7 @@ fn accept<T: Send + 'static>(
         access.get().listeners.retain(|(known, _)| *known != stream);
         Poll::Ready(access.store().close(stream))
     });
-    stream
+    StreamReader::of(stream)
 }
 
 /// Lets go of sockets whose guest dropped the stream of their connections, and has not waited for anything since.
@@ -178,7 +178,7 @@ impl HostTcpSocket for State {
     fn listen<T: Send + 'static>(
         mut access: Access<'_, T, Self>,
         this: Resource<TcpSocket>,
-    ) -> Result<Result<ChannelAny, ErrorCode>, Fault> {
+    ) -> Result<Result<StreamReader<Resource<TcpSocket>>, ErrorCode>, Fault> {
         let listener = access.get().tcp(&this)?.clone();
         if let Err(error) = listener.listen() {
             return Ok(Err(error.into()));
@@ -189,24 +189,19 @@ impl HostTcpSocket for State {
     fn send<T: Send + 'static>(
         mut access: Access<'_, T, Self>,
         this: Resource<TcpSocket>,
-        data: ChannelAny,
-    ) -> Result<ChannelAny, Fault> {
+        data: StreamReader<u8>,
+    ) -> Result<Outcome<ErrorCode>, Fault> {
         let sender = access.get().tcp(&this)?.sender();
         match sender {
             Ok(connection) => Ok(streams::into_sink(&mut access.store(), data, Sending(connection))),
-            Err(error) => {
-                let mut store = access.store();
-                let future = store.future_new();
-                streams::end(&mut store, data, future, Err::<(), _>(ErrorCode::from(error)))?;
-                Ok(future)
-            }
+            Err(error) => streams::end_at_once(&mut access.store(), data.into(), Err(ErrorCode::from(error))),
         }
     }
 
     fn receive<T: Send + 'static>(
         mut access: Access<'_, T, Self>,
         this: Resource<TcpSocket>,
-    ) -> Result<(ChannelAny, ChannelAny), Fault> {
+    ) -> Result<(StreamReader<u8>, Outcome<ErrorCode>), Fault> {
         let receiver = access.get().tcp(&this)?.receiver();
         match receiver {
             Ok(connection) => Ok(streams::from_source(&mut access.store(), Receiving(connection))),
