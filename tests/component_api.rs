@@ -4,6 +4,8 @@
 
 #[path = "component_api/ends.rs"]
 mod ends;
+#[path = "component_api/slices.rs"]
+mod slices;
 
 use core::{
     future::Future,

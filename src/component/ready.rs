@@ -52,7 +52,7 @@ impl<T: Send + 'static> State<T> {
         };
         match &thread.wait {
             Wait::Nothing | Wait::Suspended => false,
-            Wait::Ready | Wait::Fuel => true,
+            Wait::Ready | Wait::Fuel | Wait::AfterExclusive => true,
             Wait::AfterCall { .. } | Wait::AfterDestructor { .. } | Wait::AfterCancel { .. } => true,
             Wait::Entry => !self.has_backpressure(thread.task),
             Wait::CallbackYield => !exclusive(),

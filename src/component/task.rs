@@ -115,6 +115,8 @@ pub(crate) enum Wait {
     Ready,
     /// Until the instance lets its task in.
     Entry,
+    /// What was to go on before it enters was stopped where the Component Model knows no stop.
+    AfterExclusive,
     /// A callback gave way: until no other task has the instance.
     CallbackYield,
     /// A callback waits for a set: until it has an event and no other task has the instance.
@@ -479,7 +481,7 @@ fn finish_wait<T: Send + 'static>(cx: &mut Cx<'_, T>, thread: ThreadId, wait: Wa
         Wait::AfterCall { lowered, subtask, task } => call::go_on_after_call(cx, &lowered, subtask, task),
         Wait::AfterDestructor { task, callee } => call::go_on_after_destructor(cx, task, callee),
         Wait::AfterCancel { subtask, is_async } => call::after_cancel(cx, subtask, is_async),
-        Wait::Nothing | Wait::Entry | Wait::CallbackYield | Wait::CallbackSet(_) => {
+        Wait::Nothing | Wait::Entry | Wait::AfterExclusive | Wait::CallbackYield | Wait::CallbackSet(_) => {
             Err(Fault::Trap(crate::bug!("core code waits for what only tasks wait for")))
         }
     }
@@ -522,8 +524,17 @@ fn enter<T: Send + 'static>(
             cx.state_mut().end_task(task_id);
             return Ok(());
         }
-    } else {
+    } else if !matches!(wait, Wait::AfterExclusive) {
         let_exclusive_go_on(cx, task_id, instance)?;
+        let state = cx.state_mut();
+        // Its slice of fuel was over. Whether there is room is seen when it has come as far as it would have in one go:
+        // a guest is not told how long slices are.
+        if !state.frozen.is_empty() {
+            state.threads.get_mut(id)?.progress = Progress::Entering;
+            state.threads.get_mut(id)?.wait = Wait::AfterExclusive;
+            state.frozen.push_back(id);
+            return Ok(());
+        }
     }
     let state = cx.state_mut();
     let entering = !matches!(wait, Wait::Entry);

@@ -51,24 +51,12 @@ struct Program {
 
 impl Program {
     fn new(bytes: &mut Bytes<'_>) -> Self {
-        let mut slice_fuel = if bytes.below(4) == 3 { 500 + u64::from(bytes.byte()) } else { SLICE_ENDLESS };
+        let slice_fuel = if bytes.below(4) == 3 { 500 + u64::from(bytes.byte()) } else { SLICE_ENDLESS };
         let instances = (0..3).map(|at: u8| {
             let functions = if at == 2 { 1 } else { 4 };
             (0..functions).map(|f| Function::new(bytes, f, at)).collect()
         });
-        let instances: Vec<Vec<Function>> = instances.collect();
-        // A task that waits in the middle of core code keeps others out of its instance. Where it could go on, it goes
-        // on before another enters, but only as far as its slice goes: there, who may enter does depend on slices.
-        let stays = |Operation(name, args): &Operation| match *name {
-            "give_way" | "set_wait" => true,
-            "call" => args[3] == 1,
-            _ => false,
-        };
-        let mut segments = instances.iter().flatten().flat_map(|function| &function.segments);
-        if segments.any(|segment| segment.operations.iter().any(stays)) {
-            slice_fuel = SLICE_ENDLESS;
-        }
-        Self { instances, slice_fuel }
+        Self { instances: instances.collect(), slice_fuel }
     }
 
     /// As the script has it.
