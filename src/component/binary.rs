@@ -14,7 +14,7 @@ use crate::{
         features::Features,
         load::{Census, Parsed},
         resolve::{Resolver, invalid},
-        types::{ItemType, ResourceIx, TypeDef, Types, ValType},
+        types::{AddressType, ItemType, ResourceIx, TypeDef, Types, ValType},
     },
     engine::Outline,
 };
@@ -591,10 +591,9 @@ impl Walk {
             F::WaitableSetDrop => Canon::WaitableSetDrop,
             F::WaitableJoin => Canon::WaitableJoin,
             F::ThreadIndex => Canon::ThreadIndex,
-            F::ThreadNewIndirect { func_ty_index, table_index } if takes_i64(types, *func_ty_index) => {
-                Canon::ThreadNewIndirect64 { table: *table_index }
+            F::ThreadNewIndirect { func_ty_index, table_index } => {
+                Canon::ThreadNewIndirect { table: *table_index, argument: argument_of(types, *func_ty_index) }
             }
-            F::ThreadNewIndirect { table_index, .. } => Canon::ThreadNewIndirect { table: *table_index },
             F::ThreadResumeLater => Canon::ThreadResumeLater,
             F::ThreadSuspend => Canon::ThreadSwitch(Switch::Suspend),
             F::ThreadYield => Canon::ThreadSwitch(Switch::Yield),
@@ -602,91 +601,77 @@ impl Walk {
             F::ThreadYieldThenResume => Canon::ThreadSwitch(Switch::YieldThenResume),
             F::ThreadSuspendThenPromote => Canon::ThreadSwitch(Switch::SuspendThenPromote),
             F::ThreadYieldThenPromote => Canon::ThreadSwitch(Switch::YieldThenPromote),
-            F::StreamNew { .. }
-            | F::StreamRead { .. }
-            | F::StreamWrite { .. }
-            | F::StreamCancelRead { .. }
-            | F::StreamCancelWrite { .. }
-            | F::StreamDropReadable { .. }
-            | F::StreamDropWritable { .. } => return self.channel_canon(Channel::Stream, canon),
-            F::FutureNew { .. }
-            | F::FutureRead { .. }
-            | F::FutureWrite { .. }
-            | F::FutureCancelRead { .. }
-            | F::FutureCancelWrite { .. }
-            | F::FutureDropReadable { .. }
-            | F::FutureDropWritable { .. } => return self.channel_canon(Channel::Future, canon),
-            _ => return Err(Error::unsupported("a built-in", alloc::format!("{canon:?}"))),
+            _ => return self.channel_canon(canon),
         })
     }
 
-    /// What the stream or future type at `index` carries.
-    fn payload(&mut self, index: u32) -> Result<Option<ValType>, Error> {
+    /// What the type at `index` is, and what it carries.
+    fn channel(&mut self, index: u32) -> Result<(Channel, Option<ValType>), Error> {
         let Self { validator, resolver, .. } = self;
         let types = types_of(validator)?;
-        match resolver.defined_type(types, types.component_defined_type_at(index)) {
-            ValType::Def(id) => match resolver.types.def(id) {
-                TypeDef::Stream(payload) | TypeDef::Future(payload) => Ok(*payload),
-                _ => Err(Error::malformed("neither stream nor future", None)),
-            },
-            _ => Err(Error::malformed("neither stream nor future", None)),
+        if let ValType::Def(id) = resolver.defined_type(types, types.component_defined_type_at(index)) {
+            match resolver.types.def(id) {
+                TypeDef::Stream(payload) => return Ok((Channel::Stream, *payload)),
+                TypeDef::Future(payload) => return Ok((Channel::Future, *payload)),
+                _ => {}
+            }
         }
+        Err(Error::malformed("neither stream nor future", None))
     }
 
-    fn channel_canon(&mut self, channel: Channel, canon: &CanonicalFunction) -> Result<Canon, Error> {
+    /// A built-in of streams or futures: of which, its type says.
+    fn channel_canon(&mut self, canon: &CanonicalFunction) -> Result<Canon, Error> {
         use CanonicalFunction as F;
         use End::{Readable, Writable};
         Ok(match canon {
             F::StreamNew { ty } | F::FutureNew { ty } => {
-                Canon::ChannelNew { channel, payload: self.payload(*ty)? }
+                let (channel, payload) = self.channel(*ty)?;
+                Canon::ChannelNew { channel, payload }
             }
             F::StreamRead { ty, options } | F::FutureRead { ty, options } => {
-                self.copy(channel, Readable, *ty, options)?
+                self.copy(Readable, *ty, options)?
             }
             F::StreamWrite { ty, options } | F::FutureWrite { ty, options } => {
-                self.copy(channel, Writable, *ty, options)?
+                self.copy(Writable, *ty, options)?
             }
             F::StreamCancelRead { ty, async_ } | F::FutureCancelRead { ty, async_ } => {
-                self.cancel_copy(channel, Readable, *ty, *async_)?
+                self.cancel_copy(Readable, *ty, *async_)?
             }
             F::StreamCancelWrite { ty, async_ } | F::FutureCancelWrite { ty, async_ } => {
-                self.cancel_copy(channel, Writable, *ty, *async_)?
+                self.cancel_copy(Writable, *ty, *async_)?
             }
-            F::StreamDropReadable { ty } | F::FutureDropReadable { ty } => {
-                self.drop_end(channel, Readable, *ty)?
-            }
-            F::StreamDropWritable { ty } | F::FutureDropWritable { ty } => {
-                self.drop_end(channel, Writable, *ty)?
-            }
-            _ => return Err(Error::malformed("no built-in of streams and futures", None)),
+            F::StreamDropReadable { ty } | F::FutureDropReadable { ty } => self.drop_end(Readable, *ty)?,
+            F::StreamDropWritable { ty } | F::FutureDropWritable { ty } => self.drop_end(Writable, *ty)?,
+            _ => return Err(Error::unsupported("a built-in", alloc::format!("{canon:?}"))),
         })
     }
 
-    fn copy(
-        &mut self,
-        channel: Channel,
-        end: End,
-        ty: u32,
-        options: &[CanonicalOption],
-    ) -> Result<Canon, Error> {
-        Ok(Canon::Copy { channel, end, payload: self.payload(ty)?, options: read_options(options)? })
+    fn copy(&mut self, end: End, ty: u32, options: &[CanonicalOption]) -> Result<Canon, Error> {
+        let (channel, payload) = self.channel(ty)?;
+        Ok(Canon::Copy { channel, end, payload, options: read_options(options)? })
     }
 
-    fn cancel_copy(&mut self, channel: Channel, end: End, ty: u32, is_async: bool) -> Result<Canon, Error> {
-        Ok(Canon::CancelCopy { channel, end, payload: self.payload(ty)?, is_async })
+    fn cancel_copy(&mut self, end: End, ty: u32, is_async: bool) -> Result<Canon, Error> {
+        let (channel, payload) = self.channel(ty)?;
+        Ok(Canon::CancelCopy { channel, end, payload, is_async })
     }
 
-    fn drop_end(&mut self, channel: Channel, end: End, ty: u32) -> Result<Canon, Error> {
-        Ok(Canon::DropEnd { channel, end, payload: self.payload(ty)? })
+    fn drop_end(&mut self, end: End, ty: u32) -> Result<Canon, Error> {
+        let (channel, payload) = self.channel(ty)?;
+        Ok(Canon::DropEnd { channel, end, payload })
     }
 }
 
-/// Whether a core function type takes an `i64` first.
-fn takes_i64(types: wasmparser::types::TypesRef<'_>, index: u32) -> bool {
-    let ComponentCoreTypeId::Sub(id) = types.core_type_at_in_component(index) else { return false };
+/// What a core function type takes first: a thread's function takes one address and nothing else.
+fn argument_of(types: wasmparser::types::TypesRef<'_>, index: u32) -> AddressType {
+    let ComponentCoreTypeId::Sub(id) = types.core_type_at_in_component(index) else {
+        return AddressType::I32;
+    };
     match &types[id].composite_type.inner {
-        CompositeInnerType::Func(func) => func.params().first() == Some(&wasmparser::ValType::I64),
-        _ => false,
+        CompositeInnerType::Func(func) if func.params().first() == Some(&wasmparser::ValType::I64) => {
+            AddressType::I64
+        }
+        _ => AddressType::I32,
     }
 }
 

@@ -131,8 +131,9 @@ pub(crate) fn signature(canon: &Canon, types: &Types, address: AddressType) -> (
         Canon::Copy { channel: Channel::Stream, .. } => ([I32, pointer, pointer].into(), [pointer].into()),
         Canon::Copy { channel: Channel::Future, .. } => ([I32, pointer].into(), [I32].into()),
         Canon::ErrorContextNew { .. } => ([pointer, pointer].into(), [I32].into()),
-        Canon::ThreadNewIndirect { .. } => ([pointer, I32].into(), [I32].into()),
-        Canon::ThreadNewIndirect64 { .. } => ([pointer, I64].into(), [I32].into()),
+        Canon::ThreadNewIndirect { argument, .. } => {
+            ([pointer, core_type(argument.flat())].into(), [I32].into())
+        }
         Canon::ThreadSwitch(Switch::Suspend | Switch::Yield) => ([].into(), [I32].into()),
         Canon::ThreadSwitch(_) => ([I32].into(), [I32].into()),
     }

@@ -9,8 +9,8 @@ use super::{
     },
     load::Census,
     types::{
-        ComponentTypeDef, CoreType, CoreVal, FuncType, FuncTypeId, ItemType, ModuleTypeDef, ResourceIx,
-        TypeDef, TypeId, Types, ValType,
+        AddressType, ComponentTypeDef, CoreType, CoreVal, FuncType, FuncTypeId, ItemType, ModuleTypeDef,
+        ResourceIx, TypeDef, TypeId, Types, ValType,
     },
 };
 use crate::Error;
@@ -280,6 +280,7 @@ variants! {
     Encoding { 0 Utf8, 1 Utf16, 2 Latin1OrUtf16, }
     End { 0 Readable, 1 Writable, }
     Channel { 0 Stream, 1 Future, }
+    AddressType { 0 I32, 1 I64, }
     Switch {
         0 Suspend, 1 Yield, 2 SuspendThenResume, 3 YieldThenResume, 4 SuspendThenPromote, 5 YieldThenPromote,
     }
@@ -329,10 +330,9 @@ variants! {
         22 ErrorContextDebugMessage { options options },
         23 ErrorContextDrop,
         24 ThreadIndex,
-        25 ThreadNewIndirect { table table },
+        25 ThreadNewIndirect { table table, argument argument },
         26 ThreadResumeLater,
         27 ThreadSwitch { 0 switch },
-        28 ThreadNewIndirect64 { table table },
     }
 }
 

@@ -4,7 +4,7 @@
 //! adding one item to one index space. `instance.rs` carries them out. Nothing of a parent is reached but
 //! what is listed as captured, so a definition is closed.
 
-use crate::component::types::{FuncTypeId, ItemType, ResourceIx, ValType};
+use crate::component::types::{AddressType, FuncTypeId, ItemType, ResourceIx, ValType};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 
 /// The sorts of component items.
@@ -168,10 +168,9 @@ pub(crate) enum Canon {
     ErrorContextDebugMessage { options: Options },
     ErrorContextDrop,
     ThreadIndex,
-    ThreadNewIndirect { table: u32 },
+    ThreadNewIndirect { table: u32, argument: AddressType },
     ThreadResumeLater,
     ThreadSwitch(Switch),
-    ThreadNewIndirect64 { table: u32 },
 }
 
 impl Canon {

@@ -495,7 +495,7 @@ impl Frame<'_> {
 
     fn canon<T: Send + 'static>(&mut self, store: &mut Store<T>, canon: &Canon) -> Result<(), Error> {
         let address = match canon {
-            Canon::ThreadNewIndirect { table } | Canon::ThreadNewIndirect64 { table }
+            Canon::ThreadNewIndirect { table, .. }
                 if store.inner.is_table_64(self.core_tables[*table as usize]) =>
             {
                 AddressType::I64
@@ -537,7 +537,7 @@ impl Frame<'_> {
             Canon::ErrorContextDebugMessage { options } => {
                 Builtin::ErrorContextDebugMessage(self.options(store, options)?)
             }
-            Canon::ThreadNewIndirect { table } | Canon::ThreadNewIndirect64 { table } => {
+            Canon::ThreadNewIndirect { table, .. } => {
                 Builtin::ThreadNewIndirect { table: self.core_tables[*table as usize], param: params[1] }
             }
             plain => Builtin::Plain(plain.clone()),
