@@ -58,7 +58,7 @@ fn a_component_with_a_64_bit_memory_is_bundled_when_asked_for() {
     let bundle = ["bundle", &component, "--key", &seed];
     let with = |flags: &[&str]| wasmote(bundle.iter().chain(flags));
     with(&["--memory64"]).said(1, &["wide.wat", "a proposal of the Component Model that is off"]);
-    with(&["--features", "memory64"]).said(1, &["wide.wat"]);
+    with(&["--features", "memory64"]).said(1, &["wide.wat", "64-bit memories", "say `--memory64`"]);
     with(&["--features", "memory64", "--memory64"]).said(0, &["wide.bundle"]);
     with(&["--features", "no-such"]).said(2, &["no-such"]);
 }
@@ -104,7 +104,7 @@ fn what_cannot_be_bundled_is_said() {
     let out = out.to_str().unwrap();
     wasmote(["bundle", &large, "--key", &seed, "--limits", "server", "-o", out]).said(0, &[]);
     let vectors = files.file("v.wat", "(module (func (param v128)))");
-    wasmote(["bundle", &vectors, "--key", &seed]).said(1, &["v.wat"]);
+    wasmote(["bundle", &vectors, "--key", &seed]).said(1, &["v.wat", "say `--simd`"]);
     wasmote(["bundle", &vectors, "--simd", "--key", &seed]).said(0, &["v.bundle"]);
     wasmote(["bundle", "--verify", &seed, &module]).said(1, &[]);
 }

@@ -105,7 +105,7 @@ pub fn bundle(arguments: &Arguments) -> Result<()> {
     let bundler = Bundler::new().limits(limits).simd(arguments.simd).memory64(arguments.memory64);
     let bundler = bundler.features(Feature::all_of(&arguments.features));
     let bundle = bundler.bundle(&read.bytes, &key);
-    let bundle = bundle.map_err(|error| anyhow::Error::msg(failure::not_started(&read.name, &error)))?;
+    let bundle = bundle.map_err(|error| refused(arguments, &read.name, &error))?;
     let output = match (&arguments.output, module) {
         (Some(path), _) => path.clone(),
         (None, "-") => bail!("what comes from standard input has no name: say where to write with -o FILE"),
@@ -119,6 +119,18 @@ pub fn bundle(arguments: &Arguments) -> Result<()> {
         hex(&key.public().to_bytes()),
     ));
     Ok(())
+}
+
+/// Why there is no bundle of `file`, and the flag that would change it.
+fn refused(arguments: &Arguments, file: &str, error: &wasmote::Error) -> anyhow::Error {
+    let proposal = error.unsupported_feature().unwrap_or_default();
+    let flags = [("64-bit", "--memory64", arguments.memory64), ("128-bit", "--simd", arguments.simd)];
+    match flags.iter().find(|(begins, _, given)| proposal.starts_with(begins) && !given) {
+        Some((_, flag, _)) => anyhow::anyhow!(
+            "{file} uses {proposal}, which a bundle is made without: say `{flag}` for a device that has them"
+        ),
+        None => anyhow::Error::msg(failure::not_started(file, error)),
+    }
 }
 
 fn verify(path: &str, key: &PublicKey) -> Result<()> {
