@@ -34,6 +34,7 @@
 //! | A-09, A-10 | `counters_and_copies_within_one_component_are_checked` |
 //! | E-01 | `calls_through_many_components_are_counted` |
 //! | R-05 tail calls | `linking.rs` |
+//! | functions of the host where core code is expected | `roots.rs` |
 //! | P2, P3: what is paid for | `prices.rs` |
 //! | E-03 | `a_child_cannot_call_its_parent_back` |
 
@@ -43,6 +44,8 @@
 mod linking;
 #[path = "attacks_component/prices.rs"]
 mod prices;
+#[path = "attacks_component/roots.rs"]
+mod roots;
 #[path = "attacks_component/values.rs"]
 mod values;
 

@@ -39,7 +39,26 @@ pub(super) enum Progress {
     /// Either, in a call whose types are known.
     #[allow(dead_code, reason = "only component runtimes make such calls")]
     Prepared(Stopped),
+    /// In the function that was called: a host's own, that the guest exports or has in a table. What it answers are the
+    /// results.
+    Root(Func),
     Over,
+}
+
+impl Progress {
+    /// Where a call of `function` stands that could not begin. The interpreter keeps no call whose function is a host's
+    /// own: that it waits comes back as an error.
+    ///
+    /// # Errors
+    ///
+    /// Whatever else the error says.
+    #[cold]
+    pub(super) fn of_root(function: Func, error: &wasmi::Error) -> Result<Self, Fault> {
+        match error.downcast_ref::<Suspended>() {
+            Some(_) => Ok(Self::Root(function)),
+            None => Err(Fault::from_wasmi(error)),
+        }
+    }
 }
 
 /// Where a call stopped.
@@ -72,13 +91,22 @@ impl<T: Send + 'static> Activation<T> {
         let required = match &self.progress {
             Progress::OutOfFuel(call) => call.required_fuel().max(1),
             Progress::Prepared(call) => call.required_fuel().max(1),
+            Progress::Root(_) => return self.end_root(answer),
             _ => 1,
         };
         refuel(context, required)?;
         enter(context)?;
         let call = match mem::replace(&mut self.progress, Progress::Over) {
             Progress::Ready(function, params) => {
-                function.call_resumable(&mut *context, &params, &mut self.results)
+                match function.call_resumable(&mut *context, &params, &mut self.results) {
+                    Err(error) => {
+                        context.data_mut().depth -= 1;
+                        self.progress = Progress::of_root(function, &error)?;
+                        self.pending = context.data_mut().pending.take();
+                        return Ok(Step::Blocked);
+                    }
+                    call => call,
+                }
             }
             Progress::InHost(call) => call.resume(&mut *context, answer.as_slice(), &mut self.results),
             Progress::OutOfFuel(call) => call.resume(&mut *context, &mut self.results),
@@ -90,7 +118,7 @@ impl<T: Send + 'static> Activation<T> {
                 self.progress = Progress::Prepared(call);
                 return Ok(step);
             }
-            Progress::Over => Err(bug!("a call that is over was stepped").into_error()),
+            Progress::Root(_) | Progress::Over => Err(bug!("a call that is over was stepped").into_error()),
         };
         context.data_mut().depth -= 1;
         match call.map_err(|error| Fault::from_wasmi(&error))? {
@@ -106,6 +134,19 @@ impl<T: Send + 'static> Activation<T> {
             }
             ResumableCall::HostTrap(call) => Err(Fault::from_wasmi(call.host_error())),
         }
+    }
+
+    /// Ends a call whose function was a host's own and waited: `answer` is its result, where it has one. No code of the
+    /// guest's runs, so it takes no fuel.
+    #[cold]
+    fn end_root(&mut self, answer: Option<Val>) -> Result<Step, Fault> {
+        self.progress = Progress::Over;
+        match (answer, self.results.as_mut_slice()) {
+            (None, []) => {}
+            (Some(value), [place]) => *place = value,
+            _ => return Err(bug!("a host function answered with other values than it returns").into()),
+        }
+        Ok(Step::Finished)
     }
 
     /// Drives the call until it is over, giving way where it waits and at the end of each slice.

@@ -39,6 +39,7 @@ impl<T: Send + 'static> Activation<T> {
         match &self.progress {
             Progress::InHost(call) => call.host_func().ty(&caller.context).results().first().copied(),
             Progress::Prepared(call) => call.host_func()?.ty(&caller.context).results().first().copied(),
+            Progress::Root(function) => function.ty(&caller.context).results().first().copied(),
             _ => None,
         }
     }
@@ -87,13 +88,14 @@ impl<T: Send + 'static> Caller<'_, T> {
         enter(context)?;
         let call = function.call_resumable(&mut *context, params, results);
         context.data_mut().depth -= 1;
-        let (progress, step) = match call.map_err(|error| Fault::from_wasmi(&error))? {
-            ResumableCall::Finished => return Ok(None),
-            ResumableCall::OutOfFuel(call) => (Progress::OutOfFuel(call), Step::Preempted),
-            ResumableCall::HostTrap(call) if call.host_error().downcast_ref::<Suspended>().is_some() => {
+        let (progress, step) = match call {
+            Ok(ResumableCall::Finished) => return Ok(None),
+            Ok(ResumableCall::OutOfFuel(call)) => (Progress::OutOfFuel(call), Step::Preempted),
+            Ok(ResumableCall::HostTrap(call)) if call.host_error().downcast_ref::<Suspended>().is_some() => {
                 (Progress::InHost(call), Step::Blocked)
             }
-            ResumableCall::HostTrap(call) => return Err(Fault::from_wasmi(call.host_error())),
+            Ok(ResumableCall::HostTrap(call)) => return Err(Fault::from_wasmi(call.host_error())),
+            Err(error) => (Progress::of_root(function, &error)?, Step::Blocked),
         };
         let pending = context.data_mut().pending.take();
         Ok(Some((Activation { progress, results: results.to_vec(), pending }, step)))

@@ -136,18 +136,17 @@ impl<T: Send + 'static> Caller<'_, T> {
         enter(context)?;
         let call = function.call_resumable(&mut *context, params);
         context.data_mut().depth -= 1;
-        match call.map_err(|error| Fault::from_wasmi(&error))? {
-            TypedResumableCall::Finished(value) => Ok(Through::Returned(value.bits())),
-            stopped => {
-                let (progress, step) = R::stopped(stopped)?;
-                let pending = context.data_mut().pending.take();
-                let results = [Val::I32(0)][..R::COUNT].to_vec();
-                Ok(Through::Stopped(
-                    Activation { progress: Progress::Prepared(progress), results, pending },
-                    step,
-                ))
+        let (progress, step) = match call {
+            Ok(TypedResumableCall::Finished(value)) => return Ok(Through::Returned(value.bits())),
+            Ok(stopped) => {
+                let (stopped, step) = R::stopped(stopped)?;
+                (Progress::Prepared(stopped), step)
             }
-        }
+            Err(error) => (Progress::of_root(*function.func(), &error)?, Step::Blocked),
+        };
+        let pending = context.data_mut().pending.take();
+        let results = [Val::I32(0)][..R::COUNT].to_vec();
+        Ok(Through::Stopped(Activation { progress, results, pending }, step))
     }
 }
 
