@@ -224,6 +224,61 @@ fn fuel_and_memory_are_bounded_as_told() {
 }
 
 #[test]
+fn what_the_machine_cannot_give_is_told_as_that() {
+    let files = Files::new();
+    let empty = files.file("empty.wat", "(module (func (export \"_start\")))");
+    wasmote(["run", "-W", "max-instances=0", &empty])
+        .said(1, &["asks for 1 of instances, and 0 is the limit", "-W max-instances=…"]);
+    let big = files.file("big.wat", "(module (memory 60000) (func (export \"_start\")))");
+    let script = "ulimit -v 3000000; exec \"$0\" run -W max-memory-size=4G \"$1\"";
+    let mut shell = std::process::Command::new("sh");
+    shell.arg("-c").arg(script).arg(command().get_program()).arg(&big);
+    let ran = ended(shell.output().unwrap());
+    ran.said(1, &["more memory", "than this machine can give", "big.wat"]);
+    assert!(!ran.stderr.contains("not a valid"), "{}", ran.stderr);
+    // A segment that does not fit traps, as an instruction would.
+    let segment =
+        r#"(module (table 1 funcref) (func $f) (elem (i32.const 1) func $f) (func (export "_start")))"#;
+    let ran = wasmote(["run", &files.file("segment.wat", segment)]);
+    ran.said(1, &["out of bounds table access"]);
+    // And names that are the host's are no reason to call a module invalid.
+    let reserved = r#"(module (func (export "wasmote:x")) (func $s) (start $s) (func (export "_start")))"#;
+    let ran = wasmote(["run", &files.file("reserved.wat", reserved)]);
+    ran.said(1, &["`wasmote:`"]);
+    assert!(!ran.stderr.contains("not a valid"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_function_that_is_imported_and_exported_may_wait() {
+    let files = Files::new();
+    let text = r#"(module
+        (import "wasi_snapshot_preview1" "sched_yield" (func $y (result i32)))
+        (import "wasi_snapshot_preview1" "fd_read" (func $r (param i32 i32 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_close" (func $c (param i32) (result i32)))
+        (memory (export "memory") 1) (data (i32.const 4) "\08")
+        (export "y" (func $y)) (export "r" (func $r)) (export "c" (func $c)))"#;
+    let path = files.file("back.wat", text);
+    let call = |args: &[&str]| {
+        wasmote(["run", "--invoke"].iter().chain(&args[..1]).chain([&&*path]).chain(&args[1..]))
+    };
+    for (args, errno) in [(&["y"][..], "0\n"), (&["c", "77"], "8\n"), (&["r", "0", "0", "1", "16"], "0\n")] {
+        let ran = call(args);
+        ran.said(0, &[]);
+        assert_eq!(ran.text(), errno, "{args:?}");
+    }
+    // Nobody ever writes to it.
+    let mut child = command();
+    child
+        .args(["run", "-W", "timeout=200ms", "--invoke", "r", &path, "0", "0", "1", "16"])
+        .stdin(Stdio::piped());
+    let mut child = child.spawn().unwrap();
+    let stdin = child.stdin.take();
+    let ran = ended(child.wait_with_output().unwrap());
+    drop(stdin);
+    ran.said(134, &["did not end `r` within 200ms"]);
+}
+
+#[test]
 fn a_timeout_ends_what_computes_what_sleeps_and_what_reads() {
     let files = Files::new();
     let spin = files.file("spin.wat", "(module (func (export \"_start\") (loop $l (br $l))))");

@@ -1,6 +1,6 @@
 //! What a guest may hold of host memory, summed over its whole store.
 
-use crate::Limits;
+use crate::{Limits, engine::Outline};
 use wasmi::{ResourceLimiter, errors::MemoryError, errors::TableError};
 
 /// One guest's memory, counted where wasmi asks before it allocates.
@@ -39,6 +39,22 @@ impl Budget {
     /// Bytes of all linear memories. They only grow, so this is the peak as well.
     pub(super) fn memory_bytes(&self) -> u64 {
         self.memory_bytes
+    }
+
+    /// Whether what an instance begins with fits beside what there is. The interpreter asks again for each memory and
+    /// table, and then nobody could say any more how much it was.
+    pub(super) fn check_instance(&self, outline: &Outline) -> Result<(), crate::Error> {
+        let checks = [
+            ("memory_bytes", self.memory_bytes, outline.memory_bytes, self.memory_bytes_max),
+            ("table_elements", self.table_elements, outline.table_elements, self.table_elements_max),
+        ];
+        for (limit, held, asked, allowed) in checks {
+            let total = held.saturating_add(asked);
+            if total > allowed {
+                return Err(crate::Error::limit(limit, total, allowed));
+            }
+        }
+        Ok(())
     }
 
     /// Charges an instance's tables of functions, globals and exports before it is made.

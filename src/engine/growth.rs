@@ -11,7 +11,7 @@ use crate::{
     engine::{
         Engine, Outline,
         fault::load_error,
-        rewrite::{Edits, export, leb128},
+        rewrite::{Edits, export, leb128, reserved_name},
         scan::sections,
         store::Data,
     },
@@ -65,7 +65,7 @@ pub(super) fn edit(bytes: &[u8], outline: &Outline, engine: &Engine, edits: &mut
     // As it is: with a table more than it has, an invalid module could be a valid one.
     wasmi::Module::validate(&engine.inner, bytes).map_err(|error| load_error(&error))?;
     if outline.exports_reserved_name {
-        return Err(Error::malformed("it exports a name that is reserved for growth", None));
+        return Err(reserved_name());
     }
     let declared = declared(bytes)?;
     let items: BTreeSet<_> = sites.iter().map(|(_, grown)| *grown).collect();

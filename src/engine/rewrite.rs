@@ -33,7 +33,7 @@ pub(super) fn rewrite<'a>(
     }
     if let Some(start) = outline.start {
         if outline.exports_reserved_name {
-            return Err(Error::malformed("it exports a reserved name", None));
+            return Err(reserved_name());
         }
         if start >= outline.functions {
             return Err(Error::malformed("its start function is none of its functions", None));
@@ -52,6 +52,11 @@ pub(super) fn rewrite<'a>(
     let mut out = Vec::with_capacity(usize::try_from(size).unwrap_or(bytes.len()) + 256);
     edits.apply(bytes, &mut out)?;
     Ok(Cow::Owned(out))
+}
+
+/// Why a module is refused whose exports would be mistaken for those that are added.
+pub(super) fn reserved_name() -> Error {
+    Error::unsupported("a name of its host's", "it exports one that begins with `wasmote:`")
 }
 
 /// `i32.const 0` and `drop`.

@@ -149,10 +149,12 @@ impl<T: Send + 'static> Store<T> {
         let outline = module.outline();
         // A guest may be given less than its program was loaded under.
         outline.check(&self.inner.data().limits)?;
-        self.inner.data_mut().budget.charge_instance(outline.instance_bytes())?;
+        let budget = &mut self.inner.data_mut().budget;
+        budget.check_instance(outline)?;
+        budget.charge_instance(outline.instance_bytes())?;
         self.charge_preparation(module)?;
         let instance = wasmi::Instance::new(&mut *self.inner, &module.inner, imports)
-            .map_err(|error| instance_error(&error))?;
+            .map_err(|error| instance_error(&error, &self.inner.data().limits))?;
         if !self.inner.data().meter.is_on() {
             growth::connect(&mut self.inner, instance)?;
         }
@@ -263,8 +265,11 @@ pub(super) fn type_text(ty: &wasmi::ExternType) -> alloc::string::String {
     }
 }
 
-fn instance_error(error: &wasmi::Error) -> Error {
-    use wasmi::errors::ErrorKind;
+#[cold]
+fn instance_error(error: &wasmi::Error, limits: &Limits) -> Error {
+    use wasmi::errors::{ErrorKind, InstantiationError, MemoryError, TableError};
+    let one_more =
+        |limit: &'static str, allowed: u64| Error::limit(limit, allowed.saturating_add(1), allowed);
     if error.as_trap_code().is_some() {
         return match Fault::from_wasmi(error) {
             Fault::Trap(trap) => trap.into(),
@@ -272,9 +277,25 @@ fn instance_error(error: &wasmi::Error) -> Error {
         };
     }
     match error.kind() {
-        // A data segment: memories that cannot be made are an error of another kind.
-        ErrorKind::Memory(_) => Error::from(Trap::MemoryOutOfBounds),
-        ErrorKind::Table(_) => Error::from(Trap::OutOfMemory),
+        // Segments: memories and tables that cannot be made are errors of another kind.
+        ErrorKind::Memory(_) => Trap::MemoryOutOfBounds.into(),
+        ErrorKind::Table(_) => Trap::TableOutOfBounds.into(),
+        ErrorKind::Instantiation(failure) => match failure {
+            InstantiationError::ElementSegmentDoesNotFit { .. } => Trap::TableOutOfBounds.into(),
+            InstantiationError::TooManyInstances => one_more("instances", limits.instances.into()),
+            InstantiationError::TooManyTables => one_more("tables", limits.tables.into()),
+            InstantiationError::TooManyMemories => one_more("memories", limits.memories.into()),
+            InstantiationError::FailedToInstantiateMemory(MemoryError::ResourceLimiterDeniedAllocation) => {
+                one_more("memory_bytes", limits.memory_bytes)
+            }
+            InstantiationError::FailedToInstantiateTable(TableError::ResourceLimiterDeniedAllocation) => {
+                one_more("table_elements", limits.table_elements)
+            }
+            // What the limits allow, and the allocator does not have.
+            InstantiationError::FailedToInstantiateMemory(_)
+            | InstantiationError::FailedToInstantiateTable(_) => Trap::OutOfMemory.into(),
+            _ => load_error(error),
+        },
         _ => load_error(error),
     }
 }

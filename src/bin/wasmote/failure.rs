@@ -44,7 +44,7 @@ pub fn not_started(file: &str, error: &Error) -> String {
             format!("{file} needs more fuel than that only to be started: give it more with `-W fuel=…`")
         }
         Some(Trap::OutOfMemory) => format!(
-            "{file} begins with more memory or table elements than the limits allow: raise them with `{}` or `{}`",
+            "{file} begins with more memory or table elements than this machine can give, though `{}` and `{}` allow them",
             settings::raise("memory_bytes"),
             settings::raise("table_elements"),
         ),
