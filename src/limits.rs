@@ -92,7 +92,7 @@ pub struct Limits {
     pub host_call_bytes: u32,
     /// Random bytes that a component may ask for with one call; what it asks for beyond fails in WASI 0.2 and is cut off
     /// in 0.3. WASI 0.1 writes them right into the guest's memory, under [`host_call_bytes`](Self::host_call_bytes), which
-    /// holds for all of them.
+    /// holds for all of them: beyond it, `random_get` answers `inval`.
     pub random_bytes: u32,
     /// Subscriptions of one poll.
     pub poll_subscriptions: u32,
@@ -148,23 +148,46 @@ impl Limits {
         }
     }
 
-    /// These limits, with none of those that bound a guest while it runs above `others`.
+    /// What a guest gets whose host grants these limits, and whose program was loaded under `others`: the lesser of each.
+    /// The interpreter's own bounds are compiled into the program's engine: those hold as they are.
     #[must_use]
     pub(crate) fn at_most(&self, others: &Self) -> Self {
         Self {
+            module_bytes: self.module_bytes.min(others.module_bytes),
+            load_bytes: self.load_bytes.min(others.load_bytes),
+            types: self.types.min(others.types),
+            functions: self.functions.min(others.functions),
+            imports_exports: self.imports_exports.min(others.imports_exports),
+            globals: self.globals.min(others.globals),
+            segments: self.segments.min(others.segments),
+            frame_locals: self.frame_locals.min(others.frame_locals),
+            growths: self.growths.min(others.growths),
+            constant_operators: self.constant_operators.min(others.constant_operators),
+            function_values: self.function_values.min(others.function_values),
             memory_bytes: self.memory_bytes.min(others.memory_bytes),
+            memories: self.memories.min(others.memories),
             table_elements: self.table_elements.min(others.table_elements),
+            tables: self.tables.min(others.tables),
             instances: self.instances.min(others.instances),
             instance_bytes: self.instance_bytes.min(others.instance_bytes),
+            stack_bytes: others.stack_bytes,
+            call_depth: others.call_depth,
             reentry_depth: self.reentry_depth.min(others.reentry_depth),
+            modules: self.modules.min(others.modules),
+            components: self.components.min(others.components),
+            component_depth: self.component_depth.min(others.component_depth),
+            definitions: self.definitions.min(others.definitions),
+            type_depth: self.type_depth.min(others.type_depth),
+            component_instances: self.component_instances.min(others.component_instances),
+            tasks: self.tasks.min(others.tasks),
             handles: self.handles.min(others.handles),
             descriptors: self.descriptors.min(others.descriptors),
             host_call_bytes: self.host_call_bytes.min(others.host_call_bytes),
+            random_bytes: self.random_bytes.min(others.random_bytes),
             poll_subscriptions: self.poll_subscriptions.min(others.poll_subscriptions),
             path_bytes: self.path_bytes.min(others.path_bytes),
             http: self.http.at_most(&others.http),
             slice_fuel: self.slice_fuel.min(others.slice_fuel),
-            ..*self
         }
     }
 
@@ -215,5 +238,100 @@ impl Default for Limits {
     /// [`Limits::server`].
     fn default() -> Self {
         Self::server()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each number of some limits. Taken apart without `..`: a field that is new has to be named here.
+    fn numbers(limits: Limits) -> [u64; 34] {
+        let Limits {
+            module_bytes,
+            load_bytes,
+            types,
+            functions,
+            imports_exports,
+            globals,
+            segments,
+            frame_locals,
+            growths,
+            constant_operators,
+            function_values,
+            memory_bytes,
+            memories,
+            table_elements,
+            tables,
+            instances,
+            instance_bytes,
+            stack_bytes,
+            call_depth,
+            reentry_depth,
+            modules,
+            components,
+            component_depth,
+            definitions,
+            type_depth,
+            component_instances,
+            tasks,
+            handles,
+            descriptors,
+            host_call_bytes,
+            random_bytes,
+            poll_subscriptions,
+            path_bytes,
+            slice_fuel,
+            http,
+        } = limits;
+        // Its own fields are taken apart where they are.
+        let _ = http;
+        [
+            module_bytes.into(),
+            load_bytes,
+            types.into(),
+            functions.into(),
+            imports_exports.into(),
+            globals.into(),
+            segments.into(),
+            frame_locals.into(),
+            growths.into(),
+            constant_operators.into(),
+            function_values.into(),
+            memory_bytes,
+            memories.into(),
+            table_elements,
+            tables.into(),
+            instances.into(),
+            instance_bytes,
+            stack_bytes.into(),
+            call_depth.into(),
+            reentry_depth.into(),
+            modules.into(),
+            components.into(),
+            component_depth.into(),
+            definitions.into(),
+            type_depth.into(),
+            component_instances.into(),
+            tasks.into(),
+            handles.into(),
+            descriptors.into(),
+            host_call_bytes.into(),
+            random_bytes.into(),
+            poll_subscriptions.into(),
+            path_bytes.into(),
+            slice_fuel,
+        ]
+    }
+
+    #[test]
+    fn a_guest_gets_the_lesser_of_each_limit_and_the_stacks_its_program_was_loaded_with() {
+        let (less, more) = (Limits::mcu(), Limits::server());
+        for (less, more) in numbers(less).into_iter().zip(numbers(more)) {
+            assert!(less < more, "what is the same in both says nothing: {less}");
+        }
+        assert_eq!(more.at_most(&less), less);
+        let Limits { stack_bytes, call_depth, .. } = more;
+        assert_eq!(less.at_most(&more), Limits { stack_bytes, call_depth, ..less });
     }
 }
