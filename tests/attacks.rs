@@ -75,7 +75,13 @@ const ATTACKS: &[(&str, Shown)] = &[
     ("R-02", By(&[GROWTH, "native_stack: metered_guests_fit_a_small_stack"])),
     ("R-03", By(&[GROWTH, "native_stack: unmetered_guests_fit_a_small_stack"])),
     ("R-04", By(&["attacks_run: endless_recursion_traps_on_a_small_native_stack"])),
-    ("R-05", By(&["attacks_run: a_million_tail_calls_take_no_stack"])),
+    (
+        "R-05",
+        By(&[
+            "attacks_run: a_million_tail_calls_take_no_stack",
+            "attacks_run: a_million_tail_calls_of_the_host_take_no_stack",
+        ]),
+    ),
     ("R-06", By(&["attacks_run: every_budget_ends_every_export_cleanly"])),
     ("R-07", By(&["attacks_run: bulk_operations_go_on_after_a_slice_and_end_with_the_budget"])),
     ("R-08", By(&["attacks_run: calls_of_many_values_arrive_whole"])),

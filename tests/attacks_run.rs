@@ -5,7 +5,7 @@
 //! |---|---|
 //! | R-01 to R-03, R-09 growth and loops on a small native stack | `tests/native_stack.rs`, `src/engine/tests.rs` |
 //! | R-04 recursion | `endless_recursion_traps_on_a_small_native_stack` |
-//! | R-05 tail calls | `a_million_tail_calls_take_no_stack` |
+//! | R-05 tail calls | `a_million_tail_calls_take_no_stack`, `a_million_tail_calls_of_the_host_take_no_stack` |
 //! | R-06 fuel sweep | `every_budget_ends_every_export_cleanly` |
 //! | R-07 bulk operations | `bulk_operations_go_on_after_a_slice_and_end_with_the_budget` |
 //! | R-08 many values | `calls_of_many_values_arrive_whole` |
@@ -36,8 +36,10 @@ use std::{
     task::{Context, Waker},
 };
 use wasmote::{
-    Access, CallError, Error, Guest, Host, Limits, Loader, Program, Trap, backend::mem, block_on,
-    block_on_with, engine::Value,
+    Access, CallError, Error, Guest, Host, Limits, Loader, Program, Trap,
+    backend::mem,
+    block_on, block_on_with,
+    engine::{Metering, Value},
 };
 
 fn program(text: &str) -> Program {
@@ -79,7 +81,7 @@ fn every_hostile_guest_ends_typed_and_the_host_goes_on() {
             println!("{name}: {ended}");
             let expected: &[&str] = match &name[..] {
                 "spin" | "grow-loop" | "grow-denied" | "table-grow-loop" => &["OutOfFuel"],
-                "tail-call-chain" => &["tail calls of imports"],
+                "tail-call-chain" => &["OutOfFuel"],
                 "many-locals" => &["OutOfFuel", "limit frame_locals", "limit module_bytes"],
                 "deep-recursion" => &["StackOverflow"],
                 "huge-memory" => &["limit memory_bytes"],
@@ -165,24 +167,153 @@ fn a_million_tail_calls_take_no_stack() {
     });
 }
 
-/// A host function that waits and was called by `return_call`: wasmi 2.0.0 takes the frame away first, so
-/// that what the function answers would land in a place of the caller's. Such calls are refused at load.
+/// Every way by which a tail call may come to a function of the host, which wasmi 2.0.0 must never tail-call: directly,
+/// and through what a segment, a constant or an instruction put into a table. `sched_yield` waits once.
+const TAIL_CALLS: &str = r#"(module
+    (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
+    (import "wasi_snapshot_preview1" "fd_close" (func $close (param i32) (result i32)))
+    (type $none (func (result i32))) (type $one (func (param i32) (result i32)))
+    (table $t 8 funcref) (table $other 3 funcref)
+    (memory (export "memory") 1)
+    (global $global (mut funcref) (ref.func $close))
+    (elem (table $t) (i32.const 0) func $yield $own $close)
+    (elem $passive funcref (ref.func $yield) (ref.null func) (ref.func $close))
+    (elem (table $other) (i32.const 0) funcref (ref.func $yield) (item ref.func $own) (ref.func $close))
+    (export "close" (func $close)) (export "yield" (func $yield)) (export "table" (table $t))
+    (func $start (drop (call $direct)))
+    (start $start)
+    (func $own (result i32) (i32.const 41))
+    (func $direct (export "direct") (result i32) (return_call $yield))
+    (func $indirect (export "indirect") (param $at i32) (result i32)
+        (return_call_indirect (type $none) (local.get $at)))
+    (func (export "one") (param $fd i32) (param $at i32) (result i32) (local PRICED)
+        (return_call_indirect (type $one) (local.get $fd) (local.get $at)))
+    (func (export "other") (param $at i32) (result i32)
+        (return_call_indirect $other (type $none) (local.get $at)))
+    (func (export "fill")
+        (table.set $t (i32.const 3) (ref.func $close)) (table.set $t (i32.const 4) (global.get $global))
+        (table.init $t $passive (i32.const 5) (i32.const 0) (i32.const 3)))
+    (func (export "around") (param i32) (result i32) (local i64)
+        (local.set 1 (i64.const 5))
+        (i32.add (local.get 0) (i32.add (i32.wrap_i64 (local.get 1))
+            (i32.add (call $direct) (call $indirect (i32.const 0))))))
+    (func (export "grows") (result i32) (if (i32.ne (memory.grow (i32.const 1)) (i32.const 1)) (then unreachable))
+        (return_call $yield)))"#;
+
+fn tail_calling(metering: Metering, slice_fuel: u64) -> Guest {
+    let text = TAIL_CALLS.replace("PRICED", &"i64 ".repeat(100));
+    let program = Loader::new().metering(metering).load(&wat::parse_str(text).unwrap()).unwrap();
+    Host::new().limits(Limits { slice_fuel, ..Limits::server() }).start(&program).unwrap()
+}
+
 #[test]
-fn tail_calls_that_may_reach_the_host_are_refused() {
-    const HEAD: &str = r#"(import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
-        (type $t (func (result i32))) (table 1 funcref)"#;
-    for call in ["(return_call $yield)", "(return_call_indirect (type $t) (i32.const 0))"] {
-        let bytes =
-            wat::parse_str(format!("(module {HEAD} (func (export \"f\") (result i32) {call}))")).unwrap();
-        let error = Program::load(&bytes).map(drop).unwrap_err();
-        assert_eq!(error.unsupported_feature(), Some("tail calls of imports"), "{call}");
+fn tail_calls_of_the_host_run_as_calls_that_return() {
+    const BADF: i32 = 8;
+    for (metering, slice_fuel) in [(Metering::On, 1), (Metering::On, 20_000), (Metering::Off, 1)] {
+        if metering == Metering::Off && !cfg!(feature = "unmetered") {
+            continue;
+        }
+        let mut guest = tail_calling(metering, slice_fuel);
+        let mut is = |name: &str, params: &[i32], expected: i32| {
+            let params: Vec<_> = params.iter().map(|n| Value::I32(*n)).collect();
+            let results = call(&mut guest, name, &params).unwrap();
+            assert_eq!(i32s(&results), [expected], "{name} {params:?} {metering:?} {slice_fuel}");
+        };
+        is("direct", &[], 0);
+        is("indirect", &[0], 0);
+        is("indirect", &[1], 41);
+        is("one", &[77, 2], BADF);
+        is("other", &[0], 0);
+        is("other", &[1], 41);
+        is("around", &[100], 105);
+        is("grows", &[], 0);
+        is("close", &[77], BADF);
+        is("yield", &[], 0);
+        call(&mut guest, "fill", &[]).unwrap();
+        let mut is = |name: &str, params: &[i32], expected: i32| {
+            let params: Vec<_> = params.iter().map(|n| Value::I32(*n)).collect();
+            assert_eq!(i32s(&call(&mut guest, name, &params).unwrap()), [expected], "{name} {params:?}");
+        };
+        for at in [3, 4, 7] {
+            is("one", &[77, at], BADF);
+        }
+        is("indirect", &[5], 0);
+        for (name, params, trap) in [
+            ("indirect", &[2][..], Trap::IndirectCallType),
+            ("indirect", &[7], Trap::IndirectCallToNull),
+            ("indirect", &[8], Trap::TableOutOfBounds),
+            ("one", &[0, 0], Trap::IndirectCallType),
+        ] {
+            let mut guest = tail_calling(metering, slice_fuel);
+            let params: Vec<_> = params.iter().map(|n| Value::I32(*n)).collect();
+            let error = call(&mut guest, name, &params).unwrap_err();
+            assert_eq!(error.trap(), Some(trap), "{name} {params:?} {metering:?}");
+        }
     }
-    let own =
-        "(module (table 1 funcref) (type $t (func)) (func (return_call_indirect (type $t) (i32.const 0))))";
-    assert!(
-        Program::load(&wat::parse_str(own).unwrap()).is_ok(),
-        "by itself and without imports, nothing but its own is called; linked in a component: attacks_component.rs"
-    );
+}
+
+#[test]
+fn a_million_tail_calls_of_the_host_take_no_stack() {
+    on_small_stack(|| {
+        let program = program(
+            r#"(module
+            (import "wasi_snapshot_preview1" "fd_close" (func $close (param i32) (result i32)))
+            (type $t (func (param i32) (result i32)))
+            (table funcref (elem $close $direct $indirect))
+            (func $bad (param i32) (result i32) (return_call $close (local.get 0)))
+            (func $direct (export "direct") (param i32) (result i32)
+                (if (i32.eqz (local.get 0)) (then (return_call $close (i32.const 77))))
+                (drop (call $bad (i32.const 77)))
+                (return_call $direct (i32.sub (local.get 0) (i32.const 1))))
+            (func $indirect (export "indirect") (param i32) (result i32)
+                (if (i32.eqz (local.get 0))
+                    (then (return_call_indirect (type $t) (i32.const 77) (i32.const 0))))
+                (return_call_indirect (type $t) (i32.sub (local.get 0) (i32.const 1)) (i32.const 2))))"#,
+        );
+        let mut guest = Host::new().limits(Limits::mcu()).start(&program).unwrap();
+        for name in ["direct", "indirect"] {
+            let results = call(&mut guest, name, &[Value::I32(1_000_000)]).unwrap();
+            assert_eq!(i32s(&results), [8], "{name}");
+        }
+    });
+}
+
+/// What the edit adds is bounded like all that a module declares, and a module that is invalid stays so.
+#[test]
+fn tail_calls_of_imports_are_edited_within_the_limits_and_make_nothing_valid() {
+    let import = r#"(import "wasi_snapshot_preview1" "fd_close" (func $c (param i32) (result i32)))"#;
+    let table = "(table 1 funcref) (elem (i32.const 0) func $c) (type $t (func))";
+    let tail = "(func (return_call_indirect (type $t) (i32.const 0)))";
+    let bytes = wat::parse_str(format!("(module {import} {table} {tail})")).unwrap();
+    let within = |functions: u32| load_under(&bytes, Limits { functions, ..Limits::server() });
+    assert_eq!(within(2).unwrap_err().limit_exceeded().unwrap().limit, "functions");
+    assert_eq!(within(3).unwrap().outline().functions, 3);
+    let bytes = wat::parse_str(format!(
+        "(module {import} (func (param i32) (result i32) {}))",
+        "(return_call $c (local.get 0))".repeat(100_000)
+    ))
+    .unwrap();
+    let small = Limits { load_bytes: 4 << 20, ..Limits::server() };
+    assert_eq!(load_under(&bytes, small).unwrap_err().limit_exceeded().unwrap().limit, "load_bytes");
+    for invalid in [
+        // The import returns more than the function: a `call` and a `return` would do.
+        "(func (param i32) (return_call $c (local.get 0)))",
+        // Declared nowhere.
+        "(func (drop (ref.func $c)) (return_call_indirect (type $t) (i32.const 0)))",
+    ] {
+        let table = "(table 1 funcref) (type $t (func))";
+        let bytes = wat::parse_str(format!("(module {import} {table} {invalid})")).unwrap();
+        assert!(load_under(&bytes, Limits::server()).unwrap_err().is_malformed(), "{invalid}");
+    }
+    // Others may put functions where it would tail-call them from.
+    let foreign = r#"(module (import "m" "t" (table 1 funcref)) (type $t (func))
+        (func (return_call_indirect (type $t) (i32.const 0))))"#;
+    let error = load_under(&wat::parse_str(foreign).unwrap(), Limits::server()).unwrap_err();
+    assert_eq!(error.unsupported_feature(), Some("tail calls of imports"));
+}
+
+fn load_under(bytes: &[u8], limits: Limits) -> Result<Program, Error> {
+    Loader::new().limits(limits).load(bytes)
 }
 
 #[test]

@@ -64,6 +64,13 @@ fn a_bundle_does_what_its_module_does_for_the_same_fuel() {
                (start $s) (func (export "_start") (local {}) (drop (i32.load (i32.const 0)))))"#,
             "i32 ".repeat(400),
         ),
+        // The third: tail calls of what it imports.
+        r#"(module (import "wasi_snapshot_preview1" "sched_yield" (func $y (result i32)))
+            (type $t (func (result i32))) (table funcref (elem $y)) (memory (export "memory") 1)
+            (func $a (result i32) (return_call $y))
+            (func $b (result i32) (return_call_indirect (type $t) (i32.const 0)))
+            (func (export "_start") (if (i32.or (call $a) (call $b)) (then unreachable))))"#
+            .to_string(),
     ] {
         let loaded = wasmote::Loader::new().limits(Limits::mcu()).load(&module(&text)).unwrap();
         let bundle = bundled(&text);

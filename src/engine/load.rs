@@ -27,8 +27,8 @@ impl Module {
     }
 
     /// Loads a core module that was looked through, with the outline that came of it.
-    pub(super) fn load_as(engine: &Engine, bytes: &[u8], outline: Outline) -> Result<Self, Error> {
-        let bytes = rewrite::rewrite(bytes, &outline, engine)?;
+    pub(super) fn load_as(engine: &Engine, bytes: &[u8], mut outline: Outline) -> Result<Self, Error> {
+        let bytes = rewrite::rewrite(bytes, &mut outline, engine)?;
         let inner = wasmi::Module::new(&engine.inner, &bytes).map_err(|error| load_error(&error))?;
         Ok(Self { resolved: Resolved::none(&inner), inner, outline })
     }

@@ -62,6 +62,11 @@ mod trace;
 #[cfg(feature = "bundle")]
 mod unchecked;
 mod value;
+#[cfg(feature = "validate")]
+mod wrappers;
+#[cfg(not(feature = "validate"))]
+#[path = "wrappers_absent.rs"]
+mod wrappers;
 
 #[cfg(all(test, feature = "validate"))]
 mod tests;

@@ -3,6 +3,9 @@
 //! As much of the binary format (WebAssembly core specification, 5.4) as it takes to step over each
 //! instruction. A body that it cannot step over is one that the validator refuses.
 
+use crate::Error;
+use core::ops::Range;
+
 /// What a body has that someone has to know of.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
@@ -21,7 +24,7 @@ pub(super) fn find(code: &[u8], imported: u32) -> Found {
             Step::Growth => found.growths = found.growths.saturating_add(1),
             Step::TailCall(function) => found.tail_calls_import |= function < u64::from(imported),
             Step::TailCallIndirect => found.tail_calls_import = true,
-            Step::Other => {}
+            Step::Reference(_) | Step::Other => {}
         }
     }
     found
@@ -71,7 +74,39 @@ enum Step {
     Growth,
     TailCall(u64),
     TailCallIndirect,
+    Reference(u64),
     Other,
+}
+
+/// An instruction by which code may come to call a function at its end, or make others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Named {
+    /// `return_call` of a function.
+    TailCall(u32),
+    /// `return_call_indirect`: of whatever a table holds.
+    TailCallIndirect,
+    /// `ref.func`.
+    Reference(u32),
+}
+
+/// Each of those in `code`, which is valid, and its place there.
+pub(super) fn each_named(
+    code: &[u8],
+    mut each: impl FnMut(Range<usize>, Named) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut reader = Reader { rest: code };
+    loop {
+        let start = code.len() - reader.rest.len();
+        let Some(step) = reader.step() else { return Ok(()) };
+        let index = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
+        let named = match step {
+            Step::TailCall(function) => Named::TailCall(index(function)),
+            Step::TailCallIndirect => Named::TailCallIndirect,
+            Step::Reference(function) => Named::Reference(index(function)),
+            Step::Growth | Step::Other => continue,
+        };
+        each(start..code.len() - reader.rest.len(), named)?;
+    }
 }
 
 struct Reader<'a> {
@@ -82,20 +117,10 @@ impl Reader<'_> {
     /// Steps over one instruction, or answers nothing at the end.
     fn step(&mut self) -> Option<Step> {
         match self.byte()? {
-            0x02..=0x04
-            | 0x0c
-            | 0x0d
-            | 0x10
-            | 0x14
-            | 0x15
-            | 0x20..=0x26
-            | 0x3f
-            | 0x41
-            | 0x42
-            | 0xd0
-            | 0xd2 => {
+            0x02..=0x04 | 0x0c | 0x0d | 0x10 | 0x14 | 0x15 | 0x20..=0x26 | 0x3f | 0x41 | 0x42 | 0xd0 => {
                 self.number()?;
             }
+            0xd2 => return self.number().map(Step::Reference),
             0x11 => self.numbers(2)?,
             0x12 => return self.number().map(Step::TailCall),
             0x13 => {

@@ -7,6 +7,7 @@
 //! * A function with many locals pays for having them zeroed. The interpreter charges the same for
 //!   calling it as for one with none; here its body begins with constants that are dropped at once, each of
 //!   which is charged and none of which is executed.
+//! * Tail calls of imports become calls that return: see [`wrappers`].
 //! * Where fuel is not counted, growing a memory or table becomes a call of the host: see [`growth`].
 //!
 //! Everything else is copied as it is, and what comes out is validated as if it had come in.
@@ -16,21 +17,28 @@ use crate::{
     engine::{
         Engine, Metering, Outline, growth,
         scan::{Cursor, START, Section, locals_fuel, sections},
+        wrappers,
     },
 };
 use alloc::{borrow::Cow, vec::Vec};
-use core::ops::Range;
+use core::{iter::Peekable, ops::Range};
 
-/// The module to compile for `bytes`.
+/// The module to compile for `bytes`. The outline counts what functions it has then.
 pub(super) fn rewrite<'a>(
     bytes: &'a [u8],
-    outline: &Outline,
+    outline: &mut Outline,
     engine: &Engine,
 ) -> Result<Cow<'a, [u8]>, Error> {
     let mut edits = Edits { edits_code: outline.locals_priced > 0, ..Edits::default() };
     if engine.metering == Metering::Off {
         growth::edit(bytes, outline, engine, &mut edits)?;
     }
+    if outline.tail_calls_import {
+        wrappers::edit(bytes, outline, engine, &mut edits)?;
+        outline.tail_calls_import = false;
+    }
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    let wrappers = (count(edits.functions.len()), count(edits.bodies.iter().map(Vec::len).sum()));
     if let Some(start) = outline.start {
         if outline.exports_reserved_name {
             return Err(reserved_name());
@@ -43,6 +51,8 @@ pub(super) fn rewrite<'a>(
     if edits.is_empty() {
         return Ok(Cow::Borrowed(bytes));
     }
+    outline.functions = outline.functions.saturating_add(wrappers.0);
+    outline.code_bytes = outline.code_bytes.saturating_add(wrappers.1);
     let added = outline.locals_priced.saturating_mul(DROPPED_CONSTANT.len() as u64);
     let size = (bytes.len() as u64).saturating_add(added).saturating_add(edits.splices_bytes());
     let size_max = u64::from(engine.limits.module_bytes);
@@ -59,6 +69,12 @@ pub(super) fn reserved_name() -> Error {
     Error::unsupported("a name of its host's", "it exports one that begins with `wasmote:`")
 }
 
+/// Why a module is refused whose tables others may put functions into.
+pub(super) fn tail_call_refused() -> Error {
+    let reason = "the interpreter cannot suspend them, and another module may put an import into the table";
+    Error::unsupported("tail calls of imports", reason)
+}
+
 /// `i32.const 0` and `drop`.
 const DROPPED_CONSTANT: [u8; 3] = [0x41, 0x00, 0x1a];
 
@@ -70,38 +86,52 @@ pub(super) struct Edits {
     bodies: Vec<Vec<u8>>,
     pub(super) tables: Vec<Vec<u8>>,
     pub(super) exports: Vec<Vec<u8>>,
+    pub(super) elements: Vec<Vec<u8>>,
     /// Instructions to replace: their place in the module, and what to put there, by place.
     pub(super) splices: Vec<(Range<usize>, Vec<u8>)>,
+    /// The same in globals and element segments.
+    pub(super) constants: Vec<(Range<usize>, Vec<u8>)>,
     drops_start: bool,
     edits_code: bool,
 }
 
 impl Edits {
     fn is_empty(&self) -> bool {
-        let adds = !(self.types.is_empty() && self.tables.is_empty() && self.exports.is_empty());
-        !(adds || self.drops_start || self.edits_code || !self.splices.is_empty())
+        let adds = [&self.types, &self.functions, &self.tables, &self.exports, &self.elements];
+        let splices = !(self.splices.is_empty() && self.constants.is_empty());
+        adds.iter().all(|items| items.is_empty()) && !self.drops_start && !self.edits_code && !splices
+    }
+
+    /// Adds a function of the type `ty`, without locals and with this code.
+    pub(super) fn add_function(&mut self, ty: u32, code: &[u8]) {
+        let mut function = Vec::new();
+        leb128(&mut function, usize::try_from(ty).unwrap_or(usize::MAX));
+        self.functions.push(function);
+        let mut body = Vec::new();
+        leb128(&mut body, code.len().saturating_add(1));
+        body.push(0);
+        body.extend_from_slice(code);
+        self.bodies.push(body);
     }
 
     /// Exports a function that calls the start function, instead of the start section.
     fn export_start(&mut self, start: u32, outline: &Outline) {
-        let mut function = Vec::new();
-        leb128(&mut function, outline.types as usize + self.types.len());
+        let index = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let ty = outline.types.saturating_add(index(self.types.len()));
+        let function = outline.functions.saturating_add(index(self.functions.len()));
         self.types.push([0x60, 0, 0].into());
-        self.functions.push(function);
-        // No locals; `call`.
-        let mut code = Vec::from([0, 0x10]);
+        // `call`.
+        let mut code = Vec::from([0x10]);
         leb128(&mut code, start as usize);
         code.push(0x0b);
-        let mut body = Vec::new();
-        leb128(&mut body, code.len());
-        body.extend(code);
-        self.bodies.push(body);
-        self.exports.push(export(START, 0, outline.functions));
+        self.add_function(ty, &code);
+        self.exports.push(export(START, 0, function));
         self.drops_start = true;
     }
 
     fn splices_bytes(&self) -> u64 {
-        self.splices.iter().map(|(_, with)| with.len() as u64).sum()
+        let splices = self.splices.iter().chain(&self.constants).map(|(_, with)| with);
+        splices.chain(&self.bodies).map(|with| with.len() as u64).sum()
     }
 
     fn apply(&self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
@@ -110,6 +140,7 @@ impl Edits {
             (3, &self.functions),
             (4, &self.tables),
             (7, &self.exports),
+            (9, &self.elements),
             (10, &self.bodies),
         ];
         out.extend_from_slice(&bytes[..8]);
@@ -124,6 +155,14 @@ impl Edits {
                 8 if self.drops_start => {}
                 10 if self.edits_code || !self.splices.is_empty() => {
                     self.code(out, bytes, contents, items)?
+                }
+                6 | 9 if !self.constants.is_empty() => {
+                    let mut edited = Vec::with_capacity(contents.len());
+                    let mut splices = self.constants.iter().peekable();
+                    while splices.next_if(|(range, _)| range.start < contents.start).is_some() {}
+                    splice(&mut edited, bytes, contents, &mut splices);
+                    let all = 0..edited.len();
+                    append(out, id, &edited, all, items)?;
                 }
                 _ if items.is_empty() => emit(out, id, &bytes[contents]),
                 _ => append(out, id, bytes, contents, items)?,
@@ -153,13 +192,7 @@ impl Edits {
             for _ in 0..fuel {
                 edited.extend_from_slice(&DROPPED_CONSTANT);
             }
-            let mut at = body.code.start;
-            while let Some((range, with)) = splices.next_if(|(range, _)| range.end <= body.code.end) {
-                edited.extend_from_slice(&bytes[at..range.start]);
-                edited.extend_from_slice(with);
-                at = range.end;
-            }
-            edited.extend_from_slice(&bytes[at..body.code.end]);
+            splice(&mut edited, bytes, body.code, &mut splices);
             leb128(&mut section, edited.len());
             section.extend_from_slice(&edited);
         }
@@ -168,6 +201,22 @@ impl Edits {
         emit(out, 10, &section);
         Ok(())
     }
+}
+
+/// Copies `range` of a module, with those splices that are next and inside it.
+fn splice<'s>(
+    out: &mut Vec<u8>,
+    bytes: &[u8],
+    range: Range<usize>,
+    splices: &mut Peekable<impl Iterator<Item = &'s (Range<usize>, Vec<u8>)>>,
+) {
+    let mut at = range.start;
+    while let Some((replaced, with)) = splices.next_if(|(replaced, _)| replaced.end <= range.end) {
+        out.extend_from_slice(&bytes[at..replaced.start]);
+        out.extend_from_slice(with);
+        at = replaced.end;
+    }
+    out.extend_from_slice(&bytes[at..range.end]);
 }
 
 /// The order of sections (core specification, 5.5.16); their ids are in the order they were invented.

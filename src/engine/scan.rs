@@ -59,6 +59,8 @@ pub struct Outline {
     pub(super) start: Option<u32>,
     /// Whether an export's name begins as those do that are added to modules.
     pub(super) exports_reserved_name: bool,
+    /// Whether it imports anything and has tail calls that may be of that: [`wrappers`](super::wrappers).
+    pub(super) tail_calls_import: bool,
 }
 
 /// The name a start function is exported under, so that it can be run like any other call.
@@ -396,22 +398,16 @@ impl Outline {
         Ok(())
     }
 
-    /// Looks for what must not be in a body, where a glance does not rule it out.
-    fn instructions(&self, code: &[u8], seen: Glance, limits: &Limits) -> Result<(), Error> {
+    /// Looks for what must not be in a body as it is, where a glance does not rule it out.
+    fn instructions(&mut self, code: &[u8], seen: Glance, limits: &Limits) -> Result<(), Error> {
         // What an imported table holds may be a host's function as well.
-        let imports = self.imports > 0 && seen.tail_calls_import;
+        let imports = self.imports > 0 && seen.tail_calls_import && !self.tail_calls_import;
         if !imports && seen.growths <= limits.growths {
             return Ok(());
         }
         let found = find(code, self.imported_functions);
-        check("growths", found.growths.into(), limits.growths.into())?;
-        if imports && found.tail_calls_import {
-            // The interpreter gives up the caller's frame first, and cannot tell afterwards to whom a function
-            // that waited answers.
-            let reason = "the interpreter cannot suspend them";
-            return Err(Error::unsupported("tail calls of imports", reason));
-        }
-        Ok(())
+        self.tail_calls_import |= imports && found.tail_calls_import;
+        check("growths", found.growths.into(), limits.growths.into())
     }
 
     fn code(&mut self, cursor: &mut Cursor<'_>, limits: &Limits) -> Result<(), Error> {
@@ -575,7 +571,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// The limits of a memory or table: its minimum, and the bytes of a page.
-    fn limits(&mut self) -> Result<(u64, u64), Error> {
+    pub(super) fn limits(&mut self) -> Result<(u64, u64), Error> {
         let flags = self.u8()?;
         if flags & 0x02 != 0 {
             return Err(unsupported("threads and shared memory"));

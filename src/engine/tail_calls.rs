@@ -1,15 +1,16 @@
 //! Tail calls in core modules that are linked with others.
 //!
 //! The interpreter must never tail-call a host's function: it gives up the caller's frame first, and goes on at a
-//! stack pointer that points nowhere. The first look at a module (`scan`) refuses all that could in a module that
-//! imports anything. One that imports nothing calls only what is its own, as long as nobody else puts functions into
-//! its tables. In a component, others can: through a table that it exports, through a global, through a parameter.
+//! stack pointer that points nowhere. What a module imports it does not tail-call, for loading edits that
+//! (`wrappers`); else it calls what is its own, as long as nobody else puts functions into its tables. In a component,
+//! others can: through a table that it exports, through a global, through a parameter.
 
 use crate::{
     Error,
     engine::{
         Engine, Module, Outline,
         operators::{find, glance},
+        rewrite::tail_call_refused,
         scan::{Cursor, Section, sections},
     },
 };
@@ -40,12 +41,7 @@ impl Module {
 
     /// Refuses indirect tail calls that may reach a function of another's, in a module that was validated.
     pub(crate) fn check_linked(bytes: &[u8]) -> Result<(), Error> {
-        if Openings::of(bytes)?.are_reached() {
-            let reason =
-                "the interpreter cannot suspend them, and another module may put an import into the table";
-            return Err(Error::unsupported("tail calls of imports", reason));
-        }
-        Ok(())
+        if Openings::of(bytes)?.are_reached() { Err(tail_call_refused()) } else { Ok(()) }
     }
 }
 

@@ -82,11 +82,11 @@
 //!
 //! * Run exceptions, garbage collection, typed function references, threads: refused at load, by name.
 //! * Name the functions on the stack of a trap.
-//! * Suspend a *tail call* of an import: it gives up the caller's frame first. So `return_call` of an import, and
-//!   `return_call_indirect` in a module that imports anything, are refused at load. So is the latter, in a component,
-//!   in a module that others can give functions to: that exports a table or a global of functions, or takes one as a
-//!   parameter. Compilers make neither unless asked
-//!   for the proposal.
+//! * Suspend a *tail call* of an import: it gives up the caller's frame first. So loading makes `return_call` of an
+//!   import a call that returns, and lets references to imports be to functions of the module's own that call them. A
+//!   module with `return_call_indirect` that others can give functions to is refused: that imports a table, a global of
+//!   functions or a function that returns one, and in a component one that exports any of these or takes a function as a
+//!   parameter.
 //!
 //! # To add an interface
 //!

@@ -73,3 +73,63 @@ fn modules_may_tail_call_what_only_they_can_reach() {
         (func (export "run") (result u32) (canon lift (core func $a "run"))))"#;
     run(text).unwrap();
 }
+
+/// A core module that imports a function of the host's, which waits, and tail-calls it.
+#[test]
+fn modules_may_tail_call_what_they_import() {
+    let text = |imports: &str, with: &str, exports: &str| {
+        format!(
+            r#"(component
+                (import "slow" (func $slow (param "n" u32) (result u32)))
+                (core func $slow (canon lower (func $slow)))
+                (core module $B (table (export "t") 1 funcref) (global (export "g") (mut funcref) (ref.null func))
+                    (func (export "f") (result funcref) (ref.null func)))
+                (core instance $b (instantiate $B))
+                (core module $A (import "" "slow" (func $slow (param i32) (result i32))) {imports}
+                    (type $t (func (param i32) (result i32)))
+                    (table $own {exports} 1 1 funcref) (elem (table $own) (i32.const 0) func $slow)
+                    (func $direct (param i32) (result i32) (return_call $slow (local.get 0)))
+                    (func $indirect (param i32) (result i32)
+                        (return_call_indirect $own (type $t) (local.get 0) (i32.const 0)))
+                    (func (export "run") (param i32) (result i32)
+                        (i32.add (i32.mul (call $direct (local.get 0)) (i32.const 100)) (call $indirect (local.get 0)))))
+                (core instance $a (instantiate $A (with "" (instance (export "slow" (func $slow)))) {with}))
+                (func (export "run") (param "n" u32) (result u32) (canon lift (core func $a "run"))))"#
+        )
+    };
+    let component = load(&parse(&text("", "", ""))).unwrap();
+    let mut linker = Linker::<u32>::new(component.engine());
+    let slow = |mut store: wasmote::component::StoreContextMut<'_, u32>, cx: &mut Context<'_>, n: u32| {
+        if *store.data() < n {
+            *store.data_mut() += 1;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        *store.data_mut() = 0;
+        Poll::Ready(Ok((n + 1,)))
+    };
+    linker
+        .root()
+        .func_wrap_poll::<(u32,), (u32,)>("slow", move |store, cx, (n,)| slow(store, cx, *n))
+        .unwrap();
+    let mut store = Store::new(component.engine(), 0);
+    let instance = linker.instantiate(&mut store, &component).unwrap();
+    let run = instance.get_typed_func::<(u32,), (u32,)>(&store, "run").unwrap();
+    for n in [0, 1, 5] {
+        assert_eq!(run.call(&mut store, (n,)).unwrap(), (101 * (n + 1),));
+    }
+    // Where others may put a function into the table, or hand one over, it stays refused.
+    let with = r#"(with "b" (instance $b))"#;
+    for (imports, with, exports) in [
+        (r#"(import "b" "t" (table 1 funcref))"#, with, ""),
+        (r#"(import "b" "g" (global (mut funcref)))"#, with, ""),
+        (r#"(import "b" "f" (func (result funcref)))"#, with, ""),
+        ("", "", r#"(export "own")"#),
+        ("(type (func (param funcref)))", "", ""),
+    ] {
+        let text = text(imports, with, exports);
+        let error = load(&parse(&text)).map(drop).expect_err(&text);
+        assert_eq!(error.unsupported_feature(), Some("tail calls of imports"), "{text}");
+        load(&parse(&text.replace("return_call_indirect", "call_indirect"))).expect(&text);
+    }
+}

@@ -147,8 +147,8 @@ impl Bundler {
         if scan::format(bytes)? != Format::Module {
             return Err(Error::malformed("it is a component where a core module is expected", Some(4)));
         }
-        let outline = Outline::of(bytes, &self.limits)?;
-        let code = rewrite::rewrite(bytes, &outline, engine)?.into_owned();
+        let mut outline = Outline::of(bytes, &self.limits)?;
+        let code = rewrite::rewrite(bytes, &mut outline, engine)?.into_owned();
         wasmi::Module::new(&engine.inner, &code).map_err(|error| load_error(&error))?;
         Ok(Checked { outline, code })
     }
