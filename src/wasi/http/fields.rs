@@ -39,6 +39,16 @@ pub enum HeaderError {
     SizeExceeded,
 }
 
+impl HeaderError {
+    /// What it is to whoever reads a section that came in: `too_large` where it has no room.
+    pub(super) fn received(self, too_large: ErrorCode) -> ErrorCode {
+        match self {
+            Self::SizeExceeded => too_large,
+            Self::InvalidSyntax | Self::Forbidden | Self::Immutable => ErrorCode::HttpProtocolError,
+        }
+    }
+}
+
 /// What a field takes besides its name and value.
 const FIELD_BYTES: usize = 32;
 

@@ -170,11 +170,10 @@ impl IncomingBody {
     }
 
     fn trailers_error(&self, error: HeaderError) -> ErrorCode {
-        match (error, self.message) {
-            (HeaderError::SizeExceeded, Message::Request) => ErrorCode::HttpRequestTrailerSectionSize(None),
-            (HeaderError::SizeExceeded, Message::Response) => ErrorCode::HttpResponseTrailerSectionSize(None),
-            _ => ErrorCode::HttpProtocolError,
-        }
+        error.received(match self.message {
+            Message::Request => ErrorCode::HttpRequestTrailerSectionSize(None),
+            Message::Response => ErrorCode::HttpResponseTrailerSectionSize(None),
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::{
     Message,
-    fields::{Fields, HeaderError, check_received},
+    fields::{Fields, check_received},
     incoming::IncomingBody,
     policy::Policy,
     quota::Bounds,
@@ -244,10 +244,8 @@ impl Sending {
         if !is_final(status) {
             return Err(ErrorCode::HttpProtocolError);
         }
-        let headers = Fields::received(&self.bounds, headers).map_err(|error| match error {
-            HeaderError::SizeExceeded => ErrorCode::HttpResponseHeaderSectionSize(None),
-            _ => ErrorCode::HttpProtocolError,
-        })?;
+        let headers = Fields::received(&self.bounds, headers)
+            .map_err(|error| error.received(ErrorCode::HttpResponseHeaderSectionSize(None)))?;
         let length = headers.content_length()?;
         // These say how long the contents would be, and have none (RFC 9110, section 8.6).
         let length = length.filter(|_| !self.is_head && status != 204 && status != 304);
@@ -295,10 +293,8 @@ fn check_target(limits: &HttpLimits, request: &Request) -> Result<(), ErrorCode>
 pub fn asked(bounds: &Bounds, request: Request) -> Result<Asked, ErrorCode> {
     check_target(bounds.limits(), &request)?;
     let Request { method, scheme, authority, path_with_query, headers, body } = request;
-    let headers = Fields::received(bounds, headers).map_err(|error| match error {
-        HeaderError::SizeExceeded => ErrorCode::HttpRequestHeaderSectionSize(None),
-        _ => ErrorCode::HttpProtocolError,
-    })?;
+    let headers = Fields::received(bounds, headers)
+        .map_err(|error| error.received(ErrorCode::HttpRequestHeaderSectionSize(None)))?;
     let length = headers.content_length()?;
     let body = IncomingBody::new(bounds, Message::Request, length, body);
     Ok(Asked { target: Target::received(method, scheme, authority, path_with_query), headers, body })
