@@ -5,11 +5,12 @@
 #![cfg(all(feature = "http", feature = "p2", feature = "p3"))]
 
 use std::{
+    future::poll_fn,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, AtomicUsize, Ordering},
     },
-    task::{Context, Poll},
+    task::{Context, Poll, Waker},
 };
 use wasmote::{
     HandleError, Host, Limits, Program, Trap,
@@ -18,8 +19,11 @@ use wasmote::{
         http::{Reply, Web},
     },
     block_on,
-    cap::http::{Body, ErrorCode, Fields, Frame, Method, Request, Whole},
-    wasi::http::Policy,
+    cap::{
+        clocks::Clocks,
+        http::{Body, ErrorCode, Fields, Frame, Method, Options, Request, Scheme, Whole},
+    },
+    wasi::http::{Bounds, Granted, Outgoing, Policy, Sending, Slots, Target, To},
 };
 
 /// The handlers, which do the same in both dialects.
@@ -250,6 +254,35 @@ fn n_05_a_peer_that_takes_its_time_is_not_waited_for() {
             assert!(ends || now < 2 * second, "{name} {reply:?}: {now}");
         }
     }
+}
+
+/// Asking whether there is something is no waiting: a virtual clock does not jump to the timeout for it.
+#[test]
+fn n_05_a_body_that_is_only_asked_has_its_time() {
+    let clocks: Arc<dyn Clocks> = Arc::new(mem::Clocks::new());
+    let web = Web::new(mem::Clocks::new()).route("http://there/", Reply::new(200).hang());
+    let granted = Granted { client: Some(Arc::new(web)), policy: Policy::new().allow_all(), handler: None };
+    let bounds = Bounds::new(&Limits::server().http);
+    let request = Outgoing {
+        target: &Target::received(Method::Get, Some(Scheme::Http), Some("there".into()), None),
+        headers: &wasmote::wasi::http::Fields::new(&bounds),
+        body: Whole::empty(),
+        options: Options { between_bytes_timeout_ns: Some(1_000_000_000), ..Options::default() },
+    };
+    let sending = Sending::new(&granted, &Slots::default(), &bounds, &clocks, To::Network, request);
+    let mut sending = sending.unwrap();
+    let mut body = block_on(poll_fn(|cx| sending.poll_response(cx))).unwrap().body;
+
+    let began_ns = clocks.monotonic_now_ns();
+    let mut cx = Context::from_waker(Waker::noop());
+    for _ in 0..10 {
+        assert!(body.poll_readable(&mut cx).is_pending());
+    }
+    assert!(clocks.monotonic_now_ns() < began_ns + 1_000_000, "nobody waited");
+    let deadline_ns = body.deadline_ns().unwrap();
+    assert!(clocks.poll_until(&mut cx, deadline_ns).is_ready());
+    let read = body.poll_read(&mut cx, &mut [0; 9]);
+    assert_eq!(read, Poll::Ready(Err(ErrorCode::ConnectionReadTimeout)));
 }
 
 /// Contents without end, and how much of them was taken.

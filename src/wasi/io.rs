@@ -35,6 +35,11 @@ pub trait Source: Send {
 
     /// Waits until [`poll_read`](Self::poll_read) would not be pending. Consumes nothing.
     fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// When to ask again at the latest, on the monotonic clock, where either was pending.
+    fn deadline_ns(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// Where the bytes of an [`OutputStream`] go to.

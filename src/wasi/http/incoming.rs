@@ -90,12 +90,19 @@ impl IncomingBody {
         Poll::Ready(Ok(count))
     }
 
+    /// When what is waited for has taken too long, on the monotonic clock: to be asked for again then. This does not
+    /// wait for it by itself, since a virtual clock takes that as leave to jump there.
+    #[must_use]
+    pub fn deadline_ns(&self) -> Option<u64> {
+        self.timeout.as_ref().and_then(Timeout::deadline_ns)
+    }
+
     /// Waits until [`poll_read`](Self::poll_read) would not be pending.
     pub fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while self.read == self.piece.len() {
             let State::Coming(body) = &mut self.state else { break };
             let polled = match &mut self.timeout {
-                Some(timeout) => timeout.poll(cx, |cx| body.poll_frame(cx)),
+                Some(timeout) => timeout.ask(cx, |cx| body.poll_frame(cx)),
                 None => body.poll_frame(cx).map(Some),
             };
             let Some(frame) = ready!(polled) else {
@@ -177,10 +184,17 @@ impl IncomingBody {
     }
 }
 
-/// Handed on as it is.
+/// Handed on as it is. Whoever reads a body does not know of deadlines, and waits for nothing else.
 impl Body for IncomingBody {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, ErrorCode>>> {
-        ready!(self.poll_readable(cx));
+        let mut polled = self.poll_readable(cx);
+        if polled.is_pending()
+            && let Some(timeout) = &self.timeout
+            && timeout.poll_deadline(cx).is_ready()
+        {
+            polled = self.poll_readable(cx);
+        }
+        ready!(polled);
         if self.read < self.piece.len() {
             let mut piece = mem::take(&mut self.piece);
             drop(piece.drain(..mem::take(&mut self.read)));

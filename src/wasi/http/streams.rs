@@ -25,6 +25,10 @@ impl io::Source for SharedBody {
     fn poll_readable(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         self.lock().poll_readable(cx)
     }
+
+    fn deadline_ns(&self) -> Option<u64> {
+        self.lock().deadline_ns()
+    }
 }
 
 impl io::Sink for BodyWriter {

@@ -50,18 +50,8 @@ impl Timeout {
         }
     }
 
-    /// The same, waiting for the deadline by itself.
-    pub(super) fn poll<R>(
-        &mut self,
-        cx: &mut Context<'_>,
-        ask: impl FnOnce(&mut Context<'_>) -> Poll<R>,
-    ) -> Poll<Option<R>> {
-        match self.ask(cx, ask) {
-            Poll::Pending => {
-                let deadline_ns = self.begin();
-                self.clocks.poll_until(cx, deadline_ns).map(|()| None)
-            }
-            asked => asked,
-        }
+    /// Waits until it took too long, for whoever waits for nothing else.
+    pub(super) fn poll_deadline(&self, cx: &mut Context<'_>) -> Poll<()> {
+        self.deadline_ns.map_or(Poll::Pending, |deadline_ns| self.clocks.poll_until(cx, deadline_ns))
     }
 }

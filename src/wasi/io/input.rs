@@ -85,6 +85,12 @@ impl InputStream {
         self.source.as_mut().map_or(Poll::Ready(()), |source| source.poll_readable(cx))
     }
 
+    /// When to ask again at the latest, on the monotonic clock, where something that waits was pending.
+    #[must_use]
+    pub fn deadline_ns(&self) -> Option<u64> {
+        self.source.as_ref().and_then(|source| source.deadline_ns())
+    }
+
     fn poll_some(&mut self, cx: &mut Context<'_>, bytes: &mut [u8]) -> Poll<Result<usize, StreamError>> {
         let Some(source) = &mut self.source else { return Poll::Ready(Err(StreamError::Closed)) };
         if bytes.is_empty() {

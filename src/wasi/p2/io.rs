@@ -37,6 +37,10 @@ impl Subscribe for InputStream {
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         Self::poll_ready(self, cx)
     }
+
+    fn deadline_ns(&self) -> Option<u64> {
+        Self::deadline_ns(self)
+    }
 }
 
 impl Subscribe for OutputStream {
@@ -145,6 +149,21 @@ impl State {
         *self.table.get_mut(input)? = source;
         Ok(result?)
     }
+
+    /// Waits for what `ask` asks of `input`: no longer than until that is to be asked again.
+    fn poll_input<R>(
+        &mut self,
+        cx: &mut Context<'_>,
+        input: &Resource<InputStream>,
+        mut ask: impl FnMut(&mut Self, &mut Context<'_>) -> Result<Poll<R>, Fault>,
+    ) -> Result<Poll<R>, Fault> {
+        let polled = ask(self, cx)?;
+        let deadline_ns = self.table.get(input)?.deadline_ns().filter(|_| polled.is_pending());
+        match deadline_ns {
+            Some(deadline_ns) if self.grants.clocks.poll_until(cx, deadline_ns).is_ready() => ask(self, cx),
+            _ => Ok(polled),
+        }
+    }
 }
 
 impl error::Host for State {}
@@ -220,9 +239,12 @@ impl HostInputStream for State {
         this: &mut Resource<InputStream>,
         len: &mut u64,
     ) -> Poll<Result<Result<Vec<u8>, StreamError>, Fault>> {
-        let (table, buffer) = self.table_and_buffer(*len);
-        let read = ready!(table.get_mut(this)?.poll_read(cx, buffer)).map(|count| taken(buffer, count));
-        Poll::Ready(self.told(read))
+        let read = self.poll_input(cx, this, |state, cx| {
+            let (table, buffer) = state.table_and_buffer(*len);
+            let read = table.get_mut(this)?.poll_read(cx, buffer);
+            Ok(read.map_ok(|count| taken(buffer, count)))
+        })?;
+        Poll::Ready(self.told(ready!(read)))
     }
 
     fn skip<T: Send + 'static>(
@@ -243,8 +265,9 @@ impl HostInputStream for State {
         len: &mut u64,
     ) -> Poll<Result<Result<u64, StreamError>, Fault>> {
         let state = access.get();
-        let skipped = ready!(state.table.get_mut(this)?.poll_skip(cx, *len));
-        Poll::Ready(moved(access, skipped))
+        let skipped =
+            state.poll_input(cx, this, |state, cx| Ok(state.table.get_mut(this)?.poll_skip(cx, *len)))?;
+        Poll::Ready(moved(access, ready!(skipped)))
     }
 
     fn subscribe(&mut self, this: Resource<InputStream>) -> Result<Resource<Pollable>, Fault> {
@@ -363,7 +386,9 @@ impl HostOutputStream for State {
         len: &mut u64,
     ) -> Poll<Result<Result<u64, StreamError>, Fault>> {
         let state = access.get();
-        let spliced = state.splice_with(this, src, |output, input| output.poll_splice(cx, input, *len))?;
+        let spliced = state.poll_input(cx, src, |state, cx| {
+            state.splice_with(this, src, |output, input| output.poll_splice(cx, input, *len))
+        })?;
         Poll::Ready(moved(access, ready!(spliced)))
     }
 

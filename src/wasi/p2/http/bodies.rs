@@ -49,6 +49,13 @@ impl Subscribe for FutureTrailers {
         }
         Poll::Ready(())
     }
+
+    fn deadline_ns(&self) -> Option<u64> {
+        match &self.state {
+            Some(Trailers::Coming(body)) => body.lock().deadline_ns(),
+            _ => None,
+        }
+    }
 }
 
 /// The contents of a message that goes out: a stream of them once.

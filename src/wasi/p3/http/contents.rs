@@ -254,20 +254,31 @@ impl Drain {
         cx: &mut Context<'_>,
         stream: ChannelAny,
     ) -> Poll<Result<(), Fault>> {
-        let body = &mut self.body;
+        let (body, mut is_asked) = (&mut self.body, false);
         let read = store.poll_fill_bytes(stream, |room| {
             let Some(body) = body else { return Poll::Ready((0, false)) };
+            is_asked = true;
             if room.is_empty() {
                 return body.poll_readable(cx).map(|()| (0, true));
             }
             // A failure is told by the future of the trailers, which comes to it next.
             body.poll_read(cx, room).map(|read| read.unwrap_or(0)).map(|count| (count, count > 0))
         });
+        if read.is_pending() && is_asked {
+            // Asked again by the next step, once there was nothing for too long.
+            return self.poll_deadline(store).map(Ok);
+        }
         if ready!(read)? != Some(true) {
             self.stream = None;
             store.close(stream)?;
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Waits until the body is to be asked again.
+    fn poll_deadline<T: Send + 'static>(&self, store: &mut StoreContextMut<'_, T>) -> Poll<()> {
+        let deadline_ns = self.body.as_ref().and_then(IncomingBody::deadline_ns);
+        deadline_ns.map_or(Poll::Pending, |deadline_ns| store.poll_deadline(deadline_ns))
     }
 
     fn poll_trailers<T: Send + 'static>(
@@ -282,7 +293,16 @@ impl Drain {
         }
         let trailers = match &mut self.body {
             None => Err(ErrorCode::ConnectionTerminated),
-            Some(body) => ready!(body.poll_trailers(cx)),
+            Some(body) => {
+                let mut polled = body.poll_trailers(cx);
+                if polled.is_pending()
+                    && let Some(deadline_ns) = body.deadline_ns()
+                    && access.store().poll_deadline(deadline_ns).is_ready()
+                {
+                    polled = body.poll_trailers(cx);
+                }
+                ready!(polled)
+            }
         };
         let trailers: Trailers = match trailers {
             Ok(None) => Ok(None),
