@@ -172,7 +172,7 @@ A wasmote.toml:
   allow-http = [\"api.example.com\"]
   reuse = 100                                  requests that an instance answers (WASI 0.3)
   wasm = { timeout = \"2s\", fuel = 100_000_000, max-memory-size = \"32M\" }   as -W
-  wasi = { max-handles = 100 }                                             as -S";
+  wasi = { max-resources = 100 }                                           as -S";
 
 fn at_least_one(text: &str) -> Result<usize, String> {
     let count = units::count(text)?;
