@@ -8,6 +8,10 @@
 //! after arranging for the waker in its `Context` to be woken; every other method answers at once.
 //! What waits, waits on the capability that knows the answer, so a virtual clock can drive it and a
 //! trace can reproduce it.
+//!
+//! Beside the traits stands what both sides of them have to read alike: whose an address is
+//! ([`sockets::is_global`]), what a host's name is ([`sockets::name`]), how a rule says hosts and ports
+//! ([`sockets::Pattern`]).
 
 pub mod cli;
 pub mod clocks;
