@@ -492,6 +492,19 @@ fn what_cannot_be_granted_is_refused_before_anything_runs() {
 }
 
 #[test]
+fn help_that_nobody_reads_is_no_fault_and_that_cannot_be_written_is_an_error() {
+    for args in [&["run", "-W", "help"][..], &["run", "-S", "help"], &["run", "--help"], &["--help"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let ran = ended(command().args(args).stdout(writer).output().unwrap());
+        assert!(ran.status == 0 && ran.stderr.is_empty(), "{args:?}: {} {}", ran.status, ran.stderr);
+    }
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let ran = ended(command().args(["run", "-W", "help"]).stdout(full).output().unwrap());
+    ran.said(1, &["cannot print the settings"]);
+}
+
+#[test]
 fn help_says_what_matters() {
     for (args, parts) in [
         (

@@ -3,11 +3,7 @@
 use crate::say;
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use std::{
-    fs,
-    io::{ErrorKind, Write},
-    path::PathBuf,
-};
+use std::{fs, path::PathBuf};
 use wasmote::bindgen::{Config, Error};
 
 /// Write Rust bindings for a WIT world
@@ -63,12 +59,7 @@ fn with(text: &str) -> Result<(String, String), String> {
 pub fn bindgen(arguments: &Arguments) -> Result<()> {
     let text = generate(&config(arguments))?;
     let Some(path) = &arguments.output else {
-        let mut stdout = std::io::stdout().lock();
-        return match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-            // Whoever reads has read enough (`wasmote bindgen … | head`).
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-            written => written.context("cannot print the bindings"),
-        };
+        return say::print(&text, "the bindings").map(drop);
     };
     fs::write(path, text).with_context(|| format!("cannot write `{}`", path.display()))
 }

@@ -156,8 +156,8 @@ fn new_key(path: &Path) -> Result<()> {
     let file = options.open(path);
     let mut file = file.with_context(|| format!("cannot make the new file `{}`", path.display()))?;
     file.write_all(pem.as_bytes()).with_context(|| format!("cannot write `{}`", path.display()))?;
-    println!("{}", hex(&key.verifying_key().to_bytes()));
-    Ok(())
+    let public = hex(&key.verifying_key().to_bytes());
+    say::print(&format!("{public}\n"), "the public key").map(drop)
 }
 
 /// The seed of a secret key.

@@ -13,7 +13,6 @@ use crate::{
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::{
-    io::Write,
     path::PathBuf,
     process::exit,
     time::{Duration, Instant},
@@ -294,18 +293,10 @@ fn report(ended: Ended, function: &str, file: &str, settings: &Resolved, memory_
     match ended {
         Ended::Exit(exit) => Ok(status(exit.code())),
         Ended::Returned(values) => {
-            let mut stdout = std::io::stdout().lock();
-            values
-                .iter()
-                .try_for_each(|value| writeln!(stdout, "{value}"))
-                .context("cannot print the results")?;
-            Ok(0)
+            let text: String = values.iter().map(|value| format!("{value}\n")).collect();
+            say::print(&text, "the results").map(|_| 0)
         }
-        Ended::Printed(results) => {
-            let text = component::print(&results);
-            std::io::stdout().lock().write_all(text.as_bytes()).context("cannot print the results")?;
-            Ok(0)
-        }
+        Ended::Printed(results) => say::print(&component::print(&results), "the results").map(|_| 0),
         Ended::Failed(error) => {
             say::error(&failure::ended(file, function, &error, settings, memory_bytes));
             Ok(STOPPED)

@@ -1,8 +1,9 @@
-//! What this program itself says, on standard error: in colour on a terminal, plain elsewhere, and never with
-//! a control character that came from a file or a guest.
+//! What this program itself says: on standard error in colour on a terminal, plain elsewhere, and never with a
+//! control character that came from a file or a guest; on standard output what it was asked for.
 
+use anyhow::{Context, Result};
 use clap::builder::styling::{AnsiColor, Style};
-use std::io::Write;
+use std::io::{ErrorKind, Write, stdout};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
 
@@ -17,6 +18,19 @@ pub fn plain(message: &str) {
     let mut stderr = anstream::stderr().lock();
     // A closed standard error leaves nobody to tell.
     _ = writeln!(stderr, "{}", printable(message));
+}
+
+/// Prints `text`, which is `what`, as it is on standard output; whether anyone still reads there.
+///
+/// # Errors
+///
+/// When it cannot be written. Whoever has read enough (`wasmote inspect … | head`) is no error.
+pub fn print(text: &str, what: &str) -> Result<bool> {
+    let mut stdout = stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        written => written.with_context(|| format!("cannot print {what}")).map(|()| true),
+    }
 }
 
 /// `text` with control characters escaped. Line ends stay.

@@ -3,7 +3,7 @@
 //! Every field of [`Limits`] has a key, so that whatever limit a program meets can be raised; the
 //! table says which, and messages and help read it.
 
-use crate::units;
+use crate::{COULD_NOT, say, units};
 use clap::ValueEnum;
 use std::{fmt::Write as _, net::SocketAddr, time::Duration};
 #[cfg(test)]
@@ -531,8 +531,14 @@ pub fn show(field: &str, value: u64) -> String {
 }
 
 fn print_help(group: Group) -> ! {
-    print!("{}", help(group));
-    std::process::exit(0)
+    let printed = say::print(&help(group), "the settings");
+    std::process::exit(match printed {
+        Ok(_) => 0,
+        Err(error) => {
+            say::error(&format!("{error:#}"));
+            COULD_NOT
+        }
+    })
 }
 
 fn help(group: Group) -> String {

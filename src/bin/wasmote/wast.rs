@@ -7,7 +7,7 @@ use serde::Serialize;
 use std::{
     collections::BTreeMap,
     fs,
-    io::{ErrorKind, Write},
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 use wasmote::wast;
@@ -91,23 +91,22 @@ pub fn wast(arguments: &Arguments) -> Result<i32> {
         bail!("there is no .wast file among what you named");
     }
     let mut summary = Summary::default();
-    let mut stdout = std::io::stdout().lock();
     for script in &scripts {
         let outcome = run(script, &arguments.features)?;
         summary.total.passed += outcome.passed;
         summary.total.failed += outcome.failed.len();
         summary.total.skipped += outcome.skipped.len();
         summary.total.unreadable += usize::from(outcome.error.is_some());
-        if !arguments.json && !print(&mut stdout, &show(&outcome, arguments.hide_skipped))? {
+        if !arguments.json && !print(&show(&outcome, arguments.hide_skipped))? {
             break;
         }
         summary.files.push(outcome);
     }
     let total = summary.total;
     if arguments.json {
-        print(&mut stdout, &format!("{}\n", serde_json::to_string_pretty(&summary)?))?;
+        print(&format!("{}\n", serde_json::to_string_pretty(&summary)?))?;
     } else if scripts.len() > 1 {
-        print(&mut stdout, &format!("total: {}\n", counts(total)))?;
+        print(&format!("total: {}\n", counts(total)))?;
     }
     Ok(i32::from(total.failed + total.unreadable > 0))
 }
@@ -193,10 +192,7 @@ fn show(outcome: &Outcome, hide_skipped: bool) -> String {
     out
 }
 
-/// Prints `text`; whether anyone still reads.
-fn print(stdout: &mut impl Write, text: &str) -> Result<bool> {
-    match stdout.write_all(say::printable(text).as_bytes()).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
-        written => written.context("cannot print the report").map(|()| true),
-    }
+/// Prints `text`, names from scripts made harmless; whether anyone still reads.
+fn print(text: &str) -> Result<bool> {
+    say::print(&say::printable(text), "the report")
 }

@@ -11,7 +11,6 @@ use crate::{failure, file, say, settings::Profile};
 use anyhow::{Context, Result};
 use clap::Args;
 use report::{Report, Verdict};
-use std::io::{ErrorKind, Write};
 use wasmote::{
     Host, Limits, Loader,
     component::{Component, Engine, Features, types::ComponentItem},
@@ -61,12 +60,7 @@ pub fn inspect(arguments: &Arguments) -> Result<()> {
         say::printable(&text::show(&report))
     };
     out.push('\n');
-    let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(out.as_bytes()).and_then(|()| stdout.flush()) {
-        // Whoever reads has read enough (`wasmote inspect … | head`).
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        written => written.context("cannot print the report"),
-    }
+    say::print(&out, "the report").map(drop)
 }
 
 /// Whether a guest of these bytes can be made, asked of those who would make it.
