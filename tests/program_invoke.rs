@@ -264,3 +264,36 @@ fn functions_of_components_with_wasi_are_called() {
     ran.said(0, &[]);
     assert_eq!(ran.text(), "[\"me\"]\n");
 }
+
+#[test]
+fn static_functions_and_methods_of_resources_are_called_by_their_names() {
+    let files = Files::new();
+    let at_root = r#"(component
+      (core module $m (func (export "f") (param i32) (result i32) local.get 0))
+      (core instance $i (instantiate $m))
+      (type $r' (resource (rep i32)))
+      (export $r "r" (type $r'))
+      (func (export "[static]r.two") (param "n" u32) (result u32) (canon lift (core func $i "f"))))"#;
+    let in_interface = r#"(component
+      (core module $m (func (export "f") (param i32) (result i32) local.get 0))
+      (core instance $i (instantiate $m))
+      (type $r (resource (rep i32)))
+      (func $two (param "n" u32) (result u32) (canon lift (core func $i "f")))
+      (component $c
+        (import "r" (type $r (sub resource)))
+        (import "two" (func $two (param "n" u32) (result u32)))
+        (export "r" (type $r))
+        (export "[static]r.two" (func $two)))
+      (instance $x (instantiate $c (with "r" (type $r)) (with "two" (func $two))))
+      (export "a:b/c@1.0.0" (instance $x)))"#;
+    let (root, interface) = (files.file("root.wat", at_root), files.file("interface.wat", in_interface));
+    for (file, call) in [
+        (&root, "[static]r.two(5)"),
+        (&interface, "[static]r.two(5)"),
+        (&interface, "a:b/c@1.0.0#[static]r.two(5)"),
+        (&interface, "a:b/c.[static]r.two@1.0.0(5)"),
+    ] {
+        let ran = wasmote(["run", "--invoke", call, file]);
+        assert_eq!((ran.status, ran.text()), (0, "5\n"), "{call}: {}", ran.stderr);
+    }
+}

@@ -57,7 +57,12 @@ fn path(name: &str) -> String {
         Some((rest, version)) => (rest, format!("@{version}")),
         None => (name, String::new()),
     };
-    match rest.rsplit_once('.') {
+    // `[method]file.read` has a dot of its own.
+    let split = match rest.find('[') {
+        Some(at) => rest[..at].strip_suffix('.').map(|interface| (interface, &rest[at..])),
+        None => rest.rsplit_once('.'),
+    };
+    match split {
         Some((interface, function)) => format!("{interface}{version}#{function}"),
         None => name.into(),
     }
@@ -103,6 +108,9 @@ mod tests {
             ("a:b/c.f", "a:b/c#f"),
             ("a:b/c.f@1.2.3", "a:b/c@1.2.3#f"),
             ("plain.f", "plain#f"),
+            ("[static]r.two", "[static]r.two"),
+            ("a:b/c#[static]r.two", "a:b/c#[static]r.two"),
+            ("a:b/c.[method]r.f@1.2.3", "a:b/c@1.2.3#[method]r.f"),
         ] {
             assert_eq!(path(written), meant);
         }
