@@ -75,6 +75,13 @@ impl Slices {
     }
 }
 
+/// What waits no more may be remembered for long (a sleep that was given up), and with it whom to wake: nobody.
+impl Drop for Slices {
+    fn drop(&mut self) {
+        self.again.outer.lock().unwrap_or_else(PoisonError::into_inner).clone_from(Waker::noop());
+    }
+}
+
 impl Wake for Again {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
@@ -122,6 +129,20 @@ mod tests {
     fn what_wants_to_go_on_has_some_slices_and_then_others_have_theirs() {
         assert_eq!(polled(3), (Poll::Ready(()), 4, 0));
         assert_eq!(polled(100), (Poll::Pending, SLICES_MAX, 1));
+    }
+
+    #[test]
+    fn who_waits_no_more_is_kept_by_nobody() {
+        let woken = Arc::new(Woken::default());
+        let (mut slices, mut kept) = (Slices::new(), None);
+        let polled = slices.poll(&mut Context::from_waker(&Waker::from(woken.clone())), |cx| {
+            kept = Some(cx.waker().clone());
+            Poll::<()>::Pending
+        });
+        assert!(polled.is_pending() && Arc::strong_count(&woken) > 1);
+        drop(slices);
+        assert_eq!(Arc::strong_count(&woken), 1);
+        kept.iter().for_each(Waker::wake_by_ref);
     }
 
     #[test]
