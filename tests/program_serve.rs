@@ -150,6 +150,9 @@ fn read(mut stream: TcpStream) -> Answer {
     let mut whole = true;
     if head.contains("transfer-encoding: chunked") {
         (body, whole) = dechunk(&body);
+    } else if let Some(length) = head.lines().find_map(|line| line.strip_prefix("content-length: ")) {
+        // Of an answer to HEAD too, which brings none of it.
+        whole = body.is_empty() || body.len() == length.parse::<usize>().unwrap();
     }
     Answer { status, head, body, whole }
 }
@@ -657,6 +660,26 @@ fn counted(address: &str, name: &str) -> u64 {
 fn metrics_address(server: &mut Server) -> String {
     let line = server.wait_for_log("/metrics");
     line.split("http://").nth(1).unwrap().strip_suffix("/metrics").unwrap().to_owned()
+}
+
+#[test]
+fn a_response_that_breaks_off_is_told_and_counted() {
+    for (app, path, reason) in [
+        ("http-proxy", "/endless", "deadline"),
+        ("http-service", "/endless", "deadline"),
+        // Less than its length says, and more than is taken at once.
+        ("http-service", "/said?200000,100000", "no_response"),
+    ] {
+        let file = format!("{}/tests/guests/{app}.wasm", env!("CARGO_MANIFEST_DIR"));
+        let mut server = Server::start(&["-W", "timeout=2s", "--metrics-addr", "127.0.0.1:0", &file]);
+        let metrics = metrics_address(&mut server);
+        let answer = server.get(path);
+        assert!(answer.status == 200 && !answer.whole, "{app} {path}: {}", answer.status);
+        let line = server.wait_for_log("after its response began");
+        assert!(line.contains(path.split('?').next().unwrap()), "{line}");
+        let failures = format!("wasmote_failures_total{{app=\"{app}\",reason=\"{reason}\"}}");
+        assert_eq!(counted(&metrics, &failures), 1, "{app} {path}: {line}");
+    }
 }
 
 #[test]

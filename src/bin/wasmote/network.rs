@@ -31,11 +31,20 @@ pub fn grant(host: Host, arguments: &Arguments, settings: &Resolved, trace: Opti
     if let Some(trace) = trace.cloned() {
         policy = policy.on_denied(move |denied| trace.line(&explain(denied)));
     }
-    let host = host.network(real::Network::new(), policy);
+    let host = connect(host, policy);
     let trace = trace.cloned();
     let tell = move |denied: &str| trace.iter().for_each(|trace| trace.line(denied));
     let http = Http::new(&arguments.allow_http, &roots(&arguments.http_root)?, tell.clone())?;
     Ok(http.grant(host, tell))
+}
+
+/// Grants what `policy` allows of the platform's network; where that is nothing, one in memory: a socket that reaches nobody
+/// must not take one of the platform's descriptors.
+pub fn connect(host: Host, policy: Policy) -> Host {
+    if policy.grants_nothing() {
+        return host.network(mem::Machine::new(), policy);
+    }
+    host.network(real::Network::new(), policy)
 }
 
 /// What these rules and `settings` allow.

@@ -189,6 +189,13 @@ impl Policy {
         self
     }
 
+    /// Whether nobody can be reached by it, nor anybody reach the guest: then a network of its own does
+    /// ([`backend::mem`](crate::backend::mem)), whose sockets take nothing of the platform's.
+    #[must_use]
+    pub fn grants_nothing(&self) -> bool {
+        self.rules.is_empty() && !self.any_name
+    }
+
     pub(super) fn deny(&self, denied: &Denied) {
         if let Some(watch) = &self.watch {
             watch(denied);

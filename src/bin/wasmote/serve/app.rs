@@ -6,13 +6,13 @@ use crate::{
         log::Log,
         manifest::{App, FileGrant},
         metrics::{AppMetrics, Reason},
-        output::Lines,
+        output::{Lines, Told},
         pool::{Kept, Pool},
         record::{Failure, Record, Stage, Used},
         server::{Answer, Body, BodyError, Exchange, Handler, Served, Turn, plain},
         slices::Slices,
         spin,
-        streamed::Streamed,
+        streamed::{Room, Streamed},
     },
     settings::{Randomness, Resolved},
     watch::Trace,
@@ -32,10 +32,7 @@ use wasmote::{
     Access, Error, Guest, HandleError, Host, Loader, Rest, Trap,
     backend::{
         mem,
-        std::{
-            self as real,
-            http::{request_from_hyper, response_to_hyper},
-        },
+        std::http::{request_from_hyper, response_to_hyper},
     },
     cap::http as cap,
     engine::Metering,
@@ -50,6 +47,8 @@ pub struct Common {
     pub log: Log,
     /// Where each call of the system is told.
     pub trace: Option<Trace>,
+    /// For answers that nobody has taken.
+    pub room: Room,
 }
 
 /// The deadline of a request where nothing else is said.
@@ -94,7 +93,8 @@ fn one(app: &App, common: &Common, metrics: Arc<AppMetrics>) -> Result<Served> {
     let requests_max = if is_newest { requests_max } else { 1 };
     let pool = Pool::new(program, template, common.trace.clone(), requests_max);
     let deadline = settings.timeout.unwrap_or(TIMEOUT);
-    let shared = Shared { file: name, pool: Arc::new(pool), settings, deadline };
+    let room = common.room.clone();
+    let shared = Shared { file: name, pool: Arc::new(pool), settings, deadline, room };
     // One instance that nobody calls: what is missing is said now, and not to each request.
     drop(shared.pool.start().map_err(|error| anyhow::Error::msg(shared.not_started(&error).text))?);
     let handler =
@@ -124,7 +124,7 @@ impl Network {
     fn grant(&self, local: &Host, tell: impl Fn(&str) + Clone + Send + Sync + 'static) -> Host {
         let told = tell.clone();
         let policy = self.policy.clone().on_denied(move |denied| told(&network::explain(denied)));
-        self.http.grant(local.clone().network(real::Network::new(), policy), tell)
+        self.http.grant(network::connect(local.clone(), policy), tell)
     }
 }
 
@@ -142,13 +142,13 @@ impl Template {
             local = local.directory("/", files(&app.files)?, Access::ReadOnly);
         }
         local = grants::system(local, settings);
-        let log = common.log.clone();
+        let log = &common.log;
         local = local.stdout(Lines::new(&app.name, "stdout", log.clone()));
         local = local.stderr(Lines::new(&app.name, "stderr", log.clone()));
 
-        let policy = network::policy(&app.allow_net, &[], settings);
-        let name = app.name.clone();
-        let tell = move |denied: &str| log.event(&format!("app `{name}`: {denied}"));
+        let policy = network::policy(&app.allow_net, &app.allow_listen, settings);
+        let denials = Told::new(&format!("app `{}`:", app.name), log.clone());
+        let tell = move |denied: &str| denials.tell(denied);
         let http = network::Http::new(&app.allow_http, &common.roots, tell.clone())?;
         let network = Network { policy, http };
         let host = network.grant(&local, tell);
@@ -204,6 +204,7 @@ struct Shared {
     pool: Arc<Pool>,
     settings: Resolved,
     deadline: Duration,
+    room: Room,
 }
 
 /// Answers each request with an instance.
@@ -280,15 +281,26 @@ impl Work {
             },
         })?;
         self.record.given();
-        let body = Streamed::new(response.body, self.deadline).await.map_err(|code| {
-            let failure = self.record.failure();
-            failure.unwrap_or_else(|| no_response(format!("its response broke off: {code}")))
-        })?;
+        let late = (self.record.clone(), Failure::late(self.shared.deadline));
+        let late = move || late.0.failed(late.1);
+        let body = Streamed::new(response.body, self.deadline, late).await;
+        let mut body = body.map_err(|code| self.record.failure().unwrap_or_else(|| broken_off(&code)))?;
+        if !body.takes_room(&self.shared.room) {
+            let text = "the answers that nobody takes leave no room for another".into();
+            return Err(Failure { reason: Reason::Busy, text });
+        }
         response.body = Box::new(body);
         let response = response_to_hyper(response, method);
         let response = response.map_err(|_| no_response("its response is none that can be sent".into()))?;
         self.record.goes_out()?;
-        Ok(response.map(|body| body.map_err(|error| Box::new(error) as BodyError).boxed_unsync()))
+        let record = self.record.clone();
+        Ok(response.map(|body| {
+            let broken = move |code| {
+                record.broke_off(broken_off(&code));
+                Box::new(code) as BodyError
+            };
+            body.map_err(broken).boxed_unsync()
+        }))
     }
 
     /// Nobody runs the guest any more. Where the response is out, it may come to its end, but not past the deadline.
@@ -375,6 +387,10 @@ fn unanswered(code: &cap::ErrorCode) -> Failure {
         _ => Reason::NoResponse,
     };
     Failure { reason, text: format!("it was answered with an error: {code}") }
+}
+
+fn broken_off(code: &cap::ErrorCode) -> Failure {
+    no_response(format!("its response broke off: {code}"))
 }
 
 fn no_response(text: String) -> Failure {

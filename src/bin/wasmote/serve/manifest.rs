@@ -28,6 +28,7 @@ pub struct App {
     pub env: Vec<Variable>,
     pub allow_http: Vec<http::Rule>,
     pub allow_net: Vec<Rule>,
+    pub allow_listen: Vec<Rule>,
     pub profile: Profile,
     pub settings: Vec<Settings>,
     /// How many requests an instance answers, if more than one.
@@ -84,6 +85,8 @@ struct Table {
     allow_http: Vec<String>,
     #[serde(default)]
     allow_net: Vec<String>,
+    #[serde(default)]
+    allow_listen: Vec<String>,
     limits: Option<String>,
     reuse: Option<NonZero<u32>>,
     /// As `-W`.
@@ -183,6 +186,9 @@ impl Table {
         for text in &self.allow_net {
             app.allow_net.push(rule("allow-net", text, network::rule)?);
         }
+        for text in &self.allow_listen {
+            app.allow_listen.push(rule("allow-listen", text, network::rule)?);
+        }
         app.reuse = self.reuse.map(|reuse| reuse.get().into()).or(given.reuse);
         app.profile = match self.limits.as_deref() {
             None => given.profile,
@@ -222,6 +228,7 @@ pub(super) fn nothing_given() -> App {
         env: Vec::new(),
         allow_http: Vec::new(),
         allow_net: Vec::new(),
+        allow_listen: Vec::new(),
         profile: Profile::Server,
         settings: Vec::new(),
         reuse: None,
@@ -244,6 +251,7 @@ mod tests {
             env = { NAME = "Ada" }
             allow-http = ["api.example.com"]
             allow-net = ["10.0.0.1:5432"]
+            allow-listen = ["0.0.0.0:0"]
             limits = "mcu"
             reuse = 9
             wasm = { fuel = 5, timeout = "2s", max-memory-size = "1M" }
@@ -264,6 +272,7 @@ mod tests {
         assert_eq!(hello.env, [Variable::parse("NAME=Ada").unwrap()]);
         assert_eq!(hello.allow_http, ["api.example.com".parse().unwrap()]);
         assert_eq!(hello.allow_net, ["10.0.0.1:5432".parse().unwrap()]);
+        assert_eq!(hello.allow_listen, ["0.0.0.0:0".parse().unwrap()]);
         let resolved = hello.resolve().unwrap();
         assert_eq!(resolved.fuel, Some(5));
         assert_eq!(resolved.timeout, Some(Duration::from_secs(2)));

@@ -34,6 +34,7 @@ use reload::Watcher;
 use route::Pattern;
 use server::{Bounds, Server};
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use streamed::Room;
 use tokio::{
     net::TcpListener,
     runtime::Builder,
@@ -125,6 +126,10 @@ pub struct Arguments {
     #[arg(long, value_name = "HOST:PORTS", value_parser = network::rule)]
     allow_net: Vec<Rule>,
 
+    /// Let the program bind sockets there: to be connected to, or to exchange datagrams from there (0.0.0.0:0)
+    #[arg(long, value_name = "ADDR:PORTS", value_parser = network::rule)]
+    allow_listen: Vec<Rule>,
+
     /// Trust the root certificates in this PEM file too, for requests that the program sends
     #[arg(long, value_name = "FILE")]
     http_root: Vec<PathBuf>,
@@ -194,6 +199,7 @@ impl Arguments {
             env: self.env.clone(),
             allow_http: self.allow_http.clone(),
             allow_net: self.allow_net.clone(),
+            allow_listen: self.allow_listen.clone(),
             profile: self.limits,
             settings: self.wasm.iter().chain(&self.system).cloned().collect(),
             reuse: self.reuse.map(|reuse| reuse as u64),
@@ -235,7 +241,7 @@ async fn listen(arguments: &Arguments, log: Log, metrics: Arc<Metrics>) -> Resul
     let manifest = arguments.manifest()?;
     let roots = network::roots(&arguments.http_root)?;
     let trace = arguments.trace.as_deref().map(Trace::create).transpose()?;
-    let common = app::Common { roots, log: log.clone(), trace: trace.clone() };
+    let common = app::Common { roots, log: log.clone(), trace: trace.clone(), room: Room::default() };
     let mut watcher = Watcher::new(common, metrics.clone());
     for sentence in &manifest.unsupported {
         log.event(&format!("warning: {sentence}"));

@@ -48,6 +48,28 @@ impl Lines {
     }
 }
 
+/// What is told of an app, again and again if it likes: its share of the log is not the server's.
+#[derive(Clone)]
+pub struct Told {
+    prefix: String,
+    log: Log,
+    share: Share,
+}
+
+impl Told {
+    pub fn new(prefix: &str, log: Log) -> Self {
+        Self { prefix: prefix.into(), log, share: Share::default() }
+    }
+
+    /// Tells it, if there is room.
+    pub fn tell(&self, line: &str) {
+        match self.share.has_room() {
+            true => self.log.printed(&self.prefix, &[line.into()], &self.share),
+            false => self.log.dropped(1),
+        }
+    }
+}
+
 impl OutputStream for Lines {
     fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, Code>> {
         let has_room = ready!(self.share.poll_room(cx));

@@ -58,6 +58,8 @@ struct State {
     bytes: u64,
     took: Option<Duration>,
     failure: Option<Failure>,
+    /// How the response broke off, which a failure explains, if there is one.
+    broken: Option<Failure>,
     used: Option<Used>,
 }
 
@@ -126,6 +128,11 @@ impl Record {
         self.state().failure.get_or_insert(failure);
     }
 
+    /// Its response broke off.
+    pub fn broke_off(&self, failure: Failure) {
+        self.state().broken.get_or_insert(failure);
+    }
+
     /// A program is done with it.
     pub fn used(&self, used: Used) {
         self.state().used = Some(used);
@@ -157,6 +164,7 @@ impl Drop for Record {
         let Self { id, log, peer, request, app, began, state } = self;
         let app = app.as_ref();
         let state = state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let failure = state.failure.as_ref().or(state.broken.as_ref());
         let took = state.took.unwrap_or_else(|| began.elapsed());
         let name = app.map_or("-", |(name, _)| name);
         if let Some((_, metrics)) = app {
@@ -164,11 +172,11 @@ impl Drop for Record {
             if let Some(used) = state.used {
                 metrics.used(used.fuel, used.memory_bytes);
             }
-            if let Some(failure) = &state.failure {
+            if let Some(failure) = failure {
                 metrics.failed(failure.reason);
             }
         }
-        if let Some(Failure { text, .. }) = &state.failure {
+        if let Some(Failure { text, .. }) = failure {
             let when = if state.stage == Stage::Out { " after its response began" } else { "" };
             log.error(&format!("request {id} ({request}) of app `{name}` failed{when}: {text}"));
         }

@@ -105,6 +105,8 @@ const HEAD_BYTES_MAX: usize = 64 << 10;
 const HEADERS_MAX: usize = 128;
 /// Requests at once on one connection of HTTP/2.
 const STREAMS_MAX: u32 = 128;
+/// Bytes of each of them that lie ready before the client takes any.
+const SEND_BYTES_MAX: usize = 64 << 10;
 /// How long a connection of HTTP/2 may be silent before it is asked, and then before it is closed.
 const PING: Duration = Duration::from_secs(20);
 
@@ -212,6 +214,7 @@ impl Server {
             .http2()
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS_MAX)
+            .max_send_buf_size(SEND_BYTES_MAX)
             .max_header_list_size(HEAD_BYTES_MAX as u32)
             .keep_alive_interval(PING)
             .keep_alive_timeout(PING);

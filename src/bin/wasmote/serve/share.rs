@@ -31,10 +31,15 @@ const BYTES_MAX: usize = 256 << 10;
 const WAIT_MAX: Duration = Duration::from_secs(1);
 
 impl Share {
+    /// Whether there is room.
+    pub fn has_room(&self) -> bool {
+        self.state().has_room()
+    }
+
     /// Waits for room; answers whether there is some.
     pub fn poll_room(&self, cx: &mut Context<'_>) -> Poll<bool> {
         let mut state = self.state();
-        if state.lines < LINES_MAX && state.bytes < BYTES_MAX {
+        if state.has_room() {
             state.full_since = None;
             return Poll::Ready(true);
         }
@@ -80,6 +85,12 @@ impl Share {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn has_room(&self) -> bool {
+        self.lines < LINES_MAX && self.bytes < BYTES_MAX
     }
 }
 

@@ -8,7 +8,10 @@ use std::{
     task::{Context, Poll, Waker},
     time::Instant,
 };
-use tokio::task::AbortHandle;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::AbortHandle,
+};
 use wasmote::cap::http::{Body, ErrorCode, Frame};
 
 /// The contents of a response. What the guest has at once is taken at once, so a short answer is whole, with its
@@ -18,6 +21,23 @@ pub struct Streamed {
     /// The length, where everything is there and no trailers follow.
     length: Option<u64>,
     rest: Option<Rest>,
+    room: Option<OwnedSemaphorePermit>,
+}
+
+/// Room for what guests have answered and no client has taken. A guest that has answered is gone, and with it what bounded
+/// how many there are; a client that takes nothing on its many streams must not fill memory with answers instead.
+#[derive(Clone)]
+pub struct Room(Arc<Semaphore>);
+
+/// Bytes of all answers that wait.
+const UNTAKEN_BYTES_MAX: usize = 256 << 20;
+/// Bytes that are counted as one.
+const BLOCK_BYTES: usize = 256;
+
+impl Default for Room {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(UNTAKEN_BYTES_MAX / BLOCK_BYTES)))
+    }
 }
 
 /// What was not there at once, and who takes it away when the deadline has passed, whether or not anybody reads.
@@ -39,8 +59,12 @@ const FIRST_BYTES_MAX: usize = 64 << 10;
 const FIRST_FRAMES_MAX: usize = 64;
 
 impl Streamed {
-    /// Takes what is there. The rest is given up at `deadline`.
-    pub async fn new(mut body: Box<dyn Body>, deadline: Instant) -> Result<Self, ErrorCode> {
+    /// Takes what is there. The rest is given up at `deadline`, which `late` is told before.
+    pub async fn new(
+        mut body: Box<dyn Body>,
+        deadline: Instant,
+        late: impl FnOnce() + Send + 'static,
+    ) -> Result<Self, ErrorCode> {
         let (mut first, mut bytes, mut slices) = (VecDeque::new(), 0, Slices::new());
         while bytes < FIRST_BYTES_MAX && first.len() < FIRST_FRAMES_MAX {
             match poll_fn(|cx| Poll::Ready(slices.poll(cx, |cx| body.poll_frame(cx)))).await {
@@ -56,23 +80,39 @@ impl Streamed {
                     };
                     first.push_back(frame);
                     if trailers {
-                        return Ok(Self { first, length: None, rest: None });
+                        return Ok(Self { first, length: None, rest: None, room: None });
                     }
                 }
-                Poll::Ready(None) => return Ok(Self { first, length: Some(bytes as u64), rest: None }),
+                Poll::Ready(None) => {
+                    return Ok(Self { first, length: Some(bytes as u64), rest: None, room: None });
+                }
             }
         }
-        Ok(Self { first, length: None, rest: Some(Rest::new(body, deadline)) })
+        Ok(Self { first, length: None, rest: Some(Rest::new(body, deadline, late)), room: None })
+    }
+
+    /// Takes room for what was there at once, until it is dropped; answers whether there was some.
+    pub fn takes_room(&mut self, Room(room): &Room) -> bool {
+        let bytes = |frame: &Frame| match frame {
+            Frame::Data(data) => data.len(),
+            Frame::Trailers(_) => 0,
+        };
+        let blocks = self.first.iter().map(bytes).sum::<usize>().div_ceil(BLOCK_BYTES);
+        let permit =
+            u32::try_from(blocks).ok().and_then(|blocks| room.clone().try_acquire_many_owned(blocks).ok());
+        self.room = permit;
+        self.room.is_some()
     }
 }
 
 impl Rest {
-    fn new(body: Box<dyn Body>, deadline: Instant) -> Self {
+    fn new(body: Box<dyn Body>, deadline: Instant, late: impl FnOnce() + Send + 'static) -> Self {
         let held = Arc::new(Mutex::new(Held { body: Some(body), reader: None }));
         let watched = Arc::downgrade(&held);
         let watch = tokio::spawn(async move {
             tokio::time::sleep_until(deadline.into()).await;
             let Some(held) = watched.upgrade() else { return };
+            late();
             let (body, reader) = {
                 let mut held = lock(&held);
                 (held.body.take(), held.reader.take())
@@ -143,13 +183,39 @@ mod tests {
         }
     }
 
+    /// So many bytes at once.
+    struct Large(usize);
+
+    impl Body for Large {
+        fn poll_frame(&mut self, _: &mut Context<'_>) -> Poll<Option<Result<Frame, ErrorCode>>> {
+            Poll::Ready((self.0 > 0).then(|| Ok(Frame::Data(vec![0; std::mem::take(&mut self.0)]))))
+        }
+    }
+
+    #[test]
+    fn what_nobody_takes_is_bounded_and_leaves_room_when_it_goes() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let room = Room(Arc::new(Semaphore::new(10)));
+        let answer = |bytes| {
+            let body = Box::new(Large(bytes));
+            let streamed = runtime.block_on(Streamed::new(body, Instant::now(), || ()));
+            streamed.ok().and_then(|mut streamed| streamed.takes_room(&room).then_some(streamed))
+        };
+        let first = answer(6 * BLOCK_BYTES);
+        assert!(first.is_some() && answer(6 * BLOCK_BYTES).is_none());
+        assert!(answer(4 * BLOCK_BYTES).is_some());
+        drop(first);
+        assert!(answer(10 * BLOCK_BYTES).is_some());
+    }
+
     #[test]
     fn taking_what_is_there_has_an_end() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         for slices in [1, 7, 100] {
             let polls = Arc::<AtomicUsize>::default();
             let body = Box::new(Slow { slices, polls: polls.clone() });
-            let taken = runtime.block_on(Streamed::new(body, Instant::now() + Duration::from_secs(60)));
+            let taken =
+                runtime.block_on(Streamed::new(body, Instant::now() + Duration::from_secs(60), || ()));
             assert!(taken.is_ok_and(|streamed| streamed.length().is_none()));
             assert!(polls.load(Ordering::Relaxed) <= FIRST_FRAMES_MAX + 8, "{slices}: {polls:?}");
         }
