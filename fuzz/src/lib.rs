@@ -14,16 +14,19 @@ use wasmote::{
     Access, Host, Limits, Loader, Program,
     backend::mem,
     block_on_with,
-    engine::{Value, ValueType},
+    engine::{Metering, Value, ValueType},
 };
 
 fn little() -> Limits {
     Limits { memory_bytes: 1 << 20, ..Limits::mcu() }
 }
 
-/// Any bytes as a program: loaded, and if that works each export called on a little fuel.
+/// Any bytes as a program: loaded, and if that works each export called on a little fuel. And loaded to be run unmetered, for
+/// which modules are rewritten: what is valid stays so.
 pub fn load(data: &[u8]) {
+    let unmetered = Loader::new().limits(little()).metering(Metering::Off).load(data);
     let Ok(program) = Loader::new().limits(little()).load(data) else { return };
+    assert!(!unmetered.is_err_and(|error| error.is_malformed()), "rewriting made it invalid");
     let outline = program.outline();
     assert!(outline.load_bytes(data.len() as u64) <= little().load_bytes);
     let fuel = 20_000 + 8 * u64::from(outline.code_bytes) + outline.segment_bytes;
