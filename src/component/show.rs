@@ -252,9 +252,7 @@ impl<'l> Look<'l> {
 
     /// A pointer and a length.
     fn span(&self, at: Place) -> Option<Span> {
-        let address = self.options.address;
-        let number = |at| Some(address.pointer(self.read(at, address.size())?));
-        Some((number(at)?, number(at.field(1, address.size()))?))
+        at.read_span(self.flat, || self.memory, self.options.address).ok()
     }
 
     fn case(&self, id: TypeId, at: Place) -> Option<(usize, Place)> {

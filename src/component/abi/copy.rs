@@ -72,10 +72,7 @@ impl<'c, T: Send + 'static> Copier<'c, '_, T> {
 
     /// A pointer and a length.
     fn read_span(&self, from: Place) -> Result<Span, Fault> {
-        let address = self.from.address;
-        let size = address.size();
-        let (at, length) = (self.read(from, size)?, self.read(from.field(1, size), size)?);
-        Ok((address.pointer(at), address.pointer(length)))
+        from.read_span(self.flat_from, || bytes(self.cx, self.from), self.from.address)
     }
 
     fn write_span(&mut self, to: Place, (at, length): Span) -> Result<(), Fault> {

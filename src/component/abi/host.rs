@@ -75,10 +75,7 @@ impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
     }
 
     fn span(&self, from: Place) -> Result<Span, Fault> {
-        let address = self.options.address;
-        let size = address.size();
-        let (at, length) = (self.read(from, size)?, self.read(from.field(1, size), size)?);
-        Ok((address.pointer(at), address.pointer(length)))
+        from.read_span(self.flat, || bytes(self.cx, self.options), self.options.address)
     }
 
     pub(crate) fn string(&mut self, from: Place) -> Result<String, Fault> {

@@ -81,6 +81,18 @@ impl Place {
             Self::Memory(at) => write_number(memory(), at, size, bits),
         }
     }
+
+    /// The pointer and the length that stand there.
+    pub(crate) fn read_span<'m>(
+        self,
+        flat: &[u64],
+        memory: impl Fn() -> &'m [u8],
+        address: AddressType,
+    ) -> Result<Span, Fault> {
+        let number =
+            |place: Self| Ok::<_, Fault>(address.pointer(place.read(flat, &memory, address.size())?));
+        Ok((number(self)?, number(self.field(1, address.size()))?))
+    }
 }
 
 /// One guest's end of a call: canonical options, resolved in a store.
