@@ -2,33 +2,37 @@
 //! result. Against wasmtime, by its interpreter (Pulley) and by its compiler, and against `wasm_component_layer` on
 //! wasmi 0.40. Target: ahead of Pulley, and 3 × ahead of `wasm_component_layer`.
 
-pub mod command;
-mod dynamic;
-mod layer;
 mod ours;
+
+#[cfg(feature = "component")]
+pub mod command;
+#[cfg(feature = "component")]
+mod dynamic;
+#[cfg(feature = "component")]
+mod layer;
+#[cfg(feature = "component")]
 mod peer;
+#[cfg(feature = "component")]
+mod rows;
+#[cfg(feature = "component")]
 mod start;
 
-use crate::measure::{Contestant, compare};
 use anyhow::Result;
-use layer::Layer;
 use ours::Ours;
-use peer::Wasmtime;
 use wasmote::engine::Metering;
 
-const ROUNDS: usize = 61;
+#[cfg(feature = "component")]
+pub use rows::run;
+
 const CALLS: u32 = 2_000;
 const TEXT: &str = "sixteen letters!";
 
-#[derive(
-    Clone,
-    Debug,
-    PartialEq,
-    wasmtime::component::ComponentType,
-    wasmtime::component::Lift,
-    wasmtime::component::Lower,
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(
+    feature = "component",
+    derive(wasmtime::component::ComponentType, wasmtime::component::Lift, wasmtime::component::Lower),
+    component(record)
 )]
-#[component(record)]
 struct Record {
     a: u8,
     b: i64,
@@ -61,23 +65,6 @@ trait Runner {
     fn rounds(&mut self, name: &str, length: Option<u32>) -> Result<()>;
 }
 
-type Runners = Vec<(&'static str, Box<dyn Runner>)>;
-
-fn runners() -> Result<Runners> {
-    let (host, guests) = (host()?, guests()?);
-    let mut runners: Runners = vec![
-        ("wasmtime, Pulley", Box::new(Wasmtime::new(true, &host, &guests)?)),
-        ("wasmtime, Cranelift", Box::new(Wasmtime::new(false, &host, &guests)?)),
-        ("wasmote, metering off", Box::new(Ours::new(Metering::Off, &host, &guests)?)),
-        ("wasmote, metering on", Box::new(Ours::new(Metering::On, &host, &guests)?)),
-    ];
-    match Layer::new(&host) {
-        Ok(layer) => runners.push(("wasm_component_layer", Box::new(layer))),
-        Err(error) => println!("wasm_component_layer does not take part: {error:#}"),
-    }
-    Ok(runners)
-}
-
 fn host() -> Result<Vec<u8>> {
     Ok(wat::parse_str(include_str!("component/host.wat"))?)
 }
@@ -86,63 +73,24 @@ fn guests() -> Result<Vec<u8>> {
     Ok(wat::parse_str(include_str!("component/guests.wat"))?)
 }
 
-/// Runs the same work of all; who cannot do it at all does not take part.
-fn all(
-    title: &str,
-    units: u32,
-    runners: &mut Runners,
-    work: impl Fn(&mut dyn Runner) -> Result<()> + Copy,
-) -> Result<()> {
-    let mut contestants = Vec::new();
-    let mut absent = Vec::new();
-    for (name, runner) in runners {
-        match work(&mut **runner) {
-            Ok(()) => contestants.push(Contestant::new(name, move || work(&mut **runner))),
-            Err(error) => absent.push(format!("  {name} does not take part: {error:#}")),
-        }
-    }
-    compare(&format!("components: {title}"), units, ROUNDS, contestants)?;
-    absent.iter().for_each(|line| println!("{line}"));
-    Ok(())
-}
-
-fn many(count: u32, work: impl Fn() -> Result<()>) -> Result<()> {
-    (0..count).try_for_each(|_| work())
-}
-
-pub fn run() -> Result<()> {
-    let runners = &mut runners()?;
-    calls_of_guests(runners)?;
-    calls_of_the_host(runners)?;
-    calls_between_guests(runners)?;
-    dynamic::run()?;
-    start::run()
-}
-
-fn calls_of_guests(runners: &mut Runners) -> Result<()> {
+/// `count` calls by one who is not compared: for instruction counts.
+pub fn fixed(metering: Metering, name: &str, count: u32) -> Result<()> {
+    let mut it = Ours::new(metering, &host()?, &guests()?)?;
     let (long, list, record) = (&*TEXT.repeat(64), &*vec![7; 1 << 16], &record());
-    all("host to guest, u32", 1_000, runners, |it| (0..1_000).try_for_each(|_| it.number()))?;
-    all("host to guest, string of 16 bytes", 500, runners, |it| (0..500).try_for_each(|_| it.echo(TEXT)))?;
-    all("host to guest, string of 1 KiB", 500, runners, |it| (0..500).try_for_each(|_| it.echo(long)))?;
-    all("host to guest, list<u8> of 64 KiB", 50, runners, |it| (0..50).try_for_each(|_| it.bytes(list)))?;
-    all("host to guest, record", 300, runners, |it| (0..300).try_for_each(|_| it.record(record)))?;
-    all("host to guest, method", 1_000, runners, |it| (0..1_000).try_for_each(|_| it.method()))
-}
-
-fn calls_of_the_host(runners: &mut Runners) -> Result<()> {
-    all("guest to host, u32", CALLS, runners, |it| it.rounds("host-numbers", None))?;
-    all("guest to host, string of 16 bytes", CALLS, runners, |it| it.rounds("host-strings", Some(16)))?;
-    all("guest to host, string of 1 KiB", CALLS, runners, |it| it.rounds("host-strings", Some(1_024)))?;
-    all("guest to host, list<u8> of 64 KiB", CALLS, runners, |it| it.rounds("host-bytes", Some(1 << 16)))?;
-    all("guest to host, record", CALLS, runners, |it| it.rounds("host-records", None))?;
-    all("guest to host, method", CALLS, runners, |it| it.rounds("host-methods", None))
-}
-
-fn calls_between_guests(runners: &mut Runners) -> Result<()> {
-    all("guest to guest, u32", CALLS, runners, |it| it.rounds("guest-numbers", None))?;
-    all("guest to guest, string of 16 bytes", CALLS, runners, |it| it.rounds("guest-strings", Some(16)))?;
-    all("guest to guest, string of 1 KiB", CALLS, runners, |it| it.rounds("guest-strings", Some(1_024)))?;
-    all("guest to guest, method", CALLS, runners, |it| it.rounds("guest-methods", None))
+    // The guests' loops are of `CALLS` calls each.
+    let guests =
+        |it: &mut Ours, name, length| (0..count.div_ceil(CALLS)).try_for_each(|_| it.rounds(name, length));
+    let each = |it: &mut Ours, call: &dyn Fn(&mut Ours) -> Result<()>| (0..count).try_for_each(|_| call(it));
+    match name.split_once(' ') {
+        None if name == "number" => each(&mut it, &|it| it.number()),
+        None if name == "record" => each(&mut it, &|it| it.record(record)),
+        None if name == "method" => each(&mut it, &|it| it.method()),
+        None if name == "echo-16" => each(&mut it, &|it| it.echo(TEXT)),
+        None if name == "echo-1024" => each(&mut it, &|it| it.echo(long)),
+        None if name == "bytes" => each(&mut it, &|it| it.bytes(list)),
+        None => guests(&mut it, name, None),
+        Some((name, length)) => guests(&mut it, name, Some(length.parse()?)),
+    }
 }
 
 /// Typed functions have one shape with us and with wasmtime.

@@ -4,9 +4,11 @@
 //! `fixed bare-off|bare-on|ours-off|ours-on WORK COUNT`, where WORK is `empty`, `clock` or `write` (COUNT host calls),
 //! `start:GUEST` (COUNT guests, one after the other), `alive:GUEST` (COUNT guests at once, each after its run, for
 //! `valgrind --tool=dhat`), or a kernel or `CoreMark` (COUNT iterations). The difference of two counts is free of what
-//! loading takes.
+//! loading takes. `fixed ours-off|ours-on component:CALL COUNT` makes calls of components, where CALL is `number`,
+//! `echo-16`, `echo-1024`, `bytes`, `record` or `method` (host to guest), or one of the guests' loops, with a length where
+//! it takes one: `host-records`, `'guest-strings 16'` (COUNT in thousands, two at a time).
 
-use crate::{bare, guests, ours};
+use crate::{bare, component, guests, ours};
 use anyhow::{Context, Result, bail};
 use wasmote::engine::Metering;
 
@@ -36,6 +38,7 @@ pub fn run(words: &[String]) -> Result<()> {
             let args = ["hello", "world"];
             start(is_ours, metering, &guests::guest(name)?, &args, runs)
         }
+        (_, Some(("component", name))) => component::fixed(metering, name, count.parse()?),
         (_, Some(("alive", name))) => alive(is_ours, metering, &guests::guest(name)?, count.parse()?),
         ("CoreMark", _) => {
             let bytes = guests::coremark()?.context("WASMOTE_COREMARK names no file")?;

@@ -5,7 +5,6 @@
 
 mod bare;
 mod calls;
-#[cfg(feature = "component")]
 mod component;
 mod compute;
 mod fixed;

@@ -1,10 +1,11 @@
 //! Values whose types are only known at run time, beside typed ones. Target: 3 × as long at most.
 
 use super::{
-    ROUNDS, Record, Runner, TEXT, guests, host,
+    Record, Runner, TEXT, guests, host,
     ours::Ours,
     peer::{Wasmtime, find, told},
     record,
+    rows::ROUNDS,
 };
 use crate::measure::{Contestant, compare};
 use anyhow::{Context, Result, ensure};

@@ -45,6 +45,7 @@ pub(super) fn load(engine: &Engine, bytes: &[u8]) -> Result<InstancePre<()>> {
 }
 
 /// From a loaded program to a first result.
+#[cfg(feature = "component")]
 pub(super) fn first(program: &InstancePre<()>) -> Result<()> {
     let mut store = Store::new(program.component().engine(), ());
     let instance = program.instantiate(&mut store)?;

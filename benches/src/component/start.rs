@@ -1,7 +1,7 @@
 //! From bytes to a first result (target: 300 µs), and instances of a loaded program beside bare wasmi instances of its
 //! core modules (target: 3 × as long at most).
 
-use super::{ROUNDS, host, layer::Loaded, many, ours, peer};
+use super::{host, layer::Loaded, many, ours, peer, rows::ROUNDS};
 use crate::measure::{Contestant, compare};
 use anyhow::Result;
 use wasmote::{component::Store, engine::Metering};
