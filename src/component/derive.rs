@@ -5,7 +5,6 @@ use crate::{
     component::{
         abi::{LiftContext, LowerContext, Place},
         host::Check,
-        typed::Fields,
         types::{TypeDef, ValType},
     },
     engine::Fault,
@@ -89,11 +88,6 @@ fn count(def: &TypeDef) -> usize {
 }
 
 impl<T: Send + 'static> LiftContext<'_, '_, T> {
-    #[doc(hidden)]
-    pub fn next_field(&self, fields: &mut Fields) -> Result<(ValType, Place), Fault> {
-        fields.next(self.types)
-    }
-
     /// Which case a value is, the type of its payload and where that is.
     #[doc(hidden)]
     pub fn lift_case(&self, ty: ValType, from: Place) -> Result<(usize, Option<ValType>, Place), Fault> {
@@ -110,11 +104,6 @@ impl<T: Send + 'static> LiftContext<'_, '_, T> {
 }
 
 impl<T: Send + 'static> LowerContext<'_, '_, T> {
-    #[doc(hidden)]
-    pub fn next_field(&self, fields: &mut Fields) -> Result<(ValType, Place), Fault> {
-        fields.next(self.types)
-    }
-
     /// Writes which case a value is; the type of its payload and where that goes.
     #[doc(hidden)]
     pub fn lower_case(
@@ -170,7 +159,7 @@ macro_rules! record {
             ) -> ::core::result::Result<Self, $crate::engine::Fault> {
                 let mut fields = cx.fields(ty, from)?;
                 Ok(Self { $($field: {
-                    let (ty, from) = cx.next_field(&mut fields)?;
+                    let (ty, from) = fields.advance()?;
                     <$ty as $crate::component::Lift>::lift(cx, ty, from)?
                 }),* })
             }
@@ -185,7 +174,7 @@ macro_rules! record {
             ) -> ::core::result::Result<(), $crate::engine::Fault> {
                 let mut fields = cx.fields(ty, to)?;
                 $({
-                    let (ty, to) = cx.next_field(&mut fields)?;
+                    let (ty, to) = fields.advance()?;
                     <$ty as $crate::component::Lower>::lower(&self.$field, cx, ty, to)?;
                 })*
                 Ok(())

@@ -11,7 +11,7 @@ use crate::{
         abi::{LiftContext, LowerContext, Place, lift_numbers, lower_numbers},
         describe,
         host::Check,
-        types::{AddressType, TypeDef, ValType},
+        types::{Layouts, TypeDef, TypeId, ValType},
     },
     engine::Fault,
 };
@@ -117,8 +117,9 @@ impl<'c> Check<'c> {
     }
 }
 
+// The bits of a flat value may be more than its type's: they are cut off (`CanonicalABI.md`, "Flat Lifting").
 macro_rules! scalar {
-    ($($rust:ty, $ty:ident, $wit:literal, $from:expr, $to:expr, $($list:ident)?;)*) => {
+    ($($rust:ty, $ty:ident, $wit:literal, $size:literal, $from:expr, $to:expr, $($list:ident)?;)*) => {
         $(impl ComponentType for $rust {
             fn check(check: &Check<'_>, ty: ValType) -> Result<(), String> {
                 if ty == ValType::$ty { Ok(()) } else { Err(check.mismatch($wit, ty)) }
@@ -126,9 +127,10 @@ macro_rules! scalar {
         }
 
         impl Lift for $rust {
-            fn lift<T: Send + 'static>(cx: &mut LiftContext<'_, '_, T>, ty: ValType, from: Place) -> Result<Self, Fault> {
-                let from_bits: fn(u64) -> Self = $from;
-                Ok(from_bits(cx.scalar(ty, from)?))
+            fn lift<T: Send + 'static>(cx: &mut LiftContext<'_, '_, T>, _: ValType, from: Place) -> Result<Self, Fault> {
+                let from_bits: fn(u64) -> Option<Self> = $from;
+                // Its type was looked at before: how many bytes it has, Rust knows.
+                from_bits(cx.read(from, $size)?).ok_or(Rule::InvalidChar.into())
             }
 
             $(fn lift_list<T: Send + 'static>(
@@ -150,9 +152,9 @@ macro_rules! scalar {
         }
 
         impl Lower for $rust {
-            fn lower<T: Send + 'static>(&self, cx: &mut LowerContext<'_, '_, T>, ty: ValType, to: Place) -> Result<(), Fault> {
+            fn lower<T: Send + 'static>(&self, cx: &mut LowerContext<'_, '_, T>, _: ValType, to: Place) -> Result<(), Fault> {
                 let to_bits: fn(Self) -> u64 = $to;
-                cx.scalar(ty, to, to_bits(*self))
+                cx.write(to, $size, to_bits(*self))
             }
 
             $(fn lower_list<T: Send + 'static>(
@@ -192,18 +194,18 @@ fn lower_bulk<T: Send + 'static, N: crate::component::abi::Number>(
 }
 
 scalar! {
-    bool, Bool, "bool", |bits| bits != 0, u64::from,;
-    u8, U8, "u8", |bits| bits as u8, u64::from, bulk;
-    i8, S8, "s8", |bits| bits as i8, |n| u64::from(i32::from(n).cast_unsigned()), bulk;
-    u16, U16, "u16", |bits| bits as u16, u64::from, bulk;
-    i16, S16, "s16", |bits| bits as i16, |n| u64::from(i32::from(n).cast_unsigned()), bulk;
-    u32, U32, "u32", |bits| bits as u32, u64::from, bulk;
-    i32, S32, "s32", |bits| bits as i32, |n| u64::from(n.cast_unsigned()), bulk;
-    u64, U64, "u64", |bits| bits, |n| n, bulk;
-    i64, S64, "s64", |bits| bits.cast_signed(), |n| n.cast_unsigned(), bulk;
-    f32, F32, "f32", |bits| f32::from_bits(bits as u32), |n| u64::from(n.to_bits()), bulk;
-    f64, F64, "f64", f64::from_bits, f64::to_bits, bulk;
-    char, Char, "char", |bits| char::from_u32(bits as u32).unwrap_or(char::REPLACEMENT_CHARACTER), |c| u64::from(u32::from(c)),;
+    bool, Bool, "bool", 1, |bits| Some(bits as u32 != 0), u64::from,;
+    u8, U8, "u8", 1, |bits| Some(bits as u8), u64::from, bulk;
+    i8, S8, "s8", 1, |bits| Some(bits as i8), |n| u64::from(i32::from(n).cast_unsigned()), bulk;
+    u16, U16, "u16", 2, |bits| Some(bits as u16), u64::from, bulk;
+    i16, S16, "s16", 2, |bits| Some(bits as i16), |n| u64::from(i32::from(n).cast_unsigned()), bulk;
+    u32, U32, "u32", 4, |bits| Some(bits as u32), u64::from, bulk;
+    i32, S32, "s32", 4, |bits| Some(bits as i32), |n| u64::from(n.cast_unsigned()), bulk;
+    u64, U64, "u64", 8, Some, |n| n, bulk;
+    i64, S64, "s64", 8, |bits| Some(bits.cast_signed()), |n| n.cast_unsigned(), bulk;
+    f32, F32, "f32", 4, |bits| Some(f32::from_bits(bits as u32)), |n| u64::from(n.to_bits()), bulk;
+    f64, F64, "f64", 8, |bits| Some(f64::from_bits(bits)), f64::to_bits, bulk;
+    char, Char, "char", 4, |bits| char::from_u32(bits as u32), |c| u64::from(u32::from(c)),;
 }
 
 impl ComponentType for String {
@@ -543,7 +545,7 @@ macro_rules! tuple {
             fn lift<T: Send + 'static>(cx: &mut LiftContext<'_, '_, T>, ty: ValType, from: Place) -> Result<Self, Fault> {
                 let mut fields = cx.fields(ty, from)?;
                 Ok(($({
-                    let (ty, from) = fields.next(cx.types)?;
+                    let (ty, from) = fields.advance()?;
                     $name::lift(cx, ty, from)?
                 },)*))
             }
@@ -553,7 +555,7 @@ macro_rules! tuple {
             fn lower<T: Send + 'static>(&self, cx: &mut LowerContext<'_, '_, T>, ty: ValType, to: Place) -> Result<(), Fault> {
                 let mut fields = cx.fields(ty, to)?;
                 $({
-                    let (ty, to) = fields.next(cx.types)?;
+                    let (ty, to) = fields.advance()?;
                     self.$at.lower(cx, ty, to)?;
                 })*
                 Ok(())
@@ -582,49 +584,51 @@ tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13,
 
 /// The fields of a record or tuple, one after the other, with where each stands.
 #[derive(Clone, Copy, Debug)]
-pub struct Fields {
-    id: crate::component::types::TypeId,
-    place: Place,
-    address: AddressType,
+pub struct Fields<'t> {
+    layouts: Layouts<'t>,
+    def: &'t TypeDef,
+    offsets: &'t [u32],
     index: usize,
-    flat: u32,
+    /// Of the whole in memory; of the next field where they are flat.
+    place: Place,
 }
 
-impl Fields {
-    pub(crate) fn new(ty: ValType, place: Place, address: AddressType) -> Result<Self, Fault> {
-        match ty {
-            ValType::Def(id) => Ok(Self { id, place, address, index: 0, flat: 0 }),
-            _ => Err(Rule::ValueType.into()),
-        }
+impl<'t> Fields<'t> {
+    fn new(layouts: Layouts<'t>, (def, id): (&'t TypeDef, TypeId), place: Place) -> Self {
+        Self { layouts, def, offsets: &layouts.layout(id).offsets, index: 0, place }
     }
 
     /// The next field's type and place.
     #[doc(hidden)]
-    pub fn next(&mut self, types: &crate::component::types::Types) -> Result<(ValType, Place), Fault> {
-        let ty = match types.def(self.id) {
+    pub fn advance(&mut self) -> Result<(ValType, Place), Fault> {
+        let ty = match self.def {
             TypeDef::Record(fields) => fields.get(self.index).map(|(_, ty)| *ty),
             TypeDef::Tuple(fields) => fields.get(self.index).copied(),
             _ => None,
         };
-        let ty = ty.ok_or(Rule::ValueType)?;
-        let offset = types.layouts(self.address).layout(self.id).offsets[self.index];
-        let place = self.place.field(self.flat, offset);
+        let (Some(ty), Some(offset)) = (ty, self.offsets.get(self.index)) else {
+            return Err(Rule::ValueType.into());
+        };
         self.index += 1;
-        self.flat += types.flat_count(ty);
-        Ok((ty, place))
+        let place = self.place;
+        if let Place::Flat(at) = place {
+            self.place = Place::Flat(at + self.layouts.flat_count(ty) as usize);
+            return Ok((ty, place));
+        }
+        Ok((ty, place.field(0, *offset)))
     }
 }
 
-impl<T: Send + 'static> LiftContext<'_, '_, T> {
+impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
     #[doc(hidden)]
-    pub fn fields(&self, ty: ValType, from: Place) -> Result<Fields, Fault> {
-        Fields::new(ty, from, self.options.address)
+    pub fn fields(&self, ty: ValType, from: Place) -> Result<Fields<'c>, Fault> {
+        Ok(Fields::new(self.layouts(), self.def(ty)?, from))
     }
 }
 
-impl<T: Send + 'static> LowerContext<'_, '_, T> {
+impl<'c, T: Send + 'static> LowerContext<'c, '_, T> {
     #[doc(hidden)]
-    pub fn fields(&self, ty: ValType, to: Place) -> Result<Fields, Fault> {
-        Fields::new(ty, to, self.options.address)
+    pub fn fields(&self, ty: ValType, to: Place) -> Result<Fields<'c>, Fault> {
+        Ok(Fields::new(self.layouts(), self.def(ty)?, to))
     }
 }

@@ -386,7 +386,7 @@ impl<'t> Layouts<'t> {
     }
 
     /// How many core values the flat form takes.
-    fn flat_count(self, ty: ValType) -> u32 {
+    pub(crate) fn flat_count(self, ty: ValType) -> u32 {
         match ty {
             ValType::String => 2,
             ValType::Def(id) => self.layout(id).flat_count,

@@ -199,7 +199,7 @@ fn lift_composite<T: Send + 'static>(
             cx.charge(fields.len().saturating_mul(size_of::<(String, Val)>()))?;
             let mut places = cx.fields(ty, from)?;
             let field = |(name, _): &(Arc<str>, ValType)| {
-                let (ty, from) = places.next(types)?;
+                let (ty, from) = places.advance()?;
                 Ok((label(cx, name)?, Val::lift(cx, ty, from)?))
             };
             Val::Record(fields.iter().map(field).collect::<Result<_, Fault>>()?)
@@ -208,7 +208,7 @@ fn lift_composite<T: Send + 'static>(
             cx.charge(fields.len().saturating_mul(size_of::<Val>()))?;
             let mut places = cx.fields(ty, from)?;
             let field = |_: &ValType| {
-                let (ty, from) = places.next(types)?;
+                let (ty, from) = places.advance()?;
                 Val::lift(cx, ty, from)
             };
             Val::Tuple(fields.iter().map(field).collect::<Result<_, Fault>>()?)
@@ -312,14 +312,14 @@ fn lower_composite<T: Send + 'static>(
         (TypeDef::Record(fields), Val::Record(values)) if fields.len() == values.len() => {
             let mut places = cx.fields(ty, to)?;
             fields.iter().zip(values).try_for_each(|((name, _), (label, value))| {
-                let (ty, to) = places.next(types)?;
+                let (ty, to) = places.advance()?;
                 if **name == **label { value.lower(cx, ty, to) } else { Err(mismatch) }
             })
         }
         (TypeDef::Tuple(fields), Val::Tuple(values)) if fields.len() == values.len() => {
             let mut places = cx.fields(ty, to)?;
             values.iter().try_for_each(|value| {
-                let (ty, to) = places.next(types)?;
+                let (ty, to) = places.advance()?;
                 value.lower(cx, ty, to)
             })
         }

@@ -224,7 +224,7 @@ pub(crate) fn lift_values<T: Send + 'static>(
     types
         .iter()
         .map(|_| {
-            let (ty, from) = fields.next(cx.types)?;
+            let (ty, from) = fields.advance()?;
             Val::lift(cx, ty, from)
         })
         .collect()
@@ -239,7 +239,7 @@ pub(crate) fn lower_values<T: Send + 'static>(
 ) -> Result<(), Fault> {
     let mut fields = cx.fields(tuple, to)?;
     values.iter().try_for_each(|value| {
-        let (ty, to) = fields.next(cx.types)?;
+        let (ty, to) = fields.advance()?;
         value.lower(cx, ty, to)
     })
 }

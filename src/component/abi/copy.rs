@@ -75,10 +75,8 @@ impl<'c, T: Send + 'static> Copier<'c, '_, T> {
         from.read_span(self.flat_from, || bytes(self.cx, self.from), self.from.address)
     }
 
-    fn write_span(&mut self, to: Place, (at, length): Span) -> Result<(), Fault> {
-        let size = self.to.address.size();
-        self.write(to, size, at)?;
-        self.write(to.field(1, size), size, length)
+    fn write_span(&mut self, to: Place, span: Span) -> Result<(), Fault> {
+        to.write_span(self.flat_to, || bytes_mut(self.cx, self.to), self.to.address, span)
     }
 
     fn string(&mut self, from: Place, to: Place) -> Result<(), Fault> {

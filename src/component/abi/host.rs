@@ -4,8 +4,8 @@ use crate::{
     Rule, Trap,
     component::{
         abi::{
-            GuestOptions, Place, Span, bytes, bytes_mut, check_list, lift_string, normalise, reallocate,
-            store_string, string::Source,
+            GuestOptions, Place, Span, bytes, bytes_mut, check_list, lift_string, reallocate, store_string,
+            string::Source,
         },
         channel::{Held, Payload},
         handles::{self, Channel, Lender},
@@ -42,13 +42,9 @@ impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
         self.options.layouts(self.types)
     }
 
-    fn read(&self, from: Place, size: u32) -> Result<u64, Fault> {
+    /// The number of `size` bytes that stands there; a flat one as it is.
+    pub(crate) fn read(&self, from: Place, size: u32) -> Result<u64, Fault> {
         from.read(self.flat, || bytes(self.cx, self.options), size)
-    }
-
-    /// A scalar's bits, normalised.
-    pub(crate) fn scalar(&self, ty: ValType, from: Place) -> Result<u64, Fault> {
-        normalise(ty, self.read(from, self.layouts().size(ty))?)
     }
 
     /// A composite type's definition.
@@ -151,13 +147,9 @@ impl<'c, T: Send + 'static> LowerContext<'c, '_, T> {
         self.options.layouts(self.types)
     }
 
+    /// Puts a number of `size` bytes there.
     pub(crate) fn write(&mut self, to: Place, size: u32, bits: u64) -> Result<(), Fault> {
         to.write(self.flat, || bytes_mut(self.cx, self.options), size, bits)
-    }
-
-    /// Writes a scalar's bits.
-    pub(crate) fn scalar(&mut self, ty: ValType, to: Place, bits: u64) -> Result<(), Fault> {
-        self.write(to, self.layouts().size(ty), bits)
     }
 
     /// A composite type's definition.
@@ -181,10 +173,8 @@ impl<'c, T: Send + 'static> LowerContext<'c, '_, T> {
         self.write(to, self.types.layout(id).tag, bits)
     }
 
-    fn span(&mut self, to: Place, (at, length): Span) -> Result<(), Fault> {
-        let size = self.options.address.size();
-        self.write(to, size, at)?;
-        self.write(to.field(1, size), size, length)
+    fn span(&mut self, to: Place, span: Span) -> Result<(), Fault> {
+        to.write_span(self.flat, || bytes_mut(self.cx, self.options), self.options.address, span)
     }
 
     pub(crate) fn string(&mut self, text: &str, to: Place) -> Result<(), Fault> {

@@ -86,12 +86,44 @@ impl Place {
     pub(crate) fn read_span<'m>(
         self,
         flat: &[u64],
-        memory: impl Fn() -> &'m [u8],
+        memory: impl FnOnce() -> &'m [u8],
         address: AddressType,
     ) -> Result<Span, Fault> {
-        let number =
-            |place: Self| Ok::<_, Fault>(address.pointer(place.read(flat, &memory, address.size())?));
-        Ok((number(self)?, number(self.field(1, address.size()))?))
+        let (at, length) = match self {
+            Self::Flat(at) => match flat.get(at..) {
+                Some([pointer, length, ..]) => (*pointer, *length),
+                _ => return Err(Fault::Trap(crate::bug!("a flat value is missing"))),
+            },
+            Self::Memory(at) => {
+                let (memory, size) = (memory(), address.size());
+                (read_number(memory, at, size)?, read_number(memory, at.wrapping_add(size as usize), size)?)
+            }
+        };
+        Ok((address.pointer(at), address.pointer(length)))
+    }
+
+    /// Puts a pointer and a length there.
+    pub(crate) fn write_span<'m>(
+        self,
+        flat: &mut [u64],
+        memory: impl FnOnce() -> &'m mut [u8],
+        address: AddressType,
+        (at, length): Span,
+    ) -> Result<(), Fault> {
+        match self {
+            Self::Flat(place) => match flat.get_mut(place..) {
+                Some([pointer, count, ..]) => {
+                    (*pointer, *count) = (at, length);
+                    Ok(())
+                }
+                _ => Err(Fault::Trap(crate::bug!("a flat value has no place"))),
+            },
+            Self::Memory(place) => {
+                let (memory, size) = (memory(), address.size());
+                write_number(memory, place, size, at)?;
+                write_number(memory, place.wrapping_add(size as usize), size, length)
+            }
+        }
     }
 }
 
@@ -172,21 +204,33 @@ pub(crate) fn slice_mut(
 /// The little-endian number of 1, 2, 4 or 8 bytes at `at`.
 pub(crate) fn read_number(bytes: &[u8], at: usize, size: u32) -> Result<u64, Fault> {
     let rule = Rule::PointerOutOfBounds;
-    let from = slice(bytes, at, size as usize, rule)?;
-    Ok(match *from {
-        [a] => u64::from(a),
-        [a, b] => u64::from(u16::from_le_bytes([a, b])),
-        [a, b, c, d] => u64::from(u32::from_le_bytes([a, b, c, d])),
-        [a, b, c, d, e, f, g, h] => u64::from_le_bytes([a, b, c, d, e, f, g, h]),
-        _ => return Err(rule.into()),
-    })
+    let from = bytes.get(at..).ok_or(rule)?;
+    let number = match size {
+        1 => from.first().map(|byte| u64::from(*byte)),
+        2 => from.first_chunk().map(|bytes| u64::from(u16::from_le_bytes(*bytes))),
+        4 => from.first_chunk().map(|bytes| u64::from(u32::from_le_bytes(*bytes))),
+        8 => from.first_chunk().map(|bytes| u64::from_le_bytes(*bytes)),
+        _ => None,
+    };
+    number.ok_or(rule.into())
 }
 
-/// Writes the low `size` bytes of a number at `at`.
+/// Writes the low `size` bytes of a number at `at`: 1, 2, 4 or 8.
 pub(crate) fn write_number(bytes: &mut [u8], at: usize, size: u32, value: u64) -> Result<(), Fault> {
-    let to = slice_mut(bytes, at, size as usize, Rule::PointerOutOfBounds)?;
-    to.copy_from_slice(&value.to_le_bytes()[..size as usize]);
-    Ok(())
+    fn put<const SIZE: usize>(to: &mut [u8], bytes: [u8; SIZE]) -> Option<()> {
+        *to.first_chunk_mut()? = bytes;
+        Some(())
+    }
+    let rule = Rule::PointerOutOfBounds;
+    let to = bytes.get_mut(at..).ok_or(rule)?;
+    let written = match size {
+        1 => put(to, [value as u8]),
+        2 => put(to, (value as u16).to_le_bytes()),
+        4 => put(to, (value as u32).to_le_bytes()),
+        8 => put(to, value.to_le_bytes()),
+        _ => None,
+    };
+    written.ok_or(rule.into())
 }
 
 /// A scalar as it is lifted: truncated to its width, checked, and in the one form that is lowered again.
