@@ -259,6 +259,13 @@ pub(crate) fn store_string<T: Send + 'static>(
     let (form, length) = match &source {
         Source::Host(text) if options.encoding == Encoding::Utf8 => return store_same(cx, options, text),
         Source::Host(text) => (Form::Utf8, text.len()),
+        Source::Guest { options: from, units }
+            if options.encoding == Encoding::Utf8
+                && units.form == Form::Utf8
+                && units.length <= CHUNK_BYTES =>
+        {
+            return copy_short(cx, from, units, options);
+        }
         Source::Guest { units, .. } => (units.form, units.length),
     };
     let mut store = Storing {
@@ -302,6 +309,29 @@ fn store_same<T: Send + 'static>(
     let memory = slice_mut(bytes_mut(cx, options), at, text.len(), Rule::StringOutOfBounds)?;
     memory.copy_from_slice(text.as_bytes());
     Ok((at as u64, text.len() as u64))
+}
+
+/// Another guest's UTF-8 in one piece: what most strings between guests are.
+fn copy_short<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    from: &GuestOptions,
+    units: &Units,
+    to: &GuestOptions,
+) -> Result<Span, Fault> {
+    let (length, rule) = (units.length, Rule::StringOutOfBounds);
+    cx.charge_moved(length)?;
+    let at = reallocate(cx, to, (0, 0), 1, length as u64)?;
+    let mut scratch = cx.state_mut().take_scratch();
+    scratch.clear();
+    let source = slice(bytes(cx, from), units.at, length, rule)?;
+    // Most text is ASCII, and that is told sooner.
+    if !source.is_ascii() {
+        utf8(source)?;
+    }
+    scratch.extend_from_slice(source);
+    slice_mut(bytes_mut(cx, to), at, length, rule)?.copy_from_slice(&scratch);
+    cx.state_mut().keep_scratch(scratch);
+    Ok((at as u64, length as u64))
 }
 
 /// A string while it is stored. Each form answers the length as the guest counts it, but for the tag.
