@@ -498,7 +498,12 @@ impl<T: 'static> State<T> {
 
     /// Whether one instance is the other or nests in it. Calls between such are not allowed for now.
     pub(crate) fn are_related(&self, a: InstanceId, b: InstanceId) -> bool {
-        self.is_in(a, b) || self.is_in(b, a)
+        !self.are_siblings(a, b) && (self.is_in(a, b) || self.is_in(b, a))
+    }
+
+    /// Whether two instances are next to each other: then a call from one to the other enters that one alone. Most are.
+    fn are_siblings(&self, a: InstanceId, b: InstanceId) -> bool {
+        a != b && self.instance(a).parent == self.instance(b).parent
     }
 
     /// Which rule a synchronous task breaks that waits where nothing it may wait for can go on.
@@ -508,6 +513,9 @@ impl<T: 'static> State<T> {
     }
 
     pub(crate) fn may_enter(&self, callee: InstanceId, caller: Option<InstanceId>) -> bool {
+        if caller.is_some_and(|caller| self.are_siblings(callee, caller)) {
+            return self.instance(callee).may_enter;
+        }
         let mut next = Some(callee);
         while let Some(id) = self.entering(next, caller) {
             let instance = self.instance(id);
@@ -521,6 +529,10 @@ impl<T: 'static> State<T> {
 
     /// Marks what a call enters as entered, or left again.
     pub(crate) fn set_entered(&mut self, callee: InstanceId, caller: Option<InstanceId>, entered: bool) {
+        if caller.is_some_and(|caller| self.are_siblings(callee, caller)) {
+            self.instance_mut(callee).may_enter = !entered;
+            return;
+        }
         let mut next = Some(callee);
         while let Some(id) = self.entering(next, caller) {
             let instance = self.instance_mut(id);

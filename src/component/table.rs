@@ -156,11 +156,14 @@ impl<E, K> Slab<E, K> {
     }
 
     /// Gives the entry of this name, which the caller knows to be there, another one.
-    pub(crate) fn rename(&mut self, id: Id<K>) -> Result<Id<K>, Trap> {
-        self.get_mut(id)?;
-        let generation = id.generation.wrapping_add(1);
-        self.entries[id.index as usize].0 = generation;
-        Ok(Id { generation, ..id })
+    pub(crate) fn rename(&mut self, id: Id<K>) -> Result<(Id<K>, &mut E), Trap> {
+        match self.entries.get_mut(id.index as usize) {
+            Some((generation, Some(entry))) if *generation == id.generation => {
+                *generation = generation.wrapping_add(1);
+                Ok((Id { generation: *generation, ..id }, entry))
+            }
+            _ => Err(crate::bug!("a task, thread or waitable that is gone was renamed")),
+        }
     }
 
     /// Takes the entry of this name out; its name means nothing from here on.
@@ -200,7 +203,7 @@ mod tests {
         let new = slab.add('b');
         assert_eq!(slab.remove(old), None);
         assert_eq!((slab.find(old), slab.find(new)), (None, Some(&'b')));
-        let newest = slab.rename(new).unwrap();
+        let newest = slab.rename(new).unwrap().0;
         assert_eq!((slab.find(new), slab.find(newest)), (None, Some(&'b')));
         assert_eq!(slab.len(), 1);
     }

@@ -251,12 +251,12 @@ impl<T: Send + 'static> State<T> {
         }
         ended.threads = 0;
         let instance = ended.func.options.instance;
-        let index = self.threads.get(thread)?.index;
-        self.instance_mut(instance).threads.remove(index)?;
         // Under other names, so that nobody takes the next call for this one.
-        let (task, thread) = (self.tasks.rename(task)?, self.threads.rename(thread)?);
-        self.tasks.get_mut(task)?.implicit = Some(thread);
-        self.threads.get_mut(thread)?.task = task;
+        let ((task, task_kept), (thread, thread_kept)) =
+            (self.tasks.rename(task)?, self.threads.rename(thread)?);
+        (task_kept.implicit, thread_kept.task) = (Some(thread), task);
+        let index = thread_kept.index;
+        self.instance_mut(instance).threads.remove(index)?;
         self.spare.push((task, thread));
         Ok(())
     }
@@ -306,12 +306,12 @@ impl<T: Send + 'static> State<T> {
     pub(crate) fn stop_main(
         &mut self,
         id: ThreadId,
-        activation: Activation<crate::component::store::Inner<T>>,
+        activation: Box<Activation<crate::component::store::Inner<T>>>,
         step: Step,
     ) -> Result<(), Fault> {
         self.keep_stack()?;
         let thread = self.threads.get_mut(id)?;
-        thread.progress = Progress::Core(Box::new(activation), Stage::Main);
+        thread.progress = Progress::Core(activation, Stage::Main);
         if step == Step::Preempted {
             thread.wait = Wait::Fuel;
             self.frozen.push_back(id);

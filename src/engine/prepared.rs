@@ -11,6 +11,7 @@ use crate::engine::{
     linkage::{FLAT_MAX, bits, value_of},
     store::Data,
 };
+use alloc::boxed::Box;
 use wasmi::{
     Func, StoreContextMut, TypedFunc, TypedResumableCall, TypedResumableCallHostTrap,
     TypedResumableCallOutOfFuel, Val, ValType, WasmParams, WasmResults,
@@ -32,7 +33,8 @@ pub(crate) enum Prepared {
 pub(crate) enum Through<T: 'static> {
     /// It returned this; 0 where it returns nothing.
     Returned(u64),
-    Stopped(Activation<T>, Step),
+    /// It stopped; kept apart, for hardly any does.
+    Stopped(Box<Activation<T>>, Step),
 }
 
 impl Prepared {
@@ -101,7 +103,7 @@ impl<T: Send + 'static> Caller<'_, T> {
                 };
                 Ok(match stopped {
                     None => Through::Returned(found.first().map_or(0, bits)),
-                    Some((activation, step)) => Through::Stopped(activation, step),
+                    Some((activation, step)) => Through::Stopped(Box::new(activation), step),
                 })
             }
         }
@@ -122,7 +124,9 @@ impl<T: Send + 'static> Caller<'_, T> {
         };
         match through {
             Through::Returned(bits) => Ok(bits),
-            Through::Stopped(activation, step) => self.finish(activation, step).map(|bits| bits.unwrap_or(0)),
+            Through::Stopped(activation, step) => {
+                self.finish(*activation, step).map(|bits| bits.unwrap_or(0))
+            }
         }
     }
 
@@ -146,7 +150,7 @@ impl<T: Send + 'static> Caller<'_, T> {
         };
         let pending = context.data_mut().pending.take();
         let results = [Val::I32(0)][..R::COUNT].to_vec();
-        Ok(Through::Stopped(Activation { progress, results, pending }, step))
+        Ok(Through::Stopped(Box::new(Activation { progress, results, pending }), step))
     }
 }
 
