@@ -51,10 +51,12 @@ struct Program {
 
 impl Program {
     fn new(bytes: &mut Bytes<'_>) -> Self {
+        // Many schedules are about who goes into an instance when.
+        let is_crowded = bytes.below(3) == 2;
         let slice_fuel = if bytes.below(4) == 3 { 500 + u64::from(bytes.byte()) } else { SLICE_ENDLESS };
         let instances = (0..3).map(|at: u8| {
             let functions = if at == 2 { 1 } else { 4 };
-            (0..functions).map(|f| Function::new(bytes, f, at)).collect()
+            (0..functions).map(|f| Function::new(bytes, f, at, is_crowded)).collect()
         });
         Self { instances: instances.collect(), slice_fuel }
     }
@@ -104,7 +106,7 @@ impl Program {
 }
 
 impl Function {
-    fn new(bytes: &mut Bytes<'_>, f: u8, instance: u8) -> Self {
+    fn new(bytes: &mut Bytes<'_>, f: u8, instance: u8, is_crowded: bool) -> Self {
         let is_sync = instance < 2 && bytes.below(5) == 4;
         let count = if is_sync { 1 } else { 1 + bytes.below(if instance == 2 { 8 } else { 4 }) };
         let segments = (0..count).map(|at| {
@@ -113,11 +115,16 @@ impl Function {
                 operations.push(Operation("set_new", vec![u32::from(bytes.below(8) == 7)]));
             }
             for _ in 0..bytes.below(6) {
-                operation(bytes, instance, is_sync, f, &mut operations);
+                if is_crowded && bytes.below(2) == 0 {
+                    crowd(bytes, instance, at > 0, &mut operations);
+                } else {
+                    operation(bytes, instance, is_sync, f, &mut operations);
+                }
             }
             let is_last = at + 1 == count;
             let end = match bytes.below(8) {
                 _ if is_last => ("exit", 0),
+                0..=2 if is_crowded => ("yield", 0),
                 0..=4 => ("wait", SETS[usize::from(bytes.below(8) == 7)]),
                 7 if bytes.below(2) == 1 => ("exit", 0),
                 _ => ("yield", 0),
@@ -130,6 +137,24 @@ impl Function {
             Segment { operations, end }
         });
         Self { is_sync, segments: segments.collect() }
+    }
+}
+
+/// An operation that has others wait for room in the instance, or for who has it: backpressure, mostly held before it is
+/// let go, and calls, also synchronous ones in the middle of a callback.
+fn crowd(bytes: &mut Bytes<'_>, instance: u8, is_callback: bool, into: &mut Vec<Operation>) {
+    let mut add = |name, args: &[u32]| into.push(Operation(name, args.to_vec()));
+    let mut below = |count| u32::from(bytes.below(count));
+    match below(8) {
+        0 | 1 if is_callback => add("dec", &[0]),
+        0..=2 => add("inc", &[]),
+        3..=6 if instance > 0 => {
+            let (k, is_sync) = (below(3), below(3) / 2);
+            add("call", &[below(instance), below(4), k, is_sync, 0]);
+            add("join", &[6 + k, SETS[0], 0]);
+        }
+        7 => add("give_way", &[]),
+        _ => add("dec", &[0]),
     }
 }
 
