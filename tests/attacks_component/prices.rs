@@ -385,3 +385,96 @@ fn calls_that_nobody_waits_for_leave_nothing_behind() {
     }
     assert_eq!(run.call(&mut store, ()).unwrap(), (7,));
 }
+
+/// How long `again`, called with `times`, takes after `prepare` was called with `count`: the best of three.
+#[track_caller]
+fn seconds(text: &str, count: u32, times: u32) -> f64 {
+    let component = load_under(Limits { handles: 100_000, ..Limits::server() }, &parse(text)).unwrap();
+    let one = || {
+        let mut store = Store::new(component.engine(), ());
+        let instance = host(component.engine()).instantiate(&mut store, &component).unwrap();
+        let prepare = instance.get_typed_func::<(u32,), ()>(&store, "prepare").unwrap();
+        let again = instance.get_typed_func::<(u32,), ()>(&store, "again").unwrap();
+        prepare.call(&mut store, (count,)).unwrap();
+        let start = std::time::Instant::now();
+        again.call(&mut store, (times,)).unwrap();
+        start.elapsed().as_secs_f64()
+    };
+    (0..3).map(|_| one()).fold(f64::MAX, f64::min)
+}
+
+#[test]
+fn a_synchronous_task_gives_way_as_fast_however_many_others_wait() {
+    let text = r#"(component
+        (component $I
+            (core module $M
+                (import "" "inc" (func $inc))
+                (func (export "close") (call $inc))
+                (func (export "enter") (result i32) unreachable)
+                (func (export "callback") (param i32 i32 i32) (result i32) unreachable))
+            (canon backpressure.inc (core func $inc))
+            (core instance $m (instantiate $M (with "" (instance (export "inc" (func $inc))))))
+            (func (export "close") (canon lift (core func $m "close")))
+            (func (export "enter") async
+                (canon lift (core func $m "enter") async (callback (core func $m "callback")))))
+        (component $O
+            (import "i" (instance $i (export "close" (func)) (export "enter" (func async))))
+            (canon lower (func $i "close") (core func $close))
+            (canon lower (func $i "enter") async (core func $enter))
+            (canon thread.yield (core func $yield))
+            (core module $M
+                (import "" "close" (func $close)) (import "" "enter" (func $enter (result i32)))
+                (import "" "yield" (func $yield (result i32)))
+                (func (export "prepare") (param i32)
+                    (call $close)
+                    (loop (drop (call $enter)) (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))
+                (func (export "again") (param i32)
+                    (loop (drop (call $yield)) (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))
+            (core instance $m (instantiate $M (with "" (instance
+                (export "close" (func $close)) (export "enter" (func $enter)) (export "yield" (func $yield))))))
+            (func (export "prepare") (param "n" u32) (canon lift (core func $m "prepare")))
+            (func (export "again") (param "n" u32) (canon lift (core func $m "again"))))
+        (instance $i (instantiate $I))
+        (instance $o (instantiate $O (with "i" (instance $i))))
+        (export "prepare" (func $o "prepare")) (export "again" (func $o "again")))"#;
+    let (few, many) = (seconds(text, 2, 3_000), seconds(text, 4_000, 3_000));
+    assert!(many < 8.0 * few, "{many} s against {few} s");
+}
+
+#[test]
+fn an_event_is_taken_out_as_fast_however_many_there_are() {
+    let text = r#"(component
+        (type $F (future))
+        (canon future.new $F (core func $future))
+        (canon future.read $F async (core func $read))
+        (canon future.write $F async (core func $write))
+        (canon waitable-set.new (core func $new))
+        (canon waitable.join (core func $join))
+        (core module $M
+            (import "" "future" (func $future (result i64)))
+            (import "" "read" (func $read (param i32 i32) (result i32)))
+            (import "" "write" (func $write (param i32 i32) (result i32)))
+            (import "" "new" (func $new (result i32))) (import "" "join" (func $join (param i32 i32)))
+            (global $set (mut i32) (i32.const 0)) (global $last (mut i32) (i32.const 0))
+            (func (export "prepare") (param i32) (local $ends i64)
+                (global.set $set (call $new))
+                (loop
+                    (local.set $ends (call $future))
+                    (global.set $last (i32.wrap_i64 (local.get $ends)))
+                    (drop (call $read (global.get $last) (i32.const 0)))
+                    (call $join (global.get $last) (global.get $set))
+                    (drop (call $write (i32.wrap_i64 (i64.shr_u (local.get $ends) (i64.const 32))) (i32.const 0)))
+                    (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))
+            (func (export "again") (param i32)
+                (loop
+                    (call $join (global.get $last) (i32.const 0))
+                    (call $join (global.get $last) (global.get $set))
+                    (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))))
+        (core instance $m (instantiate $M (with "" (instance
+            (export "future" (func $future)) (export "read" (func $read)) (export "write" (func $write))
+            (export "new" (func $new)) (export "join" (func $join))))))
+        (func (export "prepare") (param "n" u32) (canon lift (core func $m "prepare")))
+        (func (export "again") (param "n" u32) (canon lift (core func $m "again"))))"#;
+    let (few, many) = (seconds(text, 2, 3_000), seconds(text, 20_000, 3_000));
+    assert!(many < 8.0 * few, "{many} s against {few} s");
+}
