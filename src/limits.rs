@@ -103,6 +103,10 @@ pub struct Limits {
     /// Fuel that a guest runs on before it gives way to its host. Also bounds the native stack that
     /// growing memory takes: see `manual::architecture`.
     pub slice_fuel: u64,
+    /// Fuel that one call may run on where its host stays with a component until it returns: of `realloc`, of
+    /// `post-return`, of a core module's start function. It ends at no slice, so nobody else has a turn meanwhile and no
+    /// deadline ends it: this bounds how long. No less than a slice, in any case.
+    pub uninterrupted_fuel: u64,
 }
 
 impl Limits {
@@ -145,6 +149,7 @@ impl Limits {
             path_bytes: 512,
             http: HttpLimits::MCU,
             slice_fuel: 5_000,
+            uninterrupted_fuel: 10_000_000,
         }
     }
 
@@ -188,6 +193,7 @@ impl Limits {
             path_bytes: self.path_bytes.min(others.path_bytes),
             http: self.http.at_most(&others.http),
             slice_fuel: self.slice_fuel.min(others.slice_fuel),
+            uninterrupted_fuel: self.uninterrupted_fuel.min(others.uninterrupted_fuel),
         }
     }
 
@@ -230,6 +236,7 @@ impl Limits {
             path_bytes: 4_096,
             http: HttpLimits::SERVER,
             slice_fuel: 20_000,
+            uninterrupted_fuel: 1_000_000_000,
         }
     }
 }
@@ -246,7 +253,7 @@ mod tests {
     use super::*;
 
     /// Each number of some limits. Taken apart without `..`: a field that is new has to be named here.
-    fn numbers(limits: Limits) -> [u64; 34] {
+    fn numbers(limits: Limits) -> [u64; 35] {
         let Limits {
             module_bytes,
             load_bytes,
@@ -282,6 +289,7 @@ mod tests {
             poll_subscriptions,
             path_bytes,
             slice_fuel,
+            uninterrupted_fuel,
             http,
         } = limits;
         // Its own fields are taken apart where they are.
@@ -321,6 +329,7 @@ mod tests {
             poll_subscriptions.into(),
             path_bytes.into(),
             slice_fuel,
+            uninterrupted_fuel,
         ]
     }
 

@@ -96,7 +96,7 @@ fn run_under(limits: Limits, text: &str) -> Result<(), Error> {
 }
 
 fn run(text: &str) -> Result<(), Error> {
-    run_under(Limits::server(), text)
+    run_under(Limits { uninterrupted_fuel: 20_000_000, ..Limits::server() }, text)
 }
 
 #[track_caller]

@@ -15,11 +15,6 @@ use alloc::{format, vec::Vec};
 use core::{mem, task::Waker};
 use wasmi::{AsContextMut, Func, Instance, Memory, ResumableCall, Table, Val, ValType};
 
-/// How many slices of fuel a function may run for that its host stays with until it returns (`realloc`, `post-return`, a
-/// core module's start): nobody else has a turn meanwhile, and no deadline ends it. With
-/// [`Limits::server`](crate::Limits::server) that is 20 million units of fuel, a fraction of a second.
-const SLICES_TO_END_MAX: u32 = 1_000;
-
 /// What a function made of a closure answers: values, or that its guest waits.
 pub(crate) enum Answer {
     /// The result, of a function that has one.
@@ -102,7 +97,7 @@ impl<T: Send + 'static> Caller<'_, T> {
     }
 
     /// Calls a function with at most one result and stays with it until it returns. It may not wait; slices of fuel
-    /// pass unnoticed, up to [`SLICES_TO_END_MAX`] of them.
+    /// pass unnoticed, until it has run on [`Limits::uninterrupted_fuel`](crate::Limits::uninterrupted_fuel).
     ///
     /// # Errors
     ///
@@ -125,14 +120,18 @@ impl<T: Send + 'static> Caller<'_, T> {
         mut activation: Activation<T>,
         mut stopped: Step,
     ) -> Result<Option<u64>, Fault> {
-        for _ in 0..SLICES_TO_END_MAX {
+        // Its first slice was not measured: it may have been no more than the rest of its caller's.
+        let until = self.fuel_spent().saturating_add(self.limits().uninterrupted_fuel);
+        loop {
             match stopped {
                 Step::Finished => return Ok(activation.into_results().first().map(bits)),
-                Step::Preempted => stopped = activation.step(self, None)?,
                 Step::Blocked => return Err(Trap::Component(Rule::CannotBlock).into()),
+                Step::Preempted if self.fuel_spent() >= until => {
+                    return Err(Trap::Component(Rule::TooLong).into());
+                }
+                Step::Preempted => stopped = activation.step(self, None)?,
             }
         }
-        Err(Trap::Component(Rule::TooLong).into())
     }
 
     /// Whether anybody watches what crosses between this guest and its host.

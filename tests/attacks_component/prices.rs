@@ -478,3 +478,40 @@ fn an_event_is_taken_out_as_fast_however_many_there_are() {
     let (few, many) = (seconds(text, 2, 3_000), seconds(text, 20_000, 3_000));
     assert!(many < 8.0 * few, "{many} s against {few} s");
 }
+
+#[test]
+fn how_long_a_call_may_run_that_is_not_interrupted_does_not_depend_on_slices() {
+    let long = "(loop (br_if 0 (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 300000))))";
+    for (start, realloc, post_return) in [(long, "", ""), ("", long, ""), ("", "", long)] {
+        let text = format!(
+            r#"(component
+                (component $taker
+                    (core module $m (memory (export "m") 1)
+                        (func $start (local $n i32) {start}) (start $start)
+                        (func (export "realloc") (param i32 i32 i32 i32) (result i32) (local $n i32) {realloc} (i32.const 64))
+                        (func (export "take") (param i32 i32))
+                        (func (export "post") (local $n i32) {post_return}))
+                    (core instance $m (instantiate $m))
+                    (func (export "take") (param "s" string) (canon lift (core func $m "take") (memory (core memory $m "m"))
+                        (realloc (core func $m "realloc")) (post-return (core func $m "post")))))
+                (component $giver
+                    (import "take" (func $take (param "s" string)))
+                    (core module $libc (memory (export "m") 1))
+                    (core instance $libc (instantiate $libc))
+                    (core func $take (canon lower (func $take) (memory (core memory $libc "m"))))
+                    (core module $m (import "" "take" (func $take (param i32 i32)))
+                        (func (export "run") (call $take (i32.const 0) (i32.const 8))))
+                    (core instance $m (instantiate $m (with "" (instance (export "take" (func $take))))))
+                    (func (export "run") (canon lift (core func $m "run"))))
+                (instance $taker (instantiate $taker))
+                (instance $giver (instantiate $giver (with "take" (func $taker "take"))))
+                (export "run" (func $giver "run")))"#
+        );
+        for slice_fuel in [100, 20_000] {
+            let limits = Limits { slice_fuel, uninterrupted_fuel: 10_000_000, ..Limits::server() };
+            run_under(limits, &text).unwrap();
+            let limits = Limits { uninterrupted_fuel: 500_000, ..limits };
+            assert_eq!(rule(run_under(limits, &text)), Rule::TooLong);
+        }
+    }
+}

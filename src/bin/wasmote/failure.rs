@@ -5,7 +5,7 @@ use crate::{
     settings::{self, Resolved},
     units::show_bytes,
 };
-use wasmote::{Error, MissingImport, Trap};
+use wasmote::{Error, MissingImport, Rule, Trap};
 
 /// How many imports a message lists before it only counts.
 pub const IMPORTS_SHOWN_MAX: usize = 8;
@@ -48,6 +48,12 @@ pub fn not_started(file: &str, error: &Error) -> String {
             settings::raise("memory_bytes"),
             settings::raise("table_elements"),
         ),
+        Some(Trap::Component(Rule::TooLong)) => {
+            format!(
+                "cannot run {file}: {error}: raise the limit with `{}`",
+                settings::raise("uninterrupted_fuel")
+            )
+        }
         _ => format!("cannot run {file}: {error}"),
     }
 }
@@ -103,6 +109,9 @@ pub fn ended(file: &str, function: &str, error: &Error, settings: &Resolved, mem
         Trap::HostCallBytes => format!(": raise the limit with `{}`", settings::raise("host_call_bytes")),
         Trap::Handles => format!(": raise the limit with `{}`", settings::raise("handles")),
         Trap::ReentryDepth => format!(": raise the limit with `{}`", settings::raise("reentry_depth")),
+        Trap::Component(Rule::TooLong) => {
+            format!(": raise the limit with `{}`", settings::raise("uninterrupted_fuel"))
+        }
         // Languages trap when an allocation fails, and wasm does not tell that apart from any other trap.
         _ if memory_is_short(memory_bytes, settings.limits.memory_bytes) => format!(
             "; its memory had grown to {} of {}, which is the limit: if that is why, raise it with `{}`",
