@@ -707,3 +707,109 @@ fn tables_of_other_addresses_are_other_tables() {
     assert!(meets(&narrow.0, &narrow.1) && meets(&wide.0, &wide.1));
     assert!(!meets(&narrow.0, &wide.1) && !meets(&wide.0, &narrow.1));
 }
+
+/// What answers calls by their numbers: `a`, `b` and `c` return 1, 2 and 3, in an instance `host` that lists them in
+/// another order than that of the names.
+fn numbers(engine: &Engine) -> Linker<()> {
+    let mut linker = Linker::new(engine);
+    let mut host = linker.instance("host").unwrap();
+    for (name, number) in [("c", 3_u32), ("a", 1), ("b", 2)] {
+        host.func_wrap(name, move |_, (): ()| Ok((number,))).unwrap();
+    }
+    linker
+}
+
+fn run(linker: &Linker<()>, component: &Component) -> u32 {
+    let mut store = Store::new(component.engine(), ());
+    let instance = linker.instantiate_pre(component).unwrap().instantiate(&mut store).unwrap();
+    instance.get_typed_func::<(), (u32,)>(&store, "run").unwrap().call(&mut store, ()).unwrap().0
+}
+
+/// A component that imports `b` and `c` of an instance `i`, and has its core modules export and import by names whose
+/// order is not that of their places. What `run` returns tells which function stood where: 10 times `b` and `c`.
+const PICKY: &str = r#"(component
+    (import "i" (instance $i (export "c" (func (result u32))) (export "b" (func (result u32)))))
+    (core func $c (canon lower (func $i "c")))
+    (core func $b (canon lower (func $i "b")))
+    (core module $sum
+        (import "y" "second" (func $b (result i32)))
+        (import "x" "first" (func $c (result i32)))
+        (import "y" "ten" (global $ten i32))
+        (func (export "z") (result i32) (i32.const 0))
+        (func (export "run") (result i32) (i32.add (i32.mul (call $b) (global.get $ten)) (call $c)))
+        (func (export "a") (result i32) (i32.const 0)))
+    (core module $ten
+        (global (export "ten") i32 (i32.const 10))
+        (global (export "eleven") i32 (i32.const 11)))
+    (core instance $tens (instantiate $ten))
+    (alias core export $tens "ten" (core global $g))
+    (core instance $sum (instantiate $sum
+        (with "y" (instance (export "ten" (global $g)) (export "second" (func $b))))
+        (with "x" (instance (export "zero" (func $b)) (export "first" (func $c))))))
+    (func (export "run") (result u32) (canon lift (core func $sum "run"))))"#;
+
+#[test]
+fn what_is_taken_by_name_is_found_wherever_it_stands() {
+    let engine = Engine::default();
+    let host = r#"(import "host" (instance $host
+        (export "b" (func (result u32))) (export "c" (func (result u32))) (export "a" (func (result u32)))))"#;
+    // The component in another one, which hands over more than is asked for.
+    let nested = format!(
+        r#"(component {host}
+            (component $inner {}
+            (instance $inner (instantiate $inner (with "i" (instance $host))))
+            (export "run" (func $inner "run")))"#,
+        PICKY.trim_start_matches("(component")
+    );
+    assert_eq!(run(&numbers(&engine), &load(&engine, &nested)), 23);
+
+    // By itself, its imports met by name.
+    let mut linker = Linker::new(&engine);
+    let mut instance = linker.instance("i").unwrap();
+    for (name, number) in [("a", 1_u32), ("b", 2), ("c", 3)] {
+        instance.func_wrap(name, move |_, (): ()| Ok((number,))).unwrap();
+    }
+    assert_eq!(run(&linker, &load(&engine, PICKY)), 23);
+
+    // Handed to another one, which hands over more than is asked for and knows of less than there is.
+    let outer = format!(
+        r#"(component {host}
+            (import "picky" (component $picky
+                (import "i" (instance
+                    (export "b" (func (result u32))) (export "c" (func (result u32)))))
+                (export "run" (func (result u32)))))
+            (instance $picky (instantiate $picky (with "i" (instance $host))))
+            (export "run" (func $picky "run")))"#
+    );
+    let mut linker = numbers(&engine);
+    linker.root().component("picky", &load(&engine, PICKY)).unwrap();
+    assert_eq!(run(&linker, &load(&engine, &outer)), 23);
+}
+
+#[test]
+fn a_module_from_elsewhere_is_linked_by_name() {
+    let engine = Engine::default();
+    let component = load(
+        &engine,
+        r#"(component
+            (import "m" (core module $m
+                (import "x" "f" (func (result i32))) (import "x" "g" (func (result i32)))
+                (export "run" (func (result i32))) (export "b" (func (result i32)))))
+            (core module $n
+                (func (export "g") (result i32) (i32.const 4))
+                (func (export "a") (result i32) (i32.const 0))
+                (func (export "f") (result i32) (i32.const 6)))
+            (core instance $n (instantiate $n))
+            (core instance $i (instantiate $m (with "x" (instance $n))))
+            (func (export "run") (result u32) (canon lift (core func $i "run"))))"#,
+    );
+    // It imports less than it may and exports more than it must.
+    let module = r#"(module
+        (import "x" "g" (func $g (result i32)))
+        (func (export "a") (result i32) (i32.const 1))
+        (func (export "run") (result i32) (i32.mul (i32.const 10) (call $g)))
+        (func (export "b") (result i32) (i32.const 2)))"#;
+    let mut linker = Linker::new(&engine);
+    linker.root().module("m", &wat::parse_str(module).unwrap()).unwrap();
+    assert_eq!(run(&linker, &component), 40);
+}

@@ -418,7 +418,7 @@ impl Walk {
         match alias {
             ComponentAlias::InstanceExport { kind, instance_index, name } => {
                 let sort = sort(*kind)?;
-                self.op(Op::AliasExport { instance: *instance_index, name: (*name).into() });
+                self.op(Op::AliasExport { instance: *instance_index, name: (*name).into(), sort });
                 self.added_by_alias(sort, *instance_index, name)
             }
             ComponentAlias::CoreInstanceExport { kind, instance_index, name } => {
@@ -500,13 +500,14 @@ impl Walk {
 
     fn instance(&mut self, instance: &ComponentInstance<'_>) -> Result<(), Error> {
         let op = match instance {
-            ComponentInstance::Instantiate { component_index, args } => Op::Instantiate {
-                component: *component_index,
-                args: args
+            ComponentInstance::Instantiate { component_index, args } => {
+                let args = args
                     .iter()
-                    .map(|arg| Ok(Named { name: arg.name.into(), sort: sort(arg.kind)?, index: arg.index }))
-                    .collect::<Result<_, Error>>()?,
-            },
+                    .map(|arg| Ok(Named { name: arg.name.into(), sort: sort(arg.kind)?, index: arg.index }));
+                let mut args = args.collect::<Result<Vec<_>, Error>>()?;
+                args.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+                Op::Instantiate { component: *component_index, args: args.into() }
+            }
             ComponentInstance::FromExports(exports) => Op::Bundle(
                 exports
                     .iter()

@@ -3,6 +3,9 @@
 //! Each component, nested ones included, is one [`Definition`]: operations in the order of the binary, each
 //! adding one item to one index space. `instance.rs` carries them out. Nothing of a parent is reached but
 //! what is listed as captured, so a definition is closed.
+//!
+//! What is read names what it takes. `link.rs` then puts numbers in the place of names wherever it can tell them, so
+//! that instances look no names up: of two operations that differ in this, the latter is its.
 
 use crate::component::types::{AddressType, FuncTypeId, ItemType, ResourceIx, ValType};
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
@@ -70,18 +73,26 @@ pub(crate) enum Op {
     Type,
     /// Adds a resource type: each time this runs, a new one.
     Resource { id: ResourceIx, dtor: Option<u32> },
-    /// Instantiates a core module. The arguments by name.
+    /// Instantiates a core module. The arguments in the order of their names.
     CoreInstantiate { module: u32, args: Box<[(Arc<str>, u32)]> },
-    /// Bundles core items as an instance, by name.
+    /// The same with each import of the module, in its order: of which core instance, and which of its exports.
+    CoreLink { module: u32, imports: Box<[(u32, u32)]> },
+    /// Bundles core items as an instance, in the order of their names.
     CoreBundle(Box<[Named<CoreSort>]>),
-    /// Instantiates a component.
+    /// Instantiates a component. The arguments in the order of their names.
     Instantiate { component: u32, args: Box<[Named<Sort>]> },
+    /// The same with the component's imports, in its order.
+    Link { component: u32, imports: Box<[(Sort, u32)]> },
     /// Bundles items as an instance.
     Bundle(Box<[Named<Sort>]>),
     /// Takes an item from an instance.
-    AliasExport { instance: u32, name: Arc<str> },
+    AliasExport { instance: u32, name: Arc<str>, sort: Sort },
+    /// The same by where it stands among the exports, which are in the order of their names.
+    AliasAt { instance: u32, at: u32, sort: Sort },
     /// Takes an item from a core instance.
     AliasCore { instance: u32, name: Arc<str>, sort: CoreSort },
+    /// The same by where it stands among the exports, which are in the order of their names.
+    AliasCoreAt { instance: u32, at: u32, sort: CoreSort },
     /// Makes a component function from a core function.
     Lift { core: u32, ty: FuncTypeId, options: Options },
     /// Makes a core function: of a component function, or a built-in.
@@ -92,6 +103,8 @@ pub(crate) enum Op {
     BindType { index: u32, id: ResourceIx },
     /// From here on this resource is the type the instance exports under this path.
     BindExport { instance: u32, path: Box<[Arc<str>]>, id: ResourceIx },
+    /// The same by where each stands among the exports it is one of.
+    BindAt { instance: u32, path: Box<[u32]>, id: ResourceIx },
 }
 
 /// How strings stand in a guest's memory.

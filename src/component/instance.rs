@@ -6,7 +6,7 @@ use crate::{
         abi::GuestOptions,
         call::Lowered,
         canon::{self, Builtin},
-        definition::{Canon, Capture, CoreSort, Named, Op, Options, Sort},
+        definition::{Canon, Capture, CoreSort, Definition, Named, Op, Options, Sort},
         load::{Component, Loaded},
         ready::Doors,
         store::{
@@ -15,7 +15,7 @@ use crate::{
         },
         table::Table,
         task::Caller,
-        types::{AddressType, FuncTypeId, ResourceIx},
+        types::{AddressType, FuncTypeId, ItemType, ResourceIx, Types},
     },
     engine::{self, CoreFunc, CoreGlobal, CoreMemory, CoreTable, Extern, Fault, Prepared},
 };
@@ -27,28 +27,32 @@ use alloc::{
 };
 use core::cell::RefCell;
 
-/// A core instance: of a module, or a bundle of items.
-enum CoreInstance {
+/// A core instance: what it exports, in the order of the names.
+struct CoreInstance<'f> {
+    exports: Vec<Extern>,
+    names: CoreNames<'f>,
+}
+
+/// What knows the names of a core instance's exports.
+enum CoreNames<'f> {
     Module(engine::Instance),
-    /// By name, as the definition lists them.
-    Bundle(Vec<(Arc<str>, Extern)>),
+    Bundle(&'f [Named<CoreSort>]),
 }
 
 /// The index spaces of a component while it is instantiated.
 struct Frame<'f> {
     instance: InstanceId,
-    program: Arc<Loaded>,
-    definition: u32,
+    program: &'f Arc<Loaded>,
     captured: &'f [Captured],
-    /// By name.
-    arguments: Vec<(Arc<str>, Item)>,
+    /// One for each import.
+    arguments: Vec<Item>,
     core_funcs: Vec<CoreFunc>,
     /// Those of them whose types were looked at: most functions have the same `realloc`.
     prepared: RefCell<BTreeMap<u32, Prepared>>,
     core_tables: Vec<CoreTable>,
     core_memories: Vec<CoreMemory>,
     core_globals: Vec<CoreGlobal>,
-    core_instances: Vec<CoreInstance>,
+    core_instances: Vec<CoreInstance<'f>>,
     modules: Vec<ModuleRef>,
     funcs: Vec<FuncId>,
     components: Vec<Arc<ComponentValue>>,
@@ -57,9 +61,14 @@ struct Frame<'f> {
     depth: u32,
 }
 
-/// Bytes that carrying out one definition takes and that are kept as long as the store, from above. They bound the work
-/// as well: none takes less than a place in an index space.
-fn price(op: &Op) -> u64 {
+/// Bytes that an instance of a component takes and that are kept as long as the store, from above: of each operation, and
+/// of what it exports. They bound the work as well: no operation takes less than a place in an index space.
+pub(crate) fn price(definition: &Definition) -> u64 {
+    let ops = definition.ops.iter().map(price_of_op);
+    ops.fold(price_of_items(definition.exports.len()), u64::saturating_add)
+}
+
+fn price_of_op(op: &Op) -> u64 {
     const PLACE: u64 = 32;
     /// A core function of the host's, with what it refers to: some 300 bytes.
     const CANON: u64 = 384;
@@ -72,10 +81,13 @@ fn price(op: &Op) -> u64 {
         Op::CoreBundle(items) => price_of_items(items.len()),
         Op::Bundle(items) => price_of_items(items.len()),
         Op::CoreInstantiate { args, .. } => price_of_items(args.len()),
+        Op::CoreLink { imports, .. } => price_of_items(imports.len()),
         Op::Instantiate { args, .. } => INSTANCE + price_of_items(args.len()),
+        Op::Link { imports, .. } => INSTANCE + price_of_items(imports.len()),
         Op::Component { captures, .. } => price_of_items(captures.len()),
         Op::Resource { .. } | Op::BindType { .. } => price_of_items(1),
         Op::BindExport { path, .. } => price_of_items(path.len()),
+        Op::BindAt { path, .. } => price_of_items(path.len()),
         _ => PLACE,
     }
 }
@@ -93,29 +105,33 @@ fn broken(what: &'static str) -> Error {
     crate::Trap::Bug(what).into()
 }
 
+/// The item of this number in an index space.
+fn at<T>(items: &[T], index: u32) -> Result<&T, Error> {
+    items.get(index as usize).ok_or_else(|| broken("an item is missing"))
+}
+
 /// Makes an instance of a component and of all that nests in it.
 ///
-/// `instance` is its place in the store, made by [`reserve`]; `arguments` are its imports.
+/// `instance` is its place in the store, made by [`reserve`]; `arguments` are its imports, in its order.
 pub(crate) fn instantiate<T: Send + 'static>(
     store: &mut Store<T>,
     component: &ComponentValue,
     instance: InstanceId,
-    mut arguments: Vec<(Arc<str>, Item)>,
+    arguments: Vec<Item>,
     depth: u32,
 ) -> Result<ExportsId, Error> {
-    arguments.sort_unstable_by(|a, b| a.0.cmp(&b.0));
     let allowed = store.inner.limits().component_depth;
     if depth > allowed {
         return Err(Error::limit("component_depth", u64::from(depth), u64::from(allowed)));
     }
-    let program = component.program.clone();
+    let program = &component.program;
     let definition = program.definition(component.definition);
+    store.inner.charge_definition(program.price(component.definition))?;
     // Most have their places then, and none has many more than it needs.
     let room = definition.ops.len().min(ROOM_MAX);
     let mut frame = Frame {
         instance,
-        program: component.program.clone(),
-        definition: component.definition,
+        program,
         captured: &component.captured,
         arguments,
         core_funcs: Vec::with_capacity(room),
@@ -132,10 +148,8 @@ pub(crate) fn instantiate<T: Send + 'static>(
         depth,
     };
     for op in &definition.ops {
-        store.inner.charge_definition(price(op))?;
         frame.carry_out(store, op)?;
     }
-    store.inner.charge_definition(price_of_items(definition.exports.len()))?;
     let exports = definition
         .exports
         .iter()
@@ -149,7 +163,7 @@ pub(crate) fn instantiate_root<T: Send + 'static>(
     store: &mut Store<T>,
     component: &Component,
     instance: InstanceId,
-    arguments: Vec<(Arc<str>, Item)>,
+    arguments: Vec<Item>,
 ) -> Result<super::Instance, Error> {
     let value = ComponentValue {
         program: component.loaded.clone(),
@@ -160,6 +174,30 @@ pub(crate) fn instantiate_root<T: Send + 'static>(
     // What ran and trapped may have left anything half done.
     store.state_mut().poisoned |= made.is_err();
     made.map(|exports| super::Instance { exports, component: component.clone(), instance })
+}
+
+/// An instance that exports just what its type says, of one that exports that or more. As deep as instance types nest,
+/// which the validator bounds; they share their parts, so what is walked over is paid for.
+fn narrow<T: Send + 'static>(
+    store: &mut Store<T>,
+    types: &Types,
+    ty: u32,
+    exports: ExportsId,
+) -> Result<ExportsId, Error> {
+    let items = types.instances.get(ty as usize).ok_or_else(|| broken("a type is missing"))?;
+    store.inner.charge_definition(price_of_items(items.len()))?;
+    let item = |(name, ty): &(Arc<str>, ItemType)| {
+        let item = store.state().export(exports, name).cloned();
+        let item = match (item.ok_or_else(|| broken("an argument's export is missing"))?, *ty) {
+            (Item::Instance(inner), ItemType::Instance(ty)) => {
+                Item::Instance(narrow(store, types, ty, inner)?)
+            }
+            (item, _) => item,
+        };
+        Ok((name.clone(), item))
+    };
+    let items = items.iter().map(item).collect::<Result<_, Error>>()?;
+    Ok(store.state_mut().add_exports(items))
 }
 
 /// Makes a place for an instance, charged before anything of it is made.
@@ -189,16 +227,12 @@ pub(crate) fn reserve<T: 'static>(
     Ok(InstanceId(count as u32))
 }
 
-impl Frame<'_> {
-    fn carry_out<T: Send + 'static>(&mut self, store: &mut Store<T>, op: &Op) -> Result<(), Error> {
+impl<'f> Frame<'f> {
+    fn carry_out<T: Send + 'static>(&mut self, store: &mut Store<T>, op: &'f Op) -> Result<(), Error> {
         match op {
             Op::Import(import) => {
-                let program = self.program.clone();
-                let (name, _) = &program.definition(self.definition).imports[*import as usize];
-                let at = self.arguments.binary_search_by(|(known, _)| known.cmp(name));
-                let at = at.map_err(|_| broken("an argument is missing"))?;
-                let item = self.arguments[at].1.clone();
-                self.push(item);
+                let item = self.arguments.get(*import as usize).cloned();
+                self.push(item.ok_or_else(|| broken("an argument is missing"))?);
             }
             Op::Module(index) => {
                 self.modules.push(ModuleRef { program: self.program.clone(), index: *index })
@@ -220,19 +254,52 @@ impl Frame<'_> {
             },
             Op::Type => self.types.push(None),
             Op::Resource { id, dtor } => self.resource(store, *id, *dtor),
-            Op::CoreInstantiate { module, args } => self.core_instantiate(store, *module, args)?,
+            Op::CoreInstantiate { module, args } => {
+                let imports = self.core_arguments(store, *module, args)?;
+                self.core_instantiate(store, *module, &imports)?;
+            }
+            Op::CoreLink { module, imports } => {
+                let mut items = Vec::with_capacity(imports.len());
+                for (instance, place) in imports {
+                    items.push(*at(&at(&self.core_instances, *instance)?.exports, *place)?);
+                }
+                self.core_instantiate(store, *module, &items)?;
+            }
             Op::CoreBundle(items) => self.core_bundle(items),
-            Op::Instantiate { component, args } => self.instantiate(store, *component, args)?,
+            Op::Instantiate { component, args } => {
+                let component = at(&self.components, *component)?.clone();
+                let arguments = self.arguments(store, &component, args)?;
+                self.instantiate(store, &component, arguments)?;
+            }
+            Op::Link { component, imports } => {
+                let component = at(&self.components, *component)?.clone();
+                let mut arguments = Vec::with_capacity(imports.len());
+                for (sort, index) in imports {
+                    arguments.push(self.item(*sort, *index)?);
+                }
+                self.instantiate(store, &component, arguments)?;
+            }
             Op::Bundle(items) => {
                 let items = self.items(items)?;
                 let exports = store.state_mut().add_exports(items);
                 self.instances.push(exports);
             }
-            Op::AliasExport { instance, name } => {
-                let item = store.state().export(self.instances[*instance as usize], name).cloned();
+            Op::AliasExport { instance, name, .. } => {
+                let item = store.state().export(*at(&self.instances, *instance)?, name).cloned();
                 self.push(item.ok_or_else(|| broken("an aliased export is missing"))?);
             }
-            Op::AliasCore { instance, name, sort } => self.alias_core(store, *instance, name, *sort)?,
+            Op::AliasAt { instance, at: place, .. } => {
+                let item = store.state().export_at(*at(&self.instances, *instance)?, *place).cloned();
+                self.push(item.ok_or_else(|| broken("an aliased export is missing"))?);
+            }
+            Op::AliasCore { instance, name, sort } => {
+                let item = self.core_export(store, *instance, name);
+                self.push_core(*sort, item)?;
+            }
+            Op::AliasCoreAt { instance, at: place, sort } => {
+                let item = at(&at(&self.core_instances, *instance)?.exports, *place)?;
+                self.push_core(*sort, Some(*item))?;
+            }
             Op::Lift { core, ty, options } => {
                 let core = store.inner.prepare(self.core_funcs[*core as usize]);
                 let results = canon::lifted_results(self.program.types(), *ty, options);
@@ -250,7 +317,16 @@ impl Frame<'_> {
                 let ty = ty.ok_or_else(|| broken("a resource type is missing"))?;
                 store.state_mut().bind(self.instance, *id, ty);
             }
-            Op::BindExport { instance, path, id } => self.bind_export(store, *instance, path, *id)?,
+            Op::BindExport { instance, path, id } => {
+                self.bind_export(store, *instance, path, *id, |state, exports, name| {
+                    state.export(exports, name)
+                })?;
+            }
+            Op::BindAt { instance, path, id } => {
+                self.bind_export(store, *instance, path, *id, |state, exports, at| {
+                    state.export_at(exports, *at)
+                })?;
+            }
         }
         Ok(())
     }
@@ -313,16 +389,18 @@ impl Frame<'_> {
         self.types.push(Some(ty));
     }
 
-    fn bind_export<T: Send + 'static>(
+    /// Binds a resource to the type that is found by a path, one export in the other.
+    fn bind_export<T: Send + 'static, P>(
         &self,
         store: &mut Store<T>,
         instance: u32,
-        path: &[Arc<str>],
+        path: &[P],
         id: ResourceIx,
+        find: impl for<'s> Fn(&'s State<T>, ExportsId, &P) -> Option<&'s Item>,
     ) -> Result<(), Error> {
-        let mut exports = self.instances[instance as usize];
-        for name in path {
-            match store.state().export(exports, name) {
+        let mut exports = *at(&self.instances, instance)?;
+        for step in path {
+            match find(store.state(), exports, step) {
                 Some(Item::Instance(inner)) => exports = *inner,
                 Some(Item::Resource(ty)) => {
                     let ty = *ty;
@@ -335,30 +413,33 @@ impl Frame<'_> {
         Err(broken("an exported resource type is an instance"))
     }
 
+    /// A core module's imports, found by their names.
+    fn core_arguments<T: Send + 'static>(
+        &self,
+        store: &Store<T>,
+        module: u32,
+        args: &[(Arc<str>, u32)],
+    ) -> Result<Vec<Extern>, Error> {
+        let ModuleRef { program, index } = at(&self.modules, module)?;
+        let import = |(from, name)| {
+            let found = args.binary_search_by(|(arg, _)| (**arg).cmp(from)).ok();
+            let item = found.and_then(|found| self.core_export(store, args[found].1, name));
+            item.ok_or_else(|| Error::malformed(format!("core import {from}::{name} is missing"), None))
+        };
+        program.module(*index).import_names().map(import).collect()
+    }
+
     fn core_instantiate<T: Send + 'static>(
         &mut self,
         store: &mut Store<T>,
         module: u32,
-        args: &[(Arc<str>, u32)],
+        imports: &[Extern],
     ) -> Result<(), Error> {
-        let ModuleRef { program, index } = self.modules[module as usize].clone();
-        let module = program.module(index);
-        let names = module.import_names();
-        let mut imports = Vec::with_capacity(names.size_hint().0);
-        // Imports from one instance stand together, nearly always.
-        let mut last: Option<(&str, Option<u32>)> = None;
-        for (from, name) in names {
-            let find = || args.binary_search_by(|(arg, _)| (**arg).cmp(from)).ok().map(|at| args[at].1);
-            let instance =
-                last.filter(|(known, _)| *known == from).map_or_else(find, |(_, instance)| instance);
-            last = Some((from, instance));
-            let item = instance.and_then(|instance| self.core_export(store, instance, name));
-            imports.push(
-                item.ok_or_else(|| Error::malformed(format!("core import {from}::{name} is missing"), None))?,
-            );
-        }
-        let instance = self.instantiate_core(store, module, &imports)?;
-        self.core_instances.push(CoreInstance::Module(instance));
+        let ModuleRef { program, index } = at(&self.modules, module)?;
+        let module = program.module(*index);
+        let instance = self.instantiate_core(store, module, imports)?;
+        let exports = store.inner.core_exports(instance, module);
+        self.core_instances.push(CoreInstance { exports, names: CoreNames::Module(instance) });
         Ok(())
     }
 
@@ -402,16 +483,19 @@ impl Frame<'_> {
         result
     }
 
+    /// What a core instance exports under a name.
     fn core_export<T: Send + 'static>(&self, store: &Store<T>, instance: u32, name: &str) -> Option<Extern> {
-        match &self.core_instances[instance as usize] {
-            CoreInstance::Module(instance) => store.inner.core_export(*instance, name),
-            CoreInstance::Bundle(items) => {
-                items.binary_search_by(|(known, _)| (**known).cmp(name)).ok().map(|at| items[at].1)
+        let CoreInstance { exports, names } = self.core_instances.get(instance as usize)?;
+        match names {
+            CoreNames::Module(instance) => store.inner.core_export(*instance, name),
+            CoreNames::Bundle(names) => {
+                let at = names.binary_search_by(|known| (*known.name).cmp(name)).ok()?;
+                exports.get(at).copied()
             }
         }
     }
 
-    fn core_bundle(&mut self, items: &[Named<CoreSort>]) {
+    fn core_bundle(&mut self, items: &'f [Named<CoreSort>]) {
         let item = |named: &Named<CoreSort>| {
             let index = named.index as usize;
             match named.sort {
@@ -421,18 +505,12 @@ impl Frame<'_> {
                 CoreSort::Global => Extern::Global(self.core_globals[index]),
             }
         };
-        let items = items.iter().map(|named| (named.name.clone(), item(named))).collect();
-        self.core_instances.push(CoreInstance::Bundle(items));
+        let exports = items.iter().map(item).collect();
+        self.core_instances.push(CoreInstance { exports, names: CoreNames::Bundle(items) });
     }
 
-    fn alias_core<T: Send + 'static>(
-        &mut self,
-        store: &Store<T>,
-        instance: u32,
-        name: &str,
-        sort: CoreSort,
-    ) -> Result<(), Error> {
-        match (sort, self.core_export(store, instance, name)) {
+    fn push_core(&mut self, sort: CoreSort, item: Option<Extern>) -> Result<(), Error> {
+        match (sort, item) {
             (CoreSort::Func, Some(Extern::Func(func))) => self.core_funcs.push(func),
             (CoreSort::Table, Some(Extern::Table(table))) => self.core_tables.push(table),
             (CoreSort::Memory, Some(Extern::Memory(memory))) => self.core_memories.push(memory),
@@ -442,17 +520,38 @@ impl Frame<'_> {
         Ok(())
     }
 
+    /// A component's imports, found by their names.
+    fn arguments<T: Send + 'static>(
+        &self,
+        store: &mut Store<T>,
+        component: &ComponentValue,
+        args: &[Named<Sort>],
+    ) -> Result<Vec<Item>, Error> {
+        let ComponentValue { program, definition, .. } = component;
+        // In these, places of exports are known: see `link.rs`.
+        let is_exact = program.is_root(*definition);
+        let argument = |(name, ty): &(Arc<str>, ItemType)| {
+            let found = args.binary_search_by(|arg| arg.name.cmp(name));
+            let arg = found.map(|found| &args[found]).map_err(|_| broken("an argument is missing"))?;
+            match (self.item(arg.sort, arg.index)?, *ty) {
+                (Item::Instance(exports), ItemType::Instance(ty)) if is_exact => {
+                    narrow(store, program.types(), ty, exports).map(Item::Instance)
+                }
+                (item, _) => Ok(item),
+            }
+        };
+        program.definition(*definition).imports.iter().map(argument).collect()
+    }
+
     // As deep as components are instantiated in components, which is counted.
     fn instantiate<T: Send + 'static>(
         &mut self,
         store: &mut Store<T>,
-        component: u32,
-        args: &[Named<Sort>],
+        component: &ComponentValue,
+        arguments: Vec<Item>,
     ) -> Result<(), Error> {
-        let component = self.components[component as usize].clone();
-        let arguments = self.items(args)?;
         let child = reserve(store.state_mut(), &component.program, Some(self.instance))?;
-        let exports = instantiate(store, &component, child, arguments, self.depth + 1)?;
+        let exports = instantiate(store, component, child, arguments, self.depth + 1)?;
         self.instances.push(exports);
         Ok(())
     }

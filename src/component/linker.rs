@@ -115,8 +115,8 @@ fn imports_of(component: &Component, name: &str) -> impl Iterator<Item = ItemTyp
     imports.filter(move |(import, _)| names::is_among(import, shared)).map(|(_, ty)| *ty)
 }
 
-/// The offers for a component's imports, by name, and whether one is an item of the store.
-type Met = (Vec<(Arc<str>, Item)>, bool);
+/// What answers each of a component's imports, and whether one is an item of the store.
+type Met = (Vec<Item>, bool);
 
 impl<T: Send + 'static> Linker<T> {
     /// A linker that offers nothing.
@@ -207,13 +207,13 @@ impl<T: Send + 'static> Linker<T> {
         Ok(InstancePre::new(component.clone(), world, arguments))
     }
 
-    /// The offers for a component's imports, and whether one is an item of the store.
+    /// What answers each of a component's imports, and whether one is an item of the store.
     fn meet(&self, state: &mut State<T>, component: &Component, instance: InstanceId) -> Result<Met, Error> {
         let mut matcher = Matcher::new(state, &component.loaded, instance, component.engine.limits());
         let mut arguments = Vec::new();
         for (name, ty) in &component.root().imports {
             if let Some(item) = matcher.import("", name, *ty, self.root.find(name)) {
-                arguments.push((name.clone(), item));
+                arguments.push(item);
             }
         }
         let has_items = matcher.has_items;

@@ -5,7 +5,7 @@ use crate::{
     component::{
         Features, binary,
         definition::Definition,
-        names,
+        instance, link, names,
         types::{ItemType, Types},
     },
     engine::{self, Metering, Module, Outline},
@@ -97,17 +97,22 @@ impl Census {
 pub(crate) struct Loaded {
     types: Types,
     definitions: Vec<Definition>,
+    /// What an instance of each costs.
+    prices: Vec<u64>,
     modules: Vec<Module>,
 }
 
 impl Loaded {
-    pub(crate) fn new(types: Types, definitions: Vec<Definition>, modules: Vec<Module>) -> Self {
-        Self { types, definitions, modules }
+    /// What names what is linked here, once for all instances.
+    pub(crate) fn new(types: Types, mut definitions: Vec<Definition>, modules: Vec<Module>) -> Self {
+        link::link(&mut definitions, &types, &modules);
+        let prices = definitions.iter().map(instance::price).collect();
+        Self { types, definitions, prices, modules }
     }
 
     /// A core module by itself.
     pub(crate) fn of_module(module: Module) -> Self {
-        Self { types: Types::default(), definitions: Vec::new(), modules: [module].into() }
+        Self::new(Types::default(), Vec::new(), [module].into())
     }
 
     pub(crate) fn types(&self) -> &Types {
@@ -116,6 +121,16 @@ impl Loaded {
 
     pub(crate) fn definition(&self, index: u32) -> &Definition {
         &self.definitions[index as usize]
+    }
+
+    /// Bytes that an instance of a component is charged for, without those inside it.
+    pub(crate) fn price(&self, definition: u32) -> u64 {
+        self.prices[definition as usize]
+    }
+
+    /// Whether a definition is that of the component itself, which nests in no other of this program.
+    pub(crate) fn is_root(&self, definition: u32) -> bool {
+        definition as usize + 1 == self.definitions.len()
     }
 
     pub(crate) fn module(&self, index: u32) -> &Module {

@@ -22,8 +22,9 @@
 //! ```
 //!
 //! Read it in the order of the specification: `types` and `binary` make a program out of bytes, a list of
-//! `definition`s; `instance` carries them out in a `store`; `abi` moves values; `call` is `canon lift` and `canon lower`,
-//! `canon` the built-ins; `task` runs what waits, `ready` says what of it first, `waitable` and `channel` are what is waited for.
+//! `definition`s, in which `link` puts numbers in the place of names, once for all instances; `instance` carries them out
+//! in a `store`; `abi` moves values; `call` is `canon lift` and `canon lower`, `canon` the built-ins; `task` runs what
+//! waits, `ready` says what of it first, `waitable` and `channel` are what is waited for.
 
 #[doc(hidden)]
 pub mod abi;
@@ -55,6 +56,7 @@ mod host_channel;
 mod host_ends;
 mod host_task;
 mod instance;
+mod link;
 mod linker;
 mod load;
 mod matching;

@@ -27,7 +27,8 @@ struct Met<T: 'static> {
     resource_types: Vec<ResourceType<T>>,
     /// Which resource type the component means by which.
     bound: Vec<(ResourceIx, ResourceTypeId)>,
-    arguments: Vec<(Arc<str>, Item)>,
+    /// One for each import.
+    arguments: Vec<Item>,
     idle: Option<IdleHook<T>>,
 }
 
@@ -39,7 +40,7 @@ impl<T: 'static> Clone for InstancePre<T> {
 
 impl<T: Send + 'static> InstancePre<T> {
     /// Of what meeting the imports put into `world`, where nothing was before but the instance.
-    pub(crate) fn new(component: Component, world: State<T>, arguments: Vec<(Arc<str>, Item)>) -> Self {
+    pub(crate) fn new(component: Component, world: State<T>, arguments: Vec<Item>) -> Self {
         let State { funcs, exports, resource_types, instances, idle, .. } = world;
         let bound = instances.into_iter().flat_map(|instance| instance.resources).collect();
         Self { component, met: Arc::new(Met { funcs, exports, resource_types, bound, arguments, idle }) }
@@ -64,8 +65,7 @@ impl<T: Send + 'static> InstancePre<T> {
         }
         let instance = instance::reserve(state, &self.component.loaded, None)?;
         let moved = Moved::new(state, &self.met);
-        let arguments = self.met.arguments.iter().map(|(name, item)| (name.clone(), moved.item(item)));
-        let arguments = arguments.collect();
+        let arguments = self.met.arguments.iter().map(|item| moved.item(item)).collect();
         let bound = self.met.bound.iter().map(|(ix, ty)| (*ix, moved.resource(*ty)));
         state.instance_mut(instance).resources = bound.collect();
         instantiate_root(store, &self.component, instance, arguments)

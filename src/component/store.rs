@@ -557,6 +557,11 @@ impl<T: 'static> State<T> {
         let items = &self.exports[exports.0 as usize];
         items.binary_search_by(|(known, _)| (**known).cmp(name)).ok().map(|at| &items[at].1)
     }
+
+    /// What stands at a place among the exports, which are in the order of their names.
+    pub(crate) fn export_at(&self, exports: ExportsId, at: u32) -> Option<&Item> {
+        self.exports[exports.0 as usize].get(at as usize).map(|(_, item)| item)
+    }
 }
 
 impl<T: Send + 'static> Caller<'_, Inner<T>> {

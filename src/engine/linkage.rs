@@ -332,6 +332,15 @@ impl<T: Send + 'static> Store<T> {
         instance.get_export(&*self.inner, name)
     }
 
+    /// All that `instance`, of `module`, exports, in the order of [`Module::export_names`].
+    pub(crate) fn core_exports(&self, instance: Instance, module: &Module) -> Vec<wasmi::Extern> {
+        debug_assert!(
+            instance.exports(&*self.inner).map(|export| export.name()).eq(module.export_names()),
+            "an instance lists its exports in another order than its module"
+        );
+        instance.exports(&*self.inner).map(wasmi::Export::into_extern).collect()
+    }
+
     /// Whether a memory has 64-bit addresses.
     pub(crate) fn is_memory_64(&self, memory: Memory) -> bool {
         memory.ty(&*self.inner).is_64()
@@ -357,6 +366,11 @@ impl Module {
     /// Each import: module and name.
     pub(crate) fn import_names(&self) -> impl Iterator<Item = (&str, &str)> {
         self.inner.imports().map(|import| (import.module(), import.name()))
+    }
+
+    /// The name of each export, those that loading adds among them.
+    pub(crate) fn export_names(&self) -> impl Iterator<Item = &str> {
+        self.inner.exports().map(|export| export.name())
     }
 
     /// Each import: module, name and type.

@@ -31,7 +31,7 @@ pub(super) struct Data<T: 'static> {
     pub(super) limits: Limits,
     pub(super) meter: Meter,
     pub(super) budget: Budget,
-    /// The memory of the guest, for host functions that take pointers.
+    /// The memory of a core module, for host functions that take pointers.
     pub(super) memory: Option<wasmi::Memory>,
     /// Wakes the task that drives the guest; there during a poll.
     pub(super) waker: Option<Waker>,
@@ -133,7 +133,11 @@ impl<T: Send + 'static> Store<T> {
         resolver: &dyn Resolver<T>,
     ) -> Result<wasmi::Instance, Error> {
         let externs = self.resolve(module, resolver)?;
-        self.instantiate_with(module, &externs)
+        let instance = self.instantiate_with(module, &externs)?;
+        if let Some(memory) = instance.get_memory(&*self.inner, "memory") {
+            self.inner.data_mut().memory.get_or_insert(memory);
+        }
+        Ok(instance)
     }
 
     /// Makes an instance of `module` from `imports` in the order it declares them.
@@ -157,9 +161,6 @@ impl<T: Send + 'static> Store<T> {
             .map_err(|error| instance_error(&error, &self.inner.data().limits))?;
         if !self.inner.data().meter.is_on() {
             growth::connect(&mut self.inner, instance)?;
-        }
-        if let Some(memory) = instance.get_memory(&*self.inner, "memory") {
-            self.inner.data_mut().memory.get_or_insert(memory);
         }
         Ok(instance)
     }
