@@ -236,7 +236,11 @@ pub(crate) fn progress<T: Send + 'static>(
     to: SubtaskState,
 ) -> Result<(), Fault> {
     let waitable = state.waitables.get_mut(id)?;
-    waitable.subtask_mut()?.state = to;
+    let subtask = waitable.subtask_mut()?;
+    subtask.state = to;
+    if subtask.resolved() {
+        state.host_held.remove_all(&mut subtask.held);
+    }
     let (has_handle, waiter) = (waitable.index != 0, waitable.waiter);
     match waiter {
         _ if has_handle => state.set_event(id)?,
@@ -354,7 +358,7 @@ fn resolve<T: Send + 'static>(
         }
     }
     cx.state_mut().tasks.get_mut(id)?.state = TaskState::Resolved;
-    Ok(())
+    Ok(cx.state_mut().end_host_loans(id)?)
 }
 
 /// Copies what a synchronously lifted function returned to where a guest wants it.
@@ -438,6 +442,7 @@ fn new_subtask<T: Send + 'static>(
     let subtask = Subtask {
         state: progress,
         lenders: core::mem::take(&mut state.lenders),
+        held: Vec::new(),
         delivered: false,
         cancel_requested: false,
         result: None,
@@ -577,6 +582,7 @@ pub(crate) fn deliver<T: Send + 'static>(cx: &mut Cx<'_, T>, id: WaitableId) -> 
     };
     let instance = waitable.instance;
     let subtask = waitable.subtask_mut()?;
+    state.host_held.remove_all(&mut subtask.held);
     state.return_lent(instance, &subtask.lenders)?;
     subtask.lenders.clear();
     state.lenders = core::mem::take(&mut subtask.lenders);
@@ -598,7 +604,7 @@ pub(crate) fn drop_resource<T: Send + 'static>(
     let (rep, own, scope) = (handle.rep, handle.own, handle.scope);
     state.remove_handle(instance, index)?;
     if own {
-        return destroy(cx, Some(instance), ty, rep);
+        return destroy(cx, instance, ty, rep);
     }
     if let Some(task) = scope {
         state.tasks.get_mut(task)?.borrows -= 1;
@@ -606,13 +612,38 @@ pub(crate) fn drop_resource<T: Send + 'static>(
     Ok(Answer::Return(None))
 }
 
-/// Destroys a resource: a call into its implementor, like any other.
-pub(crate) fn destroy<T: Send + 'static>(
+/// Destroys a resource for a guest: a call into its implementor, like any other.
+fn destroy<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    caller: InstanceId,
+    ty: ResourceTypeId,
+    rep: u32,
+) -> Result<Answer, Fault> {
+    match begin_destructor(cx, Some(caller), ty, rep)? {
+        Some((task, callee)) => after_destructor(cx, caller, task, callee),
+        None => Ok(Answer::Return(None)),
+    }
+}
+
+/// The same for the host, which goes on with the task where its destructor was stopped.
+pub(crate) fn destroy_for_host<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    ty: ResourceTypeId,
+    rep: u32,
+) -> Result<Option<(TaskId, InstanceId)>, Fault> {
+    let Some((task, callee)) = begin_destructor(cx, None, ty, rep)? else { return Ok(None) };
+    let finished = run_if_sync(cx, task, callee)?;
+    cx.state_mut().set_entered(callee, None, false);
+    Ok((!finished).then_some((task, callee)))
+}
+
+/// Begins to destroy a resource: the task of its destructor, where that is a guest's.
+fn begin_destructor<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     caller: Option<InstanceId>,
     ty: ResourceTypeId,
     rep: u32,
-) -> Result<Answer, Fault> {
+) -> Result<Option<(TaskId, InstanceId)>, Fault> {
     let state = cx.state_mut();
     let resource = state.resource_type(ty);
     let (callee, dtor) = match resource.implementor {
@@ -620,14 +651,14 @@ pub(crate) fn destroy<T: Send + 'static>(
             if let Some(dtor) = resource.host_dtor.clone() {
                 dtor(cx, rep)?;
             }
-            return Ok(Answer::Return(None));
+            return Ok(None);
         }
         Implementor::Guest(instance) => (instance, resource.dtor),
     };
     if !state.may_enter(callee, caller) {
         return Err(Rule::CannotEnter.into());
     }
-    let Some(core) = dtor else { return Ok(Answer::Return(None)) };
+    let Some(core) = dtor else { return Ok(None) };
     let func = Lifted {
         core: Prepared::Any(core),
         results: 0,
@@ -637,23 +668,19 @@ pub(crate) fn destroy<T: Send + 'static>(
     state.set_entered(callee, caller, true);
     let (task, thread) = state.new_task(func, false, Caller::Destructor { rep })?;
     task::resume(cx, thread, false)?;
-    after_destructor(cx, caller, task, callee)
+    Ok(Some((task, callee)))
 }
 
 fn after_destructor<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
-    caller: Option<InstanceId>,
+    caller: InstanceId,
     task: TaskId,
     callee: InstanceId,
 ) -> Result<Answer, Fault> {
     let finished = run_if_sync(cx, task, callee)?;
     let state = cx.state_mut();
-    state.set_entered(callee, caller, false);
-    if finished || caller.is_none() {
-        Ok(Answer::Return(None))
-    } else {
-        state.freeze(Wait::AfterDestructor { task, callee })
-    }
+    state.set_entered(callee, Some(caller), false);
+    if finished { Ok(Answer::Return(None)) } else { state.freeze(Wait::AfterDestructor { task, callee }) }
 }
 
 /// Goes on with a caller that was stopped together with a destructor.
@@ -665,7 +692,7 @@ pub(crate) fn go_on_after_destructor<T: Send + 'static>(
     let state = cx.state_mut();
     let caller = state.tasks.get(state.current_task()?)?.func.options.instance;
     state.set_entered(callee, Some(caller), true);
-    after_destructor(cx, Some(caller), task, callee)
+    after_destructor(cx, caller, task, callee)
 }
 
 /// `subtask.cancel`.

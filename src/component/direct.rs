@@ -78,6 +78,9 @@ pub(crate) fn call_from_host<T: Send + 'static, R>(
         let lender = Lender::default();
         lift(&mut LiftContext { cx, types, view, options, flat, lender }, ty.result, from)?
     };
+    if types.layout(ty.params_tuple).borrows {
+        cx.state_mut().end_host_loans(begun.task)?;
+    }
     end(cx, func, &begun, &[bits][..func.results])?;
     cx.state_mut().set_entered(view, None, false);
     Ok(Called::Returned(result))

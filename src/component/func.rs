@@ -6,7 +6,7 @@ use crate::{
         Val,
         abi::{LiftContext, LowerContext, Place},
         call::{self, Arguments, HostLift},
-        describe, direct,
+        describe, direct, fits,
         host::Check,
         load::Component,
         rest::drive,
@@ -220,6 +220,8 @@ impl Func {
         if results.len() != usize::from(ty.result.is_some()) {
             return Err(Error::misuse("the results of a call are as many as its function has"));
         }
+        fits::check(store, self.component.loaded.types(), self.instance, &ty.params, params)
+            .map_err(|reason| Error::export(&self.describe(), reason))?;
         begin(
             store,
             self,
@@ -295,7 +297,7 @@ where
 }
 
 /// The waker of the task that polls this.
-fn waker() -> impl Future<Output = Waker> {
+pub(crate) fn waker() -> impl Future<Output = Waker> {
     poll_fn(|cx| Poll::Ready(cx.waker().clone()))
 }
 
@@ -425,7 +427,7 @@ impl<T: Send + 'static, R: Send + 'static> Calling<'_, T, R> {
 }
 
 /// Lets one thread run: the new one first, and until a synchronous task is resolved only what it may wait for.
-fn turn<T: Send + 'static>(
+pub(crate) fn turn<T: Send + 'static>(
     store: &mut Store<T>,
     task: TaskId,
     callee: InstanceId,

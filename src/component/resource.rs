@@ -4,9 +4,10 @@ use crate::{
     Error, Rule, Trap,
     component::{
         abi::{LiftContext, LowerContext, Place},
-        call,
+        call, func,
         host::Check,
-        store::{ChannelId, Implementor, ResourceTypeId, State, Store},
+        rest::drive,
+        store::{ChannelId, Implementor, InstanceId, ResourceTypeId, State, Store, TaskId},
         table::{Id, Table},
         typed::{ComponentType, Lift, Lower},
         types::{ResourceIx, TypeDef, ValType},
@@ -17,7 +18,11 @@ use alloc::{boxed::Box, collections::BTreeSet, string::String};
 use core::{
     any::{Any, TypeId},
     fmt,
+    future::Future,
     marker::PhantomData,
+    mem,
+    pin::Pin,
+    task::{Context, Poll, Waker},
 };
 
 /// A resource type that the host implements, named by a Rust type.
@@ -140,44 +145,90 @@ impl<R: 'static> Lower for Resource<R> {
 }
 
 /// A resource of any type, a guest's or the host's. An owned one lives until it is given away or
-/// [dropped](Self::resource_drop); after that, its copies are refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// [dropped](Self::resource_drop), a lent one until the call that lent it returns; after that, its copies are refused.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct ResourceAny {
     ty: ResourceTypeId,
     rep: u32,
-    owned: Option<HostOwnedId>,
+    owned: bool,
+    /// The store it is of, and what it is there.
+    store: u32,
+    id: HostHeldId,
 }
 
-/// Names a resource that the host owns: its store knows whether it still does.
-pub(crate) type HostOwnedId = Id<HostOwned>;
+impl fmt::Debug for ResourceAny {
+    // Which store it is of differs from run to run.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { ty, rep, owned, .. } = self;
+        f.debug_struct("ResourceAny").field("ty", ty).field("rep", rep).field("owned", owned).finish()
+    }
+}
 
-/// A resource that the host owns.
-#[derive(Debug)]
-pub(crate) struct HostOwned;
+/// Names a resource in the host's hands: its store knows whether it still is there.
+pub(crate) type HostHeldId = Id<HostHeld>;
+
+/// A resource in the host's hands.
+#[derive(Debug, Default)]
+pub(crate) struct HostHeld {
+    /// How many calls under way borrow it.
+    lends: u32,
+}
 
 impl ResourceAny {
     /// Whether it was given, and not just lent.
     #[must_use]
     pub fn owned(&self) -> bool {
-        self.owned.is_some()
+        self.owned
     }
 
-    /// Destroys it: its implementor's destructor runs.
+    /// Destroys it, and stays until its implementor's destructor has run. One that was lent is given back.
     ///
     /// # Errors
     ///
-    /// When it was given away or destroyed before, or its destructor traps.
+    /// When it was given away or destroyed before, is lent to a call under way or of another store, or its destructor
+    /// traps.
     pub fn resource_drop<T: Send + 'static>(self, store: &mut Store<T>) -> Result<(), Error> {
-        if self.owned.is_none() {
-            return Ok(());
+        match self.begin_drop(store, None)? {
+            Some(dropping) => crate::block_on_with(dropping, core::hint::spin_loop),
+            None => Ok(()),
         }
+    }
+
+    /// Destroys it as a future, which gives way as [`Func::call_async`](crate::component::Func::call_async) does. Where
+    /// it is not polled to its end, the store goes on with the destructor when it runs next.
+    ///
+    /// # Errors
+    ///
+    /// As [`resource_drop`](Self::resource_drop).
+    pub async fn resource_drop_async<T: Send + 'static>(self, store: &mut Store<T>) -> Result<(), Error> {
+        match self.begin_drop(store, Some(func::waker().await))? {
+            Some(dropping) => dropping.await,
+            None => Ok(()),
+        }
+    }
+
+    /// Begins to destroy it: what is left to do, if anything is. `waker` is who is to be woken.
+    fn begin_drop<T: Send + 'static>(
+        self,
+        store: &mut Store<T>,
+        waker: Option<Waker>,
+    ) -> Result<Option<Dropping<'_, T>>, Error> {
         store.check_alive()?;
+        if !self.owned {
+            self.usable(store.state(), self.ty, false)?;
+            store.state_mut().host_held.remove(self.id);
+            return Ok(None);
+        }
         self.give(store.state_mut(), self.ty)?;
-        let result = call::destroy(&mut store.cx(), None, self.ty, self.rep);
-        result.map(|_| ()).map_err(|fault| {
-            store.state_mut().poisoned = true;
-            fault.into_error()
-        })
+        let before = waker.map(|waker| store.inner.swap_waker(Some(waker)));
+        let begun = call::destroy_for_host(&mut store.cx(), self.ty, self.rep);
+        if let Some(before) = before {
+            store.inner.swap_waker(before);
+        }
+        match begun {
+            Ok(stopped) => Ok(stopped.map(|(task, callee)| Dropping { store, task, callee })),
+            Err(fault) => Err(store.state_mut().end(fault)),
+        }
     }
 
     /// What a guest gave or lent the host. What the host owns counts as a handle.
@@ -188,13 +239,16 @@ impl ResourceAny {
         from: Place,
     ) -> Result<Self, Fault> {
         let ty = cx.resource(resource)?;
-        if !is_own {
-            return Ok(Self { ty, rep: cx.borrow(ty, from)?, owned: None });
-        }
-        let rep = cx.own(ty, from)?;
+        let rep = if is_own { cx.own(ty, from)? } else { cx.borrow(ty, from)? };
+        let subtask = cx.lender.subtask;
         let state = cx.cx.state_mut();
-        state.handles += 1; // the guest's is gone: there was room
-        Ok(Self { ty, rep, owned: Some(state.host_owned.add(HostOwned)) })
+        let id = state.host_held.add(HostHeld::default());
+        match subtask {
+            _ if is_own => state.handles += 1, // the guest's is gone: there was room
+            Some(subtask) => state.waitables.get_mut(subtask)?.subtask_mut()?.held.push(id),
+            None => return Err(Fault::Trap(crate::bug!("a resource was lent for no call"))),
+        }
+        Ok(Self { ty, rep, owned: is_own, store: state.number, id })
     }
 
     /// Gives it to a guest, or lends it to one.
@@ -206,28 +260,87 @@ impl ResourceAny {
         to: Place,
     ) -> Result<(), Fault> {
         let ty = cx.resource(resource)?;
+        let task = cx.lender.task;
         let state = cx.cx.state_mut();
         if is_own {
             let rep = self.give(state, ty)?;
             return cx.own(ty, rep, to);
         }
-        let is_there = self.owned.is_none_or(|id| state.host_owned.find(id).is_some());
-        match (self.ty == ty, is_there) {
-            (true, true) => cx.borrow(ty, self.rep, to),
-            (true, false) => Err(Rule::UnknownHandle(self.rep).into()),
-            (false, _) => Err(Rule::ValueType.into()),
+        self.usable(state, ty, false)?;
+        if let Some(task) = task {
+            state.host_held.get_mut(self.id)?.lends += 1;
+            state.tasks.get_mut(task)?.lent.push(self.id);
         }
+        cx.borrow(ty, self.rep, to)
+    }
+
+    /// Whether a store lets its host give this as a resource of a type, or lend it: what it is there.
+    pub(crate) fn usable<T: 'static>(
+        &self,
+        state: &State<T>,
+        ty: ResourceTypeId,
+        is_own: bool,
+    ) -> Result<HostHeldId, Trap> {
+        if self.store != state.number {
+            return Err(Trap::Host("the resource is of another store"));
+        }
+        if self.ty != ty {
+            return Err(Rule::ValueType.into());
+        }
+        let held = state.host_held.find(self.id).ok_or(Rule::UnknownHandle(self.rep))?;
+        if is_own && !self.owned {
+            return Err(Rule::NotOwned(self.rep).into());
+        }
+        if is_own && held.lends > 0 {
+            return Err(Rule::OwnedWhileBorrowed.into());
+        }
+        Ok(self.id)
     }
 
     /// Ends the host's ownership.
     fn give<T: 'static>(&self, state: &mut State<T>, ty: ResourceTypeId) -> Result<u32, Trap> {
-        if self.ty != ty {
-            return Err(Rule::ValueType.into());
-        }
-        let id = self.owned.ok_or(Rule::NotOwned(self.rep))?;
-        state.host_owned.remove(id).ok_or(Rule::UnknownHandle(self.rep))?;
+        let id = self.usable(state, ty, true)?;
+        state.host_held.remove(id);
         state.handles = state.handles.saturating_sub(1);
         Ok(self.rep)
+    }
+}
+
+impl<T: 'static> State<T> {
+    /// Ends what the host lends for a task.
+    pub(crate) fn end_host_loans(&mut self, task: TaskId) -> Result<(), Trap> {
+        for id in mem::take(&mut self.tasks.get_mut(task)?.lent) {
+            if let Some(held) = self.host_held.find_mut(id) {
+                held.lends -= 1;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A resource that is being destroyed.
+struct Dropping<'s, T: Send + 'static> {
+    store: &'s mut Store<T>,
+    /// The destructor.
+    task: TaskId,
+    callee: InstanceId,
+}
+
+impl<T: Send + 'static> Future for Dropping<'_, T> {
+    type Output = Result<(), Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Self { store, task, callee } = self.get_mut();
+        if let Err(error) = store.check_alive() {
+            return Poll::Ready(Err(error));
+        }
+        let waker = cx.waker();
+        let before = store.inner.swap_waker(Some(waker.clone()));
+        let result = |store: &mut Store<T>| store.state().is_resolved(*task).then_some(Ok(()));
+        let turn = |store: &mut Store<T>| func::turn(store, *task, *callee, &mut None, false);
+        let polled = drive(store, waker, result, turn, || Err(Rule::Deadlock.into()));
+        store.inner.swap_waker(before);
+        polled.map(|result| result.map_err(|fault| store.state_mut().end(fault)))
     }
 }
 

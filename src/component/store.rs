@@ -12,7 +12,7 @@ use crate::{
         host::HostFunction,
         load::Loaded,
         ready::Doors,
-        resource::{HostOwned, HostType},
+        resource::{HostHeld, HostType},
         table::{Id, Slab, Table},
         task::{Task, Thread},
         types::{FuncTypeId, ResourceIx},
@@ -28,6 +28,7 @@ use alloc::{
     sync::Arc,
     vec::Vec,
 };
+use core::sync::atomic::{AtomicU32, Ordering};
 
 /// A guest, as what runs in it and for it sees it.
 pub(crate) type Cx<'a, T> = Caller<'a, Inner<T>>;
@@ -241,8 +242,10 @@ pub(crate) struct State<T: 'static> {
     pub(crate) reached: u64,
     /// What is asked about time.
     pub(crate) idle: Option<IdleHook<T>>,
-    /// Resources that the host owns without a type of its own for them.
-    pub(crate) host_owned: Slab<HostOwned>,
+    /// Resources in the host's hands for which it has no type of its own.
+    pub(crate) host_held: Slab<HostHeld>,
+    /// Another one for each store.
+    pub(crate) number: u32,
     /// Handles of all instances together.
     pub(crate) handles: u32,
     pub(crate) handles_max: u32,
@@ -259,6 +262,9 @@ pub(crate) struct State<T: 'static> {
     /// Bytes lifted for the current call of the host.
     pub(crate) host_bytes: u64,
 }
+
+/// How many stores were made. What a host holds of one is refused by the others.
+static STORES: AtomicU32 = AtomicU32::new(0);
 
 /// So many stopped calls are kept however little memory a guest may have.
 const STACKS_MIN: u64 = 16;
@@ -398,7 +404,8 @@ impl<T: 'static> State<T> {
             debt: 0,
             stacks: 0,
             stacks_max: (limits.memory_bytes / u64::from(limits.stack_bytes.max(1))).max(STACKS_MIN),
-            host_owned: Slab::default(),
+            host_held: Slab::default(),
+            number: STORES.fetch_add(1, Ordering::Relaxed),
             handles: 0,
             handles_max: limits.handles,
             tasks_max: limits.tasks,

@@ -84,6 +84,11 @@ impl<E> Copy for Id<E> {}
 impl<E> Id<E> {
     /// Names nothing.
     pub(crate) const NOTHING: Self = Self { index: u32::MAX, generation: u32::MAX, entry: PhantomData };
+
+    /// Another number for each.
+    pub(crate) fn number(self) -> u64 {
+        u64::from(self.index) << 32 | u64::from(self.generation)
+    }
 }
 
 impl<E> PartialEq for Id<E> {
@@ -163,6 +168,13 @@ impl<E, K> Slab<E, K> {
                 Ok((Id { generation: *generation, ..id }, entry))
             }
             _ => Err(crate::bug!("a task, thread or waitable that is gone was renamed")),
+        }
+    }
+
+    /// Takes out what is there of these names.
+    pub(crate) fn remove_all(&mut self, ids: &mut Vec<Id<K>>) {
+        for id in ids.drain(..) {
+            self.remove(id);
         }
     }
 

@@ -10,6 +10,7 @@ use crate::{
     component::{
         abi::{GuestOptions, inside, is_aligned, slice_mut},
         call::{self, Arguments, HostLift, Lowered},
+        resource::HostHeldId,
         store::{Cx, InstanceId, Lifted, SetId, State, TaskId, ThreadId, WaitableId},
         waitable::Event,
     },
@@ -37,6 +38,8 @@ pub(crate) struct Task<T: 'static> {
     pub(crate) borrows: u32,
     pub(crate) implicit: Option<ThreadId>,
     pub(crate) threads: u32,
+    /// What the host lends for it.
+    pub(crate) lent: Vec<HostHeldId>,
     pub(crate) caller: Caller<T>,
 }
 
@@ -201,6 +204,7 @@ impl<T: Send + 'static> State<T> {
             borrows: 0,
             implicit: None,
             threads: 0,
+            lent: Vec::new(),
             caller,
         });
         let thread = self.new_thread(task, Progress::Entering)?;

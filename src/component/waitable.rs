@@ -4,6 +4,7 @@ use crate::{
     Rule,
     component::{
         channel::CopyEnd,
+        resource::HostHeldId,
         store::{Cx, Handle, InstanceId, SetId, State, TaskId, ThreadId, WaitableId},
     },
     engine::Fault,
@@ -78,6 +79,8 @@ pub(crate) struct Subtask {
     /// Handles lent for the call and how often, by handle, until its end has been told. As many as there are handles,
     /// however often each is lent.
     pub(crate) lenders: Vec<(u32, u32)>,
+    /// What the host holds for the length of the call.
+    pub(crate) held: Vec<HostHeldId>,
     pub(crate) delivered: bool,
     pub(crate) cancel_requested: bool,
     /// The result, where it is passed as a core value.
