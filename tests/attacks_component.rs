@@ -637,12 +637,159 @@ fn a_destructor_may_trap_or_wait_and_ends_only_its_store() {
     let instance = host(component.engine()).instantiate(&mut store, &component).unwrap();
     let make = instance.get_typed_func::<(), (ResourceAny,)>(&store, "make").unwrap();
     let (made,) = make.call(&mut store, ()).unwrap();
-    let _ = made.resource_drop(&mut store);
+    {
+        let mut dropping = pin!(made.resource_drop_async(&mut store));
+        assert!(dropping.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+    }
     let mut call = pin!(make.call_async(&mut store, ()));
     for _ in 0..10 {
         let polled = call.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         assert!(polled.is_pending() || matches!(polled, Poll::Ready(Err(_))));
     }
+}
+
+#[test]
+fn a_destructor_has_run_when_its_resource_is_dropped_however_long_it_takes() {
+    let long = "(local $n i32)
+        (loop (br_if 0 (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 300000))))";
+    for end in ["", "unreachable"] {
+        let component = maker(&format!("{long} {end}"));
+        let mut store = Store::new(component.engine(), ());
+        let instance = host(component.engine()).instantiate(&mut store, &component).unwrap();
+        let make = instance.get_typed_func::<(), (ResourceAny,)>(&store, "make").unwrap();
+        let [(first,), (second,)] = [(); 2].map(|()| make.call(&mut store, ()).unwrap());
+        let before = store.fuel_spent();
+        assert_eq!(first.resource_drop(&mut store).is_ok(), end.is_empty());
+        assert!(store.fuel_spent() > before + 300_000);
+        if !end.is_empty() {
+            continue;
+        }
+        let mut polls = 0;
+        {
+            let mut dropping = pin!(second.resource_drop_async(&mut store));
+            loop {
+                polls += 1;
+                match dropping.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                    Poll::Ready(dropped) => break dropped.unwrap(),
+                    Poll::Pending => {}
+                }
+            }
+        }
+        assert!(polls > 10, "{polls}");
+        assert_eq!(rule(second.resource_drop(&mut store)), Rule::UnknownHandle(7));
+    }
+}
+
+/// A component that makes resources and takes one lent and one given.
+fn lending() -> Component {
+    let text = r#"(component
+        (type $r' (resource (rep i32)))
+        (export $r "r" (type $r'))
+        (core func $new (canon resource.new $r'))
+        (core module $m (import "" "new" (func $new (param i32) (result i32)))
+            (func (export "make") (result i32) (call $new (i32.const 7)))
+            (func (export "one") (param i32)) (func (export "two") (param i32 i32)))
+        (core instance $m (instantiate $m (with "" (instance (export "new" (func $new))))))
+        (func (export "make") (result (own $r)) (canon lift (core func $m "make")))
+        (func (export "take") (param "x" (own $r)) (canon lift (core func $m "one")))
+        (func (export "look") (param "x" (borrow $r)) (canon lift (core func $m "one")))
+        (func (export "lend-and-give") (param "x" (borrow $r)) (param "y" (own $r)) (canon lift (core func $m "two")))
+        (func (export "give-and-lend") (param "x" (own $r)) (param "y" (borrow $r)) (canon lift (core func $m "two")))
+        (func (export "give-twice") (param "x" (own $r)) (param "y" (own $r)) (canon lift (core func $m "two"))))"#;
+    load(&parse(text)).unwrap()
+}
+
+#[test]
+fn the_host_gives_away_nothing_that_it_lends() {
+    let component = lending();
+    let linker = host(component.engine());
+    for (name, broken) in [
+        ("lend-and-give", Rule::OwnedWhileBorrowed),
+        ("give-and-lend", Rule::UnknownHandle(7)),
+        ("give-twice", Rule::UnknownHandle(7)),
+    ] {
+        let mut store = Store::new(component.engine(), ());
+        let instance = linker.instantiate(&mut store, &component).unwrap();
+        let make = instance.get_typed_func::<(), (ResourceAny,)>(&store, "make").unwrap();
+        let [(first,), (second,)] = [(); 2].map(|()| make.call(&mut store, ()).unwrap());
+        let both = instance.get_typed_func::<(ResourceAny, ResourceAny), ()>(&store, name).unwrap();
+        // What its values say of themselves is looked at before the call: that one ends nothing.
+        let once_more = [Val::Resource(first), Val::Resource(first)];
+        let error = both.func().call(&mut store, &once_more, &mut []).unwrap_err();
+        assert!(error.to_string().contains("once more") && error.trap().is_none(), "{error}");
+        both.call(&mut store, (first, second)).unwrap();
+        let (third,) = make.call(&mut store, ()).unwrap();
+        assert_eq!(rule(both.call(&mut store, (third, third))), broken);
+    }
+    // What a call that is over borrowed may be given.
+    let mut store = Store::new(component.engine(), ());
+    let instance = linker.instantiate(&mut store, &component).unwrap();
+    let make = instance.get_typed_func::<(), (ResourceAny,)>(&store, "make").unwrap();
+    let (made,) = make.call(&mut store, ()).unwrap();
+    for name in ["look", "look", "take"] {
+        let call = instance.get_typed_func::<(ResourceAny,), ()>(&store, name).unwrap();
+        call.call(&mut store, (made,)).unwrap();
+    }
+}
+
+#[test]
+fn resources_of_another_store_are_refused() {
+    let component = lending();
+    let linker = host(component.engine());
+    for name in ["take", "look"] {
+        let [mut mine, mut other] = [(); 2].map(|()| Store::new(component.engine(), ()));
+        let made = [&mut other, &mut mine].map(|store| {
+            let instance = linker.instantiate(store, &component).unwrap();
+            let make = instance.get_typed_func::<(), (ResourceAny,)>(store, "make").unwrap();
+            (make.call(store, ()).unwrap().0, instance)
+        });
+        let [(foreign, _), (own, instance)] = made;
+        let call = instance.get_typed_func::<(ResourceAny,), ()>(&mine, name).unwrap();
+        let error = call.func().call(&mut mine, &[Val::Resource(foreign)], &mut []).unwrap_err();
+        assert!(error.to_string().contains("argument `x`: the resource is of another store"), "{error}");
+        assert!(foreign.resource_drop(&mut mine).is_err());
+        call.call(&mut mine, (own,)).unwrap();
+        assert!(call.call(&mut mine, (foreign,)).is_err());
+        foreign.resource_drop(&mut other).unwrap();
+    }
+}
+
+#[test]
+fn what_a_guest_lent_its_host_is_of_no_use_after_the_call() {
+    let text = r#"(component
+        (import "thing" (type $t (sub resource)))
+        (import "lend" (func $lend (param "x" (borrow $t))))
+        (core func $lend (canon lower (func $lend)))
+        (core func $drop (canon resource.drop $t))
+        (core module $m (import "" "lend" (func $lend (param i32))) (import "" "drop" (func $drop (param i32)))
+            (func (export "run") (param i32) (call $lend (local.get 0)) (call $drop (local.get 0)))
+            (func (export "look") (param i32) (call $drop (local.get 0))))
+        (core instance $m (instantiate $m (with "" (instance
+            (export "lend" (func $lend)) (export "drop" (func $drop))))))
+        (func (export "run") (param "x" (own $t)) (canon lift (core func $m "run")))
+        (func (export "look") (param "x" (borrow $t)) (canon lift (core func $m "look"))))"#;
+    let component = load(&parse(text)).unwrap();
+    let mut linker = Linker::<Option<ResourceAny>>::new(component.engine());
+    let mut root = linker.root();
+    root.resource("thing", ResourceType::host::<Thing>(), |_, _| Ok(())).unwrap();
+    let lend = root.func_new("lend", |mut cx, params, _| {
+        let Val::Resource(lent) = params[0] else { panic!("{params:?}") };
+        *cx.data_mut() = Some(lent);
+        Ok(())
+    });
+    lend.unwrap();
+    let mut store = Store::new(component.engine(), None);
+    let instance = linker.instantiate(&mut store, &component).unwrap();
+    let run = instance.get_typed_func::<(Resource<Thing>,), ()>(&store, "run").unwrap();
+    run.call(&mut store, (Resource::new_own(3),)).unwrap();
+    let lent = store.data().unwrap();
+    assert!(!lent.owned());
+    let look = instance.get_func(&store, "look").unwrap();
+    let error = look.call(&mut store, &[Val::Resource(lent)], &mut []).unwrap_err();
+    assert!(error.to_string().contains("argument `x`: unknown handle index 3"), "{error}");
+    assert_eq!(rule(lent.resource_drop(&mut store)), Rule::UnknownHandle(3));
+    let look = look.typed::<(ResourceAny,), ()>(&store).unwrap();
+    assert_eq!(rule(look.call(&mut store, (lent,))), Rule::UnknownHandle(3));
 }
 
 #[test]

@@ -59,6 +59,79 @@ fn a_call_with_other_types_is_refused_before_it_runs() {
     assert!(instance.get_func(&store, "sub").is_err());
     let func = instance.get_func(&store, "add").unwrap();
     assert!(func.call(&mut store, &[Val::U32(1)], &mut [Val::Bool(false)]).is_err());
+    let error = func.call(&mut store, &[Val::U32(1), Val::U64(1)], &mut [Val::Bool(false)]).unwrap_err();
+    assert!(error.to_string().contains("argument `b`: expected u32, got u64"), "{error}");
+    // Nothing has ended.
+    func.call(&mut store, &[Val::U32(1), Val::U32(1)], &mut [Val::Bool(false)]).unwrap();
+}
+
+#[test]
+fn values_of_other_types_end_no_guest() {
+    let text = r#"(component
+        (type $point' (record (field "x" u8) (field "y" u8))) (export $point "point" (type $point'))
+        (type $shape' (variant (case "dot") (case "line" $point))) (export $shape "shape" (type $shape'))
+        (type $hue' (enum "red" "blue")) (export $hue "hue" (type $hue'))
+        (type $style' (flags "thin" "dashed")) (export $style "style" (type $style'))
+        (core module $m (memory (export "m") 2) (func (export "f") (param i32) (result i32) (i32.const 0))
+            (func (export "r") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))
+        (core instance $i (instantiate $m))
+        (func (export "f") (param "first" (tuple u8 u8 u8 u8 u8 u8 u8 u8 u8 u8 u8 u8))
+            (param "shape" $shape) (param "hue" (option $hue)) (param "style" $style)
+            (param "bytes" (list u8)) (param "points" (list $point)) (param "names" (map string u8))
+            (param "went" (result u8 (error string))) (param "fixed" (list u8 3))
+            (result (list u8))
+            (canon lift (core func $i "f") (memory (core memory $i "m")) (realloc (core func $i "r")))))"#;
+    let engine = Engine::new(Features::all(), &Limits::server());
+    let component = load(&engine, text);
+    let mut store = Store::new(&engine, ());
+    let instance = Linker::new(&engine).instantiate(&mut store, &component).unwrap();
+    let func = instance.get_func(&store, "f").unwrap();
+    let point = |x: Val| Val::Record(vec![("x".into(), x), ("y".into(), Val::U8(2))]);
+    let some = |value: Val| Some(Box::new(value));
+    let right = vec![
+        Val::Tuple(vec![Val::U8(0); 12]),
+        Val::Variant("line".into(), some(point(Val::U8(1)))),
+        Val::Option(some(Val::Enum("red".into()))),
+        Val::Flags(vec!["thin".into()]),
+        Val::List(List::U8(vec![1; 64 << 10])),
+        Val::List(List::Values(vec![point(Val::U8(1))])),
+        Val::Map(vec![(Val::String("a".into()), Val::U8(1))]),
+        Val::Result(Err(some(Val::String("no".into())))),
+        Val::List(List::Values(vec![Val::U8(1); 3])),
+    ];
+    let bytes = |count| Val::List(List::U8(vec![1; count]));
+    let wrong = [
+        (0, Val::Tuple(vec![Val::U8(0); 11])),
+        (0, Val::Tuple(vec![Val::S8(0); 12])),
+        (1, Val::Variant("line".into(), None)),
+        (1, Val::Variant("dot".into(), some(Val::U8(0)))),
+        (1, Val::Variant("circle".into(), None)),
+        (1, Val::Variant("line".into(), some(point(Val::U16(1))))),
+        (1, Val::Variant("line".into(), some(Val::Record(vec![("y".into(), Val::U8(2)); 2])))),
+        (2, Val::Enum("red".into())),
+        (2, Val::Option(some(Val::Enum("green".into())))),
+        (3, Val::Flags(vec!["thin".into(), "thick".into()])),
+        (4, Val::List(List::S8(vec![1]))),
+        (4, Val::List(List::Values(vec![Val::Bool(true)]))),
+        (5, bytes(2)),
+        (6, Val::Map(vec![(Val::U8(1), Val::U8(1))])),
+        (6, Val::Map(vec![(Val::String("a".into()), Val::String("b".into()))])),
+        (7, Val::Result(Ok(None))),
+        (7, Val::Result(Err(some(Val::U8(1))))),
+        (8, bytes(4)),
+        (8, Val::String("abc".into())),
+    ];
+    let before = store.fuel_spent();
+    let names = ["first", "shape", "hue", "style", "bytes", "points", "names", "went", "fixed"];
+    for (at, value) in wrong {
+        let mut params = right.clone();
+        params[at] = value;
+        let error = func.call(&mut store, &params, &mut [Val::Bool(false)]).unwrap_err();
+        assert!(error.to_string().contains(&format!("argument `{}`", names[at])), "{error}");
+        assert_eq!(error.trap(), None);
+    }
+    assert_eq!(store.fuel_spent(), before, "nothing ran");
+    func.call(&mut store, &right, &mut [Val::Bool(false)]).unwrap();
 }
 
 const ECHO: &str = r#"(component

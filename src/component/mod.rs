@@ -48,6 +48,7 @@ pub mod derive;
 mod describe;
 mod direct;
 mod features;
+mod fits;
 mod func;
 mod handles;
 #[doc(hidden)]

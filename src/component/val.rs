@@ -73,6 +73,14 @@ macro_rules! list {
                 self.len() == 0
             }
 
+            /// The type of its elements, where they stand in bulk.
+            pub(crate) fn element(&self) -> Option<ValType> {
+                match self {
+                    Self::Values(_) => None,
+                    $(Self::$variant(_) => Some(ValType::$variant),)*
+                }
+            }
+
             /// Its elements as values.
             #[must_use]
             pub fn into_values(self) -> Vec<Val> {

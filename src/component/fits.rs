@@ -1,0 +1,203 @@
+//! Whether what an embedder made at run time are values of the types that a function takes. It is looked at before the
+//! call begins: there, a mistake of the embedder's is an error, and in the middle of a call it would end the guest.
+
+use crate::component::{
+    Val,
+    definition::Channel,
+    describe,
+    resource::{HostHeldId, ResourceAny},
+    store::{InstanceId, State, Store},
+    types::{ResourceIx, TypeDef, Types, ValType},
+    val::List,
+};
+use alloc::{format, string::String, sync::Arc, vec::Vec};
+
+/// Looks at the arguments of a call, as many as it has parameters: which of them is none, and why. `view` is the instance
+/// that knows the resources of the function's type.
+pub(crate) fn check<T: Send + 'static>(
+    store: &Store<T>,
+    types: &Types,
+    view: InstanceId,
+    params: &[(Arc<str>, ValType)],
+    values: &[Val],
+) -> Result<(), String> {
+    let mut fitting = Fitting { state: store.state(), types, view, given: Vec::new(), lent: Vec::new() };
+    for ((name, ty), value) in params.iter().zip(values) {
+        fitting.value(value, *ty).map_err(|reason| format!("argument `{name}`: {reason}"))?;
+    }
+    let (mut given, lent) = (fitting.given, fitting.lent);
+    given.sort_unstable();
+    let is_given = |lent: &u64| given.binary_search(lent).is_ok();
+    if given.windows(2).any(|pair| pair[0] == pair[1]) || lent.iter().any(is_given) {
+        return Err("a resource is given away that the same call gives or lends once more".into());
+    }
+    Ok(())
+}
+
+/// Arguments, as far as they were looked at.
+struct Fitting<'s, T: 'static> {
+    state: &'s State<T>,
+    types: &'s Types,
+    view: InstanceId,
+    /// Resources of the host's, by number.
+    given: Vec<u64>,
+    lent: Vec<u64>,
+}
+
+impl<T: Send + 'static> Fitting<'_, T> {
+    // As deep as its type. A list in bulk is one value, and texts are looked at by nobody.
+    fn value(&mut self, value: &Val, ty: ValType) -> Result<(), String> {
+        match (value, ty) {
+            (Val::Bool(_), ValType::Bool)
+            | (Val::S8(_), ValType::S8)
+            | (Val::U8(_), ValType::U8)
+            | (Val::S16(_), ValType::S16)
+            | (Val::U16(_), ValType::U16)
+            | (Val::S32(_), ValType::S32)
+            | (Val::U32(_), ValType::U32)
+            | (Val::S64(_), ValType::S64)
+            | (Val::U64(_), ValType::U64)
+            | (Val::Float32(_), ValType::F32)
+            | (Val::Float64(_), ValType::F64)
+            | (Val::Char(_), ValType::Char)
+            | (Val::String(_), ValType::String)
+            | (Val::ErrorContext(_), ValType::ErrorContext) => Ok(()),
+            (value, ValType::Def(id)) => self.composite(value, ty, self.types.def(id)),
+            (value, ty) => Err(self.mismatch(value, ty)),
+        }
+    }
+
+    fn composite(&mut self, value: &Val, ty: ValType, def: &TypeDef) -> Result<(), String> {
+        match (def, value) {
+            (TypeDef::Record(fields), Val::Record(values)) if fields.len() == values.len() => {
+                fields.iter().zip(values).try_for_each(|((name, ty), (label, value))| {
+                    if **name != **label {
+                        return Err(format!("expected the field `{name}`, got `{label}`"));
+                    }
+                    self.value(value, *ty)
+                })
+            }
+            (TypeDef::Tuple(fields), Val::Tuple(values)) if fields.len() == values.len() => {
+                fields.iter().zip(values).try_for_each(|(ty, value)| self.value(value, *ty))
+            }
+            (TypeDef::Variant(cases), Val::Variant(name, payload)) => {
+                match cases.iter().find(|(case, _)| **case == **name) {
+                    Some((_, case)) => self.payload(payload.as_deref(), *case, value, ty),
+                    None => Err(self.no_case(name, ty)),
+                }
+            }
+            (TypeDef::Enum(labels), Val::Enum(name)) => self.label(labels, name, ty),
+            (TypeDef::Option(some), Val::Option(payload)) => {
+                payload.as_ref().map_or(Ok(()), |payload| self.value(payload, *some))
+            }
+            (TypeDef::Result(ok, _), Val::Result(Ok(payload))) => {
+                self.payload(payload.as_deref(), *ok, value, ty)
+            }
+            (TypeDef::Result(_, err), Val::Result(Err(payload))) => {
+                self.payload(payload.as_deref(), *err, value, ty)
+            }
+            (TypeDef::Flags(labels), Val::Flags(set)) => {
+                set.iter().try_for_each(|name| self.label(labels, name, ty))
+            }
+            (TypeDef::List(element), Val::List(list)) => self.list(list, *element, value, ty),
+            (TypeDef::FixedList(element, length), Val::List(list)) if list.len() == *length as usize => {
+                self.list(list, *element, value, ty)
+            }
+            (TypeDef::Map(key, item), Val::Map(pairs)) => pairs.iter().try_for_each(|(k, v)| {
+                self.value(k, *key)?;
+                self.value(v, *item)
+            }),
+            (TypeDef::Own(resource), Val::Resource(handle)) => self.resource(handle, *resource, true),
+            (TypeDef::Borrow(resource), Val::Resource(handle)) => self.resource(handle, *resource, false),
+            (TypeDef::Stream(_), Val::Stream(end)) if self.is_channel(end.0, Channel::Stream) => Ok(()),
+            (TypeDef::Future(_), Val::Future(end)) if self.is_channel(end.0, Channel::Future) => Ok(()),
+            (TypeDef::Stream(_), Val::Stream(_)) | (TypeDef::Future(_), Val::Future(_)) => {
+                Err("the stream or future is gone, or is of another sort".into())
+            }
+            _ => Err(self.mismatch(value, ty)),
+        }
+    }
+
+    fn payload(
+        &mut self,
+        payload: Option<&Val>,
+        case: Option<ValType>,
+        value: &Val,
+        ty: ValType,
+    ) -> Result<(), String> {
+        match (payload, case) {
+            (Some(payload), Some(case)) => self.value(payload, case),
+            (None, None) => Ok(()),
+            (None, Some(_)) => Err(format!("{} without what its case carries", self.mismatch(value, ty))),
+            (Some(_), None) => Err(format!("{} with what its case does not carry", self.mismatch(value, ty))),
+        }
+    }
+
+    fn list(&mut self, list: &List, element: ValType, value: &Val, ty: ValType) -> Result<(), String> {
+        match list {
+            List::Values(values) => values.iter().try_for_each(|value| self.value(value, element)),
+            bulk if bulk.element() == Some(element) => Ok(()),
+            _ => Err(self.mismatch(value, ty)),
+        }
+    }
+
+    fn label(&self, labels: &[Arc<str>], name: &str, ty: ValType) -> Result<(), String> {
+        if labels.iter().any(|label| **label == *name) { Ok(()) } else { Err(self.no_case(name, ty)) }
+    }
+
+    fn no_case(&self, name: &str, ty: ValType) -> String {
+        format!("{} has no `{name}`", describe::value(self.types, ty))
+    }
+
+    fn resource(&mut self, handle: &ResourceAny, resource: ResourceIx, is_own: bool) -> Result<(), String> {
+        let ty = self.state.resource_of(self.view, resource).map_err(|trap| format!("{trap}"))?;
+        match handle.usable(self.state, ty, is_own) {
+            Ok(id) => {
+                let into = if is_own { &mut self.given } else { &mut self.lent };
+                into.push(HostHeldId::number(id));
+                Ok(())
+            }
+            Err(trap) => Err(format!("{trap}")),
+        }
+    }
+
+    fn is_channel(&self, id: crate::component::store::ChannelId, channel: Channel) -> bool {
+        self.state.channels.find(id).is_some_and(|known| known.channel == channel)
+    }
+
+    fn mismatch(&self, value: &Val, ty: ValType) -> String {
+        format!("expected {}, got {}", describe::value(self.types, ty), kind(value))
+    }
+}
+
+/// What sort of value it is.
+fn kind(value: &Val) -> &'static str {
+    match value {
+        Val::Bool(_) => "bool",
+        Val::S8(_) => "s8",
+        Val::U8(_) => "u8",
+        Val::S16(_) => "s16",
+        Val::U16(_) => "u16",
+        Val::S32(_) => "s32",
+        Val::U32(_) => "u32",
+        Val::S64(_) => "s64",
+        Val::U64(_) => "u64",
+        Val::Float32(_) => "f32",
+        Val::Float64(_) => "f64",
+        Val::Char(_) => "char",
+        Val::String(_) => "string",
+        Val::List(_) => "another list",
+        Val::Map(_) => "a map",
+        Val::Record(_) => "another record",
+        Val::Tuple(_) => "another tuple",
+        Val::Variant(..) => "a variant",
+        Val::Enum(_) => "an enum",
+        Val::Option(_) => "an option",
+        Val::Result(_) => "another result",
+        Val::Flags(_) => "flags",
+        Val::Resource(_) => "a resource",
+        Val::Stream(_) => "a stream",
+        Val::Future(_) => "a future",
+        Val::ErrorContext(_) => "error-context",
+    }
+}
