@@ -2,7 +2,7 @@
 
 mod program;
 
-use program::{Files, command, wasmote};
+use program::{Files, command, guest, wasmote};
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
@@ -409,7 +409,7 @@ fn requests_go_where_they_were_granted_and_what_is_denied_names_the_grant() {
     let path = format!("/fetch?http,{},/", there.address);
     let grant = format!("--allow-http {}", there.address);
     for guest in ["http-proxy", "http-service"] {
-        let guest = format!("{}/tests/guests/{guest}.wasm", env!("CARGO_MANIFEST_DIR"));
+        let guest = program::guest(guest);
         let mut nobody = Server::start(&[&guest]);
         assert_eq!(nobody.get(&path).status, 502);
         assert!(nobody.wait_for_log("denied: ").ends_with(&grant), "{}", nobody.log());
@@ -473,7 +473,7 @@ fn a_server_is_trusted_by_the_root_that_was_granted_and_by_no_other() {
     let path = format!("/fetch?https,localhost:{port},/");
     let allowed = format!("https://localhost:{port}");
     for guest in ["http-proxy", "http-service"] {
-        let guest = format!("{}/tests/guests/{guest}.wasm", env!("CARGO_MANIFEST_DIR"));
+        let guest = program::guest(guest);
         let serve = |root: &[&str]| Server::start(&[&["--allow-http", &allowed], root, &[&guest]].concat());
         let trusting = serve(&["--http-root", &roots[0]]);
         let answer = trusting.get(&path);
@@ -566,6 +566,7 @@ fn what_handles_no_requests_is_not_served() {
     let core = files.file("core.wat", "(module (func (export \"_start\")))");
     wasmote(["serve", &core]).said(1, &["core.wat", "wasi:http"]);
     wasmote(["serve", "nowhere.wasm"]).said(1, &["nowhere.wasm"]);
+    wasmote(["serve", &guest("http-middleware")]).said(1, &["is a middleware", "wac plug"]);
     // What can be done about it with `run` is no flag of `serve`.
     let import = r#"(component (import "a:b/c" (instance $c (export "f" (func))))"#;
     let missing = handler("hello").replacen("(component", import, 1);
@@ -670,7 +671,7 @@ fn a_response_that_breaks_off_is_told_and_counted() {
         // Less than its length says, and more than is taken at once.
         ("http-service", "/said?200000,100000", "no_response"),
     ] {
-        let file = format!("{}/tests/guests/{app}.wasm", env!("CARGO_MANIFEST_DIR"));
+        let file = guest(app);
         let mut server = Server::start(&["-W", "timeout=2s", "--metrics-addr", "127.0.0.1:0", &file]);
         let metrics = metrics_address(&mut server);
         let answer = server.get(path);

@@ -35,6 +35,11 @@ pub fn handles_requests<'a>(mut exports: impl Iterator<Item = &'a str>) -> bool 
     exports.any(|name| HANDLERS.iter().any(|handler| name.starts_with(handler)))
 }
 
+/// Whether one of these imports is the handler behind a middleware.
+pub fn hands_requests_on<'a>(mut imports: impl Iterator<Item = &'a str>) -> bool {
+    imports.any(|interface| interface.starts_with(HANDLERS[0]))
+}
+
 /// Whether one of these exports handles those of WASI 0.3, by which it is then called.
 pub fn handles_newest<'a>(mut exports: impl Iterator<Item = &'a str>) -> bool {
     exports.any(|name| name.starts_with(HANDLERS[0]))

@@ -82,6 +82,12 @@ fn one(app: &App, common: &Common, metrics: Arc<AppMetrics>) -> Result<Served> {
              wasi:http/incoming-handler of WASI 0.2"
         );
     }
+    if component::hands_requests_on(program.imports().map(|(interface, ..)| interface)) {
+        bail!(
+            "{name} is a middleware: it hands requests on to a handler behind it, which it imports as wasi:http/handler, \
+             and there is none. Compose the two into one component: `wac plug {name} --plug HANDLER -o BOTH`"
+        );
+    }
     let requests_max = app.reuse.unwrap_or(1);
     let is_newest = component::handles_newest(program.exports().map(|(name, _)| name));
     if requests_max > 1 && !is_newest {

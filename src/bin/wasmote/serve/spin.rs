@@ -125,6 +125,14 @@ pub fn parse(
     let file: File = toml::from_str(text)?;
     debug_assert_eq!(file.spin_manifest_version, 2);
     let mut reader = Reader { folder, given, file: &file, environment, unsupported: Vec::new() };
+    let base = ["application", "trigger", "http", "base"];
+    let version = toml::Value::Table(version);
+    let base = base.iter().try_fold(&version, |value, key| value.get(key));
+    if base.is_some_and(|base| base.as_str() != Some("/")) {
+        reader.unsupported.push(
+            "`base` of [application.trigger.http] is left out of account: write it into the routes".into(),
+        );
+    }
     let mut apps: Vec<App> = Vec::new();
     for (kind, triggers) in &file.trigger {
         if kind != "http" {
@@ -217,7 +225,8 @@ impl Reader<'_> {
         Ok(app)
     }
 
-    /// One of `allowed_outbound_hosts`: a scheme, a host and a port, each of which may be `*`.
+    /// One of `allowed_outbound_hosts`: a scheme, a host or a range of addresses, and a port or a range of them, each of
+    /// which may be `*`.
     fn outbound(&mut self, name: &str, text: &str, app: &mut App) -> Result<()> {
         let host = self.expand(text)?;
         let http = |text: &str| rule("allowed_outbound_hosts", text, network::destination);
@@ -228,18 +237,19 @@ impl Reader<'_> {
             return Ok(());
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
+        let host = with_ports(scheme, rest);
         match scheme {
             "http" | "https" if rest == "self" || rest.ends_with(".spin.internal") => {
                 self.unsupported
                     .push(format!("component `{name}`: calls of other components (`{text}`) are not served"));
             }
-            "http" | "https" => app.allow_http.push(http(&host)?),
+            "http" | "https" => app.allow_http.push(http(&format!("{scheme}://{host}"))?),
             "*" => {
-                app.allow_http.push(http(rest)?);
-                app.allow_net.push(net(rest)?);
+                app.allow_http.push(http(&host)?);
+                app.allow_net.push(net(&host)?);
             }
             // Databases and the like, which a component reaches over sockets.
-            _ => app.allow_net.push(net(rest)?),
+            _ => app.allow_net.push(net(&host)?),
         }
         Ok(())
     }
@@ -295,6 +305,27 @@ impl Reader<'_> {
     }
 }
 
+/// A host with its ports as our rules have them: where they have `8000-8010` Spin has `8000..8011`, and it leaves out a port
+/// that everybody knows.
+fn with_ports(scheme: &str, host: &str) -> String {
+    let port = host.rsplit_once(':').filter(|(_, port)| !port.contains(']'));
+    let well_known = match scheme {
+        "mqtt" => 1883,
+        "mysql" => 3306,
+        "postgres" => 5432,
+        "redis" => 6379,
+        _ => 0,
+    };
+    match port {
+        None if well_known > 0 => format!("{host}:{well_known}"),
+        None => host.into(),
+        Some((name, ports)) => match ports.split_once("..").map(|(first, end)| (first, end.parse::<u16>())) {
+            Some((first, Ok(end))) => format!("{name}:{first}-{}", end.saturating_sub(1)),
+            _ => host.into(),
+        },
+    }
+}
+
 /// Adds the headers that Spin gives its components, and takes those out that a client made up.
 pub fn add_headers(request: &mut Request, route: &str, rest: &str, peer: SocketAddr) {
     let made_up: Vec<String> = request
@@ -318,6 +349,12 @@ pub fn add_headers(request: &mut Request, route: &str, rest: &str, peer: SocketA
         ("spin-client-addr", &peer.to_string()),
     ] {
         request.headers.append(name, value);
+    }
+    let path = path.split('?').next().unwrap_or(path);
+    for (name, value) in route.split('/').zip(path.split('/')) {
+        if let Some(name) = name.strip_prefix(':') {
+            request.headers.append(format!("spin-path-match-{name}"), value);
+        }
     }
 }
 
@@ -422,6 +459,7 @@ mod tests {
         [application]
         name = "hello"
         version = "0.1.0"
+        trigger = { http = { base = "/base" } }
 
         [variables]
         api = { default = "api.example.com" }
@@ -471,8 +509,34 @@ mod tests {
         assert_eq!(app.allow_net, ["localhost:6379", "10.0.0.1:80"].map(|rule| rule.parse().unwrap()));
         assert!(app.is_spin);
         let unsupported = manifest.unsupported.join("\n");
-        for part in ["`redis`", "`key_value_stores`", "`http://self`"] {
+        for part in ["`redis`", "`key_value_stores`", "`http://self`", "`base`"] {
             assert!(unsupported.contains(part), "{unsupported}");
+        }
+    }
+
+    #[test]
+    fn allowed_hosts_are_read_in_all_of_their_grammar() {
+        let base =
+            "spin_manifest_version = 2\n[[trigger.http]]\nroute = '/'\ncomponent = { source = 'a.wasm', ";
+        for (text, over_http, over_sockets) in [
+            ("https://*.example.com", Some("https://*.example.com"), None),
+            ("http://example.com:8000..8011", Some("http://example.com:8000-8010"), None),
+            ("*://127.0.0.1/24:63551", Some("127.0.0.1/24:63551"), Some("127.0.0.1/24:63551")),
+            ("*://*:*", Some("*:*"), Some("*:*")),
+            ("mysql://10.0.0.5", None, Some("10.0.0.5:3306")),
+            ("postgres://localhost", None, Some("localhost:5432")),
+            ("redis://[::1]", None, Some("[::1]:6379")),
+            ("postgres://db.example.com:5433/", None, Some("db.example.com:5433")),
+        ] {
+            let manifest = read(&format!("{base}allowed_outbound_hosts = ['{text}'] }}")).unwrap();
+            let app = &manifest.apps[0];
+            let rules = over_http.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>();
+            assert_eq!(app.allow_http, rules, "{text}");
+            let rules = over_sockets.iter().map(|text| text.parse().unwrap()).collect::<Vec<_>>();
+            assert_eq!(app.allow_net, rules, "{text}");
+        }
+        for text in ["ftp://example.com", "*://a:b..c", "http://a:9..8"] {
+            assert!(read(&format!("{base}allowed_outbound_hosts = ['{text}'] }}")).is_err(), "{text}");
         }
     }
 
@@ -492,6 +556,21 @@ mod tests {
         }
         assert!(read("spin_manifest_version = 1").is_err());
         assert!(read("spin_manifest_version = 2\n[[trigger.http]]\nroute='/'\ncomponent='b'").is_err());
+    }
+
+    #[test]
+    fn a_request_tells_what_its_route_matched_and_no_client_does() {
+        let mut request = Request::new(wasmote::cap::http::Method::Get, "http://a/users/ada/posts?x=1");
+        request.headers.append("Spin-Path-Match-User", "eve");
+        add_headers(&mut request, "/users/:user/...", "/posts", SocketAddr::from(([127, 0, 0, 1], 9)));
+        for (name, value) in [
+            ("spin-path-match-user", "ada"),
+            ("spin-path-info", "/posts"),
+            ("spin-component-route", "/users/:user"),
+            ("spin-full-url", "http://a/users/ada/posts?x=1"),
+        ] {
+            assert_eq!(request.headers.get(name).collect::<Vec<_>>(), [value.as_bytes()], "{name}");
+        }
     }
 
     #[test]
