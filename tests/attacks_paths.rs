@@ -85,7 +85,7 @@ fn fill(root: &dyn Directory) {
     write(&*inside, "gift", "gift");
     write(&*make(&*inside, "dir"), "inner", "inner");
     let many = make(&*inside, "many");
-    (0..100).for_each(|number| write(&*many, &format!("{number:02}"), ""));
+    (0..3_000).for_each(|number| write(&*many, &format!("{number:04}"), ""));
     for (link, target) in [
         ("to-file", "file"),
         ("to-dir", "dir"),
@@ -347,7 +347,7 @@ const ATTACKS: &[(&str, &[(&str, &str)])] = &[
     (
         "P-12: entries that go while they are listed",
         &[
-            ("sweep|0|many", "100"),
+            ("sweep|0|many", "3000"),
             ("list|0|many", ""),
             ("sweep|0|many", "0"),
             ("list|0|file", NOT_DIRECTORY),

@@ -1,6 +1,6 @@
 //! What this dialect keeps for one guest.
 
-use super::sockets::Lookups;
+use super::{filesystem::ListingBytes, sockets::Lookups};
 use crate::{
     Limits,
     cap::{Code, clocks::Clocks, random::Random},
@@ -32,6 +32,8 @@ pub struct State {
     /// What `get-insecure-seed` answers, once it was asked: the same ever after.
     pub(super) seed: Option<(u64, u64)>,
     pub(super) walks: Walks,
+    /// What listings of directories may hold: all of a guest's together stay within what one call may move.
+    pub(super) listing_bytes: ListingBytes,
     /// Random bytes of one call.
     pub(super) random_bytes_max: usize,
     pub(super) http: http::State,
@@ -63,6 +65,7 @@ impl State {
             random: random.get(),
             seed: None,
             walks: Walks::new(limits.path_bytes),
+            listing_bytes: ListingBytes::new(limits.host_call_bytes as usize),
             random_bytes_max: limits.random_bytes.min(limits.host_call_bytes) as usize,
             http,
             table: ResourceTable::new(),

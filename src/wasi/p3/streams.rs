@@ -49,6 +49,9 @@ pub(super) trait Items: Send + 'static {
     /// Some more of them, not none; `None` is the end.
     #[allow(clippy::type_complexity, reason = "a poll of a result of an option is what it is")]
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Vec<Self::Item>>, Self::Error>>;
+
+    /// What the last of them cost, of which nothing is charged yet.
+    fn take_fuel(&mut self) -> u64;
 }
 
 /// How a stream ended.
@@ -151,7 +154,9 @@ pub(super) fn from_items<T: Send + 'static, I: Items>(
                 if !ready!(store.poll_writable::<I::Item>(stream))? {
                     return Poll::Ready(end(&mut store, stream, future, Ok::<(), I::Error>(())));
                 }
-                match ready!(items.poll_next(cx)) {
+                let next = ready!(items.poll_next(cx));
+                store.charge(items.take_fuel())?;
+                match next {
                     Ok(Some(next)) if !next.is_empty() => ready = next,
                     Ok(_) => return Poll::Ready(end(&mut store, stream, future, Ok::<(), I::Error>(()))),
                     Err(error) => return Poll::Ready(end(&mut store, stream, future, Err(error))),

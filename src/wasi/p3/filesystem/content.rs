@@ -7,9 +7,15 @@ use super::{
     },
     types::DirectoryEntry,
 };
-use crate::wasi::filesystem::{Directory, File};
-use alloc::{string::ToString, vec::Vec};
-use core::task::{Context, Poll, ready};
+use crate::wasi::{
+    filesystem::{Directory, File, Listing},
+    path::STEP_FUEL,
+};
+use alloc::{string::ToString, sync::Arc, vec::Vec};
+use core::{
+    sync::atomic::{AtomicUsize, Ordering},
+    task::{Context, Poll, ready},
+};
 
 /// A file that is read from a position on.
 pub(super) struct Reading {
@@ -46,27 +52,95 @@ impl Sink for Writing {
     }
 }
 
-/// A directory that is read from an entry on.
+/// A directory that is being read, as it was when reading began: as much of it as there was room for.
 pub(super) struct Entries {
-    pub(super) directory: Directory,
-    pub(super) next: u64,
+    directory: Directory,
+    listing: Listing,
+    /// Whether `listing` is one: reading begins when somebody wants entries.
+    begun: bool,
+    next: u64,
+    /// Entries that were listed and not paid for.
+    listed: u64,
+    room: ListingRoom,
 }
 
-/// Memory for the entries that are fetched at once.
-const LISTING_BYTES: usize = 16 << 10;
+impl Entries {
+    /// All entries of `directory`, with memory of `room`.
+    pub(super) fn new(directory: Directory, room: &ListingBytes) -> Self {
+        let room = ListingRoom { all: room.clone(), own: 0 };
+        Self { directory, listing: Listing::default(), begun: false, next: 0, listed: 0, room }
+    }
+
+    /// Sees to it that the entry to come is in the listing, if there is one.
+    fn cover(&mut self) -> Result<(), FileError> {
+        if self.begun && self.listing.covers(self.next) {
+            return Ok(());
+        }
+        self.listing = Listing::default();
+        self.room.take(0);
+        self.listing = self.directory.list(self.next, self.room.left())?;
+        self.begun = true;
+        self.room.take(self.listing.bytes());
+        // Those before were looked at again.
+        self.listed = self.listed.saturating_add(self.next).saturating_add(self.listing.len() as u64);
+        Ok(())
+    }
+}
 
 impl Items for Entries {
     type Item = DirectoryEntry;
     type Error = FileError;
 
     fn poll_next(&mut self, _: &mut Context<'_>) -> Poll<Result<Option<Vec<DirectoryEntry>>, FileError>> {
-        let listing = self.directory.list(self.next, LISTING_BYTES)?;
-        let end = self.next.saturating_add(listing.len() as u64);
-        let entries = (self.next..end).filter_map(|index| listing.entry(index));
+        self.cover()?;
+        let entries = (self.next..).map_while(|index| self.listing.entry(index)).take(ENTRIES_AT_ONCE);
         let entries =
             entries.map(|entry| DirectoryEntry { kind: entry.kind.into(), name: entry.name.to_string() });
         let entries: Vec<_> = entries.collect();
-        self.next = end;
+        self.next = self.next.saturating_add(entries.len() as u64);
         Poll::Ready(Ok((!entries.is_empty()).then_some(entries)))
     }
+
+    fn take_fuel(&mut self) -> u64 {
+        core::mem::take(&mut self.listed).saturating_mul(STEP_FUEL)
+    }
 }
+
+/// Bytes that the listings of all directories being read may hold together: what is left of them.
+#[derive(Clone)]
+pub(in crate::wasi::p3) struct ListingBytes(Arc<AtomicUsize>);
+
+impl ListingBytes {
+    pub(in crate::wasi::p3) fn new(bytes_max: usize) -> Self {
+        Self(Arc::new(AtomicUsize::new(bytes_max)))
+    }
+}
+
+/// What one listing holds of that; given back with it.
+struct ListingRoom {
+    all: ListingBytes,
+    own: usize,
+}
+
+impl ListingRoom {
+    /// How many bytes another listing may take.
+    fn left(&self) -> usize {
+        self.all.0.load(Ordering::Relaxed)
+    }
+
+    /// Holds `bytes` and no more. A listing keeps one entry at least, and may so take more than there is.
+    fn take(&mut self, bytes: usize) {
+        let (own, left) = (core::mem::replace(&mut self.own, bytes), self.left());
+        self.own = bytes.min(left.saturating_add(own));
+        self.all.0.store(left.saturating_add(own) - self.own, Ordering::Relaxed);
+    }
+}
+
+impl Drop for ListingRoom {
+    fn drop(&mut self) {
+        self.take(0);
+    }
+}
+
+/// How many entries are made values of at once.
+const ENTRIES_AT_ONCE: usize = 256;

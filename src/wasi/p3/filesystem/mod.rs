@@ -15,6 +15,7 @@ use crate::{
     },
 };
 use alloc::{string::String, vec::Vec};
+pub(super) use content::ListingBytes;
 use content::{Entries, Reading, Writing};
 use types::{
     Advice, DescriptorFlags, DescriptorStat, DescriptorType, MetadataHashValue, NewTimestamp, OpenFlags,
@@ -165,9 +166,11 @@ fn add_streams<T: Send + 'static>(
         move |store, (fd, data): (Fd, StreamReader<u8>)| write(store, get, &fd, data, None),
     )?;
     it.func_wrap("[method]descriptor.read-directory", move |mut store, (fd,): (Fd,)| {
-        let directory = state(&mut store, get).table.get(&fd)?.directory().cloned();
-        Ok((match directory {
-            Ok(directory) => streams::from_items(&mut store, Entries { directory, next: 0 }),
+        let State { table, listing_bytes, .. } = state(&mut store, get);
+        let directory = table.get(&fd)?.directory().cloned();
+        let entries = directory.map(|directory| Entries::new(directory, listing_bytes));
+        Ok((match entries {
+            Ok(entries) => streams::from_items(&mut store, entries),
             Err(code) => streams::ended(&mut store, Err(FileError::from(code)))?,
         },))
     })
