@@ -155,6 +155,10 @@ impl Sockets {
         Ok(Ticket(self.quota.clone()))
     }
 
+    pub(super) fn is_quota_spent(&self) -> bool {
+        self.open() >= self.policy.sockets_max
+    }
+
     /// Has the task woken when a socket is closed.
     pub(super) fn wake_when_closed(&self, cx: &Context<'_>) {
         let mut waiting = self.quota.waiting.lock();

@@ -237,6 +237,12 @@ impl TcpSocket {
         })
     }
 
+    /// Whether the guest has all sockets open that it may: accepting waits for one to be closed.
+    #[must_use]
+    pub fn is_quota_spent(&self) -> bool {
+        self.sockets.is_quota_spent()
+    }
+
     /// Waits until what is under way can be finished, or a connection accepted. Ready when there is nothing to wait
     /// for.
     pub fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {

@@ -96,17 +96,30 @@ fn accept<T: Send + 'static>(
     access.get().listeners.push((stream, listener));
     // Accepted, and not taken yet.
     let mut accepted: Vec<Resource<TcpSocket>> = Vec::new();
+    // When to accept again, after the network failed to.
+    let mut again_ns: Option<u64> = None;
     access.spawn(move |mut access, cx| {
         loop {
             if accepted.is_empty() {
                 if !ready!(access.store().poll_writable::<Resource<TcpSocket>>(stream))? {
                     break;
                 }
+                if let Some(deadline_ns) = again_ns {
+                    ready!(access.store().poll_deadline(deadline_ns));
+                    again_ns = None;
+                }
                 let Some(listener) = listening.upgrade() else { break };
+                // An error is not fatal, and it is to go on (WIT, `listen`).
                 match ready!(listener.poll_accept(cx)) {
                     Ok(socket) => accepted.push(access.get().table.push(TcpSocket(Arc::new(socket)))?),
-                    // Not fatal, and it is to go on (WIT, `listen`): the listener has its task woken.
-                    Err(_) => return Poll::Pending,
+                    // The listener has its task woken when a socket is closed.
+                    Err(_) if listener.is_quota_spent() => return Poll::Pending,
+                    // The process has no descriptors, or memory: nobody says when it has.
+                    Err(_) => {
+                        again_ns =
+                            Some(access.get().clocks.monotonic_now_ns().saturating_add(ACCEPT_AGAIN_NS));
+                        continue;
+                    }
                 }
             }
             if ready!(access.store().poll_give(stream, &mut accepted))?.is_none() {
@@ -121,6 +134,9 @@ fn accept<T: Send + 'static>(
     });
     StreamReader::of(stream)
 }
+
+/// How long nothing is accepted after the network failed to: it may fail for longer, and is not to be asked all the time.
+const ACCEPT_AGAIN_NS: u64 = 50_000_000;
 
 /// Lets go of sockets whose guest dropped the stream of their connections, and has not waited for anything since.
 fn sweep<T: Send + 'static>(access: &mut Access<'_, T, State>) {
