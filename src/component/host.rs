@@ -12,6 +12,7 @@ use crate::{
         types::{FuncTypeId, ResourceIx, Types, ValType},
         waitable::{Callee, SubtaskState},
         wakeup::Wakeup,
+        wrapped::settle,
     },
     engine::{Answer, Fault},
 };
@@ -126,6 +127,7 @@ pub(crate) fn call<T: Send + 'static>(
     let mut call = HostCall { cx, types, lowered, flat, subtask, result: None };
     let called = function.call(&mut call);
     let result = call.result;
+    let called = settle(cx).and(called);
     if !matches!(called, Ok(Some(_))) {
         show::returned(cx, lowered, flat, called.as_ref().map(|_| result).map_err(|fault| *fault));
     }
@@ -197,6 +199,10 @@ fn poll_one<T: Send + 'static>(cx: &mut Cx<'_, T>, id: u64) -> Result<bool, Faul
         let mut call = HostCall { cx, types, lowered, flat: flat.as_slice(), subtask, result: None };
         (pending.poll(&mut call, context), call.result)
     });
+    let polled = match settle(cx) {
+        Ok(()) => polled,
+        Err(fault) => Poll::Ready(Err(fault)),
+    };
     let state = cx.state_mut();
     match polled {
         Poll::Pending => {

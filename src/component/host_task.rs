@@ -7,7 +7,7 @@ use crate::{
         store::{Cx, State, Store},
         task::{self, Turn},
         wakeup::{Interest, Wakeup},
-        wrapped::StoreContextMut,
+        wrapped::{StoreContextMut, settle},
     },
     engine::Fault,
 };
@@ -111,10 +111,12 @@ fn poll_tasks<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<bool, Fault> {
         if !wakeup.is_woken() || ended.is_err() {
             return true;
         }
-        match poll_with(cx, wakeup, |cx, context| work(StoreContextMut(cx.reborrow()), context)) {
+        let polled = poll_with(cx, wakeup, |cx, context| work(StoreContextMut(cx.reborrow()), context));
+        ended = settle(cx);
+        match polled {
             Poll::Pending => true,
             Poll::Ready(result) => {
-                ended = result;
+                ended = ended.and(result);
                 false
             }
         }
@@ -136,12 +138,14 @@ pub(crate) fn poll_interested<T: Send + 'static>(
     let Some(at) = tasks.iter().position(|task| task.wakeup.is(interest)) else { return Ok(()) };
     let mut task = tasks.remove(at);
     let HostTask { work, wakeup } = &mut task;
-    match poll_with(cx, wakeup, |cx, context| work(StoreContextMut(cx.reborrow()), context)) {
-        Poll::Ready(ended) => ended,
+    let polled = poll_with(cx, wakeup, |cx, context| work(StoreContextMut(cx.reborrow()), context));
+    let settled = settle(cx);
+    match polled {
+        Poll::Ready(ended) => settled.and(ended),
         Poll::Pending => {
             let tasks = &mut cx.state_mut().host_tasks;
             tasks.insert(at.min(tasks.len()), task);
-            Ok(())
+            settled
         }
     }
 }

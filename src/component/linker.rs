@@ -13,7 +13,7 @@ use crate::{
         store::{HostDestructor, InstanceId, Item, ModuleRef, State, Store},
         typed::{ComponentNamedList, Lift, LowerResult},
         types::{ItemType, Items},
-        wrapped::{Dynamic, DynamicPoll, IdleHook, StoreContextMut, Wrapped, WrappedPoll},
+        wrapped::{Dynamic, DynamicPoll, IdleHook, OwedHook, StoreContextMut, Wrapped, WrappedPoll},
     },
     engine::{Fault, Module},
 };
@@ -50,6 +50,7 @@ pub struct Linker<T: 'static> {
     engine: Engine,
     pub(super) root: Names<Offer<T>>,
     idle: Option<IdleHook<T>>,
+    owed: Option<OwedHook<T>>,
     /// Whom it is for, if for one component only.
     only_for: Option<Component>,
 }
@@ -60,6 +61,7 @@ impl<T: 'static> Clone for Linker<T> {
             engine: self.engine.clone(),
             root: self.root.clone(),
             idle: self.idle.clone(),
+            owed: self.owed.clone(),
             only_for: self.only_for.clone(),
         }
     }
@@ -122,7 +124,7 @@ impl<T: Send + 'static> Linker<T> {
     /// A linker that offers nothing.
     #[must_use]
     pub fn new(engine: &Engine) -> Self {
-        Self { engine: engine.clone(), root: Names::default(), idle: None, only_for: None }
+        Self { engine: engine.clone(), root: Names::default(), idle: None, owed: None, only_for: None }
     }
 
     /// A linker for `component` alone: what that does not import is not kept when it is offered. Most components import
@@ -168,6 +170,16 @@ impl<T: Send + 'static> Linker<T> {
         self.idle = Some(Arc::new(ask));
     }
 
+    /// Says what is asked, in every store that this linker makes an instance in, at the end of each host function and
+    /// of each step of the host's background work: what fuel that took besides what it charged. That is charged then.
+    /// Said more than once, all are asked.
+    pub fn on_host_work(&mut self, owed: impl Fn(&mut T) -> u64 + Send + Sync + 'static) {
+        self.owed = Some(match self.owed.take() {
+            None => Arc::new(owed),
+            Some(before) => Arc::new(move |data: &mut T| before(data).saturating_add(owed(data))),
+        });
+    }
+
     /// Makes an instance of a component.
     ///
     /// # Errors
@@ -178,6 +190,9 @@ impl<T: Send + 'static> Linker<T> {
         store.check_alive()?;
         if self.idle.is_some() {
             store.state_mut().idle.clone_from(&self.idle);
+        }
+        if self.owed.is_some() {
+            store.state_mut().owed.clone_from(&self.owed);
         }
         let instance = instance::reserve(store.state_mut(), &component.loaded, None)?;
         match self.meet(store.state_mut(), component, instance) {
@@ -204,6 +219,7 @@ impl<T: Send + 'static> Linker<T> {
             return Err(Error::misuse("an item of another instance is only known in its store"));
         }
         world.idle.clone_from(&self.idle);
+        world.owed.clone_from(&self.owed);
         Ok(InstancePre::new(component.clone(), world, arguments))
     }
 

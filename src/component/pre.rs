@@ -8,7 +8,7 @@ use crate::{
         load::Component,
         store::{Exports, ExportsId, FuncId, FuncInst, Item, ResourceType, ResourceTypeId, State, Store},
         types::ResourceIx,
-        wrapped::IdleHook,
+        wrapped::{IdleHook, OwedHook},
     },
 };
 use alloc::{sync::Arc, vec::Vec};
@@ -30,6 +30,7 @@ struct Met<T: 'static> {
     /// One for each import.
     arguments: Vec<Item>,
     idle: Option<IdleHook<T>>,
+    owed: Option<OwedHook<T>>,
 }
 
 impl<T: 'static> Clone for InstancePre<T> {
@@ -41,9 +42,12 @@ impl<T: 'static> Clone for InstancePre<T> {
 impl<T: Send + 'static> InstancePre<T> {
     /// Of what meeting the imports put into `world`, where nothing was before but the instance.
     pub(crate) fn new(component: Component, world: State<T>, arguments: Vec<Item>) -> Self {
-        let State { funcs, exports, resource_types, instances, idle, .. } = world;
+        let State { funcs, exports, resource_types, instances, idle, owed, .. } = world;
         let bound = instances.into_iter().flat_map(|instance| instance.resources).collect();
-        Self { component, met: Arc::new(Met { funcs, exports, resource_types, bound, arguments, idle }) }
+        Self {
+            component,
+            met: Arc::new(Met { funcs, exports, resource_types, bound, arguments, idle, owed }),
+        }
     }
 
     /// The component.
@@ -62,6 +66,9 @@ impl<T: Send + 'static> InstancePre<T> {
         let state = store.state_mut();
         if self.met.idle.is_some() {
             state.idle.clone_from(&self.met.idle);
+        }
+        if self.met.owed.is_some() {
+            state.owed.clone_from(&self.met.owed);
         }
         let instance = instance::reserve(state, &self.component.loaded, None)?;
         let moved = Moved::new(state, &self.met);

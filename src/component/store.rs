@@ -18,7 +18,7 @@ use crate::{
         types::{FuncTypeId, ResourceIx},
         waitable::{Waitable, WaitableSet},
         wakeup::{Interest, Wakeups},
-        wrapped::IdleHook,
+        wrapped::{IdleHook, OwedHook},
     },
     engine::{self, Caller, CoreFunc, Fault, Interposer, Prepared},
 };
@@ -242,6 +242,8 @@ pub(crate) struct State<T: 'static> {
     pub(crate) reached: u64,
     /// What is asked about time.
     pub(crate) idle: Option<IdleHook<T>>,
+    /// What host functions keep count of by themselves.
+    pub(crate) owed: Option<OwedHook<T>>,
     /// Resources in the host's hands for which it has no type of its own.
     pub(crate) host_held: Slab<HostHeld>,
     /// Another one for each store.
@@ -399,6 +401,7 @@ impl<T: 'static> State<T> {
             polled_deadline: None,
             reached: 0,
             idle: None,
+            owed: None,
             host_calls: BTreeMap::new(),
             gave_way: None,
             debt: 0,

@@ -60,6 +60,17 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
     }
 }
 
+/// Asked at the end of each of the host's works what fuel that took besides what it charged.
+pub(crate) type OwedHook<T> = Arc<dyn Fn(&mut T) -> u64 + Send + Sync>;
+
+/// Charges what the host's work that ends left to be charged.
+pub(crate) fn settle<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<(), Fault> {
+    let Inner { user, state } = cx.data_mut();
+    let Some(owed) = &state.owed else { return Ok(()) };
+    let fuel = owed(user);
+    cx.charge(fuel)
+}
+
 /// Asked about time: whether `deadline` has come. Where nothing else can go on (`may_wait`), it may let it come, or
 /// have the context's waker woken when it does.
 pub(crate) type IdleHook<T> =

@@ -194,6 +194,17 @@ impl<T: 'static> Caller<'_, T> {
         })
     }
 
+    /// Charges what the call that ends with `result` left to be charged.
+    #[inline]
+    pub(super) fn settle<R>(&mut self, result: Result<R, Fault>) -> Result<R, Fault> {
+        let data = self.context.data_mut();
+        if let Some(owed) = data.owed {
+            let fuel = owed(&mut data.user);
+            self.charge(fuel)?;
+        }
+        result
+    }
+
     /// The end of a host call: tells those who watch.
     #[inline]
     pub(super) fn end(

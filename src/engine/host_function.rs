@@ -217,7 +217,7 @@ macro_rules! bind {
                 let Poll::Ready(result) = function(caller, cx $(, $param)*) else {
                     return Poll::Pending;
                 };
-                let result = result.map(R::into_raw);
+                let result = caller.settle(result.map(R::into_raw));
                 caller.end(&this.signature, &arguments, result.map(RawResult::bits));
                 Poll::Ready(result.map(RawResult::value))
             });
@@ -233,6 +233,7 @@ fn finish<T: 'static, R: RawResult>(
     arguments: &[u64],
     result: Result<R, Fault>,
 ) -> Result<R, wasmi::Error> {
+    let result = caller.settle(result);
     caller.end(signature, arguments, result.map(RawResult::bits));
     result.map_err(Fault::into_wasmi)
 }

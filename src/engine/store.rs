@@ -44,6 +44,8 @@ pub(super) struct Data<T: 'static> {
     pub(super) host_call_bytes: u32,
     /// Guest calls that stand on the native stack now.
     pub(super) depth: u32,
+    /// What the host keeps count of for this guest by itself: asked at the end of each host call, and charged.
+    pub(super) owed: Option<fn(&mut T) -> u64>,
 }
 
 impl<T: Send + 'static> Store<T> {
@@ -62,6 +64,7 @@ impl<T: Send + 'static> Store<T> {
             written: Vec::new(),
             host_call_bytes: 0,
             depth: 0,
+            owed: None,
         };
         let mut store = Self { inner: Box::new(wasmi::Store::new(&engine.inner, data)) };
         store.inner.limiter(|data| &mut data.budget);
@@ -82,6 +85,11 @@ impl<T: Send + 'static> Store<T> {
     /// This store as a host function sees it: for work the host does on its own account.
     pub fn caller(&mut self) -> Caller<'_, T> {
         Caller { context: wasmi::AsContextMut::as_context_mut(&mut *self.inner) }
+    }
+
+    /// Asks `owed` at the end of each host call what fuel that took besides what it charged, and charges that.
+    pub fn charge_owed(&mut self, owed: fn(&mut T) -> u64) {
+        self.inner.data_mut().owed = Some(owed);
     }
 
     /// Grants `fuel` and no more from here on.

@@ -37,6 +37,7 @@ impl Guest {
         let limits = &limits.at_most(engine.limits());
         let state = p1::State::new(grants, limits).map_err(Error::grants)?;
         let mut store = Store::new(engine, state, limits);
+        store.charge_owed(p1::State::take_owed);
         if let Some(fuel) = fuel {
             store.set_fuel(fuel)?;
         }

@@ -16,6 +16,7 @@ pub mod http;
 #[cfg(feature = "component")]
 pub mod io;
 pub mod path;
+pub mod price;
 pub mod random;
 pub mod sockets;
 

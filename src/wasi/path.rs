@@ -9,9 +9,12 @@
 //! * The target of a symbolic link takes the link's place in what is left to walk: no recursion.
 //! * A slash at the end says "this is a directory".
 
-use crate::cap::{
-    Code,
-    filesystem::{Directory, Name},
+use crate::{
+    cap::{
+        Code,
+        filesystem::{Directory, Name},
+    },
+    wasi::price::{self, Tab},
 };
 use alloc::{
     string::{String, ToString},
@@ -28,6 +31,7 @@ pub struct Walks {
     path_bytes_max: usize,
     steps: u64,
     has_begun: bool,
+    tab: Tab,
 }
 
 /// What to do about a symbolic link in the last place. Those before it are always followed.
@@ -63,8 +67,14 @@ pub const STEP_FUEL: u64 = 5;
 impl Walks {
     /// No steps yet; paths, and texts of links, of at most so many bytes.
     #[must_use]
-    pub const fn new(path_bytes_max: u32) -> Self {
-        Self { path_bytes_max: path_bytes_max as usize, steps: 0, has_begun: false }
+    pub fn new(path_bytes_max: u32) -> Self {
+        Self { path_bytes_max: path_bytes_max as usize, steps: 0, has_begun: false, tab: Tab::default() }
+    }
+
+    /// The same, where directories opened and links read on the way are owed on `tab`.
+    #[must_use]
+    pub fn on(self, tab: &Tab) -> Self {
+        Self { tab: tab.clone(), ..self }
     }
 
     /// How many steps were made since this was last asked: what a dialect charges for.
@@ -164,14 +174,17 @@ impl<'w> Walk<'w> {
                     let parent = top(&self.stack)?;
                     return Ok(Last::Entry { parent, name, slash });
                 }
-                _ => match top(&self.stack)?.open_directory(Name::new(component)?) {
-                    Ok(directory) => self.enter(directory)?,
-                    Err(Code::Loop) => {
-                        self.follow()?;
-                        continue;
+                _ => {
+                    self.walks.tab.owe(price::DIRECTORY);
+                    match top(&self.stack)?.open_directory(Name::new(component)?) {
+                        Ok(directory) => self.enter(directory)?,
+                        Err(Code::Loop) => {
+                            self.follow()?;
+                            continue;
+                        }
+                        Err(code) => return Err(code),
                     }
-                    Err(code) => return Err(code),
-                },
+                }
             }
             if is_last {
                 return Ok(Last::Here(top(&self.stack)?));
@@ -193,6 +206,7 @@ impl<'w> Walk<'w> {
         self.links_left = self.links_left.checked_sub(1).ok_or(Code::Loop)?;
         let rest = &self.rest[self.at..];
         let (name, after) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+        self.walks.tab.owe(price::LINK);
         let target = match top(&self.stack)?.read_link(Name::new(name)?) {
             // It was a link a moment ago. Somebody is playing: do not play along.
             Err(Code::Invalid) => return Err(Code::Loop),

@@ -9,6 +9,7 @@ use crate::{
     wasi::{
         clocks,
         path::{self, Follow, Last, Walks},
+        price::{self, Tab},
     },
 };
 use alloc::{
@@ -21,6 +22,7 @@ use alloc::{
 pub struct Directory {
     pub(super) handle: Arc<dyn cap::filesystem::Directory>,
     pub(super) access: Access,
+    pub(super) tab: Tab,
 }
 
 /// A name in a directory, which may or may not name something.
@@ -34,7 +36,13 @@ impl Directory {
     /// A grant of `handle`.
     #[must_use]
     pub fn new(handle: Arc<dyn cap::filesystem::Directory>, access: Access) -> Self {
-        Self { handle, access }
+        Self { handle, access, tab: Tab::default() }
+    }
+
+    /// The same, where what is done in it, and in what is opened through it, is owed on `tab`.
+    #[must_use]
+    pub fn on(self, tab: &Tab) -> Self {
+        Self { tab: tab.clone(), ..self }
     }
 
     /// What was granted.
@@ -49,6 +57,7 @@ impl Directory {
     ///
     /// [`Code::Io`].
     pub fn metadata(&self) -> Result<Metadata, Code> {
+        self.tab.owe(price::METADATA);
         self.handle.metadata()
     }
 
@@ -60,6 +69,7 @@ impl Directory {
     pub fn set_times(&self, times: Times) -> Result<(), Code> {
         self.access.mutate()?;
         check_times(times)?;
+        self.tab.owe(price::METADATA);
         self.handle.set_times(times)
     }
 
@@ -69,6 +79,7 @@ impl Directory {
     ///
     /// [`Code::Io`].
     pub fn sync(&self) -> Result<(), Code> {
+        self.tab.owe(price::SYNC);
         self.handle.sync()
     }
 
@@ -78,7 +89,8 @@ impl Directory {
     ///
     /// [`Code::Io`].
     pub fn list(&self, first: u64, bytes_max: usize) -> Result<Listing, Code> {
-        Listing::read(&*self.handle, first, bytes_max)
+        self.tab.owe(price::OPEN);
+        Listing::read(&*self.handle, first, bytes_max, &self.tab)
     }
 
     /// The metadata of what `path` names: with `follow`, of what a symbolic link there leads to.
@@ -87,6 +99,7 @@ impl Directory {
     ///
     /// As [`Walks::walk`].
     pub fn metadata_at(&self, walks: &mut Walks, path: &str, follow: bool) -> Result<Metadata, Code> {
+        self.tab.owe(price::METADATA);
         walks.walk(&self.handle, path, following(follow), |last| match last {
             Last::Here(directory) => directory.metadata(),
             Last::Entry { parent, name, slash } => look(&**parent, name, slash, follow),
@@ -108,6 +121,8 @@ impl Directory {
     ) -> Result<(), Code> {
         self.access.mutate()?;
         check_times(times)?;
+        // They are looked at first.
+        self.tab.owe(2 * price::METADATA);
         walks.walk(&self.handle, path, following(follow), |last| match last {
             Last::Here(directory) => directory.set_times(times),
             Last::Entry { parent, name, slash } => {
@@ -123,6 +138,7 @@ impl Directory {
     ///
     /// As [`Walks::walk`]; [`Code::Invalid`] when it is no link.
     pub fn read_link(&self, walks: &mut Walks, path: &str) -> Result<String, Code> {
+        self.tab.owe(price::LINK);
         walks.walk(&self.handle, path, Follow::Slash, |last| match last {
             Last::Here(_) => Err(Code::Invalid),
             Last::Entry { parent, name, slash: false } => parent.read_link(name),
@@ -141,6 +157,7 @@ impl Directory {
     /// [`Code::NoSpace`].
     pub fn create_directory(&self, walks: &mut Walks, path: &str) -> Result<(), Code> {
         self.access.mutate()?;
+        self.tab.owe(price::CHANGE);
         let place = self.locate(walks, path, Code::Exist)?;
         place.parent.create_directory(place.name()?)
     }
@@ -154,6 +171,7 @@ impl Directory {
     pub fn create_symlink(&self, walks: &mut Walks, target: &str, path: &str) -> Result<(), Code> {
         self.access.mutate()?;
         path::check_link_target(target, walks)?;
+        self.tab.owe(price::CHANGE);
         let place = self.locate(walks, path, Code::Exist)?;
         if place.slash {
             // A link is no directory, so this cannot be; all that is open is why.
@@ -173,6 +191,7 @@ impl Directory {
         // Both sides: a link from a read-only grant into a writable one would make its file writable.
         self.access.mutate()?;
         to.access.mutate()?;
+        self.tab.owe(price::CHANGE);
         let from = self.locate(walks, path, Code::NotPermitted)?;
         let to = to.locate(walks, to_path, Code::Exist)?;
         if from.slash {
@@ -196,6 +215,7 @@ impl Directory {
     pub fn rename(&self, walks: &mut Walks, path: &str, to: &Self, to_path: &str) -> Result<(), Code> {
         self.access.mutate()?;
         to.access.mutate()?;
+        self.tab.owe(price::CHANGE);
         let from = self.locate(walks, path, Code::Busy)?;
         let to = to.locate(walks, to_path, Code::Busy)?;
         // A slash on either side is right for a directory only, and a link to one is none
@@ -213,6 +233,7 @@ impl Directory {
     /// As [`Walks::walk`]; [`Code::NotPermitted`] on a read-only grant; [`Code::IsDirectory`].
     pub fn remove_file(&self, walks: &mut Walks, path: &str) -> Result<(), Code> {
         self.access.mutate()?;
+        self.tab.owe(price::CHANGE);
         let place = self.locate(walks, path, Code::IsDirectory)?;
         if place.slash {
             let is_directory = place.parent.metadata_at(place.name()?)?.kind == Kind::Directory;
@@ -229,6 +250,7 @@ impl Directory {
     /// `..`; [`Code::NotEmpty`], [`Code::NotDirectory`].
     pub fn remove_directory(&self, walks: &mut Walks, path: &str) -> Result<(), Code> {
         self.access.mutate()?;
+        self.tab.owe(price::CHANGE);
         let place = self.locate(walks, path, Code::Invalid)?;
         place.parent.remove_directory(place.name()?)
     }

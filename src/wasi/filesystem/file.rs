@@ -1,9 +1,12 @@
 //! A file that a guest holds open: reading and writing at an offset, and the arithmetic of positions.
 
 use super::{Access, directory::check_times};
-use crate::cap::{
-    self, Code,
-    filesystem::{Advice, Metadata, Times},
+use crate::{
+    cap::{
+        self, Code,
+        filesystem::{Advice, Metadata, Times},
+    },
+    wasi::price::{self, Tab},
 };
 use alloc::sync::Arc;
 use core::task::{Context, Poll, ready};
@@ -16,6 +19,7 @@ pub struct File {
     read: bool,
     write: bool,
     flags: FileFlags,
+    tab: Tab,
 }
 
 /// How an open file behaves.
@@ -54,7 +58,19 @@ impl File {
         write: bool,
         flags: FileFlags,
     ) -> Self {
-        Self { handle, access, read, write, flags }
+        Self { handle, access, read, write, flags, tab: Tab::default() }
+    }
+
+    /// The same, where what is done with it is owed on `tab`.
+    #[must_use]
+    pub fn on(self, tab: &Tab) -> Self {
+        Self { tab: tab.clone(), ..self }
+    }
+
+    /// Whether each write waits for the medium.
+    #[must_use]
+    pub const fn is_synced(&self) -> bool {
+        self.flags.data_sync || self.flags.file_sync
     }
 
     /// What was granted.
@@ -113,7 +129,9 @@ impl File {
         if bytes.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        self.handle.poll_read_at(cx, bytes, offset)
+        let read = ready!(self.handle.poll_read_at(cx, bytes, offset));
+        self.tab.owe(price::TRANSFER);
+        Poll::Ready(read)
     }
 
     /// Writes at `offset`, whether or not the file appends.
@@ -139,6 +157,7 @@ impl File {
             return Poll::Ready(Ok(0));
         }
         let written = ready!(self.handle.poll_write_at(cx, bytes, offset));
+        self.tab.owe(price::TRANSFER);
         Poll::Ready(written.and_then(|count| self.written().map(|()| count)))
     }
 
@@ -155,6 +174,7 @@ impl File {
             return Poll::Ready(self.metadata().map(|metadata| (0, metadata.size)));
         }
         let written = ready!(self.handle.poll_append(cx, bytes));
+        self.tab.owe(price::TRANSFER);
         Poll::Ready(written.and_then(|done| self.written().map(|()| done)))
     }
 
@@ -179,8 +199,8 @@ impl File {
     /// What a write is not done without.
     fn written(&self) -> Result<(), Code> {
         match self.flags {
-            FileFlags { file_sync: true, .. } => self.handle.sync(false),
-            FileFlags { data_sync: true, .. } => self.handle.sync(true),
+            FileFlags { file_sync: true, .. } => self.sync(false),
+            FileFlags { data_sync: true, .. } => self.sync(true),
             _ => Ok(()),
         }
     }
@@ -191,6 +211,7 @@ impl File {
     ///
     /// [`Code::Io`].
     pub fn metadata(&self) -> Result<Metadata, Code> {
+        self.tab.owe(price::METADATA);
         self.handle.metadata()
     }
 
@@ -207,6 +228,7 @@ impl File {
         if size > OFFSET_MAX {
             return Err(Code::FileTooLarge);
         }
+        self.tab.owe(price::CHANGE);
         self.handle.set_size(size)
     }
 
@@ -219,6 +241,7 @@ impl File {
     pub fn set_times(&self, times: Times) -> Result<(), Code> {
         self.access.mutate()?;
         check_times(times)?;
+        self.tab.owe(price::METADATA);
         self.handle.set_times(times)
     }
 
@@ -231,6 +254,7 @@ impl File {
         if offset > OFFSET_MAX || length > OFFSET_MAX {
             return Err(Code::Invalid);
         }
+        self.tab.owe(price::METADATA);
         self.handle.advise(offset, length, advice)
     }
 
@@ -240,6 +264,7 @@ impl File {
     ///
     /// [`Code::Io`].
     pub fn sync(&self, data_only: bool) -> Result<(), Code> {
+        self.tab.owe(price::SYNC);
         self.handle.sync(data_only)
     }
 }

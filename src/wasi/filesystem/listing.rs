@@ -4,9 +4,12 @@
 //! told. Counting entries again for every piece would then skip some. So a guest that starts over gets a
 //! new listing, and one that goes on reads on in the one it has.
 
-use crate::cap::{
-    Code,
-    filesystem::{Directory, Kind},
+use crate::{
+    cap::{
+        Code,
+        filesystem::{Directory, Kind},
+    },
+    wasi::price::{self, Tab},
 };
 use alloc::{string::String, vec::Vec};
 
@@ -41,16 +44,24 @@ pub struct ListingEntry<'a> {
 
 impl Listing {
     /// Reads `directory` from its entry `first` on, counted from 0, until nothing is left or another entry
-    /// would need more than `bytes_max` bytes. Where there is an entry, at least one is kept.
+    /// would need more than `bytes_max` bytes. Where there is an entry, at least one is kept. All that were looked at
+    /// are owed on `tab`.
     ///
     /// # Errors
     ///
     /// [`Code::Io`].
-    pub(super) fn read(directory: &dyn Directory, first: u64, bytes_max: usize) -> Result<Self, Code> {
+    pub(super) fn read(
+        directory: &dyn Directory,
+        first: u64,
+        bytes_max: usize,
+        tab: &Tab,
+    ) -> Result<Self, Code> {
         let mut listing = Self { first, reaches_end: true, ..Self::default() };
         let mut bytes = 0;
         let mut skip = first;
-        directory.read(&mut |entry| {
+        let mut looked_at = 0;
+        let read = directory.read(&mut |entry| {
+            looked_at += 1;
             if skip > 0 {
                 skip -= 1;
                 return true;
@@ -65,8 +76,9 @@ impl Listing {
             let name_end = listing.names.len();
             listing.entries.push(Slot { name_end, kind: entry.kind, inode: entry.inode });
             true
-        })?;
-        Ok(listing)
+        });
+        tab.owe_each(price::ENTRY, looked_at);
+        read.map(|()| listing)
     }
 
     /// The directory's entry at `index`, counted from 0.

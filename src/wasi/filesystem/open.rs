@@ -6,7 +6,10 @@ use crate::{
         self, Code,
         filesystem::{Name, Open},
     },
-    wasi::path::{Follow, Last, Walks},
+    wasi::{
+        path::{Follow, Last, Walks},
+        price,
+    },
 };
 use alloc::sync::Arc;
 
@@ -64,13 +67,21 @@ impl Directory {
             true => Follow::Always,
             false => Follow::Slash,
         };
-        walks.walk(&self.handle, path, follow, |last| match last {
+        self.tab.owe(price::OPEN);
+        if how.create || how.truncate {
+            self.tab.owe(price::CHANGE);
+        }
+        let opened = walks.walk(&self.handle, path, follow, |last| match last {
             Last::Here(_) if exclusive => Err(Code::Exist),
             Last::Here(directory) => directory_for(directory.clone(), &how, self.access),
             Last::Entry { parent, name, slash } => match open_entry(parent, name, slash, &how, self.access) {
                 Err(Code::Loop) if exclusive => Err(Code::Exist),
                 opened => opened,
             },
+        });
+        opened.map(|descriptor| match descriptor {
+            Descriptor::Directory(directory) => Descriptor::Directory(directory.on(&self.tab)),
+            Descriptor::File(file) => Descriptor::File(file.on(&self.tab)),
         })
     }
 }

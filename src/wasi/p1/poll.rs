@@ -11,7 +11,10 @@ use super::{
 use crate::{
     cap::{Code, clocks::Clocks},
     engine::{Caller, Memory},
-    wasi::clocks::{Until, datetime, deadline_ns, poll_first},
+    wasi::{
+        clocks::{Until, datetime, deadline_ns, poll_first},
+        price,
+    },
 };
 use alloc::vec::Vec;
 use core::task::{Context, Poll, ready};
@@ -65,6 +68,8 @@ pub(super) fn poll_oneoff(
     };
     let ready = result?;
     memory.write_u32(count_at, ready)?;
+    let asked = waiting.iter().filter(|waiting| !matches!(waiting.on, On::Deadline(_))).count() as u64;
+    caller.charge(asked.saturating_mul(u64::from(price::SUBSCRIPTION)))?;
     caller.charge_bytes(ready.saturating_mul(Event::BYTES))?;
     Poll::Ready(Ok(()))
 }

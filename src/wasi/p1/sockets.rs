@@ -13,7 +13,7 @@ use super::{
 use crate::{
     cap::{Code, sockets::Shutdown},
     engine::Caller,
-    wasi::{filesystem::FileFlags, sockets::Socket},
+    wasi::{filesystem::FileFlags, price, sockets::Socket},
 };
 use core::task::{Context, Poll, ready};
 
@@ -38,7 +38,7 @@ pub(super) fn sock_accept(
     let accepted = ready!(or_again(accepted, entry.flags().nonblocking))?;
     let fd = state.fds.insert(Entry::socket(accepted, nonblocking))?;
     memory.write_u32(fd_at, fd)?;
-    Poll::Ready(Ok(()))
+    Poll::Ready(Ok(caller.charge(u64::from(price::ACCEPT))?))
 }
 
 /// `riflags`: peek, waitall. No flag is ever answered: a stream loses nothing of a message.
@@ -85,6 +85,7 @@ pub(super) fn sock_recv(
     let received = ready!(or_again(received, nonblocking))?;
     memory.write_u32(size_at, received)?;
     memory.write_u16(flags_at, 0)?;
+    caller.charge(u64::from(price::SEGMENT))?;
     charge_moved(caller, buffers, received)
 }
 
@@ -109,6 +110,7 @@ pub(super) fn sock_send(
     let sent = poll_drain(&memory, buffers, bytes_max, &mut entry.object, cx, &mut None);
     let sent = ready!(or_again(sent, entry.flags().nonblocking))?;
     memory.write_u32(size_at, sent)?;
+    caller.charge(u64::from(price::SEGMENT))?;
     charge_moved(caller, buffers, sent)
 }
 

@@ -12,6 +12,7 @@ use crate::{
         cli::{is_argument, is_variable, variable_text},
         filesystem::Directory,
         path::Walks,
+        price::Tab,
         random::Source,
     },
 };
@@ -26,6 +27,8 @@ pub struct State {
     pub(super) random: Source,
     pub(super) fds: Table,
     pub(super) walks: Walks,
+    /// What is owed for work in directories and files.
+    tab: Tab,
     /// What the guest waits for, if it does: decoded once.
     pub(super) wait: Option<Wait>,
 }
@@ -50,17 +53,26 @@ impl State {
         fds.insert(Entry::input(stdin))?;
         fds.insert(Entry::output(stdout))?;
         fds.insert(Entry::output(stderr))?;
+        // Of nothing, nothing is owed.
+        let tab = if directories.is_empty() { Tab::default() } else { Tab::new() };
         for preopen in directories {
             if preopen.name.is_empty() || preopen.name.contains('\0') {
                 return Err(Code::Invalid);
             }
-            let directory = Directory::new(preopen.directory, preopen.access);
+            let directory = Directory::new(preopen.directory, preopen.access).on(&tab);
             fds.insert(Entry::directory(directory).preopened(preopen.name))?;
         }
         for socket in sockets {
             fds.insert(Entry::socket(socket, false))?;
         }
-        Ok(Self { args, env, clocks, random, fds, walks: Walks::new(limits.path_bytes), wait: None })
+        let walks = Walks::new(limits.path_bytes).on(&tab);
+        Ok(Self { args, env, clocks, random, fds, walks, tab, wait: None })
+    }
+
+    /// What fuel the calls since it was last asked took besides what they charged.
+    #[must_use]
+    pub fn take_owed(&mut self) -> u64 {
+        self.tab.take()
     }
 }
 

@@ -116,9 +116,9 @@ fn account<T: Send + 'static, R>(
 
 impl preopens::Host for State {
     fn get_directories(&mut self) -> Result<Vec<(Resource<Descriptor>, String)>, Fault> {
-        let Self { table, grants, .. } = self;
+        let Self { table, grants, tab, .. } = self;
         let open = |preopen: &wasi::Preopen| {
-            let directory = Directory::new(preopen.directory.clone(), preopen.access);
+            let directory = Directory::new(preopen.directory.clone(), preopen.access).on(tab);
             Ok((table.push(Descriptor::Directory(directory))?, preopen.name.clone()))
         };
         grants.directories.iter().map(open).collect()
@@ -245,10 +245,7 @@ impl HostDescriptor for State {
         match stream {
             Ok(stream) => {
                 state.listing_bytes += stream.bytes();
-                let entries = stream.len();
-                let stream = state.table.push(stream)?;
-                access.store().charge(entries.saturating_mul(STEP_FUEL))?;
-                Ok(Ok(stream))
+                Ok(Ok(state.table.push(stream)?))
             }
             Err(code) => Ok(Err(code.into())),
         }
@@ -420,10 +417,9 @@ impl HostDirectoryEntryStream for State {
         let stream = state.table.get_mut(&this)?;
         let before = stream.bytes();
         let read = stream.next(room);
-        let (after, listed) = (stream.bytes(), read.as_ref().map_or(0, |(_, listed)| *listed));
+        let after = stream.bytes();
         state.listing_bytes = state.listing_bytes.saturating_sub(before).saturating_add(after);
-        access.store().charge(listed.saturating_mul(STEP_FUEL))?;
-        Ok(read.map(|(entry, _)| entry).map_err(ErrorCode::from))
+        Ok(read.map_err(ErrorCode::from))
     }
 
     fn drop(&mut self, this: Resource<DirectoryEntryStream>) -> Result<(), Fault> {

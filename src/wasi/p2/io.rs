@@ -11,7 +11,10 @@ use crate::{
     Trap,
     component::{Access, Resource, ResourceTable, ResourceTableError},
     engine::Fault,
-    wasi::io::{self, Asked, InputStream, OutputStream, poll_any},
+    wasi::{
+        io::{self, Asked, InputStream, OutputStream, poll_any},
+        price,
+    },
 };
 use alloc::{
     string::{String, ToString},
@@ -60,6 +63,11 @@ enum On {
 type PollResource = fn(&mut ResourceTable, u32, &mut Context<'_>) -> Result<Asked, ResourceTableError>;
 
 impl Pollable {
+    /// Whether it waits for something that has to be asked, and not for a point in time.
+    fn is_of_resource(table: &ResourceTable, pollable: &Resource<Self>) -> bool {
+        table.get(pollable).is_ok_and(|pollable| matches!(pollable.0, On::Resource { .. }))
+    }
+
     /// Asks what this waits for, in the table that both are in.
     fn ask(
         table: &mut ResourceTable,
@@ -192,14 +200,21 @@ impl poll::Host for State {
         if count > self.limits.poll_subscriptions {
             return Poll::Ready(Err(TOO_MUCH_POLLED.into()));
         }
-        let Self { table, grants, .. } = self;
+        let Self { table, grants, tab, .. } = self;
         let ask = |index: u32, cx: &mut Context<'_>| Pollable::ask(table, &in_[index as usize], cx);
-        poll_any(&*grants.clocks, cx, count, ask).map_err(Fault::from)
+        let polled = ready!(poll_any(&*grants.clocks, cx, count, ask));
+        // Once, however often it was asked: how often depends on who wakes it.
+        let asked = in_.iter().filter(|pollable| Pollable::is_of_resource(table, pollable)).count();
+        tab.owe_each(price::SUBSCRIPTION, asked as u64);
+        Poll::Ready(polled.map_err(Fault::from))
     }
 }
 
 impl poll::HostPollable for State {
     fn ready(&mut self, cx: &mut Context<'_>, this: &mut Resource<Pollable>) -> Poll<Result<bool, Fault>> {
+        if Pollable::is_of_resource(&self.table, this) {
+            self.tab.owe(price::SUBSCRIPTION);
+        }
         Poll::Ready(Ok(match Pollable::ask(&mut self.table, this, cx)? {
             Asked::Ready => true,
             Asked::NotYet => false,

@@ -46,6 +46,7 @@ pub fn add_to_linker<T: Send + 'static>(
     linker: &mut Linker<T>,
     get: fn(&mut T) -> &mut State,
 ) -> Result<(), Error> {
+    linker.on_host_work(move |data| get(data).take_owed());
     bindings::io::Imports::add_to_linker(linker, get)?;
     bindings::clocks::Imports::add_to_linker(linker, get)?;
     bindings::random::Imports::add_to_linker(linker, get)?;

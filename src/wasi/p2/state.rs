@@ -4,7 +4,7 @@ use crate::{
     Limits,
     cap::Code,
     component::ResourceTable,
-    wasi::{Grants, http, path::Walks},
+    wasi::{Grants, http, path::Walks, price::Tab},
 };
 use alloc::vec::Vec;
 use core::fmt;
@@ -14,6 +14,8 @@ pub struct State {
     pub(super) grants: Grants,
     pub(super) table: ResourceTable,
     pub(super) walks: Walks,
+    /// What is owed for work in directories and files, for looking at what is polled, and for requests.
+    pub(super) tab: Tab,
     pub(super) limits: Limits,
     /// Bytes that the listings of all directories being read hold.
     pub(super) listing_bytes: usize,
@@ -33,12 +35,14 @@ impl State {
     /// [`Code::Invalid`] for an argument, variable or directory name that cannot be one.
     pub fn new(grants: Grants, limits: &Limits, http: http::State) -> Result<Self, Code> {
         grants.check_names()?;
-        let walks = Walks::new(limits.path_bytes);
+        let tab = Tab::new();
+        let walks = Walks::new(limits.path_bytes).on(&tab);
         Ok(Self {
             http,
             grants,
             table: ResourceTable::new(),
             walks,
+            tab,
             limits: *limits,
             listing_bytes: 0,
             buffer: Vec::new(),
@@ -50,6 +54,12 @@ impl State {
     #[must_use]
     pub fn grants(&self) -> &Grants {
         &self.grants
+    }
+
+    /// What fuel host work since it was last asked took besides what was charged.
+    #[must_use]
+    pub fn take_owed(&mut self) -> u64 {
+        self.tab.take() + self.grants.network.as_ref().map_or(0, |network| network.tab().take())
     }
 
     /// Every resource that the guest holds.

@@ -46,6 +46,7 @@ pub fn add_to_linker<T: Send + 'static>(
     linker.on_idle(move |store, cx, deadline_ns, may_wait| {
         clocks::poll_time(store, get, cx, deadline_ns, may_wait)
     });
+    linker.on_host_work(move |data| get(data).take_owed());
     cli::add_to_linker(linker, get)?;
     clocks::add_to_linker(linker, get)?;
     filesystem::add_to_linker(linker, get)?;

@@ -10,6 +10,7 @@ use crate::{
         cli::{Input, Output},
         http,
         path::Walks,
+        price::Tab,
         sockets::{GuestNetwork, TcpSocket},
     },
 };
@@ -32,6 +33,8 @@ pub struct State {
     /// What `get-insecure-seed` answers, once it was asked: the same ever after.
     pub(super) seed: Option<(u64, u64)>,
     pub(super) walks: Walks,
+    /// What is owed for work in directories and files, and for requests.
+    pub(super) tab: Tab,
     /// What listings of directories may hold: all of a guest's together stay within what one call may move.
     pub(super) listing_bytes: ListingBytes,
     /// Random bytes of one call.
@@ -49,6 +52,7 @@ impl State {
     /// [`Code::Invalid`] for an argument, variable or directory name that cannot be one.
     pub fn new(grants: Grants, limits: &Limits, http: http::State) -> Result<Self, Code> {
         grants.check_names()?;
+        let tab = Tab::new();
         let Grants { args, env, stdin, stdout, stderr, directories, network, clocks, mut random, .. } =
             grants;
         Ok(Self {
@@ -64,12 +68,19 @@ impl State {
             clocks,
             random: random.get(),
             seed: None,
-            walks: Walks::new(limits.path_bytes),
+            walks: Walks::new(limits.path_bytes).on(&tab),
+            tab,
             listing_bytes: ListingBytes::new(limits.host_call_bytes as usize),
             random_bytes_max: limits.random_bytes.min(limits.host_call_bytes) as usize,
             http,
             table: ResourceTable::new(),
         })
+    }
+
+    /// What fuel host work since it was last asked took besides what was charged.
+    #[must_use]
+    pub fn take_owed(&mut self) -> u64 {
+        self.tab.take() + self.network.as_ref().map_or(0, |network| network.tab().take())
     }
 }
 

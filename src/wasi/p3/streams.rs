@@ -33,6 +33,11 @@ pub(super) trait Sink: Send + 'static {
     /// Writes some of `bytes`, at least one of them.
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, Self::Error>>;
 
+    /// Whether others are to go on after each write.
+    fn is_slow(&self) -> bool {
+        false
+    }
+
     /// After the last byte: waits until all are where they belong.
     fn poll_finish(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         Poll::Ready(Ok(()))
@@ -49,9 +54,6 @@ pub(super) trait Items: Send + 'static {
     /// Some more of them, not none; `None` is the end.
     #[allow(clippy::type_complexity, reason = "a poll of a result of an option is what it is")]
     fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Vec<Self::Item>>, Self::Error>>;
-
-    /// What the last of them cost, of which nothing is charged yet.
-    fn take_fuel(&mut self) -> u64;
 }
 
 /// How a stream ended.
@@ -132,6 +134,7 @@ fn poll_sink<T: Send + 'static, S: Sink>(
         });
         match ready!(written)? {
             None => return Poll::Ready(Ok(Ok(()))),
+            Some(Ok(_)) if sink.is_slow() => break,
             Some(Ok(_)) => {}
             Some(Err(error)) => return Poll::Ready(Ok(Err(error))),
         }
@@ -154,9 +157,7 @@ pub(super) fn from_items<T: Send + 'static, I: Items>(
                 if !ready!(store.poll_writable::<I::Item>(stream))? {
                     return Poll::Ready(end(&mut store, stream, future, Ok::<(), I::Error>(())));
                 }
-                let next = ready!(items.poll_next(cx));
-                store.charge(items.take_fuel())?;
-                match next {
+                match ready!(items.poll_next(cx)) {
                     Ok(Some(next)) if !next.is_empty() => ready = next,
                     Ok(_) => return Poll::Ready(end(&mut store, stream, future, Ok::<(), I::Error>(()))),
                     Err(error) => return Poll::Ready(end(&mut store, stream, future, Err(error))),

@@ -1,15 +1,18 @@
 //! A connected socket's bytes.
 
 use super::network::Ticket;
-use crate::cap::{
-    Code,
-    sockets::{Shutdown, TcpStream},
+use crate::{
+    cap::{
+        Code,
+        sockets::{Shutdown, TcpStream},
+    },
+    wasi::price,
 };
 use alloc::{collections::VecDeque, sync::Arc, vec::Vec};
 use core::{
     fmt,
     sync::atomic::{AtomicBool, Ordering},
-    task::{Context, Poll, Waker},
+    task::{Context, Poll, Waker, ready},
 };
 use spin::Mutex;
 
@@ -21,12 +24,12 @@ struct Inner {
     stream: Arc<dyn TcpStream>,
     /// Receiving was ended here: what is left of what came is not received either, whatever the platform does.
     deaf: AtomicBool,
-    _ticket: Ticket,
+    ticket: Ticket,
 }
 
 impl Connection {
     pub(super) fn new(stream: Arc<dyn TcpStream>, ticket: Ticket) -> Self {
-        Self(Arc::new(Inner { stream, deaf: AtomicBool::new(false), _ticket: ticket }))
+        Self(Arc::new(Inner { stream, deaf: AtomicBool::new(false), ticket }))
     }
 
     /// Receives at most `bytes.len()` bytes; `Ok(0)`, for a buffer that is not empty, is the end.
@@ -35,7 +38,12 @@ impl Connection {
     ///
     /// What the network answers.
     pub fn poll_receive(&self, cx: &mut Context<'_>, bytes: &mut [u8]) -> Poll<Result<usize, Code>> {
-        if self.is_deaf() { Poll::Ready(Ok(0)) } else { self.0.stream.poll_receive(cx, bytes, false) }
+        if self.is_deaf() {
+            return Poll::Ready(Ok(0));
+        }
+        let received = ready!(self.0.stream.poll_receive(cx, bytes, false));
+        self.0.ticket.tab().owe(price::SEGMENT);
+        Poll::Ready(received)
     }
 
     /// Waits until [`poll_receive`](Self::poll_receive) would not be pending.
@@ -53,7 +61,9 @@ impl Connection {
     ///
     /// What the network answers, [`Code::Pipe`] when the peer is gone.
     pub fn poll_send(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, Code>> {
-        self.0.stream.poll_send(cx, bytes)
+        let sent = ready!(self.0.stream.poll_send(cx, bytes));
+        self.0.ticket.tab().owe(price::SEGMENT);
+        Poll::Ready(sent)
     }
 
     /// Waits until [`poll_send`](Self::poll_send) would not be pending.

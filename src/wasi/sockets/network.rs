@@ -8,6 +8,7 @@ use crate::cap::{
     Code,
     sockets::{self as cap, AddressFamily, LookupError, Network, name},
 };
+use crate::wasi::price::{self, Tab};
 use alloc::{string::String, sync::Arc, vec::Vec};
 use core::{
     fmt,
@@ -35,7 +36,12 @@ impl NetworkGrant {
     #[must_use]
     pub fn sockets(&self, nothing: impl FnOnce() -> Arc<dyn Network>) -> Arc<Sockets> {
         let (network, policy) = self.0.clone().unwrap_or_else(|| (nothing(), Policy::new()));
-        Arc::new(Sockets { network, policy, known: Mutex::default(), quota: Arc::default() })
+        Arc::new(Sockets {
+            network,
+            policy,
+            known: Mutex::default(),
+            quota: Arc::new(Quota { tab: Tab::new(), ..Quota::default() }),
+        })
     }
 }
 
@@ -74,6 +80,7 @@ pub struct Sockets {
 #[derive(Default)]
 struct Quota {
     open: AtomicU32,
+    tab: Tab,
     /// Who waits for one to be closed.
     waiting: Mutex<Vec<Waker>>,
 }
@@ -90,6 +97,7 @@ impl Sockets {
             return Err(self.denied(&Denied::Socket { tcp: true }).into());
         }
         let ticket = self.ticket()?;
+        self.tab().owe(price::SOCKET);
         Ok(TcpSocket::new(self.clone(), self.network.tcp_socket(family)?, family, ticket))
     }
 
@@ -103,6 +111,7 @@ impl Sockets {
             return Err(self.denied(&Denied::Socket { tcp: false }).into());
         }
         let ticket = self.ticket()?;
+        self.tab().owe(price::SOCKET);
         Ok(UdpSocket::new(self.clone(), self.network.udp_socket(family)?, family, ticket))
     }
 
@@ -123,8 +132,19 @@ impl Sockets {
             self.policy.deny(&Denied::Name(name));
             return Err(LookupError::NotPermitted);
         }
-        let asked = if name::is_localhost(&name) { None } else { Some(self.network.look_up(&name)?) };
+        let asked = if name::is_localhost(&name) {
+            None
+        } else {
+            self.tab().owe(price::LOOKUP);
+            Some(self.network.look_up(&name)?)
+        };
         Ok(Lookup::Name { sockets: self.clone(), name, asked })
+    }
+
+    /// Where what is done on the network is owed.
+    #[must_use]
+    pub fn tab(&self) -> &Tab {
+        &self.quota.tab
     }
 
     /// Refuses what no grant covers.
@@ -192,6 +212,13 @@ impl fmt::Debug for Sockets {
 
 /// One socket of the quota.
 pub(super) struct Ticket(Arc<Quota>);
+
+impl Ticket {
+    /// As [`Sockets::tab`].
+    pub(super) fn tab(&self) -> &Tab {
+        &self.0.tab
+    }
+}
 
 impl Drop for Ticket {
     fn drop(&mut self) {

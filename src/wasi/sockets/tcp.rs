@@ -10,9 +10,12 @@ use super::{
     option,
     policy::Operation,
 };
-use crate::cap::{
-    Code,
-    sockets::{self as cap, AddressFamily, Shutdown, SocketOption},
+use crate::{
+    cap::{
+        Code,
+        sockets::{self as cap, AddressFamily, Shutdown, SocketOption},
+    },
+    wasi::price,
 };
 use alloc::sync::Arc;
 use core::{
@@ -106,6 +109,7 @@ impl TcpSocket {
         }
         check_local(self.family, local)?;
         self.sockets.check(Operation::TcpBind, local)?;
+        self.sockets.tab().owe(price::BIND);
         self.socket.bind(local)?;
         life.state = State::Binding;
         Ok(())
@@ -148,6 +152,7 @@ impl TcpSocket {
             return Err(Code::Invalid.into());
         }
         self.sockets.check(Operation::TcpConnect, remote)?;
+        self.sockets.tab().owe(price::CONNECT);
         let started = self.socket.connect(remote);
         life.state = if started.is_ok() { State::Connecting } else { State::Closed };
         Ok(started?)
@@ -199,6 +204,7 @@ impl TcpSocket {
             State::Binding | State::Starting | State::Connecting => return Err(Code::Already.into()),
             _ => return Err(SocketError::State),
         }
+        self.sockets.tab().owe(price::BIND);
         self.socket.listen(life.backlog)?;
         life.state = State::Starting;
         Ok(())
@@ -231,6 +237,7 @@ impl TcpSocket {
             }
         };
         self.socket.poll_accept(cx).map(|accepted| {
+            self.sockets.tab().owe(price::ACCEPT);
             let accepted = Self::new(self.sockets.clone(), accepted?, self.family, ticket);
             accepted.life.lock().state = State::Connected;
             Ok(accepted)
@@ -356,7 +363,10 @@ impl TcpSocket {
         let backlog = u32::try_from(backlog).unwrap_or(u32::MAX).min(Self::BACKLOG_MAX);
         match life.state {
             State::Unbound | State::Binding | State::Bound => {}
-            State::Starting | State::Listening => self.socket.listen(backlog)?,
+            State::Starting | State::Listening => {
+                self.sockets.tab().owe(price::BIND);
+                self.socket.listen(backlog)?;
+            }
             State::Connecting | State::Connected | State::Closed => return Err(SocketError::State),
         }
         life.backlog = backlog;
@@ -370,6 +380,7 @@ impl TcpSocket {
     /// [`SocketError::State`] when the socket is closed, and what the network answers.
     pub fn option(&self, option: SocketOption) -> Result<u64, SocketError> {
         self.open()?;
+        self.sockets.tab().owe(price::OPTION);
         Ok(self.socket.option(option)?)
     }
 
@@ -381,6 +392,7 @@ impl TcpSocket {
     pub fn set_option(&self, option: SocketOption, value: u64) -> Result<(), SocketError> {
         self.open()?;
         option::check(option, value)?;
+        self.sockets.tab().owe(price::OPTION);
         Ok(self.socket.set_option(option, value)?)
     }
 

@@ -7,9 +7,12 @@ use super::{
     option,
     policy::Operation,
 };
-use crate::cap::{
-    Code,
-    sockets::{self as cap, AddressFamily, SocketOption, canonical},
+use crate::{
+    cap::{
+        Code,
+        sockets::{self as cap, AddressFamily, SocketOption, canonical},
+    },
+    wasi::price,
 };
 use alloc::{sync::Arc, vec::Vec};
 use core::{
@@ -95,6 +98,7 @@ impl UdpSocket {
         }
         check_family(self.family, local)?;
         self.sockets.check(Operation::UdpBind, local)?;
+        self.sockets.tab().owe(price::BIND);
         self.socket.bind(local)?;
         life.binding = true;
         Ok(())
@@ -124,6 +128,7 @@ impl UdpSocket {
         let mut life = self.life.lock();
         check_remote(self.family, remote)?;
         self.sockets.check(Operation::UdpSend, remote)?;
+        self.sockets.tab().owe(price::BIND);
         if let Err(code) = self.socket.connect(Some(remote)) {
             // It may have left the peer it had, and must not take the failed one for it.
             (life.remote, life.association) = (None, life.association + 1);
@@ -143,6 +148,7 @@ impl UdpSocket {
         if life.remote.is_none() {
             return Err(SocketError::State);
         }
+        self.sockets.tab().owe(price::BIND);
         self.socket.connect(None)?;
         (life.remote, life.association) = (None, life.association + 1);
         Ok(())
@@ -194,6 +200,7 @@ impl UdpSocket {
         }
         let to = life.remote.is_none().then_some(to);
         self.socket.poll_send(cx, bytes, to).map(|sent| {
+            self.sockets.tab().owe(price::DATAGRAM);
             life.bound |= sent.is_ok();
             sent.map_err(SocketError::from)
         })
@@ -230,6 +237,7 @@ impl UdpSocket {
         // Those of others are thrown away, but not for ever in one go.
         for _ in 0..Self::STRANGERS_MAX {
             let received = core::task::ready!(self.socket.poll_receive(cx, &mut bytes));
+            self.sockets.tab().owe(price::DATAGRAM);
             let (length, remote) = match received {
                 Ok(received) => received,
                 Err(code) => return Poll::Ready(Err(code.into())),
@@ -291,6 +299,7 @@ impl UdpSocket {
     ///
     /// What the network answers.
     pub fn option(&self, option: SocketOption) -> Result<u64, SocketError> {
+        self.sockets.tab().owe(price::OPTION);
         Ok(self.socket.option(option)?)
     }
 
@@ -301,6 +310,7 @@ impl UdpSocket {
     /// [`Code::Invalid`] for zero where something is counted, and what the network answers.
     pub fn set_option(&self, option: SocketOption, value: u64) -> Result<(), SocketError> {
         option::check(option, value)?;
+        self.sockets.tab().owe(price::OPTION);
         Ok(self.socket.set_option(option, value)?)
     }
 }

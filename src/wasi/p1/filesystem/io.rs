@@ -12,6 +12,7 @@ use crate::{
             iovec::{self, Buffers, Until},
             rights::Rights,
         },
+        price,
     },
 };
 use core::task::{Context, Poll, ready};
@@ -120,11 +121,13 @@ fn read(
     let object = &mut entry.object;
     // Elsewhere asking again could wait, or swallow an end that is told once.
     let until = if matches!(object, Object::File { .. }) { Until::Short } else { Until::First };
+    let segments = u64::from(matches!(object, Object::Socket { .. }));
     let read = iovec::poll_fill(&mut memory, buffers, until, bytes_max, &mut |bytes| {
         poll_read(object, cx, &mut offset, bytes)
     });
     let read = ready!(or_again(read, nonblocking))?;
     memory.write_u32(size_at, read)?;
+    caller.charge(segments * u64::from(price::SEGMENT))?;
     charge_moved(caller, buffers, read)
 }
 
@@ -143,11 +146,13 @@ fn write(
     may_move(entry, Rights::FD_WRITE, offset)?;
     memory.check(size_at, 4)?;
     let buffers = Buffers::new(&memory, iovs, iovs_count)?;
+    let segments = u64::from(matches!(entry.object, Object::Socket { .. }));
     let written = match poll_drain(&memory, buffers, bytes_max, &mut entry.object, cx, &mut offset) {
         Poll::Ready(Ok(written)) => written,
         other => return or_again(other, entry.flags().nonblocking).map_ok(|_| ()),
     };
     memory.write_u32(size_at, written)?;
+    caller.charge(segments * u64::from(price::SEGMENT))?;
     charge_moved(caller, buffers, written)
 }
 
@@ -163,6 +168,8 @@ pub(in crate::wasi::p1) fn poll_drain(
 ) -> Poll<Result<u32, Failure>> {
     let mut total = 0;
     let mut asked = false;
+    // A write that waits for the medium takes long enough for one call.
+    let one_only = matches!(object, Object::File { file, .. } if file.is_synced());
     for (address, length) in buffers.list(memory)? {
         let length = length.min(bytes_max - total);
         if length == 0 {
@@ -173,7 +180,7 @@ pub(in crate::wasi::p1) fn poll_drain(
             Poll::Ready(Ok(count)) => {
                 let count = u32::try_from(count).unwrap_or(length).min(length);
                 total += count;
-                if count < length {
+                if count < length || one_only {
                     break;
                 }
             }

@@ -36,7 +36,6 @@ pub(in crate::wasi::p1) fn fd_readdir(
     // A longer buffer is filled as far as one call may move bytes.
     let length = length.min(bytes_max);
     let mut out = Out { memory: &mut memory, address: buffer, length, used: 0 };
-    let mut listed = 0u32;
     for index in cookie..=u64::MAX {
         if out.is_full() {
             break;
@@ -44,7 +43,7 @@ pub(in crate::wasi::p1) fn fd_readdir(
         let more = match index.checked_sub(DOTS) {
             None => put_dots(&mut out, &state.fds, fd, index)?,
             Some(entry) => {
-                listed = listed.saturating_add(cover(&mut state.fds, fd, entry, bytes_max)?);
+                cover(&mut state.fds, fd, entry, bytes_max)?;
                 put_entry(&mut out, &state.fds, fd, entry)?
             }
         };
@@ -54,7 +53,6 @@ pub(in crate::wasi::p1) fn fd_readdir(
     }
     let used = out.used;
     memory.write_u32(size_at, used)?;
-    caller.charge_elements(listed)?;
     caller.charge_bytes(used)?;
     Ok(())
 }
@@ -109,13 +107,13 @@ fn put_entry(out: &mut Out<'_, '_>, fds: &Table, fd: u32, index: u64) -> Result<
     }
 }
 
-/// Sees to it that the descriptor's listing knows of `index`, and answers how many entries were read for it.
-fn cover(fds: &mut Table, fd: u32, index: u64, bytes_max: u32) -> Result<u32, Failure> {
+/// Sees to it that the descriptor's listing knows of `index`. Entries that are looked at for it are owed.
+fn cover(fds: &mut Table, fd: u32, index: u64, bytes_max: u32) -> Result<(), Failure> {
     let Object::Directory { directory, listing } = &fds.get(fd)?.object else {
         return Err(Code::NotDirectory.into());
     };
     if listing.as_ref().is_some_and(|listing| listing.covers(index)) {
-        return Ok(0);
+        return Ok(());
     }
     // What a guest may hold in listings it shares among all its directories; where others have it, this
     // one goes in small steps.
@@ -124,18 +122,11 @@ fn cover(fds: &mut Table, fd: u32, index: u64, bytes_max: u32) -> Result<u32, Fa
     let others = fds.listing_bytes().saturating_sub(own);
     let room = bytes_max.saturating_sub(others).max(LISTING_BYTES_MIN);
     let listing = directory.list(index, room)?;
-    let read = u32::try_from(listing.len()).unwrap_or(u32::MAX);
-    // Nobody says how many entries there were to skip: a cookie past the end is charged as a large directory.
-    let skipped = u32::try_from(index).unwrap_or(u32::MAX).min(SKIPPED_CHARGED_MAX);
-    fds.set_listing(fd, Some(Box::new(listing)))?;
-    Ok(read.saturating_add(skipped))
+    Ok(fds.set_listing(fd, Some(Box::new(listing)))?)
 }
 
 /// `.` and `..`.
 const DOTS: u64 = 2;
-
-/// The most entries that skipping to a cookie is charged for.
-const SKIPPED_CHARGED_MAX: u32 = 1 << 16;
 
 /// What a listing may hold whatever the others do.
 const LISTING_BYTES_MIN: usize = 1 << 10;

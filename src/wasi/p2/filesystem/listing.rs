@@ -30,27 +30,21 @@ impl DirectoryEntryStream {
         Ok(Self { directory, listing, next: 0 })
     }
 
-    /// The next entry, if there is one; and how many entries of the directory were read for it.
-    pub(super) fn next(&mut self, room: usize) -> Result<(Option<DirectoryEntry>, u64), Code> {
-        let mut listed = 0;
+    /// The next entry, if there is one.
+    pub(super) fn next(&mut self, room: usize) -> Result<Option<DirectoryEntry>, Code> {
         if !self.listing.covers(self.next) {
             self.listing = self.directory.list(self.next, room.saturating_add(self.listing.bytes()))?;
-            listed = self.next.saturating_add(self.listing.len() as u64);
         }
         let entry = self
             .listing
             .entry(self.next)
             .map(|entry| DirectoryEntry { type_: super::kind(entry.kind), name: entry.name.to_string() });
         self.next += u64::from(entry.is_some());
-        Ok((entry, listed))
+        Ok(entry)
     }
 
     pub(super) fn bytes(&self) -> usize {
         self.listing.bytes()
-    }
-
-    pub(super) fn len(&self) -> u64 {
-        self.listing.len() as u64
     }
 }
 

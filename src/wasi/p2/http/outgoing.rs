@@ -12,6 +12,7 @@ use crate::{
     wasi::{
         http::{Answered, Fields, Message, Outgoing, Sending, Target, To},
         p2::{Pollable, State, Subscribe, bindings::http::outgoing_handler, subscribe},
+        price,
     },
 };
 use alloc::string::String;
@@ -208,6 +209,7 @@ impl outgoing_handler::Host for State {
             None => Options::default(),
         };
         let body = contents.into_wire();
+        self.tab.owe(price::REQUEST);
         let sending =
             self.http.send(To::Network, Outgoing { target: &target, headers: &headers, body, options });
         match sending {

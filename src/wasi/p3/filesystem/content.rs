@@ -7,10 +7,7 @@ use super::{
     },
     types::DirectoryEntry,
 };
-use crate::wasi::{
-    filesystem::{Directory, File, Listing},
-    path::STEP_FUEL,
-};
+use crate::wasi::filesystem::{Directory, File, Listing};
 use alloc::{string::ToString, sync::Arc, vec::Vec};
 use core::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -42,6 +39,10 @@ pub(super) struct Writing {
 impl Sink for Writing {
     type Error = FileError;
 
+    fn is_slow(&self) -> bool {
+        self.file.is_synced()
+    }
+
     fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, FileError>> {
         let Some(position) = &mut self.position else {
             return self.file.poll_append(cx, bytes).map_ok(|(count, _)| count).map_err(FileError::from);
@@ -59,8 +60,6 @@ pub(super) struct Entries {
     /// Whether `listing` is one: reading begins when somebody wants entries.
     begun: bool,
     next: u64,
-    /// Entries that were listed and not paid for.
-    listed: u64,
     room: ListingRoom,
 }
 
@@ -68,7 +67,7 @@ impl Entries {
     /// All entries of `directory`, with memory of `room`.
     pub(super) fn new(directory: Directory, room: &ListingBytes) -> Self {
         let room = ListingRoom { all: room.clone(), own: 0 };
-        Self { directory, listing: Listing::default(), begun: false, next: 0, listed: 0, room }
+        Self { directory, listing: Listing::default(), begun: false, next: 0, room }
     }
 
     /// Sees to it that the entry to come is in the listing, if there is one.
@@ -81,8 +80,6 @@ impl Entries {
         self.listing = self.directory.list(self.next, self.room.left())?;
         self.begun = true;
         self.room.take(self.listing.bytes());
-        // Those before were looked at again.
-        self.listed = self.listed.saturating_add(self.next).saturating_add(self.listing.len() as u64);
         Ok(())
     }
 }
@@ -99,10 +96,6 @@ impl Items for Entries {
         let entries: Vec<_> = entries.collect();
         self.next = self.next.saturating_add(entries.len() as u64);
         Poll::Ready(Ok((!entries.is_empty()).then_some(entries)))
-    }
-
-    fn take_fuel(&mut self) -> u64 {
-        core::mem::take(&mut self.listed).saturating_mul(STEP_FUEL)
     }
 }
 

@@ -132,10 +132,10 @@ fn directories<T: Send + 'static>(
     mut store: StoreContextMut<'_, T>,
     get: fn(&mut T) -> &mut State,
 ) -> Result<(Vec<(Fd, String)>,), Fault> {
-    let State { table, directories, .. } = state(&mut store, get);
+    let State { table, directories, tab, .. } = state(&mut store, get);
     let mut found = Vec::with_capacity(directories.len());
     for known in directories {
-        let directory = Directory::new(known.directory.clone(), known.access);
+        let directory = Directory::new(known.directory.clone(), known.access).on(tab);
         let flags = DescriptorFlags::of_directory(known.access);
         let descriptor = Descriptor { object: filesystem::Descriptor::Directory(directory), flags };
         found.push((table.push(descriptor)?, known.name.clone()));

@@ -17,6 +17,7 @@ use crate::{
     wasi::{
         http::{Outgoing, Receipt, Sending, To},
         p3::{State, interface, state},
+        price,
     },
 };
 use alloc::string::String;
@@ -82,6 +83,9 @@ fn poll_send<T: Send + 'static>(
         let Request { target, headers, options, contents } = state.table.delete(request)?;
         let ((body, receipt), options) = (contents.into_request(), options.unwrap_or_default());
         call.receipt = receipt;
+        if matches!(to, To::Network) {
+            state.tab.owe(price::REQUEST);
+        }
         match state.http.send(to, Outgoing { target: &target, headers: &headers, body, options }) {
             Ok(sending) => call.sending = Some(sending),
             Err(code) => {
