@@ -98,6 +98,9 @@ pub struct Limits {
     pub poll_subscriptions: u32,
     /// Bytes of one path.
     pub path_bytes: u32,
+    /// How many directories deep a path may lead, from the one it begins at. Each is open until the walk along the path
+    /// ends: descriptors of the host's process that [`descriptors`](Self::descriptors) does not count.
+    pub path_depth: u32,
     /// HTTP.
     pub http: HttpLimits,
     /// Fuel that a guest runs on before it gives way to its host. Also bounds the native stack that
@@ -147,6 +150,7 @@ impl Limits {
             random_bytes: 16 << 10,
             poll_subscriptions: 16,
             path_bytes: 512,
+            path_depth: 16,
             http: HttpLimits::MCU,
             slice_fuel: 5_000,
             uninterrupted_fuel: 10_000_000,
@@ -191,6 +195,7 @@ impl Limits {
             random_bytes: self.random_bytes.min(others.random_bytes),
             poll_subscriptions: self.poll_subscriptions.min(others.poll_subscriptions),
             path_bytes: self.path_bytes.min(others.path_bytes),
+            path_depth: self.path_depth.min(others.path_depth),
             http: self.http.at_most(&others.http),
             slice_fuel: self.slice_fuel.min(others.slice_fuel),
             uninterrupted_fuel: self.uninterrupted_fuel.min(others.uninterrupted_fuel),
@@ -234,6 +239,7 @@ impl Limits {
             random_bytes: 8 << 20,
             poll_subscriptions: 1_024,
             path_bytes: 4_096,
+            path_depth: 64,
             http: HttpLimits::SERVER,
             slice_fuel: 20_000,
             uninterrupted_fuel: 1_000_000_000,
@@ -253,7 +259,7 @@ mod tests {
     use super::*;
 
     /// Each number of some limits. Taken apart without `..`: a field that is new has to be named here.
-    fn numbers(limits: Limits) -> [u64; 35] {
+    fn numbers(limits: Limits) -> [u64; 36] {
         let Limits {
             module_bytes,
             load_bytes,
@@ -288,6 +294,7 @@ mod tests {
             random_bytes,
             poll_subscriptions,
             path_bytes,
+            path_depth,
             slice_fuel,
             uninterrupted_fuel,
             http,
@@ -328,6 +335,7 @@ mod tests {
             random_bytes.into(),
             poll_subscriptions.into(),
             path_bytes.into(),
+            path_depth.into(),
             slice_fuel,
             uninterrupted_fuel,
         ]

@@ -6,6 +6,7 @@ use std::{
     sync::Arc,
 };
 use wasmote::{
+    Limits,
     backend::mem,
     cap::{
         Code,
@@ -14,6 +15,7 @@ use wasmote::{
     wasi::{
         filesystem::{Access, Directory},
         path::{DEPTH_MAX, Follow, LINKS_MAX, Last, Walks},
+        price::Tab,
     },
 };
 
@@ -230,8 +232,14 @@ fn a_walk_holds_a_bounded_number_of_handles_and_makes_a_bounded_number_of_steps(
         deep = deep.open_directory(Name::new("d").unwrap()).unwrap();
     }
     let mut walks = Walks::new(1 << 20);
-    assert_eq!(walk(&mut walks, &root, &vec!["d"; DEPTH_MAX].join("/")), Ok(()));
+    // Below the last directory that is walked through another one may be opened.
+    assert_eq!(walk(&mut walks, &root, &vec!["d"; DEPTH_MAX + 1].join("/")), Ok(()));
     assert_eq!(walk(&mut walks, &root, &vec!["d"; DEPTH_MAX + 2].join("/")), Err(Code::NameTooLong));
+    let limits = Limits { path_depth: 3, ..Limits::server() };
+    let mut shallow = Walks::within(&limits, &Tab::new());
+    assert_eq!(walk(&mut shallow, &root, "d/d/d/d"), Ok(()));
+    assert_eq!(walk(&mut shallow, &root, "d/d/d/d/d"), Err(Code::NameTooLong));
+    assert_eq!(walk(&mut shallow, &root, "d/d/d/../../d/d/d"), Ok(()));
     // Down and up again is no depth.
     assert_eq!(walk(&mut walks, &root, &"d/../".repeat(10_000)), Ok(()));
 

@@ -10,6 +10,7 @@
 //! * A slash at the end says "this is a directory".
 
 use crate::{
+    Limits,
     cap::{
         Code,
         filesystem::{Directory, Name},
@@ -29,6 +30,7 @@ use alloc::{
 #[derive(Clone, Debug)]
 pub struct Walks {
     path_bytes_max: usize,
+    depth_max: usize,
     steps: u64,
     has_begun: bool,
     tab: Tab,
@@ -65,16 +67,23 @@ pub enum Last<'a> {
 pub const STEP_FUEL: u64 = 5;
 
 impl Walks {
-    /// No steps yet; paths, and texts of links, of at most so many bytes.
+    /// No steps yet; paths, and texts of links, of at most so many bytes, leading at most [`DEPTH_MAX`] deep.
     #[must_use]
     pub fn new(path_bytes_max: u32) -> Self {
-        Self { path_bytes_max: path_bytes_max as usize, steps: 0, has_begun: false, tab: Tab::default() }
+        Self {
+            path_bytes_max: path_bytes_max as usize,
+            depth_max: DEPTH_MAX,
+            steps: 0,
+            has_begun: false,
+            tab: Tab::default(),
+        }
     }
 
-    /// The same, where directories opened and links read on the way are owed on `tab`.
+    /// No steps yet, within `limits`; what is opened and read on the way is owed on `tab`.
     #[must_use]
-    pub fn on(self, tab: &Tab) -> Self {
-        Self { tab: tab.clone(), ..self }
+    pub fn within(limits: &Limits, tab: &Tab) -> Self {
+        let depth_max = limits.path_depth as usize;
+        Self { depth_max, tab: tab.clone(), ..Self::new(limits.path_bytes) }
     }
 
     /// How many steps were made since this was last asked: what a dialect charges for.
@@ -194,7 +203,7 @@ impl<'w> Walk<'w> {
     }
 
     fn enter(&mut self, directory: Arc<dyn Directory>) -> Result<(), Code> {
-        if self.stack.len() >= DEPTH_MAX {
+        if self.stack.len() > self.walks.depth_max {
             return Err(Code::NameTooLong);
         }
         self.stack.push(directory);
@@ -255,9 +264,9 @@ pub fn check_link_target(target: &str, walks: &Walks) -> Result<(), Code> {
 /// How many symbolic links one walk follows, as on Linux.
 pub const LINKS_MAX: u32 = 40;
 
-/// How many directories a walk may be below where it began: each one is an open handle until the walk
-/// ends.
-pub const DEPTH_MAX: usize = 256;
+/// How many directories a walk may be below where it began, where no [`Limits::path_depth`] is given: each one is an
+/// open handle until the walk ends.
+pub const DEPTH_MAX: usize = 64;
 
 /// How many times the longest path all texts of links in one walk may be, together.
 const EXPANSION_MAX: usize = 4;

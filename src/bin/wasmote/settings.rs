@@ -308,6 +308,7 @@ limit_keys! {
     Wasm "max-growths" growths U32 Count "growing instructions of one function";
     Wasm "max-constant-operators" constant_operators U32 Count "operators of one constant expression";
     System "max-path-bytes" path_bytes U32 Bytes "of one path";
+    System "max-path-depth" path_depth U32 Count "directories on the way along one path";
     System "max-random-size" random_bytes U32 Bytes "of one call for random bytes, of components";
 
     ;

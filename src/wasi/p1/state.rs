@@ -65,7 +65,7 @@ impl State {
         for socket in sockets {
             fds.insert(Entry::socket(socket, false))?;
         }
-        let walks = Walks::new(limits.path_bytes).on(&tab);
+        let walks = Walks::within(limits, &tab);
         Ok(Self { args, env, clocks, random, fds, walks, tab, wait: None })
     }
 

@@ -36,7 +36,7 @@ impl State {
     pub fn new(grants: Grants, limits: &Limits, http: http::State) -> Result<Self, Code> {
         grants.check_names()?;
         let tab = Tab::new();
-        let walks = Walks::new(limits.path_bytes).on(&tab);
+        let walks = Walks::within(limits, &tab);
         Ok(Self {
             http,
             grants,

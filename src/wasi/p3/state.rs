@@ -68,7 +68,7 @@ impl State {
             clocks,
             random: random.get(),
             seed: None,
-            walks: Walks::new(limits.path_bytes).on(&tab),
+            walks: Walks::within(limits, &tab),
             tab,
             listing_bytes: ListingBytes::new(limits.host_call_bytes as usize),
             random_bytes_max: limits.random_bytes.min(limits.host_call_bytes) as usize,
