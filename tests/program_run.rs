@@ -459,6 +459,13 @@ fn what_is_no_program_is_refused_in_one_sentence() {
     wasmote(["run", dir]).said(1, &[&format!("`{dir}` is a directory")]);
     wasmote(["run", "/no/such.wasm"]).said(1, &["there is no file `/no/such.wasm`"]);
     wasmote(["run", "/dev/zero"]).said(1, &["is larger than"]);
+    // Less than a file may be, and more than there is memory to assemble in.
+    let text = files.file("long.wat", ["(module ", &"(func)".repeat(600_000), ")"].concat());
+    wasmote(["run", &text]).said(1, &["long.wat is WebAssembly text of 3.4 MiB", "`-W max-load-memory=…`"]);
+    let few = files.file("few.wat", ["(module ", &"(func)".repeat(1_000), ")"].concat());
+    wasmote(["run", "-W", "max-load-memory=400k", &few])
+        .said(1, &["WebAssembly text", "`-W max-load-memory=…`"]);
+    wasmote(["run", "-W", "max-load-memory=8m", &few]).said(1, &["few.wat", "exports no function"]);
 }
 
 #[test]

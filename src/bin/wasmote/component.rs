@@ -48,7 +48,7 @@ pub fn handles_newest<'a>(mut exports: impl Iterator<Item = &'a str>) -> bool {
 /// What `arguments` say about a component: it and what is linked, loaded, and the call that is to be made.
 pub fn load(arguments: &Arguments, main: &Module, settings: &Resolved) -> Result<(Linked, invoke::Call)> {
     let plugins = arguments.link.iter().map(|path| {
-        let plugin = file::read(path, settings.limits.module_bytes)?;
+        let plugin = file::read(path, &settings.limits)?;
         if !is_component(&plugin) {
             bail!("{path} is a core module: only components can be linked");
         }

@@ -156,7 +156,7 @@ pub fn run(arguments: &Arguments) -> Result<i32> {
     let settings = Settings::resolve(arguments.wasm.iter().chain(&arguments.system), arguments.limits);
     let settings = settings.map_err(anyhow::Error::msg)?;
     let began = Instant::now();
-    let module = file::read(arguments.module(), settings.limits.module_bytes)?;
+    let module = file::read(arguments.module(), &settings.limits)?;
     let (code, call) = Code::load(arguments, &module, &settings)?;
 
     let mut args = vec![arguments.argv0.clone().unwrap_or_else(|| module.argv0())];

@@ -223,9 +223,11 @@ impl poll::HostPollable for State {
     }
 
     fn block(&mut self, cx: &mut Context<'_>, this: &mut Resource<Pollable>) -> Poll<Result<(), Fault>> {
-        let Self { table, grants, .. } = self;
+        let Self { table, grants, tab, .. } = self;
         let ask = |_, cx: &mut Context<'_>| Pollable::ask(table, this, cx);
-        poll_any(&*grants.clocks, cx, 1, ask).map(|polled| polled.map(drop).map_err(Fault::from))
+        let polled = ready!(poll_any(&*grants.clocks, cx, 1, ask));
+        tab.owe_each(price::SUBSCRIPTION, u64::from(Pollable::is_of_resource(table, this)));
+        Poll::Ready(polled.map(drop).map_err(Fault::from))
     }
 
     fn drop(&mut self, this: Resource<Pollable>) -> Result<(), Fault> {

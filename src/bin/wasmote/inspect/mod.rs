@@ -42,12 +42,14 @@ Examples:
   wasmote inspect --limits mcu app.wasm       does it fit a microcontroller?
   wasmote inspect --json app.wasm | jq .runs";
 
-/// More than any program is; less than would exhaust this machine.
-const FILE_BYTES_MAX: u32 = 256 << 20;
+/// What is read at all: more than any program is, and less than would exhaust this machine.
+fn readable() -> Limits {
+    Limits { module_bytes: 256 << 20, load_bytes: 2 << 30, ..Limits::server() }
+}
 
 /// Inspects a file.
 pub fn inspect(arguments: &Arguments) -> Result<()> {
-    let module = file::read(&arguments.module, FILE_BYTES_MAX)?;
+    let module = file::read(&arguments.module, &readable())?;
     let mut report = Report::new(&module.name, module.bytes.len());
     module::read(&module.bytes, &mut report)
         .with_context(|| format!("{} is no valid WebAssembly", module.name))?;

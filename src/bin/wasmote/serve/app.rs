@@ -72,7 +72,7 @@ fn one(app: &App, common: &Common, metrics: Arc<AppMetrics>) -> Result<Served> {
         );
     }
     let name = app.program.to_string_lossy().into_owned();
-    let module = file::read(&name, settings.limits.module_bytes)?;
+    let module = file::read(&name, &settings.limits)?;
     let loader = Loader::new().limits(settings.limits).metering(settings.metering);
     let wrong = |error: &Error| anyhow::Error::msg(failure::not_served(&name, error));
     let program = loader.load(&module.bytes).map_err(|error| wrong(&error))?;

@@ -169,7 +169,7 @@ pub(in crate::wasi::p1) fn poll_drain(
     let mut total = 0;
     let mut asked = false;
     // A write that waits for the medium takes long enough for one call.
-    let one_only = matches!(object, Object::File { file, .. } if file.is_synced());
+    let one_only = matches!(&*object, Object::File { file, .. } if file.is_synced());
     for (address, length) in buffers.list(memory)? {
         let length = length.min(bytes_max - total);
         if length == 0 {
