@@ -11,6 +11,12 @@
 //! program came first; and the interpreter cannot resume a call that ran out of fuel in the middle of it.
 //! So it is free then, and 7 fuel for each byte of code are charged at start.
 //!
+//! # Why does a directory in memory cost as much fuel as one of the platform?
+//!
+//! A run's fuel must not depend on where it is made: it is the time stamp of a trace, and a budget that fits on a laptop
+//! is to fit on a board. So prices ([`wasi::price`](crate::wasi::price)) are those of a call of an operating system,
+//! whatever is below. For the same reason what may wait is paid for when it is ready, once, and not each time it is asked.
+//!
 //! # Why do functions with many locals begin with dropped constants?
 //!
 //! Calling a function zeroes its locals, and the interpreter charges nothing for that: 30,000 locals cost a thousand
