@@ -266,6 +266,21 @@ fn functions_of_components_with_wasi_are_called() {
 }
 
 #[test]
+fn an_import_of_another_type_is_said_with_both() {
+    let files = Files::new();
+    let other = r#"(component (import "wasi:cli/environment@0.2.0"
+        (instance (export "get-arguments" (func (result (list u32))))))
+      (core module $m (func (export "f")))
+      (core instance $i (instantiate $m))
+      (func (export "f") (canon lift (core func $i "f"))))"#;
+    let ran = wasmote(["run", "--invoke", "f()", &files.file("other.wat", other)]);
+    ran.said(
+        1,
+        &["`wasi:cli/environment@0.2.0#get-arguments` as func() -> list<u32>, of which the host says: expected `string` found `u32`"],
+    );
+}
+
+#[test]
 fn static_functions_and_methods_of_resources_are_called_by_their_names() {
     let files = Files::new();
     let at_root = r#"(component

@@ -86,8 +86,9 @@ fn import(import: &MissingImport) -> String {
         (interface, item) if is_of_component(import) => format!("{interface}#{item}"),
         (module, name) => format!("{module}::{name}"),
     };
-    match found {
-        Some(found) => format!("`{path}` as {expected} instead of {found}"),
+    match found.as_deref().map(|found| (found, found.strip_prefix("type mismatch: "))) {
+        Some((_, Some(reason))) => format!("`{path}` as {expected}, of which the host says: {reason}"),
+        Some((found, None)) => format!("`{path}` as {expected} instead of {found}"),
         None => format!("`{path}`"),
     }
 }
