@@ -107,15 +107,34 @@ impl Program {
 
 impl Function {
     fn new(bytes: &mut Bytes<'_>, f: u8, instance: u8, is_crowded: bool) -> Self {
-        let is_sync = instance < 2 && bytes.below(5) == 4;
-        let count = if is_sync { 1 } else { 1 + bytes.below(if instance == 2 { 8 } else { 4 }) };
+        if is_crowded && instance == 1 && bytes.below(4) > 0 {
+            return Self::in_the_way(bytes, f);
+        }
+        let is_sync = instance < 2 && bytes.below(if is_crowded { 16 } else { 5 }) == 4;
+        // Who calls a crowd stays until it has gone.
+        let stays = is_crowded && instance == 2;
+        let most = if instance == 2 { 8 } else { 4 };
+        let count = match bytes.below(most) {
+            _ if is_sync => 1,
+            _ if stays => 8,
+            more => 1 + more.max(2 * u8::from(is_crowded)),
+        };
         let segments = (0..count).map(|at| {
             let mut operations = Vec::new();
-            if bytes.below(4) > 0 {
-                operations.push(Operation("set_new", vec![u32::from(bytes.below(8) == 7)]));
+            if (stays && at == 0) || bytes.below(4) > 0 {
+                operations.push(Operation("set_new", vec![u32::from(bytes.below(8) == 7 && !stays)]));
             }
-            for _ in 0..bytes.below(6) {
-                if is_crowded && bytes.below(2) == 0 {
+            if stays && at == 0 {
+                // Two tasks of one function, and between them one of another.
+                let first = bytes.below(2);
+                for k in 0..3 {
+                    let f = 2 * ((k + u32::from(first)) % 2);
+                    operations.push(Operation("call", vec![0, f, k, 0, 0]));
+                    operations.push(Operation("join", vec![6 + k, SETS[0], 0]));
+                }
+            }
+            for _ in 0..bytes.below(6) / (1 + u8::from(is_crowded)) {
+                if is_crowded && bytes.below(4) > 0 {
                     crowd(bytes, instance, at > 0, &mut operations);
                 } else {
                     operation(bytes, instance, is_sync, f, &mut operations);
@@ -124,13 +143,14 @@ impl Function {
             let is_last = at + 1 == count;
             let end = match bytes.below(8) {
                 _ if is_last => ("exit", 0),
-                0..=2 if is_crowded => ("yield", 0),
+                0..=5 if is_crowded && instance < 2 => ("yield", 0),
+                0..=6 if stays => ("wait", SETS[0]),
                 0..=4 => ("wait", SETS[usize::from(bytes.below(8) == 7)]),
-                7 if bytes.below(2) == 1 => ("exit", 0),
+                7 if !stays && bytes.below(2) == 1 => ("exit", 0),
                 _ => ("yield", 0),
             };
             // Most tell a result, at the latest in the end.
-            let returns = if end.0 == "exit" { 31 } else { 8 };
+            let returns = if end.0 == "exit" { 31 } else { 8 * u8::from(!stays) };
             if !is_sync && bytes.below(32) < returns {
                 operations.push(Operation("task_return", vec![u32::from(f), 0]));
             }
@@ -138,23 +158,54 @@ impl Function {
         });
         Self { is_sync, segments: segments.collect() }
     }
+
+    /// A function that yields a few times and then is in others' way: as who keeps the instance while it calls another,
+    /// or as who lets them in again only then.
+    fn in_the_way(bytes: &mut Bytes<'_>, f: u8) -> Self {
+        let holds_back = bytes.below(2) == 1;
+        let count = 3 + bytes.below(3);
+        let segments = (0..count).map(|at| {
+            let mut operations = Vec::new();
+            let is_last = at + 1 == count;
+            match (holds_back, at, is_last) {
+                (true, 0, _) => operations.push(Operation("inc", vec![])),
+                (true, _, true) => operations.push(Operation("dec", vec![0])),
+                (false, _, true) => call_of_any(bytes, 1, 0, true, &mut operations),
+                _ => {}
+            }
+            if is_last {
+                operations.push(Operation("task_return", vec![u32::from(f), 0]));
+            }
+            Segment { operations, end: (if is_last { "exit" } else { "yield" }, 0) }
+        });
+        Self { is_sync: false, segments: segments.collect() }
+    }
 }
 
-/// An operation that has others wait for room in the instance, or for who has it: backpressure, mostly held before it is
-/// let go, and calls, also synchronous ones in the middle of a callback.
+/// An operation that has others wait for room in the instance, or for who has it: backpressure that is held when a task
+/// begins and let go in its callbacks, and calls, synchronous ones in the middle of callbacks.
 fn crowd(bytes: &mut Bytes<'_>, instance: u8, is_callback: bool, into: &mut Vec<Operation>) {
     let mut add = |name, args: &[u32]| into.push(Operation(name, args.to_vec()));
-    let mut below = |count| u32::from(bytes.below(count));
-    match below(8) {
-        0 | 1 if is_callback => add("dec", &[0]),
+    match bytes.below(8) {
+        0..=2 if is_callback => add("dec", &[0]),
         0..=2 => add("inc", &[]),
         3..=6 if instance > 0 => {
-            let (k, is_sync) = (below(3), below(3) / 2);
-            add("call", &[below(instance), below(4), k, is_sync, 0]);
-            add("join", &[6 + k, SETS[0], 0]);
+            let k = u32::from(bytes.below(3));
+            call_of_any(bytes, instance, k, is_callback && instance == 1, into);
         }
         7 => add("give_way", &[]),
-        _ => add("dec", &[0]),
+        _ => {}
+    }
+}
+
+/// A call of a function that takes nothing that would have to be there.
+fn call_of_any(bytes: &mut Bytes<'_>, instance: u8, k: u32, is_sync: bool, into: &mut Vec<Operation>) {
+    // Most calls are of what is next to the caller.
+    let target = u32::from(bytes.below(4) / 3).min(u32::from(instance) - 1);
+    let f = 2 * u32::from(bytes.below(2));
+    into.push(Operation("call", vec![target, f, k, is_sync.into(), 0]));
+    if !is_sync {
+        into.push(Operation("join", vec![6 + k, SETS[0], 0]));
     }
 }
 
