@@ -242,7 +242,7 @@ impl Limits {
             path_depth: 64,
             http: HttpLimits::SERVER,
             slice_fuel: 20_000,
-            uninterrupted_fuel: 1_000_000_000,
+            uninterrupted_fuel: 100_000_000,
         }
     }
 }

@@ -41,6 +41,7 @@ pub(super) enum Progress {
     Prepared(Stopped),
     /// In the function that was called: a host's own, that the guest exports or has in a table. What it answers are the
     /// results.
+    #[allow(dead_code, reason = "which one it is, only component runtimes ask")]
     Root(Func),
     Over,
 }
