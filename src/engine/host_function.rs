@@ -172,7 +172,7 @@ macro_rules! bind {
         }
 
         /// The same, with another function that is asked first. It answers where the call is over at once, in the most
-        /// common of its forms, and pays for it ([`Caller::fuel_at_once`]); where it has to wait, the other one is asked from then
+        /// common of its forms, and pays for it ([`Caller::at_once`]); where it has to wait, the other one is asked from then
         /// on; where it answers nothing it has done nothing.
         pub fn $quick<T: Send + 'static, $($ty: HostParam,)* R: HostResult>(
             this: &'static HostFunction<T>,
