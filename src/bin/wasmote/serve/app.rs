@@ -20,6 +20,7 @@ use crate::{
 use anyhow::{Context as _, Result, bail};
 use http::{Method, Response, StatusCode};
 use http_body_util::BodyExt as _;
+use hyper::body::{Bytes, Frame};
 use std::{
     borrow::Cow,
     pin::Pin,
@@ -290,22 +291,26 @@ impl Work {
         let late = (self.record.clone(), Failure::late(self.shared.deadline));
         let late = move || late.0.failed(late.1);
         let body = Streamed::new(response.body, self.deadline, late).await;
-        let mut body = body.map_err(|code| self.record.failure().unwrap_or_else(|| broken_off(&code)))?;
-        if !body.takes_room(&self.shared.room) {
+        let body = body.map_err(|code| self.record.failure().unwrap_or_else(|| broken_off(&code)))?;
+        let Some(mut place) = self.shared.room.take(body.bytes()) else {
             let text = "the answers that nobody takes leave no room for another".into();
             return Err(Failure { reason: Reason::Busy, text });
-        }
+        };
         response.body = Box::new(body);
         let response = response_to_hyper(response, method);
         let response = response.map_err(|_| no_response("its response is none that can be sent".into()))?;
         self.record.goes_out()?;
-        let record = self.record.clone();
+        let (record, deadline) = (self.record.clone(), self.shared.deadline);
         Ok(response.map(|body| {
             let broken = move |code| {
-                record.broke_off(broken_off(&code));
+                record.broke_off(match code {
+                    cap::ErrorCode::HttpResponseTimeout => Failure::late(deadline),
+                    _ => broken_off(&code),
+                });
                 Box::new(code) as BodyError
             };
-            body.map_err(broken).boxed_unsync()
+            let keep = move |frame: Frame<Bytes>| frame.map_data(|data| place.keep(data));
+            body.map_frame(keep).map_err(broken).boxed_unsync()
         }))
     }
 

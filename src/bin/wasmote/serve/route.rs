@@ -38,6 +38,11 @@ impl Pattern {
         if path.contains("...") || path.contains(['?', '#']) {
             return Err(format!("`{text}` is no route: write /a/b, /a/:any or /a/..."));
         }
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        let mut names = segments(path).filter_map(|segment| segment.strip_prefix(':'));
+        if let Some(odd) = names.find(|name| !name.bytes().all(is_name)) {
+            return Err(format!("`:{odd}` is no name: write letters, digits, `-` and `_` behind the colon"));
+        }
         let segments = segments(path).map(|segment| match segment.strip_prefix(':') {
             Some(_) => Segment::Any,
             None => Segment::Literal(segment.into()),
@@ -160,7 +165,7 @@ mod tests {
 
     #[test]
     fn routes_that_make_no_sense_are_refused() {
-        for wrong in ["", "a", "/a...", "/.../a", "/a?b", "/a#b"] {
+        for wrong in ["", "a", "/a...", "/.../a", "/a?b", "/a#b", "/:a b", "/a/:b(c)"] {
             assert!(Pattern::parse(wrong).is_err(), "{wrong}");
         }
         let same = ["/a/:x", "/a/:y"].map(|text| (Pattern::parse(text).unwrap(), ()));

@@ -310,6 +310,8 @@ impl Reader<'_> {
 fn with_ports(scheme: &str, host: &str) -> String {
     let port = host.rsplit_once(':').filter(|(_, port)| !port.contains(']'));
     let well_known = match scheme {
+        "http" => 80,
+        "https" => 443,
         "mqtt" => 1883,
         "mysql" => 3306,
         "postgres" => 5432,
@@ -504,7 +506,7 @@ mod tests {
         assert_eq!(app.env, [Variable::parse("NAME=Ada").unwrap()]);
         assert_eq!(
             app.allow_http,
-            ["https://api.example.com", "10.0.0.1:80"].map(|rule| rule.parse().unwrap())
+            ["https://api.example.com:443", "10.0.0.1:80"].map(|rule| rule.parse().unwrap())
         );
         assert_eq!(app.allow_net, ["localhost:6379", "10.0.0.1:80"].map(|rule| rule.parse().unwrap()));
         assert!(app.is_spin);
@@ -519,7 +521,10 @@ mod tests {
         let base =
             "spin_manifest_version = 2\n[[trigger.http]]\nroute = '/'\ncomponent = { source = 'a.wasm', ";
         for (text, over_http, over_sockets) in [
-            ("https://*.example.com", Some("https://*.example.com"), None),
+            ("https://*.example.com", Some("https://*.example.com:443"), None),
+            // A rule without a port of ours would be for all of them.
+            ("https://*", Some("https://*:443"), None),
+            ("http://10.0.0.0/8", Some("http://10.0.0.0/8:80"), None),
             ("http://example.com:8000..8011", Some("http://example.com:8000-8010"), None),
             ("*://127.0.0.1/24:63551", Some("127.0.0.1/24:63551"), Some("127.0.0.1/24:63551")),
             ("*://*:*", Some("*:*"), Some("*:*")),
@@ -577,7 +582,7 @@ mod tests {
     fn variables_come_from_the_environment_first() {
         let text = "spin_manifest_version = 2\n[variables]\nb = { default = 'd' }\n[[trigger.http]]\nroute = '/'\n\
             component = { source = 'a.wasm', allowed_outbound_hosts = ['http://{{b}}.x'] }";
-        assert_eq!(read(text).unwrap().apps[0].allow_http, ["http://b.x".parse().unwrap()]);
+        assert_eq!(read(text).unwrap().apps[0].allow_http, ["http://b.x:80".parse().unwrap()]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The contents of a response, until they are all gone or the request's time is over.
 
 use crate::serve::slices::Slices;
+use hyper::body::Bytes;
 use std::{
     collections::VecDeque,
     future::poll_fn,
@@ -21,13 +22,19 @@ pub struct Streamed {
     /// The length, where everything is there and no trailers follow.
     length: Option<u64>,
     rest: Option<Rest>,
-    room: Option<OwnedSemaphorePermit>,
 }
 
 /// Room for what guests have answered and no client has taken. A guest that has answered is gone, and with it what bounded
 /// how many there are; a client that takes nothing on its many streams must not fill memory with answers instead.
 #[derive(Clone)]
 pub struct Room(Arc<Semaphore>);
+
+/// A part of a [`Room`].
+pub struct Place {
+    /// For how many bytes more.
+    bytes: usize,
+    permit: Option<Arc<OwnedSemaphorePermit>>,
+}
 
 /// Bytes of all answers that wait.
 const UNTAKEN_BYTES_MAX: usize = 256 << 20;
@@ -37,6 +44,39 @@ const BLOCK_BYTES: usize = 256;
 impl Default for Room {
     fn default() -> Self {
         Self(Arc::new(Semaphore::new(UNTAKEN_BYTES_MAX / BLOCK_BYTES)))
+    }
+}
+
+impl Room {
+    /// A place for so many bytes, if there is one.
+    pub fn take(&self, bytes: usize) -> Option<Place> {
+        let blocks = u32::try_from(bytes.div_ceil(BLOCK_BYTES)).ok()?;
+        let permit = self.0.clone().try_acquire_many_owned(blocks).ok()?;
+        Some(Place { bytes, permit: Some(Arc::new(permit)) })
+    }
+}
+
+impl Place {
+    /// `data`, which keeps the place until whoever sends it lets it go: HTTP/2 takes all of an answer in as soon as the client
+    /// has a window of one byte, and lets the answer go.
+    pub fn keep(&mut self, data: Bytes) -> Bytes {
+        self.bytes = self.bytes.saturating_sub(data.len());
+        let permit = if self.bytes > 0 { self.permit.clone() } else { self.permit.take() };
+        match permit {
+            Some(permit) => Bytes::from_owner(Kept { data, _permit: permit }),
+            None => data,
+        }
+    }
+}
+
+struct Kept {
+    data: Bytes,
+    _permit: Arc<OwnedSemaphorePermit>,
+}
+
+impl AsRef<[u8]> for Kept {
+    fn as_ref(&self) -> &[u8] {
+        &self.data
     }
 }
 
@@ -59,7 +99,7 @@ const FIRST_BYTES_MAX: usize = 64 << 10;
 const FIRST_FRAMES_MAX: usize = 64;
 
 impl Streamed {
-    /// Takes what is there. The rest is given up at `deadline`, which `late` is told before.
+    /// Takes what is there. The rest is given up at `deadline`; where somebody waits for it, `late` is told before.
     pub async fn new(
         mut body: Box<dyn Body>,
         deadline: Instant,
@@ -80,28 +120,24 @@ impl Streamed {
                     };
                     first.push_back(frame);
                     if trailers {
-                        return Ok(Self { first, length: None, rest: None, room: None });
+                        return Ok(Self { first, length: None, rest: None });
                     }
                 }
                 Poll::Ready(None) => {
-                    return Ok(Self { first, length: Some(bytes as u64), rest: None, room: None });
+                    return Ok(Self { first, length: Some(bytes as u64), rest: None });
                 }
             }
         }
-        Ok(Self { first, length: None, rest: Some(Rest::new(body, deadline, late)), room: None })
+        Ok(Self { first, length: None, rest: Some(Rest::new(body, deadline, late)) })
     }
 
-    /// Takes room for what was there at once, until it is dropped; answers whether there was some.
-    pub fn takes_room(&mut self, Room(room): &Room) -> bool {
+    /// How many bytes were there at once.
+    pub fn bytes(&self) -> usize {
         let bytes = |frame: &Frame| match frame {
             Frame::Data(data) => data.len(),
             Frame::Trailers(_) => 0,
         };
-        let blocks = self.first.iter().map(bytes).sum::<usize>().div_ceil(BLOCK_BYTES);
-        let permit =
-            u32::try_from(blocks).ok().and_then(|blocks| room.clone().try_acquire_many_owned(blocks).ok());
-        self.room = permit;
-        self.room.is_some()
+        self.first.iter().map(bytes).sum()
     }
 }
 
@@ -112,11 +148,14 @@ impl Rest {
         let watch = tokio::spawn(async move {
             tokio::time::sleep_until(deadline.into()).await;
             let Some(held) = watched.upgrade() else { return };
-            late();
             let (body, reader) = {
                 let mut held = lock(&held);
                 (held.body.take(), held.reader.take())
             };
+            // Else it is the client that was waited for.
+            if reader.is_some() {
+                late();
+            }
             drop(body);
             if let Some(reader) = reader {
                 reader.wake();
@@ -137,9 +176,7 @@ impl Body for Streamed {
             return Poll::Ready(Some(Err(ErrorCode::HttpResponseTimeout)));
         };
         let polled = body.poll_frame(cx);
-        if polled.is_pending() {
-            held.reader = Some(cx.waker().clone());
-        }
+        held.reader = polled.is_pending().then(|| cx.waker().clone());
         polled
     }
 
@@ -199,7 +236,11 @@ mod tests {
         let answer = |bytes| {
             let body = Box::new(Large(bytes));
             let streamed = runtime.block_on(Streamed::new(body, Instant::now(), || ()));
-            streamed.ok().and_then(|mut streamed| streamed.takes_room(&room).then_some(streamed))
+            let bytes = streamed.map_or(0, |streamed| streamed.bytes());
+            let mut place = room.take(bytes)?;
+            // In two pieces, the first of which is taken at once.
+            drop(place.keep(Bytes::from(vec![0; 1])));
+            Some(place.keep(Bytes::from(vec![0; bytes - 1])))
         };
         let first = answer(6 * BLOCK_BYTES);
         assert!(first.is_some() && answer(6 * BLOCK_BYTES).is_none());
