@@ -17,7 +17,7 @@ use crate::{
     },
     engine::Fault,
 };
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, sync::Arc};
 use core::any::{Any, TypeId};
 
 /// The most elements of one operation (`Buffer.MAX_LENGTH`).
@@ -96,6 +96,8 @@ pub(crate) struct SharedChannel {
     pub(crate) seen: Payload,
     /// The host made it, and has not given it to anyone: what it carries is not known yet.
     pub(crate) is_new: bool,
+    /// The host has the readable end, which it can give away.
+    pub(crate) host_reads: bool,
     /// A Rust type that was found to stand for its elements: that of the host's last look.
     pub(crate) carries: Option<TypeId>,
     /// One end is gone.
@@ -106,25 +108,9 @@ pub(crate) struct SharedChannel {
     pub(crate) interest: [Interest; 2],
     /// The host has the readable end and wants something.
     pub(crate) asked: bool,
-    /// What it got from a writable end that is the host's too.
-    pub(crate) held: Held,
-}
-
-/// Elements on their way from one end of the host to another.
-#[derive(Debug, Default)]
-pub(crate) enum Held {
-    #[default]
-    Nothing,
-    Bytes(Vec<u8>),
-    /// A `Vec` of them.
-    Values(Box<dyn Any + Send>),
-}
-
-impl Held {
-    /// Values, if it is those that are held.
-    pub(crate) fn take_values(&mut self) -> Self {
-        if let Self::Values(_) = self { core::mem::take(self) } else { Self::Nothing }
-    }
+    /// What it got from a writable end that is the host's too: a `VecDeque` of elements, of which there are some. It is
+    /// the same for bytes, which are written and read in more than one way.
+    pub(crate) held: Option<Box<dyn Any + Send>>,
 }
 
 impl SharedChannel {
@@ -134,12 +120,13 @@ impl SharedChannel {
             payload,
             seen: payload,
             is_new: false,
+            host_reads: false,
             carries: None,
             dropped: false,
             pending: None,
             interest: [Interest::new(), Interest::new()],
             asked: false,
-            held: Held::Nothing,
+            held: None,
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::component::{
     definition::Channel,
     describe,
     resource::{HostHeldId, ResourceAny},
-    store::{InstanceId, State, Store},
+    store::{ChannelId, InstanceId, State, Store},
     types::{ResourceIx, TypeDef, Types, ValType},
     val::List,
 };
@@ -21,15 +21,20 @@ pub(crate) fn check<T: Send + 'static>(
     params: &[(Arc<str>, ValType)],
     values: &[Val],
 ) -> Result<(), String> {
-    let mut fitting = Fitting { state: store.state(), types, view, given: Vec::new(), lent: Vec::new() };
+    let (given, lent, channels) = (Vec::new(), Vec::new(), Vec::new());
+    let mut fitting = Fitting { state: store.state(), types, view, given, lent, channels };
     for ((name, ty), value) in params.iter().zip(values) {
         fitting.value(value, *ty).map_err(|reason| format!("argument `{name}`: {reason}"))?;
     }
-    let (mut given, lent) = (fitting.given, fitting.lent);
+    let (mut given, lent, mut channels) = (fitting.given, fitting.lent, fitting.channels);
     given.sort_unstable();
+    channels.sort_unstable();
     let is_given = |lent: &u64| given.binary_search(lent).is_ok();
     if given.windows(2).any(|pair| pair[0] == pair[1]) || lent.iter().any(is_given) {
         return Err("a resource is given away that the same call gives or lends once more".into());
+    }
+    if channels.windows(2).any(|pair| pair[0] == pair[1]) {
+        return Err("a stream or future is given away that the same call gives once more".into());
     }
     Ok(())
 }
@@ -42,6 +47,8 @@ struct Fitting<'s, T: 'static> {
     /// Resources of the host's, by number.
     given: Vec<u64>,
     lent: Vec<u64>,
+    /// Streams and futures, by number.
+    channels: Vec<u64>,
 }
 
 impl<T: Send + 'static> Fitting<'_, T> {
@@ -109,11 +116,8 @@ impl<T: Send + 'static> Fitting<'_, T> {
             }),
             (TypeDef::Own(resource), Val::Resource(handle)) => self.resource(handle, *resource, true),
             (TypeDef::Borrow(resource), Val::Resource(handle)) => self.resource(handle, *resource, false),
-            (TypeDef::Stream(_), Val::Stream(end)) if self.is_channel(end.0, Channel::Stream) => Ok(()),
-            (TypeDef::Future(_), Val::Future(end)) if self.is_channel(end.0, Channel::Future) => Ok(()),
-            (TypeDef::Stream(_), Val::Stream(_)) | (TypeDef::Future(_), Val::Future(_)) => {
-                Err("the stream or future is gone, or is of another sort".into())
-            }
+            (TypeDef::Stream(_), Val::Stream(end)) => self.channel(end.0, Channel::Stream),
+            (TypeDef::Future(_), Val::Future(end)) => self.channel(end.0, Channel::Future),
             _ => Err(self.mismatch(value, ty)),
         }
     }
@@ -161,8 +165,18 @@ impl<T: Send + 'static> Fitting<'_, T> {
         }
     }
 
-    fn is_channel(&self, id: crate::component::store::ChannelId, channel: Channel) -> bool {
-        self.state.channels.find(id).is_some_and(|known| known.channel == channel)
+    fn channel(&mut self, id: ChannelId, channel: Channel) -> Result<(), String> {
+        match self.state.channels.find(id).filter(|known| known.channel == channel) {
+            None => Err("the stream or future is gone, or is of another sort".into()),
+            Some(known) if !known.host_reads => Err("the stream or future was given away before".into()),
+            Some(known) if known.held.is_some() => {
+                Err("the stream or future holds what was read from it and not taken".into())
+            }
+            Some(_) => {
+                self.channels.push(id.number());
+                Ok(())
+            }
+        }
     }
 
     fn mismatch(&self, value: &Val, ty: ValType) -> String {

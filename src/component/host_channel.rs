@@ -9,7 +9,7 @@ use crate::{
     Rule, Trap,
     component::{
         abi::{LiftContext, LowerContext, Place, bytes, bytes_mut, slice, slice_mut},
-        channel::{Buffer, CopyResult, Held, Payload, SharedChannel},
+        channel::{Buffer, CopyResult, Payload, SharedChannel},
         definition::{Channel, End},
         handles::Lender,
         host::Check,
@@ -22,7 +22,7 @@ use crate::{
     },
     engine::Fault,
 };
-use alloc::{boxed::Box, string::String, vec, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, string::String, vec, vec::Vec};
 use core::{
     any::TypeId,
     task::{Poll, ready},
@@ -91,12 +91,32 @@ impl<T: Send + 'static> State<T> {
         Ok(())
     }
 
-    /// The host's writable end hands something to its readable one.
-    fn hold(&mut self, shared: ChannelId, held: Held) -> Result<(), Fault> {
+    /// The host's writable end hands something to its readable one, which asked for it.
+    fn hold<E: Send + 'static>(&mut self, shared: ChannelId, items: Vec<E>) -> Result<(), Fault> {
+        // Nothing is no answer: the readable end still waits.
+        if items.is_empty() {
+            return Ok(());
+        }
         let channel = self.channels.get_mut(shared)?;
-        channel.held = held;
+        channel.held = Some(Box::new(VecDeque::from(items)));
         channel.asked = false;
         self.mark_host(shared, End::Readable);
+        // An embedder that reads between two runs is nobody to be polled, and is to hear that something was done.
+        self.marked = true;
+        Ok(())
+    }
+
+    /// What the host's readable end was handed and has not taken yet.
+    fn held<E: 'static>(&mut self, shared: ChannelId) -> Result<Option<&mut VecDeque<E>>, Fault> {
+        let Some(held) = &mut self.channels.get_mut(shared)?.held else { return Ok(None) };
+        // It may have been written as values of another Rust type that stands for the same.
+        Ok(Some(held.downcast_mut().ok_or(Rule::ValueType)?))
+    }
+
+    /// The host's readable end has taken all it was handed.
+    fn emptied(&mut self, shared: ChannelId) -> Result<(), Fault> {
+        self.channels.get_mut(shared)?.held = None;
+        self.mark_host(shared, End::Writable);
         Ok(())
     }
 }
@@ -115,7 +135,7 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
 
     fn channel_new(&mut self, channel: Channel) -> ChannelAny {
         let payload = Payload { view: InstanceId(0), ty: None };
-        let shared = SharedChannel { is_new: true, ..SharedChannel::new(channel, payload) };
+        let shared = SharedChannel { is_new: true, host_reads: true, ..SharedChannel::new(channel, payload) };
         ChannelAny(self.0.state_mut().channels.add(shared))
     }
 
@@ -134,11 +154,13 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
         check::<E, T>(cx, shared)?;
         let state = cx.state_mut();
         state.interested(shared, End::Readable)?;
-        let held = &mut state.channels.get_mut(shared)?.held;
-        if let Held::Values(values) = held.take_values() {
-            state.mark_host(shared, End::Writable);
-            let values = values.downcast::<Vec<E>>().map_err(|_| Rule::ValueType)?;
-            return Poll::Ready(Ok(Some(*values)));
+        if let Some(held) = state.held::<E>(shared)? {
+            if held.len() > max {
+                return Poll::Ready(Ok(Some(held.drain(..max).collect())));
+            }
+            let items = core::mem::take(held).into();
+            state.emptied(shared)?;
+            return Poll::Ready(Ok(Some(items)));
         }
         let Some((id, buffer)) = state.guest_end(shared, End::Writable)? else {
             if state.channels.get(shared)?.dropped {
@@ -215,8 +237,7 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
         if self.0.state().named(channel.0)?.asked {
             check::<E, T>(&mut self.0, channel.0)?;
             let count = items.len();
-            let held = Held::Values(Box::new(core::mem::take(items)));
-            self.0.state_mut().hold(channel.0, held)?;
+            self.0.state_mut().hold(channel.0, core::mem::take(items))?;
             return Poll::Ready(Ok(Some(count)));
         }
         let given = ready!(self.poll_write(channel, items))?;
@@ -239,12 +260,12 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
         check::<u8, T>(cx, shared)?;
         let state = cx.state_mut();
         state.interested(shared, End::Readable)?;
-        if let Held::Bytes(held) = &mut state.channels.get_mut(shared)?.held {
-            let (count, answer) = ready!(take(held));
+        if let Some(held) = state.held::<u8>(shared)? {
+            // In one piece, as only its front is ever taken away.
+            let (count, answer) = ready!(take(held.make_contiguous()));
             drop(held.drain(..count.min(held.len())));
             if held.is_empty() {
-                state.channels.get_mut(shared)?.held = Held::Nothing;
-                state.mark_host(shared, End::Writable);
+                state.emptied(shared)?;
             }
             return Poll::Ready(Ok(Some(answer)));
         }
@@ -287,7 +308,7 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
             held.truncate(count);
             if count > 0 {
                 self.0.charge_moved(count)?;
-                self.0.state_mut().hold(shared, Held::Bytes(held))?;
+                self.0.state_mut().hold(shared, held)?;
             }
             return Poll::Ready(Ok(Some(answer)));
         }
@@ -372,9 +393,16 @@ pub(crate) fn check_any<E: ComponentType, T: Send + 'static>(
 fn check<E: ComponentType, T: Send + 'static>(cx: &mut Cx<'_, T>, shared: ChannelId) -> Result<(), Fault> {
     let state = cx.state();
     let channel = state.named(shared)?;
-    let (payload, is_new) = (channel.payload, channel.is_new);
-    if channel.carries == Some(TypeId::of::<E>()) {
-        return Ok(());
+    let payload = channel.payload;
+    match channel.carries {
+        Some(carried) if carried == TypeId::of::<E>() => return Ok(()),
+        // No guest has seen it, and it has no type but what the host took it for first.
+        Some(_) if channel.is_new => return Err(Rule::ValueType.into()),
+        None if channel.is_new => {
+            cx.state_mut().channels.get_mut(shared)?.carries = Some(TypeId::of::<E>());
+            return Ok(());
+        }
+        _ => {}
     }
     let types = state.instance(payload.view).program.types();
     let implementor =
@@ -386,9 +414,7 @@ fn check<E: ComponentType, T: Send + 'static>(cx: &mut Cx<'_, T>, shared: Channe
         None => Err(String::new()),
     };
     fits.map_err(|_| Rule::ValueType)?;
-    if !is_new {
-        cx.state_mut().channels.get_mut(shared)?.carries = Some(TypeId::of::<E>());
-    }
+    cx.state_mut().channels.get_mut(shared)?.carries = Some(TypeId::of::<E>());
     Ok(())
 }
 

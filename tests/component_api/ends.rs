@@ -8,7 +8,7 @@ use std::{
 use wasmote::{
     component::{
         AsContextMut, Engine, FutureReader, Lift, Linker, Store, StoreContextMut, StreamConsumer,
-        StreamReader, StreamResult, Val,
+        StreamProducer, StreamReader, StreamResult, StreamWriter, Val,
     },
     engine::Fault,
 };
@@ -18,11 +18,14 @@ const SAME: &str = r#"(component
     (type $bytes (stream u8))
     (type $nothing (stream))
     (type $text (future string))
-    (core module $m (func (export "same") (param i32) (result i32) (local.get 0)))
+    (core module $m
+        (func (export "same") (param i32) (result i32) (local.get 0))
+        (func (export "keep") (param i32 i32)))
     (core instance $m (instantiate $m))
     (func (export "bytes") (param "x" $bytes) (result $bytes) (canon lift (core func $m "same")))
     (func (export "nothing") (param "x" $nothing) (result $nothing) (canon lift (core func $m "same")))
-    (func (export "text") (param "x" $text) (result $text) (canon lift (core func $m "same"))))"#;
+    (func (export "text") (param "x" $text) (result $text) (canon lift (core func $m "same")))
+    (func (export "keep") (param "x" $bytes) (param "y" $bytes) (canon lift (core func $m "keep"))))"#;
 
 /// Collects what a stream brings.
 struct Collect<E>(mpsc::Sender<Vec<E>>);
@@ -39,6 +42,55 @@ impl<D: Send + 'static, E: Lift> StreamConsumer<D> for Collect<E> {
         Poll::Ready(Ok(match ready!(source.poll_read(store, 3))? {
             Some(items) => {
                 self.0.send(items).unwrap();
+                StreamResult::Completed
+            }
+            None => StreamResult::Dropped,
+        }))
+    }
+}
+
+/// Writes where its reader wants it, as a file does.
+struct Fill(Vec<u8>);
+
+impl<D: Send + 'static> StreamProducer<D> for Fill {
+    type Item = u8;
+
+    fn poll_produce(
+        &mut self,
+        _: &mut Context<'_>,
+        store: StoreContextMut<'_, D>,
+        destination: &mut StreamWriter<u8>,
+    ) -> Poll<Result<StreamResult, Fault>> {
+        let filled = ready!(destination.poll_fill_bytes(store, |room| {
+            let count = self.0.len().min(room.len()).min(8);
+            room[..count].copy_from_slice(&self.0[..count]);
+            self.0.drain(..count);
+            Poll::Ready((count, ()))
+        }))?;
+        let is_over = filled.is_none() || self.0.is_empty();
+        Poll::Ready(Ok(if is_over { StreamResult::Dropped } else { StreamResult::Completed }))
+    }
+}
+
+/// Takes bytes where they lie, some at a time, as a file does.
+struct Take(mpsc::Sender<Vec<u8>>);
+
+impl<D: Send + 'static> StreamConsumer<D> for Take {
+    type Item = u8;
+
+    fn poll_consume(
+        &mut self,
+        _: &mut Context<'_>,
+        store: StoreContextMut<'_, D>,
+        source: &mut StreamReader<u8>,
+    ) -> Poll<Result<StreamResult, Fault>> {
+        let taken = ready!(source.poll_take_bytes(store, |bytes| {
+            let count = bytes.len().min(5);
+            Poll::Ready((count, bytes[..count].to_vec()))
+        }))?;
+        Poll::Ready(Ok(match taken {
+            Some(bytes) => {
+                self.0.send(bytes).unwrap();
                 StreamResult::Completed
             }
             None => StreamResult::Dropped,
@@ -123,6 +175,110 @@ fn typed_ends_of_the_host_meet_through_a_guest() {
     });
     store.run_until_idle().unwrap();
     assert_eq!(received.iter().collect::<Vec<_>>(), [Some("later".to_owned())]);
+}
+
+#[test]
+fn ends_of_the_host_meet_whichever_way_they_move_bytes() {
+    const TEXT: &[u8] = b"not one of these bytes is lost";
+    let engine = Engine::default();
+    let mut store = Store::new(&engine, ());
+    let instance = Linker::new(&engine).instantiate(&mut store, &load(&engine, SAME)).unwrap();
+    let bytes = instance.get_typed_func::<(StreamReader<u8>,), (StreamReader<u8>,)>(&store, "bytes").unwrap();
+    for (is_filled, is_taken) in [(false, false), (false, true), (true, false), (true, true)] {
+        let input = match is_filled {
+            true => StreamReader::new(&mut store, Fill(TEXT.to_vec())),
+            false => StreamReader::new(&mut store, TEXT.to_vec().into_iter()),
+        };
+        let (output,) = bytes.call(&mut store, (input,)).unwrap();
+        let (send, received) = mpsc::channel();
+        match is_taken {
+            true => output.pipe(&mut store, Take(send)),
+            false => output.pipe(&mut store, Collect(send)),
+        }
+        store.run_until_idle().unwrap();
+        let received: Vec<_> = received.iter().collect();
+        assert_eq!(received.concat(), TEXT, "filled: {is_filled}, taken: {is_taken}");
+        // No more than was asked for, and something each time.
+        let max = if is_taken { 5 } else { 3 };
+        assert!(received.iter().all(|part| (1..=max).contains(&part.len())), "{received:?}");
+    }
+}
+
+#[test]
+fn what_the_host_makes_and_reads_needs_no_guest() {
+    let engine = Engine::default();
+    let mut store = Store::new(&engine, ());
+    let texts = ["a", "b", "c", "d"].map(str::to_owned).to_vec();
+    let (send, received) = mpsc::channel();
+    StreamReader::new(&mut store, texts.into_iter()).pipe(&mut store, Collect(send));
+    let (send, bytes) = mpsc::channel();
+    StreamReader::new(&mut store, Fill(b"bytes".to_vec())).pipe(&mut store, Take(send));
+    let (send, value) = mpsc::channel();
+    FutureReader::new(&mut store, async { Ok(7_u32) }).pipe(&mut store, move |_, value| {
+        send.send(value).unwrap();
+        Ok(())
+    });
+    store.run_until_idle().unwrap();
+    assert_eq!(received.iter().collect::<Vec<_>>(), [vec!["a", "b", "c"], vec!["d"]]);
+    assert_eq!(bytes.iter().collect::<Vec<_>>(), [b"bytes"]);
+    assert_eq!(value.iter().collect::<Vec<_>>(), [Some(7)]);
+
+    // It carries what the first said who used it.
+    let mut cx = store.as_context_mut();
+    let any = cx.stream_new();
+    assert!(cx.poll_read::<u32>(any, 1).is_pending());
+    assert!(matches!(cx.poll_read::<u8>(any, 1), Poll::Ready(Err(_))));
+    assert!(matches!(cx.poll_give(any, &mut vec![1_u8]), Poll::Ready(Err(_))));
+    assert!(matches!(cx.poll_give(any, &mut Vec::<u32>::new()), Poll::Ready(Ok(Some(0)))));
+    assert!(cx.poll_read::<u32>(any, 1).is_pending(), "nothing was written");
+    assert!(matches!(cx.poll_give(any, &mut vec![1_u32, 2]), Poll::Ready(Ok(Some(2)))));
+    assert!(matches!(cx.poll_read::<u32>(any, 1), Poll::Ready(Ok(Some(one))) if one == [1]));
+
+    // A function that takes it says what it really is.
+    let any = cx.stream_new();
+    assert!(cx.poll_read::<u32>(any, 1).is_pending());
+    let instance = Linker::new(&engine).instantiate(&mut store, &load(&engine, SAME)).unwrap();
+    let same = instance.get_func(&store, "bytes").unwrap();
+    same.call(&mut store, &[Val::Stream(any)], &mut [Val::Bool(false)]).unwrap();
+    let mut cx = store.as_context_mut();
+    assert!(matches!(cx.poll_write(any, &[1_u32]), Poll::Ready(Err(_))));
+    assert!(cx.poll_write(any, &[1_u8]).is_pending());
+}
+
+#[test]
+fn an_untyped_end_is_given_once() {
+    let engine = Engine::default();
+    let mut store = Store::new(&engine, ());
+    let instance = Linker::new(&engine).instantiate(&mut store, &load(&engine, SAME)).unwrap();
+    let same = instance.get_func(&store, "bytes").unwrap();
+    let keep = instance.get_func(&store, "keep").unwrap();
+    let new = |store: &mut Store<()>| {
+        let input = StreamReader::new(&mut *store, vec![1_u8, 2].into_iter());
+        let mut results = [Val::Bool(false)];
+        same.call(store, &[Val::Stream(input.into())], &mut results).unwrap();
+        let [Val::Stream(any)] = results else { panic!("{results:?}") };
+        any
+    };
+    let (a, b) = (new(&mut store), new(&mut store));
+    macro_rules! refused {
+        ($x:expr, $y:expr, $why:literal) => {
+            let error = keep.call(&mut store, &[Val::Stream($x), Val::Stream($y)], &mut []).unwrap_err();
+            assert!(error.to_string().contains($why), "{error}");
+        };
+    }
+    refused!(a, a, "the same call gives once more");
+    keep.call(&mut store, &[Val::Stream(a), Val::Stream(b)], &mut []).unwrap();
+    let c = new(&mut store);
+    refused!(c, a, "given away before");
+
+    // What the host has read and not taken would be lost.
+    assert!(store.as_context_mut().poll_read::<u8>(c, 1).is_pending());
+    store.run_until_idle().unwrap();
+    assert!(matches!(store.as_context_mut().poll_read::<u8>(c, 1), Poll::Ready(Ok(Some(one))) if one == [1]));
+    let d = new(&mut store);
+    refused!(c, d, "not taken");
+    assert!(matches!(store.as_context_mut().poll_read::<u8>(c, 1), Poll::Ready(Ok(Some(two))) if two == [2]));
+    keep.call(&mut store, &[Val::Stream(c), Val::Stream(d)], &mut []).unwrap();
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::{
             GuestOptions, Place, Span, bytes, bytes_mut, check_list, lift_string, reallocate, store_string,
             string::Source,
         },
-        channel::{Held, Payload},
+        channel::Payload,
         handles::{self, Channel, Lender},
         store::{ChannelId, Cx, InstanceId, ResourceTypeId},
         types::{Layouts, ResourceIx, TypeDef, TypeId, Types, ValType},
@@ -129,7 +129,10 @@ impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
         from: Place,
     ) -> Result<ChannelId, Fault> {
         let index = self.read(from, 4)? as u32;
-        handles::lift_channel(self.cx, self.options.instance, self.view, self.types, channel, payload, index)
+        let (from, view) = (self.options.instance, self.view);
+        let shared = handles::lift_channel(self.cx, from, view, self.types, channel, payload, index)?;
+        self.cx.state_mut().channels.get_mut(shared)?.host_reads = true;
+        Ok(shared)
     }
 
     pub(crate) fn error_context(&mut self, from: Place) -> Result<alloc::sync::Arc<str>, Fault> {
@@ -226,16 +229,22 @@ impl<'c, T: Send + 'static> LowerContext<'c, '_, T> {
         if known.channel != channel {
             return Err(Rule::ValueType.into());
         }
-        if !matches!(known.held, Held::Nothing) {
+        if !known.host_reads {
+            return Err(Trap::Host("a stream or future was given away more than once").into());
+        }
+        if known.held.is_some() {
             return Err(Trap::Host("a stream that its host reads was given away").into());
         }
         known.asked = false;
         if known.is_new {
             known.is_new = false;
+            // What the host took it for is to be held against what it turns out to be.
+            known.carries = None;
             (known.payload, known.seen) = (payload, payload);
         } else {
             state.check_payload(shared, payload, self.types)?;
         }
+        state.channels.get_mut(shared)?.host_reads = false;
         let index = handles::lower_channel(self.cx, self.options.instance, shared)?;
         self.write(to, 4, u64::from(index))
     }
