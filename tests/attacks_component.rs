@@ -24,7 +24,7 @@
 //! | H-09 | `a_resource_with_children_stays` in `component_api.rs` |
 //! | H-10 | `handles_of_all_instances_count_together` |
 //! | A-01 | `every_operation_on_every_end_in_every_state_answers` |
-//! | A-02 | `a_call_may_be_dropped_at_every_poll` |
+//! | A-02 | `a_call_may_be_dropped_at_every_poll`, `dropped.rs` |
 //! | A-03, C-06 | `realloc_and_post_return_may_not_leave_and_are_metered` |
 //! | A-04 | `after_a_trap_with_calls_under_way_nothing_runs` |
 //! | A-05 | `a_task_returns_exactly_once_and_what_its_type_says` |
@@ -40,6 +40,8 @@
 
 #![cfg(feature = "component")]
 
+#[path = "attacks_component/dropped.rs"]
+mod dropped;
 #[path = "attacks_component/linking.rs"]
 mod linking;
 #[path = "attacks_component/prices.rs"]

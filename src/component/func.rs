@@ -185,7 +185,8 @@ impl Func {
     }
 
     /// Calls it as a future, which makes progress while it is polled and gives way where the guest waits and after
-    /// each slice of fuel. Dropping it leaves the call in the store, where the next call takes it along.
+    /// each slice of fuel. Dropping it leaves the call in the store, where the next call takes it along; one that the
+    /// guest has not let in yet is taken back.
     ///
     /// # Errors
     ///
@@ -468,15 +469,15 @@ fn unbox<R: 'static>(result: Box<dyn Any + Send>) -> Result<R, Fault> {
     result.map_err(|_| crate::bug!("a call has another result than its type").into())
 }
 
-/// A call that nobody waits for any more goes on in the store, and what it returns is dropped there.
+/// A call that nobody waits for any more goes on in the store, and what it returns is dropped there. One that has not
+/// begun is taken back: its embedder may yet destroy what is among its arguments, and to lower those then would end the
+/// store.
 impl<T: Send + 'static, R> Drop for Calling<'_, T, R> {
     fn drop(&mut self) {
-        let (task, thread) = (self.task, self.thread.take());
+        let task = self.task;
         let state = self.store.state_mut();
-        if let Some(thread) = thread {
-            // It never began.
-            state.threads.remove(thread);
-            state.tasks.remove(task);
+        // Where the store is at fault, its next use says so.
+        if state.take_back(task).unwrap_or(true) {
             return;
         }
         let Some(known) = state.tasks.find_mut(task) else { return };

@@ -118,7 +118,7 @@ pub(crate) enum Wait {
     Ready,
     /// Until the instance lets its task in.
     Entry,
-    /// What was to go on before it enters was stopped where the Component Model knows no stop.
+    /// What is to go on before it enters was stopped where the Component Model knows no stop.
     AfterExclusive,
     /// A callback gave way: until no other task has the instance.
     CallbackYield,
@@ -210,6 +210,21 @@ impl<T: Send + 'static> State<T> {
         let thread = self.new_thread(task, Progress::Entering)?;
         self.tasks.get_mut(task)?.implicit = Some(thread);
         Ok((task, thread))
+    }
+
+    /// Takes back a call that has not begun, so that its arguments are never looked at: whether it was one.
+    pub(crate) fn take_back(&mut self, id: TaskId) -> Result<bool, Fault> {
+        let Some(task) = self.tasks.find(id) else { return Ok(false) };
+        let (TaskState::Initial, Some(thread)) = (task.state, task.implicit) else { return Ok(false) };
+        let instance = task.func.options.instance;
+        self.end_wait(thread)?;
+        if matches!(self.threads.get(thread)?.wait, Wait::Entry) {
+            self.instance_mut(instance).waiting_to_enter -= 1;
+        }
+        self.frozen.retain(|stopped| *stopped != thread);
+        self.threads.remove(thread);
+        self.tasks.remove(id);
+        Ok(true)
     }
 
     pub(crate) fn new_thread(&mut self, task: TaskId, progress: Progress<T>) -> Result<ThreadId, Fault> {
