@@ -288,8 +288,8 @@ impl Work {
             },
         })?;
         self.record.given();
-        let late = (self.record.clone(), Failure::late(self.shared.deadline));
-        let late = move || late.0.failed(late.1);
+        let (record, deadline) = (self.record.clone(), self.shared.deadline);
+        let late = move || record.failed(Failure::late(deadline));
         let body = Streamed::new(response.body, self.deadline, late).await;
         let body = body.map_err(|code| self.record.failure().unwrap_or_else(|| broken_off(&code)))?;
         let Some(mut place) = self.shared.room.take(body.bytes()) else {
@@ -300,7 +300,7 @@ impl Work {
         let response = response_to_hyper(response, method);
         let response = response.map_err(|_| no_response("its response is none that can be sent".into()))?;
         self.record.goes_out()?;
-        let (record, deadline) = (self.record.clone(), self.shared.deadline);
+        let record = self.record.clone();
         Ok(response.map(|body| {
             let broken = move |code| {
                 record.broke_off(match code {

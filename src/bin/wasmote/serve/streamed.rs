@@ -63,18 +63,18 @@ impl Place {
         self.bytes = self.bytes.saturating_sub(data.len());
         let permit = if self.bytes > 0 { self.permit.clone() } else { self.permit.take() };
         match permit {
-            Some(permit) => Bytes::from_owner(Kept { data, _permit: permit }),
+            Some(permit) => Bytes::from_owner(Placed { data, _permit: permit }),
             None => data,
         }
     }
 }
 
-struct Kept {
+struct Placed {
     data: Bytes,
     _permit: Arc<OwnedSemaphorePermit>,
 }
 
-impl AsRef<[u8]> for Kept {
+impl AsRef<[u8]> for Placed {
     fn as_ref(&self) -> &[u8] {
         &self.data
     }
