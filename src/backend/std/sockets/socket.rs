@@ -22,7 +22,7 @@ use std::{
     os::fd::{AsFd, BorrowedFd, OwnedFd},
     sync::{Mutex, OnceLock, PoisonError},
 };
-use tokio::io::unix::AsyncFd;
+use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 
 /// A socket, watched by the reactor from when there is something to watch for.
 pub(super) struct Socket {
@@ -85,22 +85,24 @@ impl Socket {
     pub(super) fn poll_reading<T>(
         &self,
         cx: &Context<'_>,
-        mut attempt: impl FnMut() -> Result<T, Errno>,
+        attempt: impl FnMut() -> Result<T, Errno>,
     ) -> Poll<Result<T, Code>> {
-        let watched = match self.watch() {
-            Ok(watched) => watched,
-            Err(code) => return Poll::Ready(Err(code)),
-        };
-        self.readers.poll(cx, |cx| {
-            poll_attempt(&mut attempt, || {
-                watched.poll_read_ready(cx).map(|ready| ready.map(|mut guard| guard.clear_ready()))
-            })
-        })
+        self.poll(&self.readers, AsyncFd::poll_read_ready, cx, attempt)
     }
 
     /// Tries until it is done or would block, and then waits.
     pub(super) fn poll_writing<T>(
         &self,
+        cx: &Context<'_>,
+        attempt: impl FnMut() -> Result<T, Errno>,
+    ) -> Poll<Result<T, Code>> {
+        self.poll(&self.writers, AsyncFd::poll_write_ready, cx, attempt)
+    }
+
+    fn poll<T>(
+        &self,
+        everyone: &Arc<Everyone>,
+        poll_ready: PollReady,
         cx: &Context<'_>,
         mut attempt: impl FnMut() -> Result<T, Errno>,
     ) -> Poll<Result<T, Code>> {
@@ -108,9 +110,9 @@ impl Socket {
             Ok(watched) => watched,
             Err(code) => return Poll::Ready(Err(code)),
         };
-        self.writers.poll(cx, |cx| {
+        everyone.poll(cx, |cx| {
             poll_attempt(&mut attempt, || {
-                watched.poll_write_ready(cx).map(|ready| ready.map(|mut guard| guard.clear_ready()))
+                poll_ready(watched, cx).map(|ready| ready.map(|mut guard| guard.clear_ready()))
             })
         })
     }
@@ -124,6 +126,12 @@ impl Socket {
         }
     }
 }
+
+/// Asks the reactor for one direction.
+type PollReady = for<'w> fn(
+    &'w AsyncFd<Arc<OwnedFd>>,
+    &mut Context<'_>,
+) -> Poll<io::Result<AsyncFdReadyGuard<'w, Arc<OwnedFd>>>>;
 
 fn poll_attempt<T>(
     attempt: &mut impl FnMut() -> Result<T, Errno>,
