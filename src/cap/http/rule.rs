@@ -105,7 +105,7 @@ mod tests {
             ("http://", RuleError::Host),
             ("ftp://x", RuleError::Scheme),
             ("*://x", RuleError::Scheme),
-            ("https://example.com/path", RuleError::Host),
+            ("https://example.com/path", RuleError::Path),
             ("x:0", RuleError::Ports),
             ("x:y", RuleError::Ports),
             ("::1", RuleError::Brackets),

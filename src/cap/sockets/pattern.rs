@@ -38,6 +38,10 @@ pub enum RuleError {
     Brackets,
     /// What stands before the ports is no address, no range of them and no name.
     Host,
+    /// Behind the host there is a path, and a rule is for all of them.
+    Path,
+    /// What stands behind the `/` is no length that a prefix of such an address has.
+    Prefix,
     /// What stands before `://` is not the scheme of requests.
     Scheme,
 }
@@ -46,13 +50,20 @@ impl fmt::Display for RuleError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoPorts => "no port is named: write HOST:443, HOST:8000-8010, or HOST:* for all of them",
-            Self::Ports => "the port is none: write 443, 8000-8010, or * for all of them",
+            Self::Ports => "what stands behind the colon is no port: write 443, 8000-8010, or * for all of them",
             Self::Brackets => "an address of version 6 goes into brackets, and no other: [::1]:443, [fd00::/8]",
             Self::Host => {
-                "the host is none: write a name, *.DOMAIN, an address, a range of addresses (10.0.0.0/8, [fd00::/8]), \
-                 or * for all"
+                "what stands for the host is neither a name nor an address: write a name, *.DOMAIN, an address, a range of \
+                 addresses (10.0.0.0/8, [fd00::/8]), or * for all"
             }
-            Self::Scheme => "the scheme is none: write http:// or https://, or neither for both",
+            Self::Path => "it names a path, and a rule is for all paths of a host: drop what is behind the host",
+            Self::Prefix => {
+                "what stands behind the `/` is no length of a prefix: write 0 to 32 behind an address of version 4, and \
+                 0 to 128 behind one of version 6"
+            }
+            Self::Scheme => {
+                "what stands before `://` is no scheme of requests: write http:// or https://, or neither for both"
+            }
         })
     }
 }
@@ -104,6 +115,9 @@ impl FromStr for Pattern {
 }
 
 fn port_range(text: &str) -> Result<RangeInclusive<u16>, RuleError> {
+    if text.contains('/') {
+        return Err(RuleError::Path);
+    }
     let port = |text: &str| match text.bytes().all(|byte| byte.is_ascii_digit()) {
         true => text.parse::<u16>().map_err(|_| RuleError::Ports),
         false => Err(RuleError::Ports),
@@ -121,7 +135,7 @@ fn port_range(text: &str) -> Result<RangeInclusive<u16>, RuleError> {
 fn hosts(text: &str) -> Result<Hosts, RuleError> {
     let bracketed = text.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     let (address, prefix) = match bracketed.unwrap_or(text).split_once('/') {
-        Some((address, prefix)) => (address, Some(prefix.parse().map_err(|_| RuleError::Host)?)),
+        Some((address, prefix)) => (address, Some(prefix)),
         None => (bracketed.unwrap_or(text), None),
     };
     if let Ok(address) = address.parse::<IpAddr>() {
@@ -130,12 +144,18 @@ fn hosts(text: &str) -> Result<Hosts, RuleError> {
         }
         let range = match prefix {
             None => AddressRange::only(address),
-            Some(prefix) => AddressRange::new(address, prefix).ok_or(RuleError::Host)?,
+            Some(prefix) => {
+                let length = prefix.parse().map_err(|_| RuleError::Prefix)?;
+                AddressRange::new(address, length).ok_or(RuleError::Prefix)?
+            }
         };
         return Ok(Hosts::Range(range));
     }
     if text == "*" {
         return Ok(Hosts::Any);
+    }
+    if prefix.is_some() {
+        return Err(RuleError::Path);
     }
     let below = text.strip_prefix("*.");
     match name::to_ascii(below.unwrap_or(text)).ok_or(RuleError::Host)? {
@@ -217,10 +237,12 @@ mod tests {
             ("a:-", RuleError::Ports),
             ("a:9-8", RuleError::Ports),
             ("a:1-2-3", RuleError::Ports),
-            ("1.2.3.4/33:80", RuleError::Host),
-            ("[::1/129]:80", RuleError::Host),
-            ("1.2.3.4/-1:80", RuleError::Host),
-            ("a/8", RuleError::Host),
+            ("1.2.3.4/33:80", RuleError::Prefix),
+            ("[::1/129]:80", RuleError::Prefix),
+            ("1.2.3.4/-1:80", RuleError::Prefix),
+            ("a/8", RuleError::Path),
+            ("example.com/path", RuleError::Path),
+            ("example.com:443/", RuleError::Path),
             ("a.*.b:80", RuleError::Host),
             ("*a", RuleError::Host),
             ("*.", RuleError::Host),
