@@ -100,7 +100,15 @@ fn the_environment_is_what_was_granted() {
     assert_eq!(run(&["--env", "A=1", "--env", "KEPT", "--env", "A=2=3"]).text(), "A=2=3\0KEPT=k\0");
     let inherited = run(&["-S", "inherit-env", "--env", "SECRET="]);
     assert!(inherited.text().contains("KEPT=k\0") && inherited.text().contains("SECRET=\0"));
-    run(&["--env", "ABSENT"]).said(1, &["`--env ABSENT`", "there is none"]);
+    run(&["--env", "ABSENT"]).said(1, &["`--env ABSENT`", "is not set here", "`--env ABSENT=VALUE`"]);
+    {
+        use std::os::unix::ffi::OsStrExt as _;
+        let odd = command()
+            .env("ODD", std::ffi::OsStr::from_bytes(b"\xff"))
+            .args(["run", "--env", "ODD", &env])
+            .output();
+        ended(odd.unwrap()).said(1, &["`--env ODD`", "no UTF-8"]);
+    }
     run(&["--env", "=1"]).said(2, &["a variable needs a name"]);
 }
 
@@ -486,7 +494,7 @@ fn what_cannot_be_granted_is_refused_before_anything_runs() {
         (&["-W", "fuel=99999999999999999999"], 2, &["too large"]),
         (&["-W", "timeout=soon"], 2, &["timeout", "500ms"]),
         (&["-W", "max-tables=4294967296"], 2, &["max-tables", "at most 4294967295"]),
-        (&["-W", "metering=n,fuel=1"], 1, &["metering=n"]),
+        (&["-W", "metering=n,fuel=1"], 2, &["metering=n"]),
         (&["-S", "clocks=slow"], 2, &["clocks", "host or virtual"]),
         (&["-S", "tcplisten=nowhere"], 2, &["tcplisten", "127.0.0.1:8080"]),
         (&["--limits", "pdp11"], 2, &["mcu, server"]),

@@ -210,6 +210,8 @@ fn a_request_that_fails_has_an_id_and_the_log_says_why() {
         assert_eq!(answer.status, status, "{path}: {answer:?}");
         let line = server.wait_for_log(&answer.id());
         assert!(line.contains(why) && line.contains(path), "{line}");
+        let (time, failed) = line.split_once(' ').unwrap();
+        assert!(time.ends_with('Z') && failed.starts_with("error: request "), "{line}");
         assert!(!answer.text().contains(why), "{}", answer.text());
         assert_eq!(server.get("/").text(), "hello");
     }
@@ -320,7 +322,8 @@ fn a_program_that_changes_is_loaded_anew_and_one_that_does_not_load_is_not() {
     fs::write(&path, handler("other")).unwrap();
     wait(|| server.get("/").text() == "other");
     fs::write(&path, "(component (nonsense))").unwrap();
-    server.wait_for_log("stays as it was");
+    let stays = server.wait_for_log("stays as it was");
+    assert_eq!(stays.matches("app `hello`").count(), 1, "{stays}");
     assert_eq!(server.get("/").text(), "other");
     fs::write(&path, handler("third")).unwrap();
     wait(|| server.get("/").text() == "third");
@@ -352,9 +355,15 @@ fn a_manifest_has_several_apps_with_what_each_may_use() {
     let wrong = wasmote(["serve", &files.file("wrong.toml", apps.replace("fuel", "fule"))]);
     wrong.said(1, &["wrong.toml", "two", "there is no setting `fule`"]);
     let twice = wasmote(["serve", &files.file("twice.toml", apps.replace("/other", ""))]);
-    twice.said(1, &["two apps have the route `/...`"]);
+    twice.said(1, &["apps `one` and `two` have the route `/...` twice"]);
     let missing = wasmote(["serve", &files.file("missing.toml", apps.replace("two.wat", "three.wat"))]);
-    missing.said(1, &["two", "three.wat"]);
+    missing.said(1, &["app `two` cannot be served", "three.wat"]);
+    let inherits = apps.replace("wasm =", "inherit-env = ['TOKEN']\nwasm =");
+    let inherits = wasmote(["serve", &files.file("inherits.toml", inherits)]);
+    inherits.said(1, &["app `two`", "`inherit-env = [\"TOKEN\"]`", "not set here", "under `env`"]);
+    assert!(!inherits.stderr.contains("--env"), "{}", inherits.stderr);
+    let spin = files.file("spin.toml", "spin_manifest_version = 2\n[[trigger.redis]]\nchannel = 'x'");
+    wasmote(["serve", &spin]).said(1, &["spin.toml", "no [[trigger.http]]", "`redis`"]);
 }
 
 /// A handler of WASI 0.3: its status is 200 and how many requests its instance has had.
@@ -485,6 +494,14 @@ fn a_server_is_trusted_by_the_root_that_was_granted_and_by_no_other() {
     }
     let missing = wasmote(["serve", "--allow-http", &allowed, "--http-root", "nowhere.pem", "x.wasm"]);
     missing.said(1, &["nowhere.pem"]);
+    // What is no root is told as that, whether or not anybody could be asked.
+    let none = files.file("none.pem", "no root");
+    for args in [&["--http-root", &*none][..], &["--http-root", &none, "--allow-http", &allowed]] {
+        let proxy = guest("http-proxy");
+        wasmote(["serve"].iter().chain(args).chain([&&*proxy])).said(1, &["--http-root", "none.pem", "PEM"]);
+        wasmote(["run"].iter().chain(args).chain([&&*guest("p2/hello")]))
+            .said(1, &["--http-root", "none.pem", "PEM"]);
+    }
 }
 
 #[test]
@@ -561,7 +578,10 @@ fn what_handles_no_requests_is_not_served() {
     let none = files.file("none.wat", "(component)");
     wasmote(["serve", &none]).said(1, &["none.wat", "wasi:http"]);
     let core = files.file("core.wat", "(module (func (export \"_start\")))");
-    wasmote(["serve", &core]).said(1, &["core.wat", "wasi:http"]);
+    wasmote(["serve", &core]).said(1, &["core.wat", "is a command: `wasmote run"]);
+    wasmote(["serve", &guest("p2/hello")]).said(1, &["is a command: `wasmote run"]);
+    let library = files.file("library.wat", "(module)");
+    wasmote(["serve", &library]).said(1, &["library.wat", "wasi:http"]);
     wasmote(["serve", "nowhere.wasm"]).said(1, &["nowhere.wasm"]);
     wasmote(["serve", &guest("http-middleware")]).said(1, &["is a middleware", "wac plug"]);
     // What can be done about it with `run` is no flag of `serve`.
@@ -771,7 +791,31 @@ fn a_clients_mistake_is_no_failure_of_the_app() {
 fn a_request_cannot_outlive_its_deadline_for_want_of_metering() {
     let files = Files::new();
     let path = files.file("hello.wat", handler("hello"));
-    wasmote(["serve", "-W", "metering=n", &path]).said(1, &["metering=n", "deadline"]);
+    wasmote(["serve", "-W", "metering=n", &path]).said(2, &["metering=n", "deadline"]);
+}
+
+#[test]
+fn flags_that_make_no_sense_are_refused_with_what_does() {
+    let files = Files::new();
+    let path = files.file("hello.wat", handler("hello"));
+    for (args, parts) in [
+        (["--addr", "localhost:0"], ["--addr", "127.0.0.1:8080"]),
+        (["--head-timeout", "0s"], ["--head-timeout", "in no time"]),
+        (["--write-timeout", "0ms"], ["--write-timeout", "in no time"]),
+        (["-W", "timeout=0s"], ["timeout: ", "in no time"]),
+        (["-W", "metering=n,fuel=1"], ["metering=n", "fuel"]),
+        (["-S", "tcplisten=127.0.0.1:0"], ["tcplisten", "--addr"]),
+        (["--allow-listen", "example.com:80"], ["--allow-listen", "this is a name"]),
+    ] {
+        wasmote(["serve"].iter().chain(&args).chain([&&*path])).said(2, &parts);
+    }
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap().to_string();
+    for flag in ["--addr", "--metrics-addr"] {
+        let first = if flag == "--addr" { [].as_slice() } else { &["--addr", "127.0.0.1:0"] };
+        let ended = wasmote(["serve"].iter().chain(first).chain(&[flag, &taken, &path]));
+        ended.said(1, &[&format!("`{flag} {taken}`")]);
+    }
 }
 
 #[test]

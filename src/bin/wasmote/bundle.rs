@@ -100,7 +100,7 @@ pub fn bundle(arguments: &Arguments) -> Result<()> {
         );
     };
     let key = SecretKey::from_bytes(&secret_key(key)?);
-    let limits = Settings::resolve(&arguments.wasm, arguments.limits).map_err(anyhow::Error::msg)?.limits;
+    let limits = Settings::resolve(&arguments.wasm, arguments.limits)?.limits;
     let read = file::read(module, &limits)?;
     let bundler = Bundler::new().limits(limits).simd(arguments.simd).memory64(arguments.memory64);
     let bundler = bundler.features(Feature::all_of(&arguments.features));

@@ -30,6 +30,11 @@ pub fn is_component(module: &Module) -> bool {
     module.bytes.starts_with(&HEADER)
 }
 
+/// Whether one of these exports is that of a command.
+pub fn is_command<'a>(mut exports: impl Iterator<Item = &'a str>) -> bool {
+    exports.any(|name| name.starts_with(COMMAND) || name == invoke::ENTRY)
+}
+
 /// Whether one of these exports handles HTTP requests.
 pub fn handles_requests<'a>(mut exports: impl Iterator<Item = &'a str>) -> bool {
     exports.any(|name| HANDLERS.iter().any(|handler| name.starts_with(handler)))

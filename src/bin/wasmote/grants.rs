@@ -7,6 +7,7 @@ use crate::{
 };
 use anyhow::{Context, Result, bail};
 use std::{
+    env::VarError,
     io::ErrorKind,
     net, path,
     sync::Arc,
@@ -71,6 +72,28 @@ impl Variable {
         }
         Ok(Self { name: name.into(), value })
     }
+
+    /// One that a manifest's `inherit-env` takes over.
+    pub fn inherited(name: &str, environment: Environment<'_>) -> Result<Self> {
+        let asked = format!("`inherit-env = [\"{name}\"]`");
+        let value = taken_over(name, &asked, "give it a value under `env`", environment)?;
+        Ok(Self { name: name.into(), value: Some(value) })
+    }
+}
+
+/// Where variables are taken over from: this process's environment, but in tests.
+pub type Environment<'e> = &'e dyn Fn(&str) -> Result<String, VarError>;
+
+/// The value of the variable `name`, which `asked` takes over. What to do where there is none begins as `instead`.
+fn taken_over(name: &str, asked: &str, instead: &str, environment: Environment<'_>) -> Result<String> {
+    environment(name).map_err(|error| match error {
+        VarError::NotPresent => {
+            anyhow::anyhow!("{asked} takes over a variable that is not set here: set it, or {instead}")
+        }
+        VarError::NotUnicode(_) => anyhow::anyhow!(
+            "{asked} takes over a variable whose value is no UTF-8, which programs cannot be given: {instead}"
+        ),
+    })
 }
 
 /// The host of one run, and what is to be done when it is over.
@@ -129,9 +152,10 @@ pub fn environment(mut host: Host, variables: &[Variable], inherit: bool) -> Res
     for Variable { name, value } in variables {
         let value = match value {
             Some(value) => value.clone(),
-            None => std::env::var(name).with_context(|| {
-                format!("`--env {name}` takes over a variable of this environment, and there is none")
-            })?,
+            None => {
+                let (asked, instead) = (format!("`--env {name}`"), format!("write `--env {name}=VALUE`"));
+                taken_over(name, &asked, &instead, &|name| std::env::var(name))?
+            }
         };
         host = host.env(name, value);
     }
@@ -254,5 +278,24 @@ mod tests {
         assert_eq!(Variable::parse("A"), Ok(variable("A", None)));
         assert!(Variable::parse("=x").is_err());
         assert!(Variable::parse("").is_err());
+    }
+
+    #[test]
+    fn a_variable_that_cannot_be_taken_over_is_said_in_one_sentence() {
+        let missing = Variable::inherited("TOKEN", &|_| Err(VarError::NotPresent)).unwrap_err();
+        assert_eq!(
+            format!("{missing:#}"),
+            "`inherit-env = [\"TOKEN\"]` takes over a variable that is not set here: set it, or give it a value under \
+             `env`"
+        );
+        let odd = taken_over("A", "`--env A`", "write `--env A=VALUE`", &|_| {
+            Err(VarError::NotUnicode("\u{fffd}".into()))
+        });
+        assert_eq!(
+            format!("{:#}", odd.unwrap_err()),
+            "`--env A` takes over a variable whose value is no UTF-8, which programs cannot be given: write `--env A=VALUE`"
+        );
+        let there = Variable::inherited("A", &|_| Ok("b".into())).unwrap();
+        assert_eq!(there, Variable::parse("A=b").unwrap());
     }
 }

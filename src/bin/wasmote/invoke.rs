@@ -8,7 +8,7 @@ use wasmote::{
 };
 
 /// The entry of a command (WASI 0.1 application ABI).
-const ENTRY: &str = "_start";
+pub const ENTRY: &str = "_start";
 /// How many names a message lists before it only counts.
 const NAMES_SHOWN_MAX: usize = 16;
 

@@ -24,14 +24,15 @@ mod watch;
 mod wave;
 
 use clap::{Parser, Subcommand};
+use say::Misuse;
 use std::process::exit;
 use wasmote::engine::keeps_native_stack;
 
 /// Runs standard WebAssembly programs in a sandbox, on an interpreter.
 ///
 /// A program is a .wasm file, as compilers for WASI write it (Rust: `cargo build --target wasm32-wasip1`),
-/// or the same as text (.wat). It can reach nothing but its standard streams and the clock, unless you
-/// grant it: a directory with --dir, a variable with --env.
+/// or the same as text (.wat). It can reach nothing but its standard streams, the clock and random numbers, unless
+/// you grant it: a directory with --dir, a variable with --env.
 #[derive(Debug, Parser)]
 #[command(name = "wasmote", version, arg_required_else_help = true, after_long_help = EXAMPLES)]
 struct Cli {
@@ -63,9 +64,10 @@ enum Command {
     Bundle(bundle::Arguments),
 }
 
-/// What this program ends with when it could not do what it was told. Flags that make no sense end with 2,
-/// which is clap's choice.
+/// What this program ends with when it could not do what it was told.
 const COULD_NOT: i32 = 1;
+/// What it ends with when flags make no sense, which is clap's choice.
+const MISUSED: i32 = 2;
 
 fn main() {
     let command = Cli::parse().command;
@@ -85,6 +87,6 @@ fn main() {
     };
     exit(ended.unwrap_or_else(|error| {
         say::error(&format!("{error:#}"));
-        COULD_NOT
+        if error.is::<Misuse>() { MISUSED } else { COULD_NOT }
     }))
 }

@@ -2,22 +2,43 @@
 
 use crate::{run::Arguments, settings::Resolved, watch::Trace};
 use anyhow::{Context, Result};
-use std::{fmt::Write as _, path::PathBuf};
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
 use wasmote::{
     Host,
     backend::{
         mem::{self, http::Web},
         std::{self as real, http::Client},
     },
+    cap::sockets::{Hosts, Pattern},
     wasi::{
         http,
         sockets::policy::{Denied, Operation, Policy, Rule, RuleError},
     },
 };
 
-/// Reads the value of an `--allow-net` or `--allow-listen`.
+/// Reads the value of an `--allow-net`.
 pub fn rule(text: &str) -> Result<Rule, String> {
-    text.parse().map_err(|error: RuleError| error.to_string())
+    text.parse().map_err(|error| match error {
+        RuleError::NoPorts => {
+            format!("no port is named: write {text}:443, {text}:8000-8010, or {text}:* for all of them")
+        }
+        error => error.to_string(),
+    })
+}
+
+/// Reads the value of an `--allow-listen`.
+pub fn listen(text: &str) -> Result<Rule, String> {
+    match text.parse().map(|Pattern { hosts, .. }| hosts) {
+        Ok(Hosts::Name(_) | Hosts::NamesBelow(_)) => Err(
+            "a program listens at an address of this machine, and this is a name: write 127.0.0.1:8080, [::1]:8080, or \
+             *:8080 for all of them"
+                .into(),
+        ),
+        _ => rule(text),
+    }
 }
 
 /// The platform's network, as far as `arguments` and `settings` go. Where they grant nothing of it, components have a
@@ -93,12 +114,26 @@ pub fn destination(text: &str) -> Result<http::Rule, String> {
     text.parse().map_err(|error: RuleError| error.to_string())
 }
 
+/// For who trusts roots and asks nobody.
+pub const ROOT_FOR_NOBODY: &str =
+    "`--http-root` is of no use without `--allow-http`: the program may send no requests";
+
 /// Root certificates from files.
+///
+/// # Errors
+///
+/// When one cannot be read, or has none.
 pub fn roots(paths: &[PathBuf]) -> Result<Vec<Vec<u8>>> {
-    let read = |path: &PathBuf| {
-        std::fs::read(path).with_context(|| format!("cannot read the certificates in `{}`", path.display()))
-    };
-    paths.iter().map(read).collect()
+    paths.iter().map(|path| root(path)).collect()
+}
+
+fn root(path: &Path) -> Result<Vec<u8>> {
+    let shown = path.display();
+    let pem = std::fs::read(path).with_context(|| format!("cannot read the certificates in `{shown}`"))?;
+    // Tried now, where its name is known, and whether or not anybody may be asked.
+    let tried = Client::builder(real::http::Policy::new()).root_certificates(&pem);
+    tried.with_context(|| format!("`--http-root {shown}` has no root certificates in PEM"))?;
+    Ok(pem)
 }
 
 /// Whom requests may be sent to.
@@ -131,8 +166,7 @@ impl Http {
         }
         let mut client = Client::builder(reached).on_denied(move |to| tell(&explain_inside(to)));
         for root in roots {
-            client =
-                client.root_certificates(root).map_err(|error| anyhow::anyhow!("--http-root: {error}"))?;
+            client = client.root_certificates(root).context("--http-root")?;
         }
         Ok(Self { client: Some(client.build()), rules })
     }
@@ -173,11 +207,27 @@ mod tests {
         let told = explain(&Denied::Address(Operation::TcpConnect, at));
         assert_eq!(told, "denied: connecting by TCP to [::1]:80 is not granted: --allow-net [::1]:80");
         assert!(rule("[::1]:80").is_ok());
+        assert!(listen("[::1]:80").is_ok());
         let told = explain(&Denied::Address(Operation::UdpBind, at));
         assert_eq!(told, "denied: binding UDP to [::1]:80 is not granted: --allow-listen [::1]:80");
         let told = explain(&Denied::Name("example.com".into()));
         assert!(told.ends_with("--allow-net 'example.com:*', or -S allow-ip-name-lookup"), "{told}");
         assert!(rule("example.com:*").is_ok());
+    }
+
+    #[test]
+    fn rules_of_sockets_say_what_they_lack() {
+        assert_eq!(
+            rule("10.0.0.0/8").unwrap_err(),
+            "no port is named: write 10.0.0.0/8:443, 10.0.0.0/8:8000-8010, or 10.0.0.0/8:* for all of them"
+        );
+        assert!(listen("127.0.0.1").unwrap_err().contains("write 127.0.0.1:443"));
+        for name in ["example.com:80", "*.example.com:80", "localhost:80", "example.com"] {
+            assert!(listen(name).unwrap_err().contains("this is a name"), "{name}");
+        }
+        for address in ["127.0.0.1:80", "[::1]:*", "10.0.0.0/8:1-2", "*:80"] {
+            assert!(listen(address).is_ok(), "{address}");
+        }
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub struct Arguments {
     pub allow_net: Vec<Rule>,
 
     /// Let the program listen here, and receive datagrams from anybody here: 127.0.0.1:8080. Repeatable
-    #[arg(long, value_name = "ADDR:PORTS", value_parser = network::rule)]
+    #[arg(long, value_name = "ADDR:PORTS", value_parser = network::listen)]
     pub allow_listen: Vec<Rule>,
 
     /// Let the program send HTTP requests there: example.com, *.example.com:8443, https://*, 127.0.0.1:9000
@@ -153,8 +153,7 @@ impl Arguments {
 
 /// Runs a program; answers the status to end with.
 pub fn run(arguments: &Arguments) -> Result<i32> {
-    let settings = Settings::resolve(arguments.wasm.iter().chain(&arguments.system), arguments.limits);
-    let settings = settings.map_err(anyhow::Error::msg)?;
+    let settings = Settings::resolve(arguments.wasm.iter().chain(&arguments.system), arguments.limits)?;
     let began = Instant::now();
     let module = file::read(arguments.module(), &settings.limits)?;
     let (code, call) = Code::load(arguments, &module, &settings)?;

@@ -3,14 +3,43 @@
 
 use anyhow::{Context, Result};
 use clap::builder::styling::{AnsiColor, Style};
-use std::io::{ErrorKind, Write, stdout};
+use std::{
+    fmt,
+    io::{ErrorKind, Write, stdout},
+};
 
 const ERROR: Style = AnsiColor::Red.on_default().bold();
+const WARNING: Style = AnsiColor::Yellow.on_default().bold();
+
+/// Flags that make no sense together, or not with what they are for. This program ends with it as clap does with one that
+/// makes none by itself.
+#[derive(Debug)]
+pub struct Misuse(pub String);
+
+impl fmt::Display for Misuse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Misuse {}
 
 /// Says what went wrong.
 pub fn error(message: &str) {
     let mut stderr = anstream::stderr().lock();
     _ = writeln!(stderr, "{ERROR}error:{ERROR:#} {}", printable(message));
+}
+
+/// Says what went wrong, and when.
+pub fn error_at(time: &str, message: &str) {
+    let mut stderr = anstream::stderr().lock();
+    _ = writeln!(stderr, "{time} {ERROR}error:{ERROR:#} {}", printable(message));
+}
+
+/// Says what is done, though it may not be what was meant.
+pub fn warning(message: &str) {
+    let mut stderr = anstream::stderr().lock();
+    _ = writeln!(stderr, "{WARNING}warning:{WARNING:#} {}", printable(message));
 }
 
 /// Says `message` as it is, line by line.

@@ -3,7 +3,11 @@
 //! Every field of [`Limits`] has a key, so that whatever limit a program meets can be raised; the
 //! table says which, and messages and help read it.
 
-use crate::{COULD_NOT, say, units};
+use crate::{
+    COULD_NOT,
+    say::{self, Misuse},
+    units,
+};
 use clap::ValueEnum;
 use std::{fmt::Write as _, net::SocketAddr, time::Duration};
 #[cfg(test)]
@@ -101,12 +105,13 @@ pub enum Terminal {
 
 impl Settings {
     /// Checks what holds between settings.
-    fn check(resolved: &Resolved) -> Result<(), &'static str> {
+    fn check(resolved: &Resolved) -> Result<(), Misuse> {
         let bounded = resolved.fuel.is_some() || resolved.timeout.is_some();
         if resolved.metering == Metering::Off && bounded {
-            return Err(
-                "`-W metering=n` leaves nothing that `fuel` or `timeout` could count: drop one of them",
-            );
+            return Err(Misuse(
+                "`-W metering=n` leaves nothing that `fuel` or `timeout` could count: drop one of them"
+                    .into(),
+            ));
         }
         Ok(())
     }
@@ -115,7 +120,7 @@ impl Settings {
     pub fn resolve<'a>(
         settings: impl IntoIterator<Item = &'a Self>,
         profile: Profile,
-    ) -> Result<Resolved, &'static str> {
+    ) -> Result<Resolved, Misuse> {
         let mut resolved = Resolved {
             limits: profile.limits(),
             fuel: None,
@@ -458,10 +463,7 @@ const OTHER_KEYS: &[OtherKey] = &[
 ];
 
 fn timeout(text: &str) -> Result<Setting, String> {
-    match units::duration(text)? {
-        Duration::ZERO => Err("a timeout of no time lets nothing run".into()),
-        timeout => Ok(Setting::Timeout(timeout)),
-    }
+    units::some_time(text).map(Setting::Timeout)
 }
 
 fn random(text: &str) -> Result<Setting, String> {

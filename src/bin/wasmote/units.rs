@@ -52,6 +52,14 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     Ok(Duration::from_nanos(total))
 }
 
+/// A span of time in which something can happen.
+pub fn some_time(text: &str) -> Result<Duration, String> {
+    match duration(text)? {
+        Duration::ZERO => Err("in no time nothing happens: write 500ms, 2s, 1m".into()),
+        time => Ok(time),
+    }
+}
+
 /// `bytes`, short enough for a person.
 pub fn show_bytes(bytes: u64) -> String {
     const STEPS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];

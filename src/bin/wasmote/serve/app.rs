@@ -55,29 +55,42 @@ pub struct Common {
 /// The deadline of a request where nothing else is said.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Checks that these settings are some of what is served.
+///
+/// # Errors
+///
+/// When they are for `wasmote run`, in a sentence.
+pub fn check(settings: &Resolved) -> Result<(), &'static str> {
+    if settings.metering == Metering::Off {
+        return Err(
+            "`-W metering=n` is for `wasmote run`: a program that is not metered gives way to nobody, so no deadline \
+             would end a request",
+        );
+    }
+    if !settings.tcp_listen.is_empty() {
+        return Err("`-S tcplisten` is for `wasmote run`: what is served listens on --addr");
+    }
+    Ok(())
+}
+
 /// Loads an app.
 ///
 /// # Errors
 ///
-/// When its program or something that it is granted cannot be had, and when it handles no requests.
+/// When its program or something that it is granted cannot be had, and when it handles no requests. Which app it was is
+/// for the caller to say.
 pub fn load(app: &App, common: &Common, metrics: Arc<AppMetrics>) -> Result<Served> {
-    one(app, common, metrics).with_context(|| format!("app `{}` cannot be served", app.name))
-}
-
-fn one(app: &App, common: &Common, metrics: Arc<AppMetrics>) -> Result<Served> {
     let settings = app.resolve()?;
-    if settings.metering == Metering::Off {
-        bail!(
-            "`-W metering=n` is for `wasmote run`: a program that is not metered gives way to nobody, so no deadline \
-             would end a request"
-        );
-    }
+    check(&settings).map_err(anyhow::Error::msg)?;
     let name = app.program.to_string_lossy().into_owned();
     let module = file::read(&name, &settings.limits)?;
     let loader = Loader::new().limits(settings.limits).metering(settings.metering);
     let wrong = |error: &Error| anyhow::Error::msg(failure::not_served(&name, error));
     let program = loader.load(&module.bytes).map_err(|error| wrong(&error))?;
     if !component::handles_requests(program.exports().map(|(name, _)| name)) {
+        if component::is_command(program.exports().map(|(name, _)| name)) {
+            bail!("{name} handles no requests, but is a command: `wasmote run {name}`");
+        }
         bail!(
             "{name} handles no requests: it exports neither wasi:http/handler of WASI 0.3 nor \
              wasi:http/incoming-handler of WASI 0.2"
@@ -137,9 +150,6 @@ impl Network {
 
 impl Template {
     fn new(app: &App, settings: &Resolved, common: &Common) -> Result<Self> {
-        if !settings.tcp_listen.is_empty() {
-            bail!("`-S tcplisten` is for `wasmote run`: what is served listens on --addr");
-        }
         let mut local = Host::new().args([&app.name]).limits(settings.limits);
         local = grants::environment(local, &app.env, settings.inherit_env)?;
         for grant in &app.dirs {

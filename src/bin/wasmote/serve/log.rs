@@ -22,7 +22,11 @@ const LINES_MAX: usize = 16_384;
 
 enum Line {
     Plain(String),
-    Error(String),
+    /// What went wrong, and when.
+    Error {
+        at: String,
+        text: String,
+    },
     /// So many lines that a program printed.
     Printed(String, usize, Share),
 }
@@ -61,7 +65,7 @@ impl Log {
 
     /// What went wrong.
     pub fn error(&self, text: &str) {
-        self.send(Line::Error(text.into()));
+        self.send(Line::Error { at: now(), text: text.into() });
     }
 
     /// A request that was answered.
@@ -109,7 +113,7 @@ impl Queue {
     /// A line that there is no more room kept for.
     fn taken(&self, line: Line) -> Line {
         match &line {
-            Line::Plain(_) | Line::Error(_) => _ = self.waiting.fetch_sub(1, Ordering::Relaxed),
+            Line::Plain(_) | Line::Error { .. } => _ = self.waiting.fetch_sub(1, Ordering::Relaxed),
             Line::Printed(text, lines, share) => share.gives(*lines, text.len()),
         }
         line
@@ -147,9 +151,9 @@ fn write(queue: &Queue) {
                     plain.push_str(&text);
                     plain.push('\n');
                 }
-                Line::Error(text) => {
+                Line::Error { at, text } => {
                     flush(&mut plain);
-                    say::error(&text);
+                    say::error_at(&at, &text);
                 }
             }
             if plain.len() > 32 << 10 {
@@ -227,7 +231,7 @@ mod tests {
                     (printed, last) = (printed + lines, text);
                 }
                 Line::Plain(text) => assert!(text.ends_with("the server's")),
-                Line::Error(text) => panic!("{text}"),
+                Line::Error { text, .. } => panic!("{text}"),
             }
         }
         assert_eq!(printed, taken + 2);

@@ -1,7 +1,7 @@
 //! What is to be served: from a `.wasm` file and flags, from a `wasmote.toml`, or from a `spin.toml`.
 
 use crate::{
-    grants::{DirectoryGrant, Variable},
+    grants::{DirectoryGrant, Environment, Variable},
     network,
     serve::{route::Pattern, spin},
     settings::{self, Profile, Resolved, Settings},
@@ -11,7 +11,6 @@ use serde::Deserialize;
 use std::{
     collections::BTreeMap,
     fs,
-    num::NonZero,
     path::{Path, PathBuf},
 };
 use wasmote::wasi::{http, sockets::policy::Rule};
@@ -55,7 +54,9 @@ pub struct Manifest {
 impl App {
     /// Its settings and limits.
     pub fn resolve(&self) -> Result<Resolved> {
-        let resolved = Settings::resolve(&self.settings, self.profile).map_err(anyhow::Error::msg);
+        let resolved = Settings::resolve(&self.settings, self.profile);
+        // It may be the manifest's, and so no flag's.
+        let resolved = resolved.map_err(|misuse| anyhow::anyhow!("{misuse}"));
         resolved.with_context(|| format!("app `{}`", self.name))
     }
 }
@@ -88,7 +89,7 @@ struct Table {
     #[serde(default)]
     allow_listen: Vec<String>,
     limits: Option<String>,
-    reuse: Option<NonZero<u32>>,
+    reuse: Option<toml::Value>,
     /// As `-W`.
     #[serde(default)]
     wasm: BTreeMap<String, Value>,
@@ -99,7 +100,7 @@ struct Table {
 
 /// A value of a setting, however it is written.
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a setting is a text, a whole number from 0 on, or true or false")]
 enum Value {
     Text(String),
     Number(u64),
@@ -134,7 +135,7 @@ pub fn read(path: &Path, given: &App) -> Result<Manifest> {
     }
     let text = fs::read_to_string(path).with_context(|| format!("cannot read `{shown}`"))?;
     let folder = path.parent().unwrap_or(Path::new(""));
-    let manifest = parse(&text, folder, given);
+    let manifest = parse(&text, folder, given, &|name| std::env::var(name));
     let manifest = manifest.with_context(|| format!("`{shown}` cannot be served"))?;
     if manifest.apps.is_empty() {
         bail!("`{shown}` has no app: write [[app]] with program = \"app.wasm\" and routes = [\"/...\"]");
@@ -148,23 +149,25 @@ pub fn read(path: &Path, given: &App) -> Result<Manifest> {
     Ok(manifest)
 }
 
-fn parse(text: &str, folder: &Path, given: &App) -> Result<Manifest> {
+/// Reads `text`, a manifest that lies in `folder`.
+pub fn parse(text: &str, folder: &Path, given: &App, environment: Environment<'_>) -> Result<Manifest> {
     if spin::is_spin(text) {
-        return spin::parse(text, folder, given, &|name| std::env::var(name).ok());
+        return spin::parse(text, folder, given, &|name| environment(name).ok());
     }
     let file: File = toml::from_str(text)?;
-    let apps = file.apps.into_iter().map(|table| table.app(folder, given)).collect::<Result<_>>()?;
+    let apps = file.apps.into_iter().map(|table| table.app(folder, given, environment));
+    let apps = apps.collect::<Result<_>>()?;
     Ok(Manifest { apps, unsupported: Vec::new() })
 }
 
 impl Table {
-    fn app(self, folder: &Path, given: &App) -> Result<App> {
+    fn app(self, folder: &Path, given: &App, environment: Environment<'_>) -> Result<App> {
         let name = self.name.clone().or_else(|| Some(self.program.file_stem()?.to_str()?.into()));
         let name = name.context("an app has no name")?;
-        self.named(name.clone(), folder, given).with_context(|| format!("app `{name}`"))
+        self.named(name.clone(), folder, given, environment).with_context(|| format!("app `{name}`"))
     }
 
-    fn named(self, name: String, folder: &Path, given: &App) -> Result<App> {
+    fn named(self, name: String, folder: &Path, given: &App, environment: Environment<'_>) -> Result<App> {
         let mut app = App { name, program: folder.join(&self.program), ..given.clone() };
         let routes = self.routes.iter().map(|route| Pattern::parse(route).map_err(anyhow::Error::msg));
         app.routes = routes.collect::<Result<_>>()?;
@@ -178,7 +181,7 @@ impl Table {
             app.env.push(Variable::parse(&format!("{name}={value}")).map_err(anyhow::Error::msg)?);
         }
         for name in &self.inherit_env {
-            app.env.push(Variable::parse(name).map_err(anyhow::Error::msg)?);
+            app.env.push(Variable::inherited(name, environment)?);
         }
         for text in &self.allow_http {
             app.allow_http.push(rule("allow-http", text, network::destination)?);
@@ -187,9 +190,9 @@ impl Table {
             app.allow_net.push(rule("allow-net", text, network::rule)?);
         }
         for text in &self.allow_listen {
-            app.allow_listen.push(rule("allow-listen", text, network::rule)?);
+            app.allow_listen.push(rule("allow-listen", text, network::listen)?);
         }
-        app.reuse = self.reuse.map(|reuse| reuse.get().into()).or(given.reuse);
+        app.reuse = self.reuse.as_ref().map(requests).transpose()?.or(given.reuse);
         app.profile = match self.limits.as_deref() {
             None => given.profile,
             Some("mcu") => Profile::Mcu,
@@ -212,11 +215,19 @@ impl Table {
     }
 }
 
+/// Reads how many requests an instance answers.
+fn requests(value: &toml::Value) -> Result<u64> {
+    let count = value.as_integer().and_then(|count| u64::try_from(count).ok());
+    let count = count.filter(|count| (1..=1 << 20).contains(count));
+    count.context("`reuse`: write how many requests an instance answers, 1 to 1048576")
+}
+
 /// Reads a rule that stands under `key`.
 pub(super) fn rule<R>(key: &str, text: &str, parse: fn(&str) -> Result<R, String>) -> Result<R> {
     parse(text).map_err(|error| anyhow::anyhow!("{key} `{text}`: {error}"))
 }
 
+/// For tests: nothing.
 #[cfg(test)]
 pub(super) fn nothing_given() -> App {
     App {
@@ -249,6 +260,7 @@ mod tests {
             routes = ["/hello/...", "/:user"]
             dirs = ["data::/data:ro"]
             env = { NAME = "Ada" }
+            inherit-env = ["TOKEN"]
             allow-http = ["api.example.com"]
             allow-net = ["10.0.0.1:5432"]
             allow-listen = ["0.0.0.0:0"]
@@ -263,13 +275,14 @@ mod tests {
             routes = ["/..."]
         "#;
         let given = App { settings: vec![settings::wasm("fuel=7").unwrap()], ..nothing_given() };
-        let manifest = parse(text, Path::new("/srv"), &given).unwrap();
+        let token = |name: &str| Ok(format!("the {name}"));
+        let manifest = parse(text, Path::new("/srv"), &given, &token).unwrap();
         let [hello, other] = &manifest.apps[..] else { panic!("{manifest:?}") };
         assert_eq!(hello.name, "hello");
         assert_eq!(hello.program, Path::new("/srv/apps/hello.wasm"));
         assert_eq!(hello.routes.len(), 2);
         assert_eq!(hello.dirs, [DirectoryGrant::parse("/srv/data::/data:ro").unwrap()]);
-        assert_eq!(hello.env, [Variable::parse("NAME=Ada").unwrap()]);
+        assert_eq!(hello.env, ["NAME=Ada", "TOKEN=the TOKEN"].map(|text| Variable::parse(text).unwrap()));
         assert_eq!(hello.allow_http, ["api.example.com".parse().unwrap()]);
         assert_eq!(hello.allow_net, ["10.0.0.1:5432".parse().unwrap()]);
         assert_eq!(hello.allow_listen, ["0.0.0.0:0".parse().unwrap()]);
@@ -299,11 +312,28 @@ mod tests {
             ("program = 'a.wasm'\nroutes = ['/']\ndirs = ['::']", "HOST::GUEST"),
             (
                 "program = 'a.wasm'\nroutes = ['/']\nallow-http = ['x:y']",
-                "allow-http `x:y`: the port is none",
+                "allow-http `x:y`: what stands behind the colon is no port",
             ),
             ("program = 'a.wasm'\nroutes = ['/']\nallow-net = ['x']", "allow-net `x`: no port is named"),
+            (
+                "program = 'a.wasm'\nroutes = ['/']\nallow-listen = ['x:1']",
+                "allow-listen `x:1`: a program listens",
+            ),
+            (
+                "program = 'a.wasm'\nroutes = ['/']\nwasm = { fuel = 1.5 }",
+                "fuel = 1.5 }\n  |                 ^^^\na setting is a text, a whole number",
+            ),
+            (
+                "program = 'a.wasm'\nroutes = ['/']\nwasm = { fuel = -1 }",
+                "a setting is a text, a whole number",
+            ),
+            ("program = 'a.wasm'\nroutes = ['/']\nreuse = 0", "`reuse`: write how many requests"),
+            ("program = 'a.wasm'\nroutes = ['/']\nreuse = 'x'", "`reuse`: write how many requests"),
+            ("program = 'a.wasm'\nroutes = ['/']\ninherit-env = ['NONE']", "give it a value under `env`"),
         ] {
-            let error = parse(&format!("[[app]]\n{app}"), Path::new(""), &nothing_given()).unwrap_err();
+            let text = format!("[[app]]\n{app}");
+            let none = |_: &str| Err(std::env::VarError::NotPresent);
+            let error = parse(&text, Path::new(""), &nothing_given(), &none).unwrap_err();
             assert!(format!("{error:#}").contains(part), "{app}: {error:#}");
         }
     }

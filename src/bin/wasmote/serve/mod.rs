@@ -19,7 +19,8 @@ mod streamed;
 
 use crate::{
     grants::{DirectoryGrant, Variable},
-    network, say,
+    network,
+    say::{self, Misuse},
     settings::{self, Profile, Settings},
     units,
     watch::Trace,
@@ -60,11 +61,11 @@ use wasmote::wasi::{http, sockets::policy::Rule};
 #[command(after_long_help = EXAMPLES)]
 pub struct Arguments {
     /// Where to listen; port 0 takes any that is free
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080")]
+    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:8080", value_parser = address)]
     addr: SocketAddr,
 
     /// Answer /metrics here, for Prometheus
-    #[arg(long, value_name = "ADDR:PORT")]
+    #[arg(long, value_name = "ADDR:PORT", value_parser = address)]
     metrics_addr: Option<SocketAddr>,
 
     /// Load a program anew when its file changes; one that does not load changes nothing
@@ -84,11 +85,11 @@ pub struct Arguments {
     drain_timeout: Duration,
 
     /// How long a client may take to send a request's head, or to send the next one
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = units::duration)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = units::some_time)]
     head_timeout: Duration,
 
     /// How long a client may take nothing of what it is sent
-    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = units::duration)]
+    #[arg(long, value_name = "TIME", default_value = "1m", value_parser = units::some_time)]
     write_timeout: Duration,
 
     /// Have an instance answer up to N requests, one after the other, where its program handles those of WASI 0.3
@@ -127,7 +128,7 @@ pub struct Arguments {
     allow_net: Vec<Rule>,
 
     /// Let the program bind sockets there: to be connected to, or to exchange datagrams from there (0.0.0.0:0)
-    #[arg(long, value_name = "ADDR:PORTS", value_parser = network::rule)]
+    #[arg(long, value_name = "ADDR:PORTS", value_parser = network::listen)]
     allow_listen: Vec<Rule>,
 
     /// Trust the root certificates in this PEM file too, for requests that the program sends
@@ -170,14 +171,19 @@ A wasmote.toml:
   [[app]]
   name = \"shop\"
   program = \"shop.wasm\"
-  routes = [\"/shop/...\"]                       this path and all below it
+  routes = [\"/shop/...\"]                     # this path and all below it
   dirs = [\"data::/data:ro\"]
   env = { CURRENCY = \"EUR\" }
   inherit-env = [\"TOKEN\"]
   allow-http = [\"api.example.com\"]
-  reuse = 100                                  requests that an instance answers (WASI 0.3)
-  wasm = { timeout = \"2s\", fuel = 100_000_000, max-memory-size = \"32M\" }   as -W
-  wasi = { max-resources = 100 }                                           as -S";
+  reuse = 100                                # requests that an instance answers (WASI 0.3)
+  wasm = { timeout = \"2s\", fuel = 100_000_000, max-memory-size = \"32M\" } # as -W
+  wasi = { max-resources = 100 }             # as -S";
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let wrong = "an address and a port are wanted: write 127.0.0.1:8080, [::1]:8080 or 0.0.0.0:80";
+    text.parse().map_err(|_| wrong.into())
+}
 
 fn at_least_one(text: &str) -> Result<usize, String> {
     let count = units::count(text)?;
@@ -217,13 +223,20 @@ impl Arguments {
             self.file.file_stem().map_or_else(|| "app".into(), |name| name.to_string_lossy().into_owned());
         let all = Pattern::parse("/...").map_err(anyhow::Error::msg)?;
         let app = App { name, routes: vec![all], ..given };
-        app.resolve()?;
         Ok(Manifest { apps: vec![app], unsupported: Vec::new() })
     }
 }
 
 /// Serves until it is told to end; answers the status to end with.
 pub fn serve(arguments: &Arguments) -> Result<i32> {
+    let flags = Settings::resolve(arguments.wasm.iter().chain(&arguments.system), arguments.limits)?;
+    app::check(&flags).map_err(|reason| Misuse(reason.into()))?;
+    if !arguments.http_root.is_empty()
+        && arguments.allow_http.is_empty()
+        && !manifest::is_manifest(&arguments.file)
+    {
+        say::warning(network::ROOT_FOR_NOBODY);
+    }
     let metrics = Arc::new(Metrics::default());
     let (log, writer) =
         Log::start(!arguments.quiet, metrics.clone()).context("cannot start the log's thread")?;
@@ -255,9 +268,9 @@ async fn listen(arguments: &Arguments, log: Log, metrics: Arc<Metrics>) -> Resul
     descriptors::raise(arguments.max_connections, &log);
     let server = Server::new(table, bounds, log.clone(), metrics.clone());
 
-    let listener = bind(arguments.addr).await?;
+    let listener = bind("--addr", arguments.addr).await?;
     let metrics_listener = match arguments.metrics_addr {
-        Some(addr) => Some(bind(addr).await?),
+        Some(addr) => Some(bind("--metrics-addr", addr).await?),
         None => None,
     };
     let mut stop = Stop::new().context("cannot wait for signals")?;
@@ -290,8 +303,8 @@ async fn listen(arguments: &Arguments, log: Log, metrics: Arc<Metrics>) -> Resul
     Ok(i32::from(!drained))
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+async fn bind(flag: &str, address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen at `{flag} {address}`"))
 }
 
 /// SIGTERM and SIGINT. The second one ends the process at once.
@@ -313,5 +326,21 @@ impl Stop {
             std::task::Poll::Pending
         })
         .await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    #[test]
+    fn the_example_of_a_manifest_is_one() {
+        let (_, example) = EXAMPLES.split_once("A wasmote.toml:\n").unwrap();
+        let environment = |name: &str| Ok(format!("the {name}"));
+        let read = manifest::parse(example, Path::new(""), &manifest::nothing_given(), &environment).unwrap();
+        let [app] = &read.apps[..] else { panic!("{read:?}") };
+        assert_eq!((app.name.as_str(), app.reuse), ("shop", Some(100)));
+        assert!(app.env.contains(&Variable::parse("TOKEN=the TOKEN").unwrap()));
     }
 }

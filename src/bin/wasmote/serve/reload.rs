@@ -6,7 +6,7 @@ use crate::serve::{
     metrics::Metrics,
     server::{Served, Server, Table},
 };
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -60,7 +60,8 @@ impl Watcher {
         for app in &manifest.apps {
             // Asked before it is read: what changes meanwhile is then loaded again.
             let stamp = stamp(&app.program);
-            let served = app::load(app, &self.common, self.metrics.app(&app.name))?;
+            let served =
+                app::load(app, &self.common, self.metrics.app(&app.name)).with_context(|| not_served(app))?;
             self.loaded.push(Loaded { app: app.clone(), stamp, served: Arc::new(served) });
         }
         table(&self.loaded)
@@ -181,7 +182,7 @@ impl Watcher {
             }
             Err(error) => {
                 metrics.reloaded(false);
-                let Some(known) = known else { return Err(error) };
+                let Some(known) = known else { return Err(error.context(not_served(app))) };
                 log.error(&format!("app `{}` stays as it was: {error:#}", app.name));
                 // All else of it is what it was, so that it is tried again as soon as there is a reason to.
                 let (program, routes) = (app.program.clone(), app.routes.clone());
@@ -192,9 +193,13 @@ impl Watcher {
     }
 }
 
+fn not_served(app: &App) -> String {
+    format!("app `{}` cannot be served", app.name)
+}
+
 fn table(loaded: &[Loaded]) -> Result<Table> {
     let routes = loaded
         .iter()
         .flat_map(|loaded| loaded.app.routes.iter().map(|route| (route.clone(), loaded.served.clone())));
-    Table::new(routes).map_err(anyhow::Error::msg)
+    Table::new(routes, |served| &served.name).map_err(anyhow::Error::msg)
 }

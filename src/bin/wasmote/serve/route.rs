@@ -96,21 +96,35 @@ fn segments(path: &str) -> impl Iterator<Item = &str> {
 pub struct Routes<T>(Vec<(Pattern, T)>);
 
 impl<T> Routes<T> {
-    /// These routes.
+    /// These routes, each to what is called so.
     ///
     /// # Errors
     ///
     /// When two are the same.
-    pub fn new(routes: impl IntoIterator<Item = (Pattern, T)>) -> Result<Self, String> {
+    pub fn new(
+        routes: impl IntoIterator<Item = (Pattern, T)>,
+        name: impl Fn(&T) -> &str,
+    ) -> Result<Self, String> {
         let mut routes: Vec<_> = routes.into_iter().collect();
         // Stable: of two that say as much, the one that was written first.
         routes.sort_by_cached_key(|(pattern, _)| pattern.order());
-        for (at, (pattern, _)) in routes.iter().enumerate() {
+        for (at, (pattern, to)) in routes.iter().enumerate() {
             let same = |(other, _): &&(Pattern, T)| {
                 (&other.segments, other.open) == (&pattern.segments, pattern.open)
             };
-            if routes[..at].iter().find(same).is_some() {
-                return Err(format!("two apps have the route `{}`", pattern.text));
+            if let Some((first, other)) = routes[..at].iter().find(same) {
+                let (one, other) = (name(other), name(to));
+                let whose =
+                    if one == other { format!("app `{one}`") } else { format!("apps `{one}` and `{other}`") };
+                let routes = if first.text == pattern.text {
+                    format!("the route `{}` twice", first.text)
+                } else {
+                    format!("the same route as `{}` and as `{}`", first.text, pattern.text)
+                };
+                return Err(format!(
+                    "{whose} {} {routes}: drop one",
+                    if one == other { "has" } else { "have" }
+                ));
             }
         }
         Ok(Self(routes))
@@ -128,7 +142,8 @@ mod tests {
 
     fn found(path: &str) -> Option<&'static str> {
         let routes = ["/...", "/a", "/a/...", "/a/:any", "/a/b", "/:x/b/c", "/a/b/..."];
-        let routes = Routes::new(routes.map(|text| (Pattern::parse(text).unwrap(), text))).unwrap();
+        let routes = routes.map(|text| (Pattern::parse(text).unwrap(), text));
+        let routes = Routes::new(routes, |text| text).unwrap();
         routes.find(path).map(|(_, to)| *to)
     }
 
@@ -168,7 +183,18 @@ mod tests {
         for wrong in ["", "a", "/a...", "/.../a", "/a?b", "/a#b", "/:a b", "/a/:b(c)"] {
             assert!(Pattern::parse(wrong).is_err(), "{wrong}");
         }
-        let same = ["/a/:x", "/a/:y"].map(|text| (Pattern::parse(text).unwrap(), ()));
-        assert!(Routes::new(same).is_err());
+        let same = |routes: [(&'static str, &'static str); 2]| {
+            let routes = routes.map(|(text, app)| (Pattern::parse(text).unwrap(), app));
+            Routes::new(routes, |app| app).unwrap_err()
+        };
+        assert_eq!(
+            same([("/a/:x", "one"), ("/a/:y", "two")]),
+            "apps `one` and `two` have the same route as `/a/:x` and as `/a/:y`: drop one"
+        );
+        assert_eq!(
+            same([("/a", "one"), ("/a", "two")]),
+            "apps `one` and `two` have the route `/a` twice: drop one"
+        );
+        assert_eq!(same([("/a", "one"), ("/a", "one")]), "app `one` has the route `/a` twice: drop one");
     }
 }

@@ -44,7 +44,7 @@ struct Trigger {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a route is a path, or { private = true }")]
 enum Route {
     Path(String),
     Private { private: bool },
@@ -57,7 +57,10 @@ struct Executor {
 }
 
 #[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "a trigger's component is the name of one, or one itself: { source = \"file.wasm\" }"
+)]
 enum Reference {
     Name(String),
     Inline(Box<Component>),
@@ -89,7 +92,7 @@ struct Component {
 }
 
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "a source is a file")]
 enum Source {
     File(PathBuf),
     /// A registry, or a URL.
@@ -97,7 +100,10 @@ enum Source {
 }
 
 #[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[serde(
+    untagged,
+    expecting = "`files` are patterns (\"assets/*\") and directories ({ source = \"assets\", destination = \"/\" })"
+)]
 enum Files {
     Pattern(String),
     Mount { source: String, destination: String },
@@ -147,6 +153,13 @@ pub fn parse(
             }
         }
     }
+    if apps.is_empty() {
+        let others = reader.unsupported.join("; ");
+        bail!(
+            "it has no [[trigger.http]], and nothing else is served{}{others}",
+            if others.is_empty() { "" } else { ": " }
+        );
+    }
     Ok(Manifest { apps, unsupported: reader.unsupported })
 }
 
@@ -178,7 +191,10 @@ impl Reader<'_> {
         }
         let mut app = self.component(&name, component).with_context(|| format!("component `{name}`"))?;
         match &trigger.route {
-            Some(Route::Path(route)) => app.routes = vec![Pattern::parse(route).map_err(anyhow::Error::msg)?],
+            Some(Route::Path(route)) => {
+                let route = Pattern::parse(route).map_err(anyhow::Error::msg);
+                app.routes = vec![route.with_context(|| format!("the trigger of component `{name}`"))?];
+            }
             Some(Route::Private { private: true }) => {
                 self.unsupported
                     .push(format!("component `{name}` is private: calls between components are not served"));
@@ -558,6 +574,22 @@ mod tests {
         ] {
             let error = read(&format!("{base}{component}")).unwrap_err();
             assert!(format!("{error:#}").contains(part), "{component}: {error:#}");
+        }
+        for (text, part) in [
+            (
+                "[[trigger.redis]]\nchannel = 'x'\ncomponent = 'a'",
+                "no [[trigger.http]], and nothing else is served: triggers of the kind `redis`",
+            ),
+            ("", "no [[trigger.http]], and nothing else is served"),
+            (
+                "[[trigger.http]]\nroute = 'x'\ncomponent = { source = 'a.wasm' }",
+                "component `http-0`: a route begins with `/`",
+            ),
+            ("[[trigger.http]]\nroute = 1\ncomponent = 'a'", "a route is a path, or { private = true }"),
+            ("[[trigger.http]]\nroute = '/'\ncomponent = 1", "the name of one"),
+        ] {
+            let error = read(&format!("spin_manifest_version = 2\n{text}")).unwrap_err();
+            assert!(format!("{error:#}").contains(part), "{text}: {error:#}");
         }
         assert!(read("spin_manifest_version = 1").is_err());
         assert!(read("spin_manifest_version = 2\n[[trigger.http]]\nroute='/'\ncomponent='b'").is_err());
