@@ -4,7 +4,10 @@ mod program;
 
 use program::{Files, REFUSED, cat, command, ended, guest, wasmote, wasmote_with};
 use serde_json::Value;
-use std::process::Stdio;
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+};
 
 fn json(path: &str) -> Value {
     let ran = wasmote(["inspect", "--json", path]);
@@ -305,4 +308,159 @@ fn a_component_that_is_hurt_is_answered() {
         assert!(ran.status == 0 || ran.status == 1, "{at}: {}", ran.stderr);
         ran.said(ran.status, &[]);
     }
+}
+
+/// The world that `inspect` tells of the file, which is WIT: read again, it is the same.
+#[track_caller]
+fn world_of(json: &Value) -> String {
+    let text = json["world"].as_str().unwrap_or_else(|| panic!("{json}"));
+    assert_eq!(json["world_flaw"], Value::Null, "{text}");
+    let mut resolve = wit_parser::Resolve::default();
+    let package = resolve.push_source("world.wit", text).unwrap_or_else(|error| panic!("{error:#}\n{text}"));
+    let world = resolve.select_world(&[package], None).unwrap();
+    let said = text.lines().filter(|line| line.starts_with("  export ")).count();
+    assert_eq!(resolve.worlds[world].exports.len(), said, "{text}");
+    text.into()
+}
+
+fn components(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            components(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "wasm")
+            && std::fs::read(&path).unwrap().starts_with(b"\0asm\x0d\0\x01\0")
+        {
+            into.push(path);
+        }
+    }
+}
+
+#[test]
+fn the_worlds_of_all_guests_are_wit() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut guests = Vec::new();
+    components(&root.join("tests/guests"), &mut guests);
+    components(&root.join("no_std-examples/firmware/guests"), &mut guests);
+    assert!(guests.len() >= 24, "{guests:?}");
+    for guest in guests {
+        let json = json(guest.to_str().unwrap());
+        world_of(&json);
+        assert_eq!(json["beyond_wit"].as_array().unwrap().len(), 0, "{}", guest.display());
+    }
+}
+
+#[test]
+fn types_of_others_are_declared_where_they_are_used() {
+    let files = Files::new();
+    let types = r#"(import "a:b/types@0.1.0" (instance $types
+            (export "r" (type (sub resource)))
+            (type $point (record (field "x" u32))) (export "t" (type (eq $point)))))
+        (alias export $types "r" (type $r)) (alias export $types "t" (type $t))"#;
+    let function = r#"(func (param "x" (list (option $t))) (param "r" (borrow $r)) (result (own $r)))"#;
+    for (import, parts) in [
+        // A function of the root.
+        (
+            format!(r#"(import "f" {function})"#),
+            &["use a:b/types@0.1.0.{t, r};", "import f: func(x: list<option<t>>, r: borrow<r>) -> r;"][..],
+        ),
+        // One of an interface, and of one that has a type of this name itself.
+        (
+            format!(r#"(import "a:c/user@0.1.0" (instance (export "f" {function})))"#),
+            &["use a:b/types@0.1.0.{t, r};", "f: func(x: list<option<t>>, r: borrow<r>) -> r;"],
+        ),
+        (
+            format!(
+                r#"(import "a:c/user@0.1.0" (instance (export "t" (type (sub resource))) (export "f" {function})))"#
+            ),
+            &[
+                "use a:b/types@0.1.0.{t as types-t, r};",
+                "f: func(x: list<option<types-t>>, r: borrow<r>) -> r;",
+            ],
+        ),
+        // In a type of the interface's own.
+        (
+            r#"(import "a:c/user@0.1.0" (instance
+                (type $l (record (field "all" (list $t)))) (export "l" (type (eq $l)))))"#
+                .into(),
+            &["use a:b/types@0.1.0.{t};", "all: list<t>,"],
+        ),
+    ] {
+        let json = json(&files.file("uses.wat", format!("(component {types} {import})")));
+        let world = world_of(&json);
+        for part in parts {
+            assert!(world.contains(part), "`{part}` is not in: {world}");
+        }
+    }
+}
+
+#[test]
+fn what_wit_cannot_say_is_said_beside_it() {
+    let files = Files::new();
+    let text = r#"(component
+        (import "m" (core module $m (import "a" "b" (func (result i64))) (export "f" (func (param i32)))
+            (export "mem" (memory 1))))
+        (import "c" (component (import "x" (func (param "a" (list u8)))) (export "y" (func async (result string)))))
+        (import "n" (instance $n (export "m" (core module)) ))
+        (import "f" (func $f (param "x" u32)))
+        (export "out" (core module $m))
+        (component $inner)
+        (export $exported "inner" (component $inner))
+        (instance $made (instantiate $exported))
+        (type $t u32)
+        (export "number" (type $t))
+        (export "g" (func $f)))"#;
+    let without_instance = text.replace(r#"(import "n" (instance $n (export "m" (core module)) ))"#, "");
+    let path = files.file("beyond.wat", without_instance);
+    let told = json(&path);
+    let world = world_of(&told);
+    for part in ["import f: func(x: u32);", "export g: func(x: u32);"] {
+        assert!(world.contains(part), "`{part}` is not in: {world}");
+    }
+    let expected = [
+        (
+            "import",
+            "m",
+            "core module { import a::b: func() -> (i64); export f: func(i32) -> (); export mem: memory; }",
+        ),
+        ("import", "c", "component { import x: func(a: list<u8>); export y: async func() -> string; }"),
+        (
+            "export",
+            "out",
+            "core module { import a::b: func() -> (i64); export f: func(i32) -> (); export mem: memory; }",
+        ),
+        ("export", "inner", "component { }"),
+        ("export", "number", "type"),
+    ];
+    let beyond: Vec<_> = told["beyond_wit"].as_array().unwrap().iter().collect();
+    assert_eq!(beyond.len(), expected.len(), "{told}");
+    for (told, (way, name, ty)) in beyond.iter().zip(expected) {
+        assert_eq!((&told["way"], &told["name"], &told["type"]), (&way.into(), &name.into(), &ty.into()));
+    }
+    let ran = wasmote(["inspect", &path]);
+    ran.said(0, &[]);
+    for part in
+        ["beyond WIT: 5", "  import         m: core module {", "  export         inner: component { }"]
+    {
+        assert!(ran.text().contains(part), "`{part}` is not in: {}", ran.text());
+    }
+    // An interface that has a module is none, and then there is no world to tell.
+    let told = json(&files.file("nested.wat", text));
+    assert!(told["world_unknown"].as_str().unwrap().contains('n'), "{told}");
+    assert!(told["beyond_wit"].as_array().unwrap().iter().any(|beyond| beyond["name"] == "n#m"), "{told}");
+}
+
+#[test]
+fn a_world_that_is_no_wit_says_so() {
+    let files = Files::new();
+    // A type of the world's, used by an interface: WIT has no name for it there.
+    let text = r#"(component
+        (import "r" (type $r (sub resource)))
+        (import "a:b/c@0.1.0" (instance (export "f" (func (param "x" (own $r)))))))"#;
+    let path = files.file("flaw.wat", text);
+    let told = json(&path);
+    assert!(told["world_flaw"].as_str().unwrap().contains("`r`"), "{told}");
+    assert!(told["world"].as_str().unwrap().contains("f: func(x: r);"), "{told}");
+    let ran = wasmote(["inspect", &path]);
+    assert!(ran.text().contains("\n// This is not WIT to its last word: "), "{}", ran.text());
 }

@@ -1,10 +1,12 @@
 //! `wasmote inspect`: reads a file without running any of it.
 
+mod beyond;
 mod module;
 mod needs;
 mod proposals;
 mod report;
 mod text;
+mod uses;
 mod world;
 
 use crate::{failure, file, say, settings::Profile};

@@ -331,7 +331,7 @@ impl Reader<'_> {
 }
 
 /// How a function's type reads, in the library's way.
-fn function_text(ty: &FuncType) -> String {
+pub fn function_text(ty: &FuncType) -> String {
     let list =
         |types: &[wasmparser::ValType]| types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     format!("func({}) -> ({})", list(ty.params()), list(ty.results()))
@@ -349,7 +349,7 @@ fn component_type(ty: &ComponentTypeRef) -> &'static str {
 }
 
 /// `text`, cut where it is too long.
-fn short(text: &str) -> String {
+pub fn short(text: &str) -> String {
     if text.len() <= TEXT_BYTES_MAX {
         return text.into();
     }

@@ -36,8 +36,28 @@ pub struct Report {
     pub nested: Vec<Nested>,
     /// A component's world, as WIT.
     pub world: Option<String>,
+    /// Why that text is no WIT to its last word, if it is not.
+    pub world_flaw: Option<String>,
+    /// What a component imports and exports that WIT has no words for.
+    pub beyond_wit: Vec<Beyond>,
     /// Why the world cannot be told, if it cannot.
     pub world_unknown: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Way {
+    Import,
+    Export,
+}
+
+#[derive(Debug, Serialize)]
+pub struct Beyond {
+    pub way: Way,
+    /// Of an item of an instance: `instance#item`.
+    pub name: String,
+    #[serde(rename = "type")]
+    pub ty: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -141,6 +161,8 @@ impl Report {
             core_modules: 0,
             nested: Vec::new(),
             world: None,
+            world_flaw: None,
+            beyond_wit: Vec::new(),
             world_unknown: None,
         }
     }

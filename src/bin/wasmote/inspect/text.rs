@@ -1,6 +1,6 @@
 //! A report for a person.
 
-use super::report::{Kind, Memory, Report};
+use super::report::{Kind, Memory, Report, Way};
 use crate::units::show_bytes;
 use std::fmt::Write as _;
 
@@ -50,15 +50,33 @@ pub fn show(report: &Report) -> String {
     if !report.nested.is_empty() {
         show_nested(report, &mut out);
     }
+    if !report.beyond_wit.is_empty() {
+        show_beyond(report, &mut out);
+    }
     if let Some(reason) = &report.world_unknown {
         out.line("\nworld", &format!("unknown: {reason}"));
     }
     if let Some(world) = &report.world {
+        if let Some(flaw) = &report.world_flaw {
+            _ = write!(out.0, "\n// This is not WIT to its last word: {}", one_line(flaw));
+        }
         // The text is WIT, whose lines the decoder made: names in it hold no line ends.
         _ = write!(out.0, "\n{world}");
     }
     out.0.truncate(out.0.trim_end().len());
     out.0
+}
+
+fn show_beyond(report: &Report, out: &mut Lines) {
+    out.heading("beyond WIT", report.beyond_wit.len());
+    for beyond in report.beyond_wit.iter().take(ITEMS_SHOWN_MAX) {
+        let way = match beyond.way {
+            Way::Import => "import",
+            Way::Export => "export",
+        };
+        out.item(way, &format!("{}: {}", beyond.name, beyond.ty));
+    }
+    out.more("", report.beyond_wit.len());
 }
 
 fn show_nested(report: &Report, out: &mut Lines) {

@@ -1,9 +1,14 @@
 //! A component's world, as WIT, what nests in it, and which proposals of the Component Model it needs.
 
-use super::report::{Kind, Nested, Report};
+use super::{
+    beyond,
+    report::{Kind, Nested, Report},
+    uses,
+};
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use wasmparser::{Encoding, Parser, Payload, Validator, WasmFeatures};
 use wit_component::{DecodedWasm, OutputToString, WitPrinter};
+use wit_parser::Resolve;
 
 /// More nested modules and components than anyone reads a list of.
 const NESTED_MAX: usize = 10_000;
@@ -26,8 +31,13 @@ pub fn fill(bytes: &[u8], report: &mut Report) {
         return;
     }
     report.nested = nested(bytes);
-    match world(bytes) {
-        Ok(text) => report.world = Some(text),
+    report.beyond_wit = beyond::find(bytes);
+    let found = world(bytes).or_else(|reason| match beyond::without(bytes) {
+        Some(rest) => world(&rest),
+        None => Err(reason),
+    });
+    match found {
+        Ok((text, flaw)) => (report.world, report.world_flaw) = (Some(text), flaw),
         Err(reason) => report.world_unknown = Some(reason),
     }
     let used = GATES.into_iter().filter(|(_, gate)| !is_valid_without(bytes, *gate));
@@ -36,25 +46,28 @@ pub fn fill(bytes: &[u8], report: &mut Report) {
     }
 }
 
-/// The world as WIT, with the interfaces it uses.
-fn world(bytes: &[u8]) -> Result<String, String> {
+/// The world as WIT, with the interfaces it uses; and what a reader of WIT has against it.
+fn world(bytes: &[u8]) -> Result<(String, Option<String>), String> {
     // The decoder is meant for components that tools made, and a file may be anything: nobody needs to hear where
     // in the decoder it gave up.
     let hook = take_hook();
     set_hook(Box::new(|_| {}));
     let decoded = catch_unwind(AssertUnwindSafe(|| {
         let decoded = wit_component::decode(bytes).map_err(|error| format!("{error:#}"))?;
-        let DecodedWasm::Component(resolve, world) = &decoded else {
+        let DecodedWasm::Component(mut resolve, world) = decoded else {
             return Err("it is a package of WIT, and nothing that runs".to_string());
         };
-        let Some(main) = resolve.worlds[*world].package else {
+        uses::declare(&mut resolve);
+        let Some(main) = resolve.worlds[world].package else {
             return Err("its world is in no package".to_string());
         };
         let others: Vec<_> = resolve.packages.iter().map(|(id, _)| id).filter(|id| *id != main).collect();
         let mut printer = WitPrinter::new(OutputToString::default());
         printer.emit_docs(false);
-        printer.print(resolve, main, &others).map_err(|error| format!("{error:#}"))?;
-        Ok(printer.output.to_string())
+        printer.print(&resolve, main, &others).map_err(|error| format!("{error:#}"))?;
+        let text = printer.output.to_string();
+        let read = Resolve::default().push_source("world.wit", &text);
+        Ok((text, read.err().map(|error| format!("{error:#}"))))
     }));
     set_hook(hook);
     decoded.unwrap_or_else(|_| Err("its types are beyond what WIT can say".to_string()))
