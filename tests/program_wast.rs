@@ -119,3 +119,51 @@ fn core_scripts_run_and_what_is_not_here_is_skipped_with_its_reason() {
     ran.said(1, &[]);
     assert!(ran.text().contains("2 passed, 1 failed, 2 skipped"), "{}", ran.text());
 }
+
+const ENDLESS: &str = r#"
+(module $core (func (export "spin") (loop (br 0))) (func (export "one") (result i32) (i32.const 1)))
+(component $component
+  (core module $m (func (export "spin") (loop (br 0))) (func (export "one") (result i32) (i32.const 1)))
+  (core instance $i (instantiate $m))
+  (func (export "spin") (canon lift (core func $i "spin")))
+  (func (export "one") (result u32) (canon lift (core func $i "one"))))
+(assert_trap (invoke $core "spin") "")
+(assert_return (invoke $core "one") (i32.const 1))
+(assert_return (invoke $component "one") (u32.const 1))
+(assert_trap (invoke $component "spin") "")
+(assert_return (invoke $component "one") (u32.const 1))
+(module (func (export "spin") (loop (br 0))))
+(invoke "spin")
+(assert_exhaustion (invoke "spin") "")
+"#;
+
+#[test]
+fn a_call_that_never_ends_is_a_failure_and_the_script_goes_on() {
+    let files = Files::new();
+    let path = files.file("endless.wast", ENDLESS);
+    for (bounds, why) in [("fuel=1000000", "all fuel consumed"), ("timeout=50ms", "did not end within 50ms")]
+    {
+        let ran = wasmote(["wast", "-W", bounds, "--json", &path]);
+        ran.said(1, &[]);
+        let json: Value = serde_json::from_slice(&ran.stdout).unwrap();
+        assert_eq!(json["files"][0]["passed"], 2, "{json}");
+        let failed = json["files"][0]["failed"].as_array().unwrap();
+        let lines: Vec<_> = failed.iter().map(|failure| failure["line"].as_u64().unwrap()).collect();
+        assert_eq!(lines, [8, 11, 14, 15], "{json}");
+        for failure in failed {
+            assert!(failure["reason"].as_str().unwrap().contains(why), "{failure}");
+        }
+        let skipped = json["files"][0]["skipped"].as_array().unwrap();
+        assert_eq!(skipped.len(), 1, "{json}");
+        assert!(skipped[0]["reason"].as_str().unwrap().contains("was stopped before"), "{json}");
+    }
+    // What making an instance takes is of the same fuel.
+    let start = files.file("start.wast", "(module (func $f (loop (br 0))) (start $f))");
+    let ran = wasmote(["wast", "-W", "fuel=1000", &start]);
+    ran.said(1, &[]);
+    assert!(ran.text().contains("all fuel consumed"), "{}", ran.text());
+    wasmote(["wast", "-W", "fuel=1000000,timeout=1m", &files.file("good.wast", GOOD)]).said(0, &[]);
+    for text in ["max-memory-size=1k", "metering=n", "help"] {
+        wasmote(["wast", "-W", text, &path]).said(2, &["`fuel=N` and `timeout=TIME`"]);
+    }
+}

@@ -24,7 +24,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("program", &["engine", "component", "dialects"]),
     ("guest", &["program", "dialects", "engine", "component", "wasi", "wasi/p1", "cap"]),
     ("host", &["guest", "program", "backend", "wasi", "cap", "engine"]),
-    ("wast", &["component", "engine"]),
+    ("wast", &["component", "engine", "block_on"]),
     ("bindgen", &[]),
     ("block_on", &[]),
     ("block_on_thread", &[]),

@@ -39,6 +39,15 @@ impl World {
         Self { engine, store }
     }
 
+    /// Grants `fuel` and no more from here on; without a number, what is left.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::set_fuel`].
+    pub(crate) fn grant(&mut self, fuel: Option<u64>) -> Result<(), Error> {
+        fuel.map_or(Ok(()), |fuel| self.store.set_fuel(fuel))
+    }
+
     /// Loads a module.
     ///
     /// # Errors
@@ -81,7 +90,8 @@ impl World {
         self.store.instantiate_and_start(module, &externs).map(Instance)
     }
 
-    /// Calls an exported function to its end.
+    /// Calls an exported function to its end. Between two slices of fuel it asks whether to stop: then there are no
+    /// values.
     ///
     /// # Errors
     ///
@@ -91,7 +101,8 @@ impl World {
         instance: Instance,
         name: &str,
         params: &[Value],
-    ) -> Result<Vec<Value>, Error> {
+        mut stops: impl FnMut() -> bool,
+    ) -> Result<Option<Vec<Value>>, Error> {
         let function = instance.0.get_func(&*self.store.inner, name);
         let function = function.ok_or_else(|| Error::export(name, "there is no function of this name"))?;
         let ty = function.ty(&*self.store.inner);
@@ -105,11 +116,12 @@ impl World {
         loop {
             match activation.step(&mut self.store.caller(), None).map_err(Fault::into_error)? {
                 Step::Finished => break,
+                Step::Preempted if stops() => return Ok(None),
                 Step::Preempted => {}
                 Step::Blocked => return Err(bug!("no function of a script waits").into()),
             }
         }
-        Ok(activation.into_results().iter().map(|value| self.lift(value)).collect())
+        Ok(Some(activation.into_results().iter().map(|value| self.lift(value)).collect()))
     }
 
     /// The value of an exported global.

@@ -1,6 +1,6 @@
 //! Scripts about core modules: all instances of one script in one store.
 
-use super::{Outcome, spectest};
+use super::{Bounds, Outcome, spectest};
 use crate::{
     Error, Limits,
     engine::{
@@ -21,6 +21,7 @@ use wast::{
 
 /// What core modules of a script find when they import.
 pub(super) struct Core {
+    bounds: Bounds,
     world: World,
     /// Instances under the names they are imported by, or why there are none.
     registered: BTreeMap<String, Result<Vec<Instance>, String>>,
@@ -42,7 +43,7 @@ fn limits() -> Limits {
 }
 
 impl Core {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(bounds: Bounds) -> Self {
         let mut world = World::new(&declared(), &limits());
         let spectest = spectest::modules().into_iter().filter_map(|bytes| {
             // One is of a proposal that this build may not have.
@@ -50,7 +51,7 @@ impl Core {
             world.instantiate(&module, |_| &[]).ok()
         });
         let spectest = spectest.collect();
-        Self { world, registered: [("spectest".to_string(), Ok(spectest))].into() }
+        Self { bounds, world, registered: [("spectest".to_string(), Ok(spectest))].into() }
     }
 
     pub(super) fn load(&self, bytes: &[u8]) -> Result<Module, Outcome> {
@@ -71,6 +72,7 @@ impl Core {
             Some(Ok(instances)) => instances.as_slice(),
             _ => &[],
         };
+        self.world.grant(self.bounds.fuel).map_err(outcome)?;
         self.world.instantiate(module, find).map_err(|error| match error.unsupported_feature() {
             // Every proposal that a loaded module needs is here: what does not fit is the type of an import.
             Some(_) => Outcome::Failed("incompatible import type".into()),
@@ -84,7 +86,13 @@ impl Core {
     }
 
     pub(super) fn invoke(&mut self, instance: Instance, name: &str, params: &[Value]) -> Outcome {
-        self.world.invoke(instance, name, params).map_or_else(outcome, Outcome::Core)
+        let deadline = self.bounds.deadline();
+        let called = self.world.grant(self.bounds.fuel);
+        match called.and_then(|()| self.world.invoke(instance, name, params, || deadline.is_past())) {
+            Ok(Some(values)) => Outcome::Core(values),
+            Ok(None) => Outcome::late(self.bounds),
+            Err(error) => outcome(error),
+        }
     }
 
     pub(super) fn global(&self, instance: Instance, name: &str) -> Outcome {

@@ -4,13 +4,16 @@
 //! Every component instance gets a store of its own; core instances share one, so that they can link with each other.
 //! The instances `spectest`, `host` and `wasmtime`, which upstream's scripts import, are provided.
 
+mod bounds;
 mod compare;
 mod core;
 mod spectest;
 
+pub use self::bounds::Bounds;
+
 use self::core::Core;
 use crate::{
-    Error, Limits,
+    Error, Limits, Trap,
     component::{Component, Engine, Features, Instance, Linker, Store, Val},
     engine,
 };
@@ -41,12 +44,21 @@ pub struct Report {
     pub skipped: Vec<(usize, String)>,
 }
 
-/// Runs a script with every feature on.
+/// Runs a script, however long its calls take.
 ///
 /// # Errors
 ///
 /// When the text is no script: with the parser's message, which says where.
 pub fn run(text: &str, features: Features) -> Result<Report, String> {
+    run_within(text, features, Bounds::default())
+}
+
+/// Runs a script, none of whose calls takes more than `bounds`.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn run_within(text: &str, features: Features, bounds: Bounds) -> Result<Report, String> {
     let mut lexer = Lexer::new(text);
     // Upstream's scripts about names have names that read as something else.
     lexer.allow_confusing_unicode(true);
@@ -55,7 +67,7 @@ pub fn run(text: &str, features: Features) -> Result<Report, String> {
         error.set_text(text);
         error.to_string()
     })?;
-    let mut runner = Runner::new(text, features);
+    let mut runner = Runner::new(text, features, bounds);
     for directive in script.directives {
         let line = runner.line(directive.span());
         runner.directive(line, directive);
@@ -69,16 +81,25 @@ enum Outcome {
     Core(Vec<engine::script::Value>),
     /// It failed, with this text.
     Failed(String),
+    /// It took more than a call may. No script expects that.
+    Stopped(String),
     /// It needs something this runner or this runtime does not have.
     Unsupported(String),
 }
 
 impl From<Error> for Outcome {
     fn from(error: Error) -> Self {
-        match error.unsupported_feature() {
-            Some(feature) => Self::Unsupported(feature.into()),
-            None => Self::Failed(error.to_string()),
+        match (error.unsupported_feature(), error.trap()) {
+            (Some(feature), _) => Self::Unsupported(feature.into()),
+            (None, Some(Trap::OutOfFuel)) => Self::Stopped(error.to_string()),
+            (None, _) => Self::Failed(error.to_string()),
         }
+    }
+}
+
+impl Outcome {
+    fn late(bounds: Bounds) -> Self {
+        Self::Stopped(format!("it did not end within {:?}", bounds.time.unwrap_or_default()))
     }
 }
 
@@ -123,6 +144,7 @@ impl Instances {
 
 struct Runner<'t> {
     text: &'t str,
+    bounds: Bounds,
     engine: Engine,
     linker: Linker<HostState>,
     core: Core,
@@ -149,15 +171,16 @@ fn limits() -> Limits {
 }
 
 impl<'t> Runner<'t> {
-    fn new(text: &'t str, features: Features) -> Self {
+    fn new(text: &'t str, features: Features, bounds: Bounds) -> Self {
         let engine = Engine::new(features, &limits());
         let mut linker = Linker::new(&engine);
         spectest::define(&mut linker);
         Self {
             text,
+            bounds,
             engine,
             linker,
-            core: Core::new(),
+            core: Core::new(bounds),
             report: Report::default(),
             definitions: BTreeMap::new(),
             unsupported_names: Vec::new(),
@@ -189,7 +212,7 @@ impl<'t> Runner<'t> {
             WastDirective::Invoke(invoke) => match self.invoke(&invoke) {
                 Outcome::Values(_) | Outcome::Core(_) => {}
                 Outcome::Unsupported(why) => self.skip(line, &why),
-                Outcome::Failed(why) => self.fail(line, &why),
+                Outcome::Failed(why) | Outcome::Stopped(why) => self.fail(line, &why),
             },
             WastDirective::AssertReturn { exec, results, .. } => {
                 let outcome = self.execute(exec);
@@ -253,7 +276,7 @@ impl<'t> Runner<'t> {
                 self.skip(line, &why);
                 Err(why)
             }
-            Err(Outcome::Failed(why)) => {
+            Err(Outcome::Failed(why) | Outcome::Stopped(why)) => {
                 self.fail(line, &why);
                 return None;
             }
@@ -289,7 +312,7 @@ impl<'t> Runner<'t> {
                 self.skip(line, &why);
                 self.unsupported(name, why);
             }
-            Err(Outcome::Failed(why)) => self.fail(line, &why),
+            Err(Outcome::Failed(why) | Outcome::Stopped(why)) => self.fail(line, &why),
             Err(Outcome::Values(_) | Outcome::Core(_)) => {}
         }
     }
@@ -306,6 +329,7 @@ impl<'t> Runner<'t> {
             Code::Component(component) => component,
         };
         let mut store = Store::new(&self.engine, HostState::default());
+        grant(&mut store, self.bounds)?;
         match self.linker.instantiate(&mut store, component) {
             Ok(instance) => Ok(Made::Component(Box::new((store, instance)))),
             Err(error) => {
@@ -362,11 +386,9 @@ impl<'t> Runner<'t> {
     }
 
     fn invoke(&mut self, invoke: &WastInvoke<'_>) -> Outcome {
+        let bounds = self.bounds;
         match self.instances.find(invoke.module) {
-            Some(Made::Component(made)) => {
-                let (store, instance) = &mut **made;
-                call(store, instance, invoke)
-            }
+            Some(made @ Made::Component(_)) => call_of(made, invoke, bounds),
             Some(Made::Core(instance)) => {
                 let params = invoke.args.iter().map(|argument| match argument {
                     WastArg::Core(value) => core::value(value),
@@ -399,7 +421,7 @@ impl<'t> Runner<'t> {
                 (same, format!("{found:x?}"))
             }
             Outcome::Unsupported(why) => return self.skip(line, &why),
-            Outcome::Failed(why) => return self.fail(line, &why),
+            Outcome::Failed(why) | Outcome::Stopped(why) => return self.fail(line, &why),
         };
         if same {
             self.report.passed += 1;
@@ -415,13 +437,37 @@ impl<'t> Runner<'t> {
             }
             Outcome::Unsupported(why) => self.skip(line, &why),
             Outcome::Failed(why) if compare::message(message, &why) => self.report.passed += 1,
-            Outcome::Failed(why) => self.fail(line, &format!("expected `{message}`, found `{why}`")),
+            Outcome::Failed(why) | Outcome::Stopped(why) => {
+                self.fail(line, &format!("expected `{message}`, found `{why}`"));
+            }
         }
     }
 }
 
+/// Grants a store what a call may take, from here on.
+fn grant(store: &mut Store<HostState>, bounds: Bounds) -> Result<(), Error> {
+    bounds.fuel.map_or(Ok(()), |fuel| store.set_fuel(fuel))
+}
+
+/// Calls a function of `made`, a component's instance. One that had to be stopped is none any more: a call that was
+/// left would go on with the next.
+fn call_of(made: &mut Made, invoke: &WastInvoke<'_>, bounds: Bounds) -> Outcome {
+    let Made::Component(inner) = made else { return Outcome::Failed("no component".into()) };
+    let (store, instance) = &mut **inner;
+    let outcome = call(store, instance, invoke, bounds);
+    if let Outcome::Stopped(why) = &outcome {
+        *made = Made::Unsupported(format!("its instance was stopped before: {why}"));
+    }
+    outcome
+}
+
 /// Calls a component's function.
-fn call(store: &mut Store<HostState>, instance: &Instance, invoke: &WastInvoke<'_>) -> Outcome {
+fn call(
+    store: &mut Store<HostState>,
+    instance: &Instance,
+    invoke: &WastInvoke<'_>,
+    bounds: Bounds,
+) -> Outcome {
     let params: Option<Vec<Val>> = invoke.args.iter().map(argument).collect();
     let Some(params) = params else { return Outcome::Unsupported("core values".into()) };
     let func = match instance.get_func(&*store, invoke.name) {
@@ -429,9 +475,14 @@ fn call(store: &mut Store<HostState>, instance: &Instance, invoke: &WastInvoke<'
         Err(error) => return error.into(),
     };
     let mut results = vec![Val::Bool(false); func.result_count()];
-    match func.call(store, &params, &mut results) {
-        Ok(()) => Outcome::Values(results),
-        Err(error) => Outcome::Failed(error.to_string()),
+    if let Err(error) = grant(store, bounds) {
+        return error.into();
+    }
+    match bounds.deadline().drive(func.call_async(store, &params, &mut results)) {
+        Some(Ok(())) => Outcome::Values(results),
+        Some(Err(error)) if error.trap() == Some(Trap::OutOfFuel) => error.into(),
+        Some(Err(error)) => Outcome::Failed(error.to_string()),
+        None => Outcome::late(bounds),
     }
 }
 

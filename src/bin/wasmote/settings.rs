@@ -488,6 +488,17 @@ pub fn wasm(text: &str) -> Result<Settings, String> {
     parse(Group::Wasm, text)
 }
 
+/// Reads the value of a `-W` where there is nothing to bound but the time and the fuel of a call.
+pub fn bounds(text: &str) -> Result<Settings, String> {
+    const KEYS: &str = "here are `fuel=N` and `timeout=TIME`";
+    if text == "help" {
+        return Err(KEYS.into());
+    }
+    let settings = wasm(text)?;
+    let fits = |setting: &Setting| matches!(setting, Setting::Fuel(_) | Setting::Timeout(_));
+    if settings.0.iter().all(fits) { Ok(settings) } else { Err(KEYS.into()) }
+}
+
 /// Reads the value of a `-S`.
 pub fn system(text: &str) -> Result<Settings, String> {
     parse(Group::System, text)

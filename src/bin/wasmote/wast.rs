@@ -1,6 +1,10 @@
 //! `wasmote wast`: runs scripts of WebAssembly's and of the Component Model's suites.
 
-use crate::{features::Feature, file, say};
+use crate::{
+    features::Feature,
+    file, say,
+    settings::{self, Profile, Settings},
+};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Serialize;
@@ -9,8 +13,9 @@ use std::{
     fs,
     io::ErrorKind,
     path::{Path, PathBuf},
+    time::Duration,
 };
-use wasmote::wast;
+use wasmote::wast::{self, Bounds};
 
 /// Run test scripts (.wast)
 ///
@@ -29,6 +34,12 @@ pub struct Arguments {
     #[arg(long, value_enum, value_name = "NAME,…", value_delimiter = ',')]
     features: Vec<Feature>,
 
+    /// Bound each call of a script: fuel=N, timeout=TIME [default: timeout=60s]
+    ///
+    /// A call that takes more is stopped, and its assertion has failed.
+    #[arg(short = 'W', long = "wasm", value_name = "KEY=VALUE,…", value_parser = settings::bounds)]
+    wasm: Vec<Settings>,
+
     /// Say nothing of assertions that could not be tried, but how many there were
     #[arg(long)]
     hide_skipped: bool,
@@ -42,7 +53,14 @@ const EXAMPLES: &str = "\
 Examples:
   wasmote wast values.wast
   wasmote wast --features all component-model/test
-  wasmote wast --json suite | jq .total";
+  wasmote wast -W fuel=1000000,timeout=1s untrusted.wast
+  wasmote wast --json suite | jq .total
+
+Scripts from before component-model#655 say `(memory $i \"m\")` for `(memory (core memory $i \"m\"))`. They are read
+with WAST_STRICT_COMPONENT_INDICES=0 in the environment.";
+
+/// How long a call may take where nothing else is said. None of a suite takes a second.
+const CALL_TIME: Duration = Duration::from_secs(60);
 
 /// More than any script is; less than would exhaust this machine.
 const SCRIPT_BYTES_MAX: u32 = 64 << 20;
@@ -90,9 +108,10 @@ pub fn wast(arguments: &Arguments) -> Result<i32> {
     if scripts.is_empty() {
         bail!("there is no .wast file among what you named");
     }
+    let bounds = bounds(&arguments.wasm)?;
     let mut summary = Summary::default();
     for script in &scripts {
-        let outcome = run(script, &arguments.features)?;
+        let outcome = run(script, &arguments.features, bounds)?;
         summary.total.passed += outcome.passed;
         summary.total.failed += outcome.failed.len();
         summary.total.skipped += outcome.skipped.len();
@@ -109,6 +128,12 @@ pub fn wast(arguments: &Arguments) -> Result<i32> {
         print(&format!("total: {}\n", counts(total)))?;
     }
     Ok(i32::from(total.failed + total.unreadable > 0))
+}
+
+/// What each call may take.
+fn bounds(settings: &[Settings]) -> Result<Bounds> {
+    let resolved = Settings::resolve(settings, Profile::Server).map_err(anyhow::Error::msg)?;
+    Ok(Bounds { fuel: resolved.fuel, time: Some(resolved.timeout.unwrap_or(CALL_TIME)) })
 }
 
 /// Adds `path`, or every script below it in the order of their names.
@@ -135,7 +160,7 @@ fn find(path: &Path, into: &mut Vec<PathBuf>, depth: usize) -> Result<()> {
     Ok(())
 }
 
-fn run(path: &Path, features: &[Feature]) -> Result<Outcome> {
+fn run(path: &Path, features: &[Feature], bounds: Bounds) -> Result<Outcome> {
     let file = path.display().to_string();
     let bytes = file::read_bytes(&file, SCRIPT_BYTES_MAX)?;
     let reasons = |of: Vec<(usize, String)>| {
@@ -143,7 +168,7 @@ fn run(path: &Path, features: &[Feature]) -> Result<Outcome> {
     };
     let ran = String::from_utf8(bytes)
         .map_err(|_| "it is no text".to_string())
-        .and_then(|text| wast::run(&text, Feature::all_of(features)));
+        .and_then(|text| wast::run_within(&text, Feature::all_of(features), bounds));
     Ok(match ran {
         Ok(report) => Outcome {
             file,
