@@ -41,9 +41,6 @@ pub struct Limits {
     pub segments: u32,
     /// Locals of one function, parameters not counted. Calling a function zeroes them all.
     pub frame_locals: u32,
-    /// Instructions of one function that grow a memory or table. Each leaves native stack behind until the slice
-    /// ends, and a stretch of them without a branch is one step.
-    pub growths: u32,
     /// Operators of one constant expression: the first value of a global, the place of a segment. The
     /// interpreter recurses as deep, on the native stack.
     pub constant_operators: u32,
@@ -103,8 +100,9 @@ pub struct Limits {
     pub path_depth: u32,
     /// HTTP.
     pub http: HttpLimits,
-    /// Fuel that a guest runs on before it gives way to its host. Also bounds the native stack that
-    /// growing memory takes: see `manual::architecture`.
+    /// Fuel that a guest runs on before it gives way to its host. Also bounds the native stack that growing memory takes,
+    /// and on Arm an indirect call: a byte, or three, for each unit of fuel. A guest that may have more than some tens of
+    /// thousands at once needs a thread with more stack: see `manual::architecture`.
     pub slice_fuel: u64,
     /// Fuel that one call may run on where its host stays with a component until it returns: of `realloc`, of
     /// `post-return`, of a core module's start function. It ends at no slice, so nobody else has a turn meanwhile and no
@@ -125,7 +123,6 @@ impl Limits {
             globals: 256,
             segments: 256,
             frame_locals: 512,
-            growths: 16,
             constant_operators: 16,
             function_values: 32,
             memory_bytes: 128 << 10,
@@ -170,7 +167,6 @@ impl Limits {
             globals: self.globals.min(others.globals),
             segments: self.segments.min(others.segments),
             frame_locals: self.frame_locals.min(others.frame_locals),
-            growths: self.growths.min(others.growths),
             constant_operators: self.constant_operators.min(others.constant_operators),
             function_values: self.function_values.min(others.function_values),
             memory_bytes: self.memory_bytes.min(others.memory_bytes),
@@ -214,7 +210,6 @@ impl Limits {
             globals: 10_000,
             segments: 100_000,
             frame_locals: 30_000,
-            growths: 64,
             constant_operators: 128,
             function_values: 128,
             memory_bytes: 256 << 20,
@@ -259,7 +254,7 @@ mod tests {
     use super::*;
 
     /// Each number of some limits. Taken apart without `..`: a field that is new has to be named here.
-    fn numbers(limits: Limits) -> [u64; 36] {
+    fn numbers(limits: Limits) -> [u64; 35] {
         let Limits {
             module_bytes,
             load_bytes,
@@ -269,7 +264,6 @@ mod tests {
             globals,
             segments,
             frame_locals,
-            growths,
             constant_operators,
             function_values,
             memory_bytes,
@@ -310,7 +304,6 @@ mod tests {
             globals.into(),
             segments.into(),
             frame_locals.into(),
-            growths.into(),
             constant_operators.into(),
             function_values.into(),
             memory_bytes,

@@ -19,7 +19,7 @@ use wasmote::{Host, Limits, Loader, Trap, block_on_with, engine::Metering};
 const STACK_BYTES: usize = 64 << 10;
 
 /// Each guest, and the trap it ends with, if that is how it is to end.
-const GUESTS: [(&str, Option<Trap>); 11] = [
+const GUESTS: [(&str, Option<Trap>); 12] = [
     ("loop", None),
     ("grow", None),
     ("grow_denied", None),
@@ -30,6 +30,7 @@ const GUESTS: [(&str, Option<Trap>); 11] = [
     ("return_call", None),
     ("return_call_indirect", None),
     ("bulk", None),
+    ("unwind", None),
     ("recursion", Some(Trap::StackOverflow)),
 ];
 

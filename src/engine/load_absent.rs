@@ -12,10 +12,14 @@ impl Module {
     ///
     /// Always.
     pub fn load(engine: &Engine, bytes: &[u8]) -> Result<Self, Error> {
-        Self::load_as(engine, bytes, Outline::default())
+        Self::load_as(engine, bytes, Outline::default(), false)
     }
 
-    pub(super) fn load_as(_: &Engine, _: &[u8], _: Outline) -> Result<Self, Error> {
+    pub(super) fn look_and_load(engine: &Engine, bytes: &[u8], _: bool) -> Result<Self, Error> {
+        Self::load(engine, bytes)
+    }
+
+    pub(super) fn load_as(_: &Engine, _: &[u8], _: Outline, _: bool) -> Result<Self, Error> {
         Err(Error::unsupported("loading", "this build has no validator: it loads bundles"))
     }
 }

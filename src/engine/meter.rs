@@ -28,9 +28,10 @@ pub(crate) const ZEROED_BYTES_PER_FUEL: u64 = 64;
 /// gets round to it, or a run's fuel would depend on what ran before.
 pub(crate) const TRANSLATION_FUEL_PER_BYTE: u64 = 7;
 
-/// What an indirect call costs. More than its time: on Arm each leaves some 90 bytes of native stack behind
-/// until the slice ends, and at 1 fuel a slice of [`Limits::mcu`](crate::Limits::mcu) could leave 94 KiB.
-const INDIRECT_CALL_FUEL: u8 = 32;
+/// What `nop` costs, of which [`paying`](super::paying) makes prices: one for an indirect call, more than its time. On Arm
+/// each leaves some 90 bytes of native stack behind until the slice ends, and at 1 fuel a slice of
+/// [`Limits::mcu`](crate::Limits::mcu) could leave 450 KB.
+const NOP_FUEL: u8 = 32;
 
 /// One guest's fuel.
 #[derive(Debug)]
@@ -102,20 +103,13 @@ impl Meter {
     }
 }
 
-/// How a load is configured in the interpreter for fuel: growth at the highest price a single
-/// operator can have, translation free because it is charged at start.
+/// How a load is configured in the interpreter for fuel. Translation is free, because it is charged at start.
 pub(super) fn configure(config: &mut wasmi::Config, metering: Metering) {
     if metering == Metering::Off {
         return;
     }
     config.consume_fuel(true);
-    config.operator_cost(wasmi::OperatorCost {
-        memory_grow: u8::MAX,
-        table_grow: u8::MAX,
-        call_indirect: INDIRECT_CALL_FUEL,
-        return_call_indirect: INDIRECT_CALL_FUEL,
-        ..wasmi::OperatorCost::default()
-    });
+    config.operator_cost(wasmi::OperatorCost { nop: NOP_FUEL, ..wasmi::OperatorCost::default() });
 }
 
 /// Refuses a budget for code that does not count.

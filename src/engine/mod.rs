@@ -46,11 +46,13 @@ mod module;
 #[cfg(feature = "validate")]
 mod native_stack;
 mod operators;
+mod paying;
 #[cfg(feature = "component")]
 mod prepared;
 #[cfg(not(feature = "component"))]
 #[path = "prepared_absent.rs"]
 mod prepared;
+mod references;
 mod rewrite;
 pub(crate) mod scan;
 #[cfg(feature = "wast")]

@@ -33,33 +33,30 @@ pub(super) fn find(code: &[u8], imported: u32) -> Found {
 /// What a body may have, at a glance that takes immediates for opcodes too: no less than what [`find`] finds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Glance {
-    pub(super) growths: u32,
+    pub(super) grows: bool,
     pub(super) tail_calls_import: bool,
     /// Blocks that are opened: every block is among them, and few immediates that look like one.
     pub(super) blocks: u32,
 }
 
-/// Glances at `code`, of a module that has this many types and imports this many functions.
-pub(super) fn glance(code: &[u8], types: u32, imported: u32) -> Glance {
+/// Glances at `code`, of a module that has this many types and memories and imports this many functions.
+pub(super) fn glance(code: &[u8], types: u32, imported: u32, memories: u32) -> Glance {
     let mut seen = Glance::default();
     for (at, byte) in code.iter().enumerate() {
         // Most bytes are none of these, which is all that is found out about them.
         if !matches!(byte, 0x02..=0x04 | 0x12 | 0x13 | 0x40 | 0xfc) {
             continue;
         }
-        let next = code.get(at + 1).copied();
-        match (*byte, next) {
-            (0x02..=0x04, Some(ty)) => {
-                seen.blocks = seen.blocks.saturating_add(opens_block(ty, types).into())
-            }
-            (0x12, Some(low)) => seen.tail_calls_import |= low >= 0x80 || u32::from(low) < imported,
-            (0x13, Some(_)) => seen.tail_calls_import = true,
-            (0x40, _) => {
-                let is_block = at > 0 && matches!(code[at - 1], 0x02..=0x04);
-                seen.growths = seen.growths.saturating_add((!is_block).into());
-            }
-            (0xfc, Some(low)) => seen.growths = seen.growths.saturating_add((low & 0x7f == 0x0f).into()),
-            _ => {}
+        let Some(&next) = code.get(at + 1) else { continue };
+        // The first byte of a number below `count`: it may be longer than it has to be.
+        let below = |count: u32| next >= 0x80 || u32::from(next) < count;
+        match byte {
+            0x02..=0x04 => seen.blocks = seen.blocks.saturating_add(opens_block(next, types).into()),
+            0x12 => seen.tail_calls_import |= below(imported),
+            0x13 => seen.tail_calls_import = true,
+            // Most are the type of a block, and the instruction that comes first in a block is no such number.
+            0x40 => seen.grows |= below(memories),
+            _ => seen.grows |= next & 0x7f == 0x0f,
         }
     }
     seen
@@ -87,6 +84,22 @@ pub(super) enum Named {
     TailCallIndirect,
     /// `ref.func`.
     Reference(u32),
+}
+
+/// The place in `code` of each instruction that grows a memory or a table.
+pub(super) fn each_growth(
+    code: &[u8],
+    mut each: impl FnMut(usize) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut reader = Reader { rest: code };
+    loop {
+        let start = code.len() - reader.rest.len();
+        match reader.step() {
+            Some(Step::Growth) => each(start)?,
+            Some(_) => {}
+            None => return Ok(()),
+        }
+    }
 }
 
 /// Each of those in `code`, which is valid, and its place there.
@@ -213,6 +226,7 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloc::vec::Vec;
 
     #[test]
     fn growths_are_found_among_what_looks_like_them() {
@@ -228,15 +242,38 @@ mod tests {
             0x0b, 0x0b,
         ];
         assert_eq!(find(&body, 1), Found { growths: 2, tail_calls_import: false });
-        assert!(glance(&body, 0, 1).growths >= 2);
-        assert!(glance(&body, 0, 1).blocks >= 1);
+        assert!(glance(&body, 0, 1, 1).grows);
+        assert!(glance(&body, 0, 1, 1).blocks >= 1);
+        let mut places = Vec::new();
+        each_growth(&body, |place| {
+            places.push(place);
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(places, [5, 18]);
+    }
+
+    #[test]
+    fn nothing_hides_from_a_glance() {
+        // Whatever stands before it, be it the last byte of a constant that looks like the opcode of a block.
+        for before in 0..=0xff {
+            for growth in
+                [&[0x40, 0x00][..], &[0x40, 0x80, 0x00], &[0xfc, 0x0f, 0x00], &[0xfc, 0x8f, 0x80, 0x00, 0x00]]
+            {
+                let body = [&[0x41, 0x80 | before, before & 0x7f], growth, &[0x1a, 0x0b]].concat();
+                assert!(find(&body, 0).growths == 1 && glance(&body, 0, 0, 1).grows, "{body:x?}");
+            }
+            let body = [0x41, 0x80 | before, before & 0x7f, 0x02, 0x40, 0x0b, 0x0b];
+            assert!(glance(&body, 0, 0, 1).blocks >= 1, "{body:x?}");
+            assert_eq!(find(&body, 0).growths, 0);
+        }
     }
 
     #[test]
     fn tail_calls_out_are_found() {
         let calls = |code: &[u8], imported| {
             let found = find(code, imported).tail_calls_import;
-            assert!(!found || glance(code, 0, imported).tail_calls_import);
+            assert!(!found || glance(code, 0, imported, 0).tail_calls_import);
             found
         };
         assert!(calls(&[0x12, 0x02], 3) && !calls(&[0x12, 0x03], 3), "the functions imported come first");

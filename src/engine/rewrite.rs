@@ -7,6 +7,7 @@
 //! * A function with many locals pays for having them zeroed. The interpreter charges the same for
 //!   calling it as for one with none; here its body begins with constants that are dropped at once, each of
 //!   which is charged and none of which is executed.
+//! * What leaves native stack behind is paid for at once: see [`paying`].
 //! * Tail calls of imports become calls that return: see [`wrappers`].
 //! * Where fuel is not counted, growing a memory or table becomes a call of the host: see [`growth`].
 //!
@@ -15,7 +16,7 @@
 use crate::{
     Error,
     engine::{
-        Engine, Metering, Outline, growth,
+        Engine, Metering, Outline, growth, paying,
         scan::{Cursor, START, Section, locals_fuel, sections},
         wrappers,
     },
@@ -23,15 +24,18 @@ use crate::{
 use alloc::{borrow::Cow, vec::Vec};
 use core::{iter::Peekable, ops::Range};
 
-/// The module to compile for `bytes`. The outline counts what functions it has then.
+/// The module to compile for `bytes`, which may be linked with others or not. The outline counts what functions it has
+/// then.
 pub(super) fn rewrite<'a>(
     bytes: &'a [u8],
     outline: &mut Outline,
     engine: &Engine,
+    is_linked: bool,
 ) -> Result<Cow<'a, [u8]>, Error> {
     let mut edits = Edits { edits_code: outline.locals_priced > 0, ..Edits::default() };
-    if engine.metering == Metering::Off {
-        growth::edit(bytes, outline, engine, &mut edits)?;
+    match engine.metering {
+        Metering::On => paying::edit(bytes, outline, engine, is_linked, &mut edits)?,
+        Metering::Off => growth::edit(bytes, outline, engine, &mut edits)?,
     }
     if outline.tail_calls_import {
         wrappers::edit(bytes, outline, engine, &mut edits)?;
@@ -91,6 +95,8 @@ pub(super) struct Edits {
     pub(super) splices: Vec<(Range<usize>, Vec<u8>)>,
     /// The same in globals and element segments.
     pub(super) constants: Vec<(Range<usize>, Vec<u8>)>,
+    /// Of the functions defined, in their order, those that pay for being called indirectly; the rest do not.
+    pub(super) called_indirectly: Vec<bool>,
     drops_start: bool,
     edits_code: bool,
 }
@@ -99,7 +105,12 @@ impl Edits {
     fn is_empty(&self) -> bool {
         let adds = [&self.types, &self.functions, &self.tables, &self.exports, &self.elements];
         let splices = !(self.splices.is_empty() && self.constants.is_empty());
-        adds.iter().all(|items| items.is_empty()) && !self.drops_start && !self.edits_code && !splices
+        adds.iter().all(|items| items.is_empty()) && !self.drops_start && !self.edits_bodies() && !splices
+    }
+
+    /// Whether bodies get something where they begin.
+    fn edits_bodies(&self) -> bool {
+        self.edits_code || !self.called_indirectly.is_empty()
     }
 
     /// Adds a function of the type `ty`, without locals and with this code.
@@ -131,7 +142,8 @@ impl Edits {
 
     fn splices_bytes(&self) -> u64 {
         let splices = self.splices.iter().chain(&self.constants).map(|(_, with)| with);
-        splices.chain(&self.bodies).map(|with| with.len() as u64).sum()
+        let added: u64 = splices.chain(&self.bodies).map(|with| with.len() as u64).sum();
+        added.saturating_add(self.called_indirectly.len() as u64)
     }
 
     fn apply(&self, bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
@@ -153,7 +165,7 @@ impl Edits {
             let items = added.map_or(&[][..], |(_, items)| core::mem::take(items));
             match id {
                 8 if self.drops_start => {}
-                10 if self.edits_code || !self.splices.is_empty() => {
+                10 if self.edits_bodies() || !self.splices.is_empty() => {
                     self.code(out, bytes, contents, items)?
                 }
                 6 | 9 if !self.constants.is_empty() => {
@@ -185,12 +197,15 @@ impl Edits {
         let mut splices = self.splices.iter().peekable();
         let mut section = Vec::with_capacity(contents.len());
         leb128(&mut section, usize::try_from(count).unwrap_or(usize::MAX).saturating_add(added.len()));
-        for _ in 0..count {
+        for at in 0..count as usize {
             let body = cursor.body()?;
             let fuel = locals_fuel(u32::try_from(body.locals).unwrap_or(u32::MAX));
             let mut edited = bytes[body.declarations].to_vec();
             for _ in 0..fuel {
                 edited.extend_from_slice(&DROPPED_CONSTANT);
+            }
+            if self.called_indirectly.get(at).is_some_and(|is_called| *is_called) {
+                edited.push(paying::PRICED);
             }
             splice(&mut edited, bytes, body.code, &mut splices);
             leb128(&mut section, edited.len());

@@ -55,6 +55,8 @@ pub struct Outline {
     pub(super) elements: u32,
     /// Operators of all constant expressions.
     pub(super) constant_operators: u32,
+    /// Instructions that grow a memory or a table.
+    pub(super) growths: u32,
     /// The index of the start function.
     pub(super) start: Option<u32>,
     /// Whether an export's name begins as those do that are added to modules.
@@ -174,6 +176,7 @@ impl Outline {
         const PER_ELEMENT: u64 = 48;
         const PER_CONSTANT_OPERATOR: u64 = 48;
         const PER_LOCAL_PRICED: u64 = 20;
+        const PER_GROWTH: u64 = 256;
         // No operator of fewer than two bytes leaves more on the stack than it took.
         let operands = u64::from(self.body_bytes_max / 2).saturating_mul(self.results_max.max(1).into());
         let counts = [
@@ -189,6 +192,7 @@ impl Outline {
             (self.elements.into(), PER_ELEMENT),
             (self.constant_operators.into(), PER_CONSTANT_OPERATOR),
             (self.locals_priced, PER_LOCAL_PRICED),
+            (self.growths.into(), PER_GROWTH),
         ];
         let base = BASE.saturating_add(module_bytes.saturating_mul(2));
         counts.into_iter().fold(base, |sum, (count, each)| sum.saturating_add(count.saturating_mul(each)))
@@ -399,15 +403,14 @@ impl Outline {
     }
 
     /// Looks for what must not be in a body as it is, where a glance does not rule it out.
-    fn instructions(&mut self, code: &[u8], seen: Glance, limits: &Limits) -> Result<(), Error> {
+    fn instructions(&mut self, code: &[u8], seen: Glance) {
         // What an imported table holds may be a host's function as well.
         let imports = self.imports > 0 && seen.tail_calls_import && !self.tail_calls_import;
-        if !imports && seen.growths <= limits.growths {
-            return Ok(());
+        if imports || seen.grows {
+            let found = find(code, self.imported_functions);
+            self.tail_calls_import |= imports && found.tail_calls_import;
+            self.growths = self.growths.saturating_add(found.growths);
         }
-        let found = find(code, self.imported_functions);
-        self.tail_calls_import |= imports && found.tail_calls_import;
-        check("growths", found.growths.into(), limits.growths.into())
     }
 
     fn code(&mut self, cursor: &mut Cursor<'_>, limits: &Limits) -> Result<(), Error> {
@@ -418,8 +421,8 @@ impl Outline {
             self.frame_locals_max = self.frame_locals_max.max(locals);
             self.locals_priced = self.locals_priced.saturating_add(u64::from(locals_fuel(locals)));
             let code = &cursor.bytes[body.code.clone()];
-            let seen = glance(code, self.types, self.imported_functions);
-            self.instructions(code, seen, limits)?;
+            let seen = glance(code, self.types, self.imported_functions, self.memories);
+            self.instructions(code, seen);
             let length = u32::try_from(code.len()).unwrap_or(u32::MAX);
             self.body_bytes_max = self.body_bytes_max.max(length);
             self.code_bytes = self.code_bytes.saturating_add(length);

@@ -22,7 +22,7 @@ impl Module {
     ///
     /// As [`load`](Self::load), and when it has an indirect tail call that may reach a function of another's.
     pub(crate) fn load_linked(engine: &Engine, bytes: &[u8]) -> Result<Self, Error> {
-        let module = Self::load(engine, bytes)?;
+        let module = Self::look_and_load(engine, bytes, true)?;
         Self::check_linked(bytes)?;
         Ok(module)
     }
@@ -34,7 +34,7 @@ impl Module {
     /// As [`load_linked`](Self::load_linked).
     pub(crate) fn load_outlined(engine: &Engine, bytes: &[u8], outline: Outline) -> Result<Self, Error> {
         outline.check(&engine.limits)?;
-        let module = Self::load_as(engine, bytes, outline)?;
+        let module = Self::load_as(engine, bytes, outline, true)?;
         Self::check_linked(bytes)?;
         Ok(module)
     }
@@ -124,7 +124,7 @@ impl Openings {
         for _ in 0..cursor.u32()? {
             let body = cursor.body()?;
             let code = &cursor.bytes[body.code];
-            self.tail_calls |= glance(code, 0, 0).tail_calls_import && find(code, 0).tail_calls_import;
+            self.tail_calls |= glance(code, 0, 0, 0).tail_calls_import && find(code, 0).tail_calls_import;
         }
         Ok(())
     }

@@ -509,16 +509,41 @@ fn a_loop_of_host_calls_fits_a_small_native_stack() {
     }
 }
 
-/// Fuel is charged by the stretch, so a stretch of growth would be granted whole.
+/// The interpreter charges for a whole function when it is entered. What leaves native stack behind is paid for when it
+/// comes to that, or a recursion would pay on its way down and overflow on its way up.
 #[test]
-fn a_stretch_of_growth_is_refused() {
-    let wat = |count: usize| {
-        format!("(module (memory 1) (func (export \"f\") i32.const 0 {} drop))", "memory.grow ".repeat(count))
-    };
-    let limits = Limits::server();
-    assert!(Guest::with(&wat(64), &limits, Metering::On).is_ok());
-    let error = Guest::with(&wat(65), &limits, Metering::On).err().unwrap();
-    assert_eq!(error.limit_exceeded().unwrap().limit, "growths");
+fn what_leaves_native_stack_is_paid_for_at_once() {
+    let growths = "(drop (memory.grow (i32.const 3)))".repeat(60);
+    let table_growths = "(drop (table.grow (ref.null func) (i32.const 3)))".repeat(60);
+    let calls = "(call_indirect (i32.const 0))".repeat(60);
+    for work in [growths, table_growths, calls] {
+        let text = format!(
+            r#"(module (memory 1 2) (table 2 2 funcref) (func $nothing) (elem (i32.const 0) $nothing)
+                (func $down (param i32)
+                    (if (local.get 0) (then (call $down (i32.sub (local.get 0) (i32.const 1))))) {work})
+                (func (export "f") (param i32) (call $down (local.get 0))))"#
+        );
+        let limits = Limits { slice_fuel: 1_000, ..Limits::server() };
+        let mut guest = Guest::with(&text, &limits, Metering::On).unwrap();
+        let thread = std::thread::Builder::new().stack_size(64 << 10);
+        let run = move || guest.run("f", &[Val::I32(900)]).map(drop);
+        thread.spawn(run).unwrap().join().unwrap().unwrap();
+    }
+}
+
+/// The last byte of these constants looks like the opcode of a block.
+#[test]
+fn growth_is_found_behind_any_constant() {
+    for pages in [258, 386, 514] {
+        let text = format!(
+            r#"(module (memory 1 2) (func (export "f") (param i32) {}))"#,
+            format!("(drop (memory.grow (i32.const {pages})))").repeat(20_000),
+        );
+        let mut guest = Guest::with(&text, &Limits::server(), Metering::On).unwrap();
+        let thread = std::thread::Builder::new().stack_size(64 << 10);
+        let run = move || guest.run("f", &[Val::I32(0)]).map(drop);
+        thread.spawn(run).unwrap().join().unwrap().unwrap();
+    }
 }
 
 #[test]

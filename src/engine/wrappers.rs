@@ -17,6 +17,7 @@ use crate::{
         Engine, Outline,
         fault::load_error,
         operators::{Named, each_named},
+        paying, references,
         rewrite::{Edits, leb128, tail_call_refused},
         scan::{Cursor, Section, sections},
     },
@@ -47,7 +48,14 @@ pub(super) fn edit(bytes: &[u8], outline: &Outline, engine: &Engine, edits: &mut
         if wrappers.takes_functions {
             return Err(tail_call_refused());
         }
-        wrappers.constants(bytes, &mut edits.constants)?;
+        references::each(bytes, |range, function| {
+            if wrappers.is_import(function) {
+                let mut index = Vec::new();
+                leb128(&mut index, wrappers.of(function)? as usize);
+                edits.constants.push((range, index));
+            }
+            Ok(())
+        })?;
     }
     let splices = &mut edits.splices;
     each_in_code(bytes, |range, named| {
@@ -189,86 +197,6 @@ impl Wrappers {
         Ok(())
     }
 
-    /// Notes the references to imports in globals and element segments (core specification, 5.5.9 and 5.5.12).
-    fn constants(&mut self, bytes: &[u8], splices: &mut Vec<(Range<usize>, Vec<u8>)>) -> Result<(), Error> {
-        for section in sections(bytes) {
-            let Section { id, contents } = section?;
-            let mut cursor = Cursor { bytes: &bytes[..contents.end], at: contents.start };
-            match id {
-                6 => {
-                    for _ in 0..cursor.u32()? {
-                        cursor.u8()?;
-                        cursor.u8()?;
-                        self.constant(&mut cursor, splices)?;
-                    }
-                }
-                9 => {
-                    for _ in 0..cursor.u32()? {
-                        self.element_segment(&mut cursor, splices)?;
-                    }
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn element_segment(
-        &mut self,
-        cursor: &mut Cursor<'_>,
-        splices: &mut Vec<(Range<usize>, Vec<u8>)>,
-    ) -> Result<(), Error> {
-        let flags = cursor.u32()?;
-        if flags & 1 == 0 {
-            if flags & 2 != 0 {
-                cursor.u32()?;
-            }
-            self.constant(cursor, splices)?;
-        }
-        // The kind of its elements, or their type.
-        if flags & 3 != 0 {
-            cursor.u8()?;
-        }
-        for _ in 0..cursor.u32()? {
-            match flags & 4 {
-                0 => self.reference(cursor, splices)?,
-                _ => self.constant(cursor, splices)?,
-            }
-        }
-        Ok(())
-    }
-
-    fn constant(
-        &mut self,
-        cursor: &mut Cursor<'_>,
-        splices: &mut Vec<(Range<usize>, Vec<u8>)>,
-    ) -> Result<(), Error> {
-        loop {
-            if cursor.rest().first() == Some(&0xd2) {
-                cursor.u8()?;
-                self.reference(cursor, splices)?;
-            } else if !cursor.constant_operator()? {
-                return Ok(());
-            }
-        }
-    }
-
-    /// The index of a function that is referred to.
-    fn reference(
-        &mut self,
-        cursor: &mut Cursor<'_>,
-        splices: &mut Vec<(Range<usize>, Vec<u8>)>,
-    ) -> Result<(), Error> {
-        let start = cursor.at;
-        let function = cursor.u32()?;
-        if self.is_import(function) {
-            let mut index = Vec::new();
-            leb128(&mut index, self.of(function)? as usize);
-            splices.push((start..cursor.at, index));
-        }
-        Ok(())
-    }
-
     /// Adds the wrappers, and a segment that declares references to them: what was declared was the import.
     fn define(&self, engine: &Engine, edits: &mut Edits) -> Result<(), Error> {
         let functions = u64::from(self.first).saturating_add(self.found.len() as u64);
@@ -288,7 +216,7 @@ impl Wrappers {
         for (wrapper, import) in by_wrapper {
             let (index, ty) = self.imports[import as usize];
             charged.charge(u64::from(ty.params).saturating_mul(8))?;
-            let mut code = Vec::new();
+            let mut code = Vec::from([paying::PRICED]);
             for param in 0..ty.params {
                 code.push(0x20);
                 leb128(&mut code, param as usize);

@@ -8,7 +8,7 @@ use board::{heap, println};
 use wasmote::{Host, Limits, Trap};
 
 /// Each guest, and the trap it ends with, if that is how it is to end.
-const GUESTS: [(&str, &[u8], Option<Trap>); 11] = [
+const GUESTS: [(&str, &[u8], Option<Trap>); 12] = [
     ("loop", include_bytes!("../guests/loop.wasm"), None),
     ("grow", include_bytes!("../guests/grow.wasm"), None),
     ("grow_denied", include_bytes!("../guests/grow_denied.wasm"), None),
@@ -19,6 +19,7 @@ const GUESTS: [(&str, &[u8], Option<Trap>); 11] = [
     ("return_call", include_bytes!("../guests/return_call.wasm"), None),
     ("return_call_indirect", include_bytes!("../guests/return_call_indirect.wasm"), None),
     ("bulk", include_bytes!("../guests/bulk.wasm"), None),
+    ("unwind", include_bytes!("../guests/unwind.wasm"), None),
     ("recursion", include_bytes!("../guests/recursion.wasm"), Some(Trap::StackOverflow)),
 ];
 

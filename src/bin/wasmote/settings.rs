@@ -193,8 +193,15 @@ struct LimitKey {
 }
 
 /// Limits on what takes native stack: without a bound of its own, raising them could end this process.
-const NATIVE_STACK: [&str; 3] = ["reentry_depth", "component_depth", "type_depth"];
-const NATIVE_STACK_MAX: u64 = 256;
+const NATIVE_STACK: [(&str, u64); 5] = [
+    ("reentry_depth", 256),
+    ("component_depth", 256),
+    ("type_depth", 256),
+    // A slice leaves up to three bytes of stack for each unit of its fuel, and threads have 2 MiB.
+    ("slice_fuel", 250_000),
+    // The interpreter recurses as deep.
+    ("constant_operators", 1_000),
+];
 
 impl PartialEq for LimitKey {
     fn eq(&self, other: &Self) -> bool {
@@ -230,10 +237,11 @@ impl LimitKey {
             Unit::Bytes => units::bytes(text)?,
             Unit::Count => units::count(text)?,
         };
-        let max = match (self.place)(&mut Limits::server()) {
-            _ if NATIVE_STACK.contains(&self.field) => NATIVE_STACK_MAX,
-            Place::U32(_) => u64::from(u32::MAX),
-            Place::U64(_) => u64::MAX,
+        let bound = NATIVE_STACK.iter().find(|(field, _)| *field == self.field);
+        let max = match (bound, (self.place)(&mut Limits::server())) {
+            (Some((_, max)), _) => *max,
+            (None, Place::U32(_)) => u64::from(u32::MAX),
+            (None, Place::U64(_)) => u64::MAX,
         };
         if value > max {
             return Err(format!("`{text}` is too large: at most {max}"));
@@ -297,7 +305,7 @@ limit_keys! {
     Wasm "max-imports-exports" imports_exports U32 Count "imports and exports together";
     Wasm "max-locals" frame_locals U32 Count "locals of one function";
     Wasm "max-params-results" function_values U32 Count "parameters or results of one function";
-    Wasm "slice-fuel" slice_fuel U64 Count "fuel between two looks at the clock";
+    Wasm "slice-fuel" slice_fuel U64 Count "fuel between two looks at the clock; takes native stack";
     Wasm "max-uninterrupted-fuel" uninterrupted_fuel U64 Count "fuel of one `realloc`, `post-return` or start function";
     Wasm "max-modules" modules U32 Count "core modules in a component";
     Wasm "max-components" components U32 Count "components in a component";
@@ -310,7 +318,6 @@ limit_keys! {
     System "max-descriptors" descriptors U32 Count "open files, directories, streams and sockets";
     System "max-host-call-bytes" host_call_bytes U32 Bytes "moved by one call of the system";
     System "max-poll-subscriptions" poll_subscriptions U32 Count "of one poll";
-    Wasm "max-growths" growths U32 Count "growing instructions of one function";
     Wasm "max-constant-operators" constant_operators U32 Count "operators of one constant expression";
     System "max-path-bytes" path_bytes U32 Bytes "of one path";
     System "max-path-depth" path_depth U32 Count "directories on the way along one path";
@@ -616,6 +623,8 @@ mod tests {
         for (text, part) in [
             ("max-tables=4294967296", "max-tables: `4294967296` is too large"),
             ("max-reentry-depth=257", "at most 256"),
+            ("slice-fuel=250001", "at most 250000"),
+            ("max-constant-operators=1001", "at most 1000"),
             ("fuel=-1", "fuel: `-1` is no whole number"),
             ("fuel", "`fuel` needs a value"),
             ("timeout=0s", "timeout: "),

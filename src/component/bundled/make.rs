@@ -61,7 +61,7 @@ impl Bundler {
         let engine = self.engine()?;
         let modules = parsed.modules.into_iter().map(|(range, _)| {
             let module = &bytes[range];
-            let checked = self.check(&engine, module)?;
+            let checked = self.check(&engine, module, true)?;
             Module::check_linked(module)?;
             Ok::<_, Error>(checked)
         });

@@ -127,7 +127,7 @@ impl Bundler {
 
     /// Checks a core module as loading it would, and signs what came of it.
     pub(crate) fn bundle_module(&self, bytes: &[u8], key: &SecretKey) -> Result<Vec<u8>, Error> {
-        let checked = self.check(&self.engine()?, bytes)?;
+        let checked = self.check(&self.engine()?, bytes, false)?;
         self.sign(None, &[checked], key)
     }
 
@@ -142,13 +142,13 @@ impl Bundler {
         }))
     }
 
-    /// Loads a core module, edited as loading does, by the interpreter's validator.
-    pub(crate) fn check(&self, engine: &Engine, bytes: &[u8]) -> Result<Checked, Error> {
+    /// Loads a core module, edited as loading does, by the interpreter's validator. It may be linked with others.
+    pub(crate) fn check(&self, engine: &Engine, bytes: &[u8], is_linked: bool) -> Result<Checked, Error> {
         if scan::format(bytes)? != Format::Module {
             return Err(Error::malformed("it is a component where a core module is expected", Some(4)));
         }
         let mut outline = Outline::of(bytes, &self.limits)?;
-        let code = rewrite::rewrite(bytes, &mut outline, engine)?.into_owned();
+        let code = rewrite::rewrite(bytes, &mut outline, engine, is_linked)?.into_owned();
         wasmi::Module::new(&engine.inner, &code).map_err(|error| load_error(&error))?;
         Ok(Checked { outline, code })
     }

@@ -11,14 +11,14 @@
 //! | bytes | what |
 //! |--:|---|
 //! | 8 | `"\x7fwasmote"` |
-//! | 4 | the version of this format, 4 |
+//! | 4 | the version of this format, 5 |
 //! | 16 | the interpreter that validated it, by name and version, filled with zeros |
 //! | 4 | proposals that modules may use beyond those that are always on: 1 for SIMD, 2 for 64-bit memories |
-//! | 4 × 4 | the limits it was held against that nothing else here tells |
+//! | 3 × 4 | the limits it was held against that nothing else here tells |
 //! | 4 | the length of the next; 0 for a core module by itself |
 //! | … | a component: the proposals that it uses, and the rest as its loader is to have it (`component/codec.rs`) |
 //! | 4 | how many modules follow, each as: |
-//! | 8 × 23 | what it declares, by count and size |
+//! | 8 × 24 | what it declares, by count and size |
 //! | 4 | its length |
 //! | … | the module, as the interpreter is to have it |
 //! | 64 | an Ed25519 signature of everything before it (RFC 8032) |
@@ -35,7 +35,7 @@ pub use make::{Bundler, SecretKey};
 pub use super::unchecked::VerifiedBundle;
 
 const MAGIC: &[u8; 8] = b"\x7fwasmote";
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 const SIGNATURE_BYTES: usize = 64;
 /// Who validates. Another version may take other modules for valid, or translate them otherwise.
 const INTERPRETER: &[u8; 16] = b"wasmi 2.0.0\0\0\0\0\0";
@@ -89,8 +89,8 @@ impl PublicKey {
 /// What was signed.
 #[derive(Debug)]
 pub(super) struct Manifest<'b> {
-    /// `growths`, `constant_operators`, `function_values`, `frame_locals`.
-    held_against: [u32; 4],
+    /// `constant_operators`, `function_values`, `frame_locals`.
+    held_against: [u32; 3],
     /// What loading a component found out; none of a core module by itself.
     pub(super) description: Option<&'b [u8]>,
     pub(super) modules: Vec<Part<'b>>,
@@ -103,9 +103,8 @@ pub(super) struct Part<'b> {
     pub(super) code: &'b [u8],
 }
 
-fn held_against(limits: &Limits) -> [(&'static str, u32); 4] {
+fn held_against(limits: &Limits) -> [(&'static str, u32); 3] {
     [
-        ("growths", limits.growths),
         ("constant_operators", limits.constant_operators),
         ("function_values", limits.function_values),
         ("frame_locals", limits.frame_locals),
@@ -165,7 +164,7 @@ pub(super) fn read(signed: &[u8]) -> Result<Manifest<'_>, Error> {
     if proposals & !BUILT != 0 {
         return Err(Error::unsupported("bundle", "it may use proposals that this build does not have"));
     }
-    let mut held_against = [0; 4];
+    let mut held_against = [0; 3];
     for limit in &mut held_against {
         *limit = number(&mut rest)?;
     }

@@ -59,4 +59,5 @@ numbers! {
     results_max,
     elements,
     constant_operators,
+    growths,
 }

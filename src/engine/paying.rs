@@ -1,0 +1,89 @@
+//! Paying at once for what leaves native stack behind.
+//!
+//! Of what a guest executes, growing a memory or table leaves native stack behind until its slice of fuel ends, and on
+//! Arm so does an indirect call. A price on those instructions would not bound it: the interpreter charges for a function,
+//! a loop or a branch of an `if` as a whole when it is entered. A recursion could pay for a million of them on its way
+//! down, slice by slice, and execute them all on its way up, in one. So they are free, and what they cost is paid right
+//! before: each growth stands behind a loop that does nothing but cost, and the functions that a table can come to hold
+//! begin with what each indirect call of them costs. (What is called may also be a function of the host, which is
+//! [paid](super::meter::HOST_CALL_FUEL) as it is called.)
+//!
+//! `nop` is what costs. The interpreter makes no instruction of it.
+
+use crate::{
+    Error,
+    engine::{
+        Engine, Outline,
+        operators::{each_growth, glance},
+        references,
+        rewrite::Edits,
+        scan::{Cursor, Section, sections},
+    },
+};
+use alloc::vec::Vec;
+
+/// `nop`, for which [`meter`](super::meter) sets a price.
+pub(super) const PRICED: u8 = 0x01;
+/// What is put before an instruction that grows: a loop without end is a place of its own to pay at.
+const BEFORE_GROWTH: [u8; 11] =
+    [0x03, 0x40, PRICED, PRICED, PRICED, PRICED, PRICED, PRICED, PRICED, PRICED, 0x0b];
+/// What noting one place takes of host memory, from above.
+const SITE_BYTES: u64 = 128;
+
+/// Notes in `edits` where what leaves native stack is paid for.
+pub(super) fn edit(
+    bytes: &[u8],
+    outline: &Outline,
+    engine: &Engine,
+    is_linked: bool,
+    edits: &mut Edits,
+) -> Result<(), Error> {
+    edits.called_indirectly = called_indirectly(bytes, outline, is_linked)?;
+    if outline.growths == 0 {
+        return Ok(());
+    }
+    let mut taken = outline.load_bytes(bytes.len() as u64);
+    for section in sections(bytes) {
+        let Section { id: 10, contents } = section? else { continue };
+        let mut cursor = Cursor { bytes: &bytes[..contents.end], at: contents.start };
+        for _ in 0..cursor.u32()? {
+            let body = cursor.body()?.code;
+            if !glance(&bytes[body.clone()], 0, 0, outline.memories).grows {
+                continue;
+            }
+            each_growth(&bytes[body.clone()], |place| {
+                taken = taken.saturating_add(SITE_BYTES);
+                if taken > engine.limits.load_bytes {
+                    return Err(Error::limit("load_bytes", taken, engine.limits.load_bytes));
+                }
+                let at = body.start.saturating_add(place);
+                edits.splices.push((at..at, BEFORE_GROWTH.into()));
+                Ok(())
+            })?;
+        }
+    }
+    Ok(())
+}
+
+/// For each function that is defined here, whether a table can come to hold it. One that is exported may be put into
+/// the table of another module, where modules are linked.
+fn called_indirectly(bytes: &[u8], outline: &Outline, is_linked: bool) -> Result<Vec<bool>, Error> {
+    let mut found = Vec::new();
+    let mut note = |function: u32| {
+        if function >= outline.imported_functions && function < outline.functions {
+            let at = (function - outline.imported_functions) as usize;
+            if found.len() <= at {
+                found.resize(at + 1, false);
+            }
+            found[at] = true;
+        }
+    };
+    references::each(bytes, |_, function| {
+        note(function);
+        Ok(())
+    })?;
+    if is_linked {
+        references::each_export(bytes, note)?;
+    }
+    Ok(found)
+}
