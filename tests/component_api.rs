@@ -335,6 +335,54 @@ fn host_resources_live_in_a_table_until_they_are_dropped() {
 }
 
 #[test]
+fn instances_with_imports_met_before_stand_side_by_side_in_a_store() {
+    let engine = Engine::default();
+    let component = load(&engine, FILES);
+    let met = files(&engine).instantiate_pre(&component).unwrap();
+    let mut store = Store::new(&engine, ResourceTable::new());
+    let instances = [(); 3].map(|()| met.instantiate(&mut store).unwrap());
+    for (from, to) in [(0, 1), (1, 2), (2, 0)] {
+        let run = instances[from].get_typed_func::<(), (u64,)>(&store, "run").unwrap();
+        assert_eq!(run.call(&mut store, ()).unwrap(), (7,));
+        // A file is one to all of them.
+        let give =
+            |at: usize| instances[at].get_typed_func::<(Resource<File>,), (Resource<File>,)>(&store, "give");
+        let (give, take) = (give(from).unwrap(), give(to).unwrap());
+        let file = store.data_mut().push(File).unwrap();
+        let (file,) = give.call(&mut store, (file,)).unwrap();
+        let (file,) = take.call(&mut store, (file,)).unwrap();
+        store.data_mut().delete(file).unwrap();
+    }
+}
+
+#[test]
+fn what_was_found_of_a_function_in_one_store_is_not_taken_for_true_in_another() {
+    struct Other;
+    let text = r#"(component
+        (import "file" (type $file (sub resource)))
+        (core module $m (func (export "use") (param i32)))
+        (core instance $i (instantiate $m))
+        (func (export "use") (param "file" (own $file)) (canon lift (core func $i "use"))))"#;
+    let engine = Engine::default();
+    let component = load(&engine, text);
+    let stores = [ResourceType::host::<File>(), ResourceType::host::<Other>()].map(|ty| {
+        let mut linker = Linker::new(&engine);
+        linker.root().resource("file", ty, |_, _| Ok(())).unwrap();
+        let mut store = Store::new(&engine, ());
+        let instance = linker.instantiate_pre(&component).unwrap().instantiate(&mut store).unwrap();
+        (store, instance)
+    });
+    let [(of_files, files), (of_others, others)] = &stores;
+    for _ in 0..2 {
+        assert!(files.get_typed_func::<(Resource<File>,), ()>(of_files, "use").is_ok());
+        assert!(files.get_typed_func::<(Resource<Other>,), ()>(of_files, "use").is_err());
+        assert!(files.get_typed_func::<(Resource<File>,), (u32,)>(of_files, "use").is_err());
+        assert!(others.get_typed_func::<(Resource<File>,), ()>(of_others, "use").is_err());
+        assert!(others.get_typed_func::<(Resource<Other>,), ()>(of_others, "use").is_ok());
+    }
+}
+
+#[test]
 fn handles_are_bounded_store_wide() {
     let limits = Limits { handles: 10, ..Limits::server() };
     let engine = Engine::new(Features::default(), &limits);

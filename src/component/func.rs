@@ -14,7 +14,7 @@ use crate::{
         task::{self, Caller, Turn},
         typed::{ComponentNamedList, Lift, LiftResult, Lower},
         types::{FuncTypeId, ItemType, ResourceIx, ValType},
-        wrapped::{check_signature, lower_values},
+        wrapped::lower_values,
     },
     engine::Fault,
 };
@@ -159,8 +159,9 @@ impl Func {
             let ty = state.resource_of(self.instance, ix).ok()?;
             Some(state.resource_type(ty).implementor)
         };
-        let check = Check { types: self.component.loaded.types(), implementor: &implementor };
-        match check_signature::<P, R>(&check, self.ty) {
+        let loaded = &self.component.loaded;
+        let check = Check { types: loaded.types(), implementor: &implementor };
+        match loaded.checked().signature::<P, R>(&check, self.ty) {
             Ok(()) => Ok(TypedFunc { func: self.clone(), types: PhantomData }),
             Err(reason) => Err(Error::export(&self.describe(), format!("type mismatch: {reason}"))),
         }

@@ -404,12 +404,12 @@ fn check<E: ComponentType, T: Send + 'static>(cx: &mut Cx<'_, T>, shared: Channe
         }
         _ => {}
     }
-    let types = state.instance(payload.view).program.types();
+    let program = &state.instance(payload.view).program;
     let implementor =
         |ix| state.resource_of(payload.view, ix).ok().map(|ty| state.resource_type(ty).implementor);
-    let check = Check { types, implementor: &implementor };
+    let check = Check { types: program.types(), implementor: &implementor };
     let fits = match payload.ty {
-        Some(ty) => E::check(&check, ty),
+        Some(ty) => program.checked().value::<E>(&check, ty),
         None if size_of::<E>() == 0 => Ok(()),
         None => Err(String::new()),
     };

@@ -4,6 +4,7 @@ use crate::{
     Error, Limits,
     component::{
         Features, binary,
+        checked::Checked,
         definition::Definition,
         instance, link, names,
         types::{ItemType, Types},
@@ -100,6 +101,7 @@ pub(crate) struct Loaded {
     /// What an instance of each costs.
     prices: Vec<u64>,
     modules: Vec<Module>,
+    checked: Checked,
 }
 
 impl Loaded {
@@ -107,7 +109,7 @@ impl Loaded {
     pub(crate) fn new(types: Types, mut definitions: Vec<Definition>, modules: Vec<Module>) -> Self {
         link::link(&mut definitions, &types, &modules);
         let prices = definitions.iter().map(instance::price).collect();
-        Self { types, definitions, prices, modules }
+        Self { types, definitions, prices, modules, checked: Checked::default() }
     }
 
     /// A core module by itself.
@@ -117,6 +119,11 @@ impl Loaded {
 
     pub(crate) fn types(&self) -> &Types {
         &self.types
+    }
+
+    /// What is known of its types and Rust types.
+    pub(crate) fn checked(&self) -> &Checked {
+        &self.checked
     }
 
     pub(crate) fn definition(&self, index: u32) -> &Definition {

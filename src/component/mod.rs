@@ -39,6 +39,7 @@ mod bundled;
 mod call;
 mod canon;
 mod channel;
+mod checked;
 #[cfg(feature = "bundle")]
 mod codec;
 mod collections;
