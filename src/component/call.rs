@@ -471,7 +471,7 @@ pub(crate) fn call_lowered<T: Send + 'static>(
     if !state.instance(caller).may_leave {
         return Err(Rule::CannotLeave.into());
     }
-    let FuncInst::Lifted(func) = &state.funcs[lowered.callee.0 as usize] else {
+    let FuncInst::Lifted(func) = &state.funcs[lowered.callee.0] else {
         return Err(Fault::Trap(crate::bug!("a host function is called as a guest's")));
     };
     let func = *func;
@@ -504,7 +504,7 @@ pub(crate) fn go_on_after_call<T: Send + 'static>(
     subtask: WaitableId,
     task: TaskId,
 ) -> Result<Answer, Fault> {
-    let FuncInst::Lifted(func) = &cx.state().funcs[lowered.callee.0 as usize] else {
+    let FuncInst::Lifted(func) = &cx.state().funcs[lowered.callee.0] else {
         return Err(Fault::Trap(crate::bug!("a host function was resumed as a guest's")));
     };
     let callee = func.options.instance;

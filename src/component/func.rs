@@ -355,7 +355,7 @@ fn begin<'s, T: Send + 'static, R: Send + 'static>(
     waker: Option<Waker>,
 ) -> Result<Called<'s, T, R>, Error> {
     store.check_alive()?;
-    let FuncInst::Lifted(lifted) = &store.state().funcs[func.func.0 as usize] else {
+    let FuncInst::Lifted(lifted) = &store.state().funcs[func.func.0] else {
         return Err(Error::misuse("a function that the host gave is called by the host"));
     };
     let lifted = *lifted;

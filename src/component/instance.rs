@@ -379,12 +379,9 @@ impl<'f> Frame<'f> {
     fn resource<T: Send + 'static>(&mut self, store: &mut Store<T>, id: ResourceIx, dtor: Option<u32>) {
         let state = store.state_mut();
         let dtor = dtor.map(|dtor| self.core_funcs[dtor as usize]);
-        state.resource_types.push(ResourceType {
-            implementor: Implementor::Guest(self.instance),
-            dtor,
-            host_dtor: None,
-        });
-        let ty = ResourceTypeId(state.resource_types.len() as u32 - 1);
+        let implementor = Implementor::Guest(self.instance);
+        let ty = state.resource_types.push(ResourceType { implementor, dtor, host_dtor: None });
+        let ty = ResourceTypeId(ty);
         state.bind(self.instance, id, ty);
         self.types.push(Some(ty));
     }
@@ -607,7 +604,7 @@ impl<'f> Frame<'f> {
         let builtin: Builtin<T> = match canon {
             Canon::Lower { func, ty, options } => {
                 let callee = self.funcs[*func as usize];
-                let host = match &store.state().funcs[callee.0 as usize] {
+                let host = match &store.state().funcs[callee.0] {
                     FuncInst::Host(function, _) => Some(function.clone()),
                     FuncInst::Lifted(_) => None,
                 };

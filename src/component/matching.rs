@@ -180,15 +180,13 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
         let implementor = Implementor::Host(resource.0);
         let state = &mut *self.state;
         let known = state.resource_types.iter().position(|ty| ty.implementor == implementor);
-        let at = known.unwrap_or_else(|| {
-            state.resource_types.push(ResourceType {
-                implementor,
-                dtor: None,
-                host_dtor: Some(dtor.clone()),
-            });
-            state.resource_types.len() - 1
-        });
-        ResourceTypeId(at as u32)
+        ResourceTypeId(known.map_or_else(
+            || {
+                let host_dtor = Some(dtor.clone());
+                state.resource_types.push(ResourceType { implementor, dtor: None, host_dtor })
+            },
+            |at| at as u32,
+        ))
     }
 
     fn resource(&mut self, module: &str, name: &str, ix: ResourceIx, ty: ResourceTypeId) -> Option<Item> {
@@ -211,7 +209,7 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
     /// Compares the type of a function in the store with the imported one.
     fn check_func(&self, func: FuncId, ty: FuncTypeId) -> Result<(), String> {
         let state = &*self.state;
-        let lifted = match &state.funcs[func.0 as usize] {
+        let lifted = match &state.funcs[func.0] {
             FuncInst::Host(function, _) => return self.check(|check| function.check(check, ty)),
             FuncInst::Lifted(lifted) => lifted,
         };

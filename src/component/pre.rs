@@ -7,6 +7,7 @@ use crate::{
         instance::{self, instantiate_root},
         load::Component,
         store::{Exports, ExportsId, FuncId, FuncInst, Item, ResourceType, ResourceTypeId, State, Store},
+        table::List,
         types::ResourceIx,
         wrapped::{IdleHook, OwedHook},
     },
@@ -22,9 +23,9 @@ pub struct InstancePre<T: 'static> {
 
 /// What meeting the imports put into a store that had nothing in it.
 struct Met<T: 'static> {
-    funcs: Vec<FuncInst<T>>,
-    exports: Vec<Exports>,
-    resource_types: Vec<ResourceType<T>>,
+    funcs: Arc<[FuncInst<T>]>,
+    exports: Arc<[Exports]>,
+    resource_types: Arc<[ResourceType<T>]>,
     /// Which resource type the component means by which.
     bound: Vec<(ResourceIx, ResourceTypeId)>,
     /// One for each import.
@@ -44,10 +45,10 @@ impl<T: Send + 'static> InstancePre<T> {
     pub(crate) fn new(component: Component, world: State<T>, arguments: Vec<Item>) -> Self {
         let State { funcs, exports, resource_types, instances, idle, owed, .. } = world;
         let bound = instances.into_iter().flat_map(|instance| instance.resources).collect();
-        Self {
-            component,
-            met: Arc::new(Met { funcs, exports, resource_types, bound, arguments, idle, owed }),
-        }
+        let (funcs, exports) = (funcs.into_shared(), exports.into_shared());
+        let resource_types = resource_types.into_shared();
+        let met = Met { funcs, exports, resource_types, bound, arguments, idle, owed };
+        Self { component, met: Arc::new(met) }
     }
 
     /// The component.
@@ -83,41 +84,36 @@ impl<T: Send + 'static> InstancePre<T> {
 struct Moved {
     funcs: u32,
     exports: u32,
-    resources: Vec<ResourceTypeId>,
+    /// Where each resource type went; none where all items kept their numbers.
+    resources: Option<Vec<ResourceTypeId>>,
 }
 
 impl Moved {
-    /// Adds what was met to a store.
+    /// Adds what was met to a store. Where that has nothing yet, as most have, it is shared.
     fn new<T: 'static>(state: &mut State<T>, met: &Met<T>) -> Self {
         let (funcs, exports) = (state.funcs.len() as u32, state.exports.len() as u32);
+        if funcs == 0 && exports == 0 && state.resource_types.len() == 0 {
+            state.funcs = List::beginning_with(&met.funcs);
+            state.exports = List::beginning_with(&met.exports);
+            state.resource_types = List::beginning_with(&met.resource_types);
+            return Self { funcs, exports, resources: None };
+        }
         let resources = met.resource_types.iter().map(|ty| {
             let known = state.resource_types.iter().position(|known| known.implementor == ty.implementor);
-            ResourceTypeId(known.unwrap_or_else(|| {
-                state.resource_types.push(ty.clone());
-                state.resource_types.len() - 1
-            }) as u32)
+            let new = || state.resource_types.push(ty.clone());
+            ResourceTypeId(known.map_or_else(new, |at| at as u32))
         });
-        let moved = Self { funcs, exports, resources: resources.collect() };
-        state.funcs.extend_from_slice(&met.funcs);
-        if moved.is_same() {
-            state.exports.extend_from_slice(&met.exports);
-        } else {
-            let items = |list: &Exports| {
-                list.iter().map(|(name, item)| (name.clone(), moved.item(item))).collect::<Exports>()
-            };
-            state.exports.extend(met.exports.iter().map(items));
-        }
+        let moved = Self { funcs, exports, resources: Some(resources.collect()) };
+        state.funcs.extend(met.funcs.iter().cloned());
+        let items = |list: &Exports| {
+            list.iter().map(|(name, item)| (name.clone(), moved.item(item))).collect::<Exports>()
+        };
+        state.exports.extend(met.exports.iter().map(items));
         moved
     }
 
-    /// Whether everything kept its number: it went into an empty met.
-    fn is_same(&self) -> bool {
-        let mut resources = self.resources.iter().enumerate();
-        self.funcs == 0 && self.exports == 0 && resources.all(|(at, ty)| ty.0 as usize == at)
-    }
-
     fn resource(&self, ty: ResourceTypeId) -> ResourceTypeId {
-        self.resources[ty.0 as usize]
+        self.resources.as_ref().map_or(ty, |resources| resources[ty.0 as usize])
     }
 
     fn item(&self, item: &Item) -> Item {

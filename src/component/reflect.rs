@@ -18,7 +18,7 @@ impl Instance {
         name: &str,
         seed: u32,
     ) {
-        linker.reflect(name, &store.state().exports[self.exports.0 as usize], seed);
+        linker.reflect(name, &store.state().exports[self.exports.0], seed);
     }
 }
 

@@ -77,7 +77,7 @@ fn tell<T: Send + 'static>(
     flat: &[u64],
     mut tell: impl FnMut(&mut dyn crate::engine::Interposer, u64, &ComponentCall<'_>),
 ) {
-    let name: Arc<str> = match &cx.state().funcs[lowered.callee.0 as usize] {
+    let name: Arc<str> = match &cx.state().funcs[lowered.callee.0] {
         FuncInst::Host(_, name) => name.clone(),
         FuncInst::Lifted(_) => return,
     };

@@ -13,7 +13,7 @@ use crate::{
         load::Loaded,
         ready::Doors,
         resource::{HostHeld, HostType},
-        table::{Id, Slab, Table},
+        table::{Id, List, Slab, Table},
         task::{Task, Thread},
         types::{FuncTypeId, ResourceIx},
         waitable::{Waitable, WaitableSet},
@@ -197,9 +197,9 @@ pub(crate) struct Inner<T: 'static> {
 /// The state of the Component Model in one store.
 pub(crate) struct State<T: 'static> {
     pub(crate) instances: Vec<Instance>,
-    pub(crate) funcs: Vec<FuncInst<T>>,
-    pub(crate) exports: Vec<Exports>,
-    pub(crate) resource_types: Vec<ResourceType<T>>,
+    pub(crate) funcs: List<FuncInst<T>>,
+    pub(crate) exports: List<Exports>,
+    pub(crate) resource_types: List<ResourceType<T>>,
     pub(crate) tasks: Slab<Task<T>, TaskTag>,
     pub(crate) threads: Slab<Thread<T>, ThreadTag>,
     /// Tasks of calls that went straight through, each with its thread: over, and kept for the next such calls.
@@ -377,9 +377,9 @@ impl<T: 'static> State<T> {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
             instances: Vec::new(),
-            funcs: Vec::new(),
-            exports: Vec::new(),
-            resource_types: Vec::new(),
+            funcs: List::default(),
+            exports: List::default(),
+            resource_types: List::default(),
             tasks: Slab::default(),
             threads: Slab::default(),
             spare: Vec::new(),
@@ -439,7 +439,7 @@ impl<T: 'static> State<T> {
     }
 
     pub(crate) fn resource_type(&self, id: ResourceTypeId) -> &ResourceType<T> {
-        &self.resource_types[id.0 as usize]
+        &self.resource_types[id.0]
     }
 
     /// Which resource type `view` means by a resource of its program's types.
@@ -552,25 +552,23 @@ impl<T: 'static> State<T> {
     }
 
     pub(crate) fn add_func(&mut self, func: FuncInst<T>) -> FuncId {
-        self.funcs.push(func);
-        FuncId(self.funcs.len() as u32 - 1)
+        FuncId(self.funcs.push(func))
     }
 
     pub(crate) fn add_exports(&mut self, mut exports: Vec<(Arc<str>, Item)>) -> ExportsId {
         exports.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        self.exports.push(exports.into());
-        ExportsId(self.exports.len() as u32 - 1)
+        ExportsId(self.exports.push(exports.into()))
     }
 
     /// What is exported under a name.
     pub(crate) fn export(&self, exports: ExportsId, name: &str) -> Option<&Item> {
-        let items = &self.exports[exports.0 as usize];
+        let items = &self.exports[exports.0];
         items.binary_search_by(|(known, _)| (**known).cmp(name)).ok().map(|at| &items[at].1)
     }
 
     /// What stands at a place among the exports, which are in the order of their names.
     pub(crate) fn export_at(&self, exports: ExportsId, at: u32) -> Option<&Item> {
-        self.exports[exports.0 as usize].get(at as usize).map(|(_, item)| item)
+        self.exports[exports.0].get(at as usize).map(|(_, item)| item)
     }
 }
 

@@ -1,12 +1,12 @@
-//! Tables of handles, and slabs of state.
+//! Tables of handles, slabs of state, and lists of items.
 //!
 //! A [`Table`] is what a guest sees: small numbers, 0 never among them, reused last-in-first-out
 //! (`CanonicalABI.md`, "Table State"). A [`Slab`] is what the store keeps tasks, threads and waitables in:
-//! its ids are never reused, so a stale one finds nothing.
+//! its ids are never reused, so a stale one finds nothing. A [`List`] is what it keeps items in that stay.
 
 use crate::{Rule, Trap};
-use alloc::vec::Vec;
-use core::marker::PhantomData;
+use alloc::{sync::Arc, vec::Vec};
+use core::{marker::PhantomData, ops::Index};
 
 /// The largest index a table may reach (`Table.MAX_LENGTH`).
 const INDEX_MAX: usize = (1 << 28) - 1;
@@ -191,9 +191,85 @@ impl<E, K> Slab<E, K> {
     }
 }
 
+/// Items that are there for good, each at its number. The first of them may be another's too: they are not copied then.
+pub(crate) struct List<E> {
+    shared: Option<Arc<[E]>>,
+    own: Vec<E>,
+}
+
+impl<E> Default for List<E> {
+    fn default() -> Self {
+        Self { shared: None, own: Vec::new() }
+    }
+}
+
+impl<E> List<E> {
+    /// A list that begins with these.
+    pub(crate) fn beginning_with(items: &Arc<[E]>) -> Self {
+        Self { shared: Some(items.clone()), own: Vec::new() }
+    }
+
+    fn shared(&self) -> &[E] {
+        self.shared.as_deref().unwrap_or_default()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.shared().len() + self.own.len()
+    }
+
+    /// Adds an item: its number.
+    pub(crate) fn push(&mut self, item: E) -> u32 {
+        self.own.push(item);
+        self.len() as u32 - 1
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &E> {
+        self.shared().iter().chain(&self.own)
+    }
+}
+
+impl<E: Clone> List<E> {
+    /// All of them, for others to begin with.
+    pub(crate) fn into_shared(self) -> Arc<[E]> {
+        match self.shared {
+            Some(shared) if self.own.is_empty() => shared,
+            Some(shared) => shared.iter().cloned().chain(self.own).collect(),
+            None => self.own.into(),
+        }
+    }
+}
+
+impl<E> Extend<E> for List<E> {
+    fn extend<I: IntoIterator<Item = E>>(&mut self, items: I) {
+        self.own.extend(items);
+    }
+}
+
+impl<E> Index<u32> for List<E> {
+    type Output = E;
+
+    fn index(&self, at: u32) -> &E {
+        let (at, shared) = (at as usize, self.shared());
+        shared.get(at).unwrap_or_else(|| &self.own[at - shared.len()])
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_list_goes_on_after_what_is_shared() {
+        let mut first = List::default();
+        assert_eq!((first.push('a'), first.push('b'), first.len()), (0, 1, 2));
+        let shared = first.into_shared();
+        let mut list = List::beginning_with(&shared);
+        assert_eq!((list.push('c'), list.len()), (2, 3));
+        list.extend(['d']);
+        assert!(list.iter().eq(&['a', 'b', 'c', 'd']));
+        assert_eq!((list[1], list[2], list[3]), ('b', 'c', 'd'));
+        assert_eq!((&*shared, &*list.into_shared()), (&['a', 'b'][..], &['a', 'b', 'c', 'd'][..]));
+    }
 
     #[test]
     fn zero_is_no_handle_and_the_last_freed_index_comes_first() {
