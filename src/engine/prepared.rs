@@ -93,14 +93,16 @@ impl<T: Send + 'static> Caller<'_, T> {
             Prepared::Any(function) => {
                 let mut found = [Val::I32(0)];
                 let found = &mut found[..results.min(1)];
-                let zero = |at: usize| if at < params.len() { value(at) } else { Val::I32(0) };
-                let stopped = if params.len() <= FEW {
-                    let values: [Val; FEW] = core::array::from_fn(zero);
-                    self.call_through(*function, &values[..params.len()], found)?
+                let (mut few, mut many);
+                let values = if params.len() <= FEW {
+                    few = [const { Val::I32(0) }; FEW];
+                    &mut few[..params.len()]
                 } else {
-                    let values: [Val; FLAT_MAX] = core::array::from_fn(zero);
-                    self.call_through(*function, &values[..params.len()], found)?
+                    many = [const { Val::I32(0) }; FLAT_MAX];
+                    &mut many[..params.len()]
                 };
+                values.iter_mut().enumerate().for_each(|(at, place)| *place = value(at));
+                let stopped = self.call_through(*function, values, found)?;
                 Ok(match stopped {
                     None => Through::Returned(found.first().map_or(0, bits)),
                     Some((activation, step)) => Through::Stopped(Box::new(activation), step),
