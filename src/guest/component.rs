@@ -54,8 +54,8 @@ impl Guest {
     }
 
     fn of(store: Store<Data>, instance: Instance, component: &component::Component) -> Self {
-        let names = || component.exports().map(|(name, _)| name);
-        let entry = ENTRIES.iter().find_map(|entry| names().find(|name| name.starts_with(entry)));
+        let exported = |entry: &&str| component.export_names().find(|name| name.starts_with(entry));
+        let entry = ENTRIES.iter().find_map(exported);
         Self { store, instance, entry: entry.map(String::from), state: State::Fresh }
     }
 
