@@ -6,7 +6,7 @@ use crate::{
     component::{
         abi::{
             Copier, GuestOptions, LiftContext, LowerContext, Place, bytes, in_guest, inside, is_aligned,
-            reallocate,
+            normalise, reallocate,
         },
         channel::BLOCKED,
         direct,
@@ -26,8 +26,9 @@ use crate::{
 use alloc::{boxed::Box, sync::Arc, vec::Vec};
 use core::any::Any;
 
-/// A component function as core code may call it.
-#[derive(Debug)]
+/// A component function as core code may call it. It lies in the core function itself; who needs it beyond a call keeps
+/// a copy.
+#[derive(Clone, Debug)]
 pub(crate) struct Lowered {
     pub(crate) callee: FuncId,
     /// The caller's program, whose types these are.
@@ -104,6 +105,11 @@ fn pointed_at<T: Send + 'static>(
 }
 
 impl Lowered {
+    /// A copy for what is kept beyond a call.
+    pub(crate) fn keep(&self) -> Arc<Self> {
+        Arc::new(self.clone())
+    }
+
     /// How many flat parameters it may have.
     fn flat_max(&self) -> usize {
         if self.options.is_async { MAX_FLAT_ASYNC_PARAMS } else { MAX_FLAT_PARAMS }
@@ -371,6 +377,9 @@ pub(crate) fn copy_result<T: Send + 'static>(
 ) -> Result<Option<u64>, Fault> {
     let types = lowered.program.types();
     let Some(ty) = types.func(lowered.ty).result else { return Ok(None) };
+    if let (true, [bits]) = (ty.is_scalar() && !lowered.options.is_async, flat) {
+        return normalise(ty, *bits).map(Some);
+    }
     let from = lifted_place(cx, types, &func.options, ty, flat, MAX_FLAT_RESULTS)?;
     copy_result_from(cx, func, lowered, arguments, flat, from)
 }
@@ -463,35 +472,28 @@ pub(crate) fn started_subtask<T: Send + 'static>(
 /// What a lowered function does (`canon_lower`), of a guest's function.
 pub(crate) fn call_lowered<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
-    lowered: &Arc<Lowered>,
+    lowered: &Lowered,
+    func: &Lifted,
     flat: &[u64],
 ) -> Result<Answer, Fault> {
-    let caller = lowered.options.instance;
+    let (caller, callee) = (lowered.options.instance, func.options.instance);
     let state = cx.state_mut();
     if !state.instance(caller).may_leave {
         return Err(Rule::CannotLeave.into());
     }
-    let FuncInst::Lifted(func) = &state.funcs[lowered.callee.0] else {
-        return Err(Fault::Trap(crate::bug!("a host function is called as a guest's")));
-    };
-    let func = *func;
-    let callee = func.options.instance;
     let types = lowered.program.types();
     let ty = types.func(lowered.ty);
     if ty.is_async && !lowered.options.is_async {
         state.check_may_block(caller)?;
     }
-    if state.are_related(callee, caller) || !state.may_enter(callee, Some(caller)) {
-        return Err(Rule::CannotEnter.into());
-    }
+    state.enter(callee, caller)?;
     let lends = types.layout(ty.params_tuple).borrows;
-    if state.is_direct(&func, ty.is_async) && !lowered.options.is_async {
-        return direct::call_from_guest(cx, lowered, flat, &func, lends);
+    if state.is_direct(func, ty.is_async) && !lowered.options.is_async {
+        return direct::call_from_guest(cx, lowered, flat, func, lends);
     }
-    state.set_entered(callee, Some(caller), true);
     let subtask = new_subtask(state, caller, SubtaskState::Starting, Callee::Gone);
-    let from = Caller::Guest { lowered: lowered.clone(), flat: Box::new(FlatArguments::new(flat)), subtask };
-    let (task, thread) = state.new_task(func, ty.is_async, from)?;
+    let from = Caller::of_guest(lowered, flat, subtask);
+    let (task, thread) = state.new_task(*func, ty.is_async, from)?;
     state.waitables.get_mut(subtask)?.subtask_mut()?.callee = Callee::Task(task);
     task::resume(cx, thread, false)?;
     after_call(cx, lowered, subtask, task, callee)
@@ -500,7 +502,7 @@ pub(crate) fn call_lowered<T: Send + 'static>(
 /// Goes on with a caller that was stopped together with what it called.
 pub(crate) fn go_on_after_call<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
-    lowered: &Arc<Lowered>,
+    lowered: &Lowered,
     subtask: WaitableId,
     task: TaskId,
 ) -> Result<Answer, Fault> {
@@ -515,7 +517,7 @@ pub(crate) fn go_on_after_call<T: Send + 'static>(
 /// After a callee ran: it is over, or waits, or was stopped.
 pub(crate) fn after_call<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
-    lowered: &Arc<Lowered>,
+    lowered: &Lowered,
     subtask: WaitableId,
     task: TaskId,
     callee: InstanceId,
@@ -524,7 +526,7 @@ pub(crate) fn after_call<T: Send + 'static>(
     let state = cx.state_mut();
     state.set_entered(callee, Some(lowered.options.instance), false);
     if !finished {
-        return state.freeze(Wait::AfterCall { lowered: lowered.clone(), subtask, task });
+        return state.freeze(Wait::AfterCall { lowered: lowered.keep(), subtask, task });
     }
     finish_lowered(cx, lowered, subtask)
 }
@@ -551,7 +553,7 @@ pub(crate) fn run_if_sync<T: Send + 'static>(
 /// The end of a lowered call: its result, or a subtask to wait for.
 pub(crate) fn finish_lowered<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
-    lowered: &Arc<Lowered>,
+    lowered: &Lowered,
     subtask: WaitableId,
 ) -> Result<Answer, Fault> {
     let state = cx.state_mut();

@@ -12,7 +12,7 @@ use crate::{
         channel::{self, BLOCKED},
         definition::{Canon, Channel, End, Options, Switch},
         host::{self, HostFunction},
-        store::{Cx, Handle, InstanceId, ResourceTypeId},
+        store::{Cx, Handle, InstanceId, Lifted, ResourceTypeId},
         task::{self, Progress, Wait},
         types::{
             AddressType, Flat, MAX_FLAT_ASYNC_PARAMS, MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, Types, ValType,
@@ -21,13 +21,14 @@ use crate::{
     },
     engine::{Answer, CoreMemory, CoreTable, Fault, ValType as CoreVal},
 };
-use alloc::sync::Arc;
+use alloc::{boxed::Box, sync::Arc};
 use core::ops::Deref;
 
 /// A canonical definition with everything it refers to resolved in a store.
 pub(crate) enum Builtin<T: 'static> {
-    Lower(Arc<Lowered>),
-    LowerHost(Arc<Lowered>, Arc<dyn HostFunction<T>>),
+    /// A guest's function, as its instance lifts it.
+    Lower(Lowered, Box<Lifted>),
+    LowerHost(Lowered, Arc<dyn HostFunction<T>>),
     ResourceNew(ResourceTypeId),
     ResourceDrop(ResourceTypeId),
     ResourceRep(ResourceTypeId),
@@ -201,7 +202,7 @@ fn carry_out<T: Send + 'static>(
     let wide = |at: usize| flat.get(at).copied().unwrap_or(0);
     let argument = |at: usize| wide(at) as u32;
     match builtin {
-        Builtin::Lower(lowered) => call::call_lowered(cx, lowered, flat),
+        Builtin::Lower(lowered, callee) => call::call_lowered(cx, lowered, callee, flat),
         Builtin::LowerHost(lowered, function) => host::call(cx, lowered, flat, &**function),
         Builtin::ResourceRep(ty) => {
             let rep = cx.state_mut().resource_handle(instance, argument(0), *ty)?.rep;

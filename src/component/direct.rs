@@ -7,7 +7,7 @@
 use crate::{
     component::{
         abi::{Copier, LiftContext, LowerContext, Place, in_guest, reallocate},
-        call::{self, FlatArguments, HostLift, Lowered, core_type, lifted_place},
+        call::{self, HostLift, Lowered, core_type, lifted_place},
         handles::Lender,
         store::{Cx, InstanceId, Lifted, TaskId, ThreadId, WaitableId},
         task::{self, Caller, TaskState},
@@ -16,7 +16,6 @@ use crate::{
     },
     engine::{Answer, Fault, Through, value_of},
 };
-use alloc::{boxed::Box, sync::Arc};
 
 /// How a call of the host's went so far.
 pub(crate) enum Called<R> {
@@ -86,11 +85,11 @@ pub(crate) fn call_from_host<T: Send + 'static, R>(
     Ok(Called::Returned(result))
 }
 
-/// Calls a function for a guest: what `canon lower` does, after it was checked that the call may be made. `lends` says
-/// whether handles may be borrowed for it.
+/// Calls a function for a guest: what `canon lower` does, after its instance was entered. `lends` says whether handles may
+/// be borrowed for it.
 pub(crate) fn call_from_guest<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
-    lowered: &Arc<Lowered>,
+    lowered: &Lowered,
     flat: &[u64],
     func: &Lifted,
     lends: bool,
@@ -98,7 +97,6 @@ pub(crate) fn call_from_guest<T: Send + 'static>(
     let (caller, callee) = (lowered.options.instance, func.options.instance);
     let types = lowered.program.types();
     let ty = types.func(lowered.ty);
-    cx.state_mut().set_entered(callee, Some(caller), true);
     let begun = begin(cx, func)?;
     let subtask = lends.then(|| call::started_subtask(cx.state_mut(), caller, Callee::Task(begun.task)));
     let lender = Lender { subtask, task: Some(begun.task) };
@@ -134,7 +132,7 @@ pub(crate) fn call_from_guest<T: Send + 'static>(
 /// Makes the caller's side of a guest's call that stopped.
 fn stopped<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
-    lowered: &Arc<Lowered>,
+    lowered: &Lowered,
     flat: &[u64],
     begun: &Begun,
     callee: InstanceId,
@@ -143,8 +141,7 @@ fn stopped<T: Send + 'static>(
     let state = cx.state_mut();
     let caller = lowered.options.instance;
     let subtask = lending.unwrap_or_else(|| call::started_subtask(state, caller, Callee::Task(begun.task)));
-    state.tasks.get_mut(begun.task)?.caller =
-        Caller::Guest { lowered: lowered.clone(), flat: Box::new(FlatArguments::new(flat)), subtask };
+    state.tasks.get_mut(begun.task)?.caller = Caller::of_guest(lowered, flat, subtask);
     task::switch(cx)?;
     call::after_call(cx, lowered, subtask, begun.task, callee)
 }
@@ -197,9 +194,9 @@ fn end<T: Send + 'static>(
     begun: &Begun,
     results: &[u64],
 ) -> Result<(), Fault> {
-    let state = cx.state_mut();
-    state.tasks.get_mut(begun.task)?.state = TaskState::Resolved;
     if func.options.post_return.is_some() {
+        let state = cx.state_mut();
+        state.tasks.get_mut(begun.task)?.state = TaskState::Resolved;
         state.current = Some(begun.thread);
         call::post_return(cx, func, results)?;
         cx.state_mut().current = begun.before;

@@ -110,7 +110,7 @@ pub(crate) struct HostCallUnderWay<T: 'static> {
 /// Calls a host function for a guest.
 pub(crate) fn call<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
-    lowered: &Arc<Lowered>,
+    lowered: &Lowered,
     flat: &[u64],
     function: &dyn HostFunction<T>,
 ) -> Result<Answer, Fault> {
@@ -145,7 +145,7 @@ pub(crate) fn call<T: Send + 'static>(
     state.waitables.get_mut(subtask)?.subtask_mut()?.callee = Callee::Host(id);
     let flat = FlatArguments::new(flat);
     let wakeup = state.wakeups.add();
-    let under_way = HostCallUnderWay { subtask, lowered: lowered.clone(), flat, pending, wakeup };
+    let under_way = HostCallUnderWay { subtask, lowered: lowered.keep(), flat, pending, wakeup };
     state.host_calls.insert(id, under_way);
     // It may have its answer by now; and if not, it has to know whom to wake.
     poll_one(cx, id)?;

@@ -20,6 +20,7 @@ use crate::{
     engine::{self, CoreFunc, CoreGlobal, CoreMemory, CoreTable, Extern, Fault, Prepared},
 };
 use alloc::{
+    boxed::Box,
     collections::{BTreeMap, BTreeSet},
     format,
     sync::Arc,
@@ -603,16 +604,11 @@ impl<'f> Frame<'f> {
         let memory = |index: u32| self.core_memories[index as usize];
         let builtin: Builtin<T> = match canon {
             Canon::Lower { func, ty, options } => {
-                let callee = self.funcs[*func as usize];
-                let host = match &store.state().funcs[callee.0] {
-                    FuncInst::Host(function, _) => Some(function.clone()),
-                    FuncInst::Lifted(_) => None,
-                };
-                let program = self.program.clone();
+                let (callee, program) = (self.funcs[*func as usize], self.program.clone());
                 let lowered = Lowered { callee, program, ty: *ty, options: self.options(store, options)? };
-                match host {
-                    Some(function) => Builtin::LowerHost(Arc::new(lowered), function),
-                    None => Builtin::Lower(Arc::new(lowered)),
+                match &store.state().funcs[callee.0] {
+                    FuncInst::Host(function, _) => Builtin::LowerHost(lowered, function.clone()),
+                    FuncInst::Lifted(callee) => Builtin::Lower(lowered, Box::new(*callee)),
                 }
             }
             Canon::ResourceNew(id) => Builtin::ResourceNew(resource(*id)?),

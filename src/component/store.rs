@@ -28,7 +28,10 @@ use alloc::{
     sync::Arc,
     vec::Vec,
 };
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::{
+    mem,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 /// A guest, as what runs in it and for it sees it.
 pub(crate) type Cx<'a, T> = Caller<'a, Inner<T>>;
@@ -506,11 +509,6 @@ impl<T: 'static> State<T> {
         id.filter(|id| caller.is_none_or(|caller| !self.is_in(caller, *id)))
     }
 
-    /// Whether one instance is the other or nests in it. Calls between such are not allowed for now.
-    pub(crate) fn are_related(&self, a: InstanceId, b: InstanceId) -> bool {
-        !self.are_siblings(a, b) && (self.is_in(a, b) || self.is_in(b, a))
-    }
-
     /// Whether two instances are next to each other: then a call from one to the other enters that one alone. Most are.
     fn are_siblings(&self, a: InstanceId, b: InstanceId) -> bool {
         a != b && self.instance(a).parent == self.instance(b).parent
@@ -522,10 +520,22 @@ impl<T: 'static> State<T> {
         if self.waiting.values().any(is_other) { Rule::Deadlock } else { Rule::CannotBlock }
     }
 
-    pub(crate) fn may_enter(&self, callee: InstanceId, caller: Option<InstanceId>) -> bool {
-        if caller.is_some_and(|caller| self.are_siblings(callee, caller)) {
-            return self.instance(callee).may_enter;
+    /// Enters an instance for a call of another, if it may be called by that now.
+    pub(crate) fn enter(&mut self, callee: InstanceId, caller: InstanceId) -> Result<(), Rule> {
+        if self.are_siblings(callee, caller) {
+            let may_enter = mem::replace(&mut self.instance_mut(callee).may_enter, false);
+            return if may_enter { Ok(()) } else { Err(Rule::CannotEnter) };
         }
+        // One that nests in the other may not be called by that for now, nor call it.
+        let are_related = self.is_in(callee, caller) || self.is_in(caller, callee);
+        if are_related || !self.may_enter(callee, Some(caller)) {
+            return Err(Rule::CannotEnter);
+        }
+        self.set_entered(callee, Some(caller), true);
+        Ok(())
+    }
+
+    pub(crate) fn may_enter(&self, callee: InstanceId, caller: Option<InstanceId>) -> bool {
         let mut next = Some(callee);
         while let Some(id) = self.entering(next, caller) {
             let instance = self.instance(id);

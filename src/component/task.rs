@@ -67,6 +67,13 @@ pub(crate) enum Caller<T: 'static> {
     Direct,
 }
 
+impl<T> Caller<T> {
+    /// A guest, that passed these core values.
+    pub(crate) fn of_guest(lowered: &Lowered, flat: &[u64], subtask: WaitableId) -> Self {
+        Self::Guest { lowered: lowered.keep(), flat: Box::new(call::FlatArguments::new(flat)), subtask }
+    }
+}
+
 impl<T> Task<T> {
     /// Whether no other task of the instance may run core code while this one does (`Task.needs_exclusive`).
     pub(crate) fn needs_exclusive(&self) -> bool {
@@ -266,6 +273,7 @@ impl<T: Send + 'static> State<T> {
     pub(crate) fn end_direct(&mut self, task: TaskId, thread: ThreadId) -> Result<(), Fault> {
         let ended = self.tasks.get_mut(task)?;
         if ended.threads > 1 {
+            ended.state = TaskState::Resolved;
             return self.unregister_thread(thread);
         }
         ended.threads = 0;

@@ -97,6 +97,13 @@ pub enum ValType {
     Def(TypeId),
 }
 
+impl ValType {
+    /// Whether its values are numbers that mean the same everywhere.
+    pub(crate) fn is_scalar(self) -> bool {
+        !matches!(self, Self::String | Self::ErrorContext | Self::Def(_))
+    }
+}
+
 /// A definition in [`Types`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct TypeId(pub(crate) u32);
