@@ -54,6 +54,21 @@ fn ready<R: std::fmt::Debug>(poll: Poll<Result<R, Fault>>) -> Result<R, Fault> {
     }
 }
 
+/// What does not wait is asked again and again by some guests.
+#[test]
+fn asking_is_paid_for_where_nothing_comes_of_it() {
+    let pipe = mem::Pipe::new();
+    let mut state = state(|grants| grants.stdin = Input::new(Arc::new(pipe.clone())));
+    let mut input = stdin::Host::get_stdin(&mut state).unwrap();
+    let mut output = stdout::Host::get_stdout(&mut state).unwrap();
+    let _ = state.take_owed();
+    let found = HostInputStream::read(&mut state, &mut cx(), &mut input, &mut 100);
+    assert_eq!(ready(found).unwrap().unwrap(), b"");
+    assert!(state.take_owed() >= 100, "a read that found nothing");
+    let permit = ready(HostOutputStream::check_write(&mut state, &mut cx(), &mut output)).unwrap();
+    assert!(permit.is_ok() && state.take_owed() >= 100, "what may be written");
+}
+
 #[test]
 fn a_write_without_a_permit_ends_the_guest() {
     let output = mem::Output::new();

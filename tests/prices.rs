@@ -19,7 +19,9 @@ use wasmote::{
     block_on,
     cap::{
         Code,
+        cli::InputStream,
         filesystem::{Advice, Directory, Entry, File, Metadata, Name, Open, Times},
+        sockets::{Shutdown, TcpListener, TcpStream},
     },
 };
 
@@ -41,6 +43,8 @@ const CHANGE_NS: u64 = 33_000;
 const ENTRY_NS: u64 = 1_700;
 const TRANSFER_NS: u64 = 1_000;
 const SYNC_NS: u64 = 1_000_000;
+const SEGMENT_NS: u64 = 3_000;
+const NOTHING_NS: u64 = 2_000;
 
 impl Count {
     fn did<T>(&self, ns: u64, result: T) -> T {
@@ -289,6 +293,102 @@ fn fuel_bounds_what_reaches_a_directory() {
             assert!(ns < fuel * NS_PER_FUEL_MAX + last_ns, "{what}: {ns} ns for {fuel} fuel");
             assert!(ns > fuel, "{what}: {ns} ns for {fuel} fuel: that did nothing");
         }
+    }
+}
+
+/// A connection that takes all that is sent, and where nothing comes; a listener and an input where nobody comes.
+struct Quiet(Count);
+
+impl TcpStream for Quiet {
+    fn poll_receive(&self, _: &mut Context<'_>, _: &mut [u8], _: bool) -> Poll<Result<usize, Code>> {
+        self.0.did(NOTHING_NS, Poll::Pending)
+    }
+
+    fn poll_send(&self, _: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, Code>> {
+        self.0.did(SEGMENT_NS, Poll::Ready(Ok(bytes.len())))
+    }
+
+    fn poll_receivable(&self, _: &mut Context<'_>) -> Poll<u64> {
+        self.0.did(NOTHING_NS, Poll::Pending)
+    }
+
+    fn poll_sendable(&self, _: &mut Context<'_>) -> Poll<()> {
+        self.0.did(NOTHING_NS, Poll::Ready(()))
+    }
+
+    fn shutdown(&self, _: Shutdown) -> Result<(), Code> {
+        Ok(())
+    }
+}
+
+impl TcpListener for Quiet {
+    fn poll_accept(&self, _: &mut Context<'_>) -> Poll<Result<Arc<dyn TcpStream>, Code>> {
+        self.0.did(NOTHING_NS, Poll::Pending)
+    }
+
+    fn poll_acceptable(&self, _: &mut Context<'_>) -> Poll<()> {
+        self.0.did(NOTHING_NS, Poll::Pending)
+    }
+}
+
+impl InputStream for Quiet {
+    fn poll_read(&self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<Result<usize, Code>> {
+        self.0.did(NOTHING_NS, Poll::Pending)
+    }
+
+    fn poll_readable(&self, _: &mut Context<'_>) -> Poll<u64> {
+        self.0.did(NOTHING_NS, Poll::Pending)
+    }
+}
+
+/// A program that does `body` over and over: input is 0, a connection 3, a listener 4, and none of them waits.
+fn endless_on_sockets(body: &str) -> Program {
+    let text = format!(
+        r#"(module
+        (import "wasi_snapshot_preview1" "fd_fdstat_set_flags" (func $flags (param i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "sock_accept" (func $accept (param i32 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "sock_recv"
+            (func $receive (param i32 i32 i32 i32 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "sock_send" (func $send (param i32 i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1)
+        (func (export "_start") (local $at i32)
+            (local.set $at (i32.const 1024))
+            (loop $fill
+                (i64.store (local.get $at) (i64.const 0x100008000))
+                (br_if $fill (i32.lt_u (local.tee $at (i32.add (local.get $at) (i32.const 8))) (i32.const 9216))))
+            (drop (call $flags (i32.const 0) (i32.const 4)))
+            (drop (call $flags (i32.const 3) (i32.const 4)))
+            (drop (call $flags (i32.const 4) (i32.const 4)))
+            (loop $again {body} (br $again))))"#
+    );
+    Program::load(&wat::parse_str(text).unwrap()).unwrap()
+}
+
+#[test]
+fn fuel_bounds_what_reaches_a_socket() {
+    let all = "(i32.const 1024) (i32.const 1024)";
+    for body in [
+        format!("(drop (call $write (i32.const 3) {all} (i32.const 0)))"),
+        format!("(drop (call $send (i32.const 3) {all} (i32.const 0) (i32.const 0)))"),
+        "(drop (call $read (i32.const 3) (i32.const 1024) (i32.const 1) (i32.const 0)))".into(),
+        "(drop (call $receive (i32.const 3) (i32.const 1024) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 4)))"
+            .into(),
+        "(drop (call $accept (i32.const 4) (i32.const 4) (i32.const 0)))".into(),
+        "(drop (call $read (i32.const 0) (i32.const 1024) (i32.const 1) (i32.const 0)))".into(),
+    ] {
+        let count = Count::default();
+        let host = Host::new()
+            .stdin(Quiet(count.clone()))
+            .tcp_stream(Quiet(count.clone()))
+            .tcp_listener(Quiet(count.clone()))
+            .fuel(1_000_000);
+        let error = block_on(host.start(&endless_on_sockets(&body)).unwrap().run()).unwrap_err();
+        assert_eq!(error.trap(), Some(Trap::OutOfFuel), "{body}");
+        let (ns, last_ns) = (count.ns(), 1_024 * SEGMENT_NS);
+        assert!(ns < 1_000_000 * NS_PER_FUEL_MAX + last_ns, "{body}: {ns} ns");
+        assert!(ns > 1_000_000, "{body}: {ns} ns: that did nothing");
     }
 }
 

@@ -30,7 +30,7 @@ pub const TRANSFER: u32 = 40;
 /// Bringing to the medium what was written, by itself or with a write (2.5 ms, and disks that take longer). A slice of
 /// [`Limits::server`](crate::Limits::server): others have the thread after each.
 pub const SYNC: u32 = 20_000;
-/// Asking a descriptor or stream whether it is ready (1.8 µs).
+/// Asking a descriptor or stream whether it is ready (1.8 µs), or, without waiting, for what is not there.
 pub const SUBSCRIPTION: u32 = 100;
 /// Making a socket, and closing it (10 µs).
 pub const SOCKET: u32 = 500;
@@ -40,7 +40,7 @@ pub const BIND: u32 = 200;
 pub const CONNECT: u32 = 2_000;
 /// Taking a connection that came (15 µs).
 pub const ACCEPT: u32 = 500;
-/// Sending or receiving on a connection, whatever the length (3 µs).
+/// Sending or receiving on a connection, whatever the length (3 µs): of several buffers, for each that is asked for.
 pub const SEGMENT: u32 = 100;
 /// Sending or receiving a datagram (5 µs).
 pub const DATAGRAM: u32 = 200;

@@ -26,8 +26,8 @@ pub(super) enum Wait {
     Poll(Vec<Waiting>),
     /// `sched_yield`: it has given way.
     Yield,
-    /// `sock_recv` with `recv_waitall`: so many bytes have come.
-    Receive(u32),
+    /// `sock_recv` with `recv_waitall`: so many bytes have come, of so many calls.
+    Receive { bytes: u32, calls: u32 },
 }
 
 /// One subscription, with its time made a deadline.
@@ -66,11 +66,12 @@ pub(super) fn poll_oneoff(
         state.wait = Some(Wait::Poll(waiting));
         return Poll::Pending;
     };
-    let ready = result?;
-    memory.write_u32(count_at, ready)?;
+    if let Ok(ready) = result {
+        memory.write_u32(count_at, ready)?;
+    }
     let asked = waiting.iter().filter(|waiting| !matches!(waiting.on, On::Deadline(_))).count() as u64;
     caller.charge(asked.saturating_mul(u64::from(price::SUBSCRIPTION)))?;
-    caller.charge_bytes(ready.saturating_mul(Event::BYTES))?;
+    caller.charge_bytes(result?.saturating_mul(Event::BYTES))?;
     Poll::Ready(Ok(()))
 }
 

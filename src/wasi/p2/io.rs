@@ -134,6 +134,13 @@ impl State {
         })
     }
 
+    /// What a call took that does not wait: to ask, where nothing came of it.
+    fn asked<R: PartialEq>(&self, result: &Result<R, io::StreamError>, nothing: &R) {
+        if result.as_ref().is_ok_and(|result| result == nothing) {
+            self.tab.owe(price::SUBSCRIPTION);
+        }
+    }
+
     /// The table, and room for a read of `length` bytes, or of less where that is a lot: it is the guest that says
     /// how long.
     pub(super) fn table_and_buffer(&mut self, length: u64) -> (&mut ResourceTable, &mut [u8]) {
@@ -247,6 +254,7 @@ impl HostInputStream for State {
     ) -> Poll<Result<Result<Vec<u8>, StreamError>, Fault>> {
         let (table, buffer) = self.table_and_buffer(*len);
         let read = table.get_mut(this)?.read(cx, buffer).map(|count| taken(buffer, count));
+        self.asked(&read, &Vec::new());
         Poll::Ready(self.told(read))
     }
 
@@ -272,6 +280,7 @@ impl HostInputStream for State {
     ) -> Poll<Result<Result<u64, StreamError>, Fault>> {
         let state = access.get();
         let skipped = state.table.get_mut(this)?.skip(cx, *len);
+        state.asked(&skipped, &0);
         Poll::Ready(moved(access, skipped))
     }
 
@@ -304,6 +313,7 @@ impl HostOutputStream for State {
         this: &mut Resource<OutputStream>,
     ) -> Poll<Result<Result<u64, StreamError>, Fault>> {
         let permit = self.table.get_mut(this)?.check_write(cx);
+        self.tab.owe(price::SUBSCRIPTION);
         Poll::Ready(self.told(permit))
     }
 
@@ -392,6 +402,7 @@ impl HostOutputStream for State {
     ) -> Poll<Result<Result<u64, StreamError>, Fault>> {
         let state = access.get();
         let spliced = state.splice_with(this, src, |output, input| output.splice(cx, input, *len))?;
+        state.asked(&spliced, &0);
         Poll::Ready(moved(access, spliced))
     }
 

@@ -19,7 +19,10 @@ use crate::{
     cap::{Code, sockets::LookupError},
     component::Resource,
     engine::Fault,
-    wasi::sockets::{Lookup, SocketError, Sockets, convert::convert},
+    wasi::{
+        price::{self, Tab},
+        sockets::{Lookup, SocketError, Sockets, convert::convert},
+    },
 };
 use alloc::{collections::VecDeque, string::String, sync::Arc};
 use core::{
@@ -34,11 +37,18 @@ fn granted(state: &State) -> Result<&Arc<Sockets>, SocketError> {
     state.grants.network.as_ref().ok_or(SocketError::Code(Code::NotPermitted))
 }
 
-/// For what this version asks without waiting: whoever is told to wait then asks a pollable.
-fn at_once<R>(poll: impl FnOnce(&mut Context<'_>) -> Poll<Result<R, SocketError>>) -> Result<R, ErrorCode> {
+/// For what this version asks without waiting: whoever is told to wait then asks a pollable. Having asked is owed on `tab`
+/// where nothing came of it.
+fn at_once<R>(
+    tab: &Tab,
+    poll: impl FnOnce(&mut Context<'_>) -> Poll<Result<R, SocketError>>,
+) -> Result<R, ErrorCode> {
     match poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(done) => done.map_err(ErrorCode::from),
-        Poll::Pending => Err(ErrorCode::WouldBlock),
+        Poll::Pending => {
+            tab.owe(price::SUBSCRIPTION);
+            Err(ErrorCode::WouldBlock)
+        }
     }
 }
 
@@ -146,7 +156,7 @@ impl From<Code> for ErrorCode {
             Code::Already => Self::ConcurrencyConflict,
             Code::WouldBlock => Self::WouldBlock,
             Code::NotConnected => Self::InvalidState,
-            Code::TooManyOpen => Self::NewSocketLimit,
+            Code::TooManyOpen | Code::TooManyOpenInHost => Self::NewSocketLimit,
             Code::AddressNotAvailable => Self::AddressNotBindable,
             Code::AddressInUse => Self::AddressInUse,
             Code::NetworkUnreachable => Self::RemoteUnreachable,

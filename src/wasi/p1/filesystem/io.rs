@@ -121,14 +121,17 @@ fn read(
     let object = &mut entry.object;
     // Elsewhere asking again could wait, or swallow an end that is told once.
     let until = if matches!(object, Object::File { .. }) { Until::Short } else { Until::First };
-    let segments = u64::from(matches!(object, Object::Socket { .. }));
     let read = iovec::poll_fill(&mut memory, buffers, until, bytes_max, &mut |bytes| {
         poll_read(object, cx, &mut offset, bytes)
     });
-    let read = ready!(or_again(read, nonblocking))?;
-    memory.write_u32(size_at, read)?;
-    caller.charge(segments * u64::from(price::SEGMENT))?;
-    charge_moved(caller, buffers, read)
+    let read = ready!(or_again(read, nonblocking));
+    // At most one segment is asked for at a time.
+    let asked = price_of_asking(object, 1, &read);
+    if let Ok(read) = read {
+        memory.write_u32(size_at, read)?;
+    }
+    caller.charge(asked)?;
+    charge_moved(caller, buffers, read?)
 }
 
 /// Writes at `offset`, or where the descriptor stands.
@@ -146,17 +149,29 @@ fn write(
     may_move(entry, Rights::FD_WRITE, offset)?;
     memory.check(size_at, 4)?;
     let buffers = Buffers::new(&memory, iovs, iovs_count)?;
-    let segments = u64::from(matches!(entry.object, Object::Socket { .. }));
-    let written = match poll_drain(&memory, buffers, bytes_max, &mut entry.object, cx, &mut offset) {
-        Poll::Ready(Ok(written)) => written,
-        other => return or_again(other, entry.flags().nonblocking).map_ok(|_| ()),
-    };
-    memory.write_u32(size_at, written)?;
-    caller.charge(segments * u64::from(price::SEGMENT))?;
-    charge_moved(caller, buffers, written)
+    let mut calls = 0;
+    let written = poll_drain(&memory, buffers, bytes_max, &mut entry.object, cx, &mut offset, &mut calls);
+    let written = ready!(or_again(written, entry.flags().nonblocking));
+    let asked = price_of_asking(&entry.object, calls, &written);
+    if let Ok(written) = written {
+        memory.write_u32(size_at, written)?;
+    }
+    caller.charge(asked)?;
+    charge_moved(caller, buffers, written?)
 }
 
-/// Empties `buffers` into `object`, at most `bytes_max` bytes of them, and answers how many it took.
+/// What it took to ask `object` so many times, besides what moved: paid whether or not there was anything. A file's work
+/// is owed where it is done.
+pub(in crate::wasi::p1) fn price_of_asking(object: &Object, calls: u32, done: &Result<u32, Failure>) -> u64 {
+    match object {
+        Object::Socket { .. } => u64::from(calls.max(1)) * u64::from(price::SEGMENT),
+        _ if *done == Err(Code::WouldBlock.into()) => price::SUBSCRIPTION.into(),
+        _ => 0,
+    }
+}
+
+/// Empties `buffers` into `object`, at most `bytes_max` bytes of them, and answers how many it took; `calls` is how many
+/// times it was asked.
 #[inline]
 pub(in crate::wasi::p1) fn poll_drain(
     memory: &Memory<'_>,
@@ -165,6 +180,7 @@ pub(in crate::wasi::p1) fn poll_drain(
     object: &mut Object,
     cx: &mut Context<'_>,
     offset: &mut Option<u64>,
+    calls: &mut u32,
 ) -> Poll<Result<u32, Failure>> {
     let mut total = 0;
     let mut asked = false;
@@ -176,6 +192,7 @@ pub(in crate::wasi::p1) fn poll_drain(
             continue;
         }
         asked = true;
+        *calls += 1;
         match poll_write(object, cx, offset, memory.bytes(address, length)?) {
             Poll::Ready(Ok(count)) => {
                 let count = u32::try_from(count).unwrap_or(length).min(length);

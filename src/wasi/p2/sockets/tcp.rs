@@ -152,8 +152,9 @@ impl HostTcpSocket for State {
         mut access: Access<'_, T, Self>,
         this: Resource<TcpSocket>,
     ) -> Result<Result<Streams, ErrorCode>, Fault> {
-        let socket = access.get().table.get(&this)?.0.clone();
-        if let Err(error) = at_once(|cx| socket.poll_connect(cx)) {
+        let State { table, tab, .. } = access.get();
+        let socket = table.get(&this)?.0.clone();
+        if let Err(error) = at_once(tab, |cx| socket.poll_connect(cx)) {
             return Ok(Err(error));
         }
         streams(&mut access, &socket)
@@ -172,8 +173,9 @@ impl HostTcpSocket for State {
         this: Resource<TcpSocket>,
     ) -> Result<Result<(Resource<TcpSocket>, Resource<InputStream>, Resource<OutputStream>), ErrorCode>, Fault>
     {
-        let listener = access.get().tcp(&this)?;
-        let socket = match at_once(|cx| listener.poll_accept(cx)) {
+        let State { table, tab, .. } = access.get();
+        let listener = &table.get(&this)?.0;
+        let socket = match at_once(tab, |cx| listener.poll_accept(cx)) {
             Ok(socket) => Arc::new(socket),
             Err(error) => return Ok(Err(error)),
         };

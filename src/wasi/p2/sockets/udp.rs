@@ -15,7 +15,13 @@ use super::{
     },
     at_once, granted,
 };
-use crate::{Trap, cap::sockets::SocketOption, component::Resource, engine::Fault, wasi::sockets};
+use crate::{
+    Trap,
+    cap::sockets::SocketOption,
+    component::Resource,
+    engine::Fault,
+    wasi::{price, sockets},
+};
 use alloc::{sync::Arc, vec::Vec};
 use core::{
     net::SocketAddr,
@@ -222,7 +228,7 @@ impl HostIncomingDatagramStream for State {
         }
         let (mut datagrams, mut bytes) = (Vec::new(), 0_usize);
         while (datagrams.len() as u64) < max_results.min(DATAGRAMS_MAX) && bytes < bytes_max {
-            match at_once(|cx| socket.poll_receive(cx)) {
+            match at_once(&self.tab, |cx| socket.poll_receive(cx)) {
                 Ok(datagram) => {
                     bytes = bytes.saturating_add(datagram.bytes.len());
                     let remote_address = datagram.remote.into();
@@ -256,6 +262,7 @@ impl HostOutgoingDatagramStream for State {
         if !stream.association.is_current() {
             return Ok(Err(ErrorCode::InvalidState));
         }
+        self.tab.owe(price::SUBSCRIPTION);
         let ready = stream.association.socket.poll_sendable(&mut Context::from_waker(Waker::noop()));
         stream.permits = if ready.is_ready() { DATAGRAMS_MAX } else { 0 };
         Ok(Ok(stream.permits))
@@ -277,7 +284,8 @@ impl HostOutgoingDatagramStream for State {
         let socket = &stream.association.socket;
         let mut sent = 0;
         for OutgoingDatagram { data, remote_address } in &datagrams {
-            match at_once(|cx| socket.poll_send(cx, data, remote_address.map(SocketAddr::from))) {
+            let remote = remote_address.map(SocketAddr::from);
+            match at_once(&self.tab, |cx| socket.poll_send(cx, data, remote)) {
                 Ok(()) => sent += 1,
                 Err(ErrorCode::WouldBlock) => break,
                 Err(error) if sent == 0 => return Ok(Err(error)),
