@@ -105,13 +105,13 @@ impl OutputStream {
         if count > self.permit {
             return Err(StreamError::NotPermitted);
         }
-        let mut rest = count;
-        while rest > 0 {
-            let zeroes = &[0; CHUNK_BYTES_MAX][..chunk(rest)];
-            self.write(cx, zeroes)?;
-            rest -= zeroes.len() as u64;
+        // All at once, and no more than a permit: a file may wait for its medium with each write.
+        let (mut zeroes, count) = (Vec::new(), usize::try_from(count).unwrap_or(usize::MAX));
+        if zeroes.try_reserve_exact(count).is_err() {
+            return Err(self.fail(Code::NoMemory.into()));
         }
-        Ok(())
+        zeroes.resize(count, 0);
+        self.write(cx, &zeroes)
     }
 
     /// Begins to flush: no more is permitted until that is done.

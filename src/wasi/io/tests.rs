@@ -197,6 +197,36 @@ fn zeroes_obey_the_same_permit() {
     assert_eq!(sink.0.lock().taken, vec![0; 9_000]);
 }
 
+/// A sink that takes all, and counts in how many pieces.
+#[derive(Clone, Default)]
+struct Pieces(Arc<Mutex<Vec<usize>>>);
+
+impl Sink for Pieces {
+    fn poll_write(&mut self, _: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, Error>> {
+        self.0.lock().push(bytes.len());
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_writable(&mut self, _: &mut Context<'_>) -> Poll<u64> {
+        Poll::Ready(u64::MAX)
+    }
+}
+
+/// A file that is brought to its medium with each write keeps the thread no longer than one such write takes.
+#[test]
+fn a_permit_of_zeroes_is_one_write() {
+    let sink = Pieces::default();
+    let mut stream = OutputStream::new(sink.clone());
+    let permit = stream.check_write(&mut noop()).unwrap();
+    assert_eq!(permit, OutputStream::PERMIT_BYTES_MAX);
+    stream.write_zeroes(&mut noop(), permit).unwrap();
+    assert_eq!(*sink.0.lock(), [permit as usize]);
+}
+
 #[test]
 fn reading_tells_nothing_yet_from_the_end() {
     let mut stream = script([None, Some(Ok("abc")), None, Some(Err(Code::Io)), Some(Ok("never"))]);
