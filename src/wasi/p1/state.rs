@@ -7,14 +7,7 @@ use super::{
 use crate::{
     Limits,
     cap::{Code, clocks::Clocks},
-    wasi::{
-        Grants,
-        cli::{is_argument, is_variable, variable_text},
-        filesystem::Directory,
-        path::Walks,
-        price::Tab,
-        random::Source,
-    },
+    wasi::{Grants, cli::variable_text, filesystem::Directory, path::Walks, price::Tab, random::Source},
 };
 use alloc::{string::String, sync::Arc, vec::Vec};
 
@@ -41,13 +34,8 @@ impl State {
     /// [`Code::Invalid`] for an argument, variable or directory name that cannot be one;
     /// [`Code::TooManyOpen`] when there are more grants than [`Limits::descriptors`].
     pub fn new(grants: Grants, limits: &Limits) -> Result<Self, Code> {
+        grants.check_names()?;
         let Grants { args, env, stdin, stdout, stderr, directories, sockets, clocks, random, .. } = grants;
-        if !args.iter().all(|arg| is_argument(arg)) {
-            return Err(Code::Invalid);
-        }
-        if !env.iter().all(|(name, value)| is_variable(name, value)) {
-            return Err(Code::Invalid);
-        }
         let env = env.iter().map(|(name, value)| variable_text(name, value)).collect();
         let mut fds = Table::new(limits.descriptors, 3 + directories.len() + sockets.len());
         fds.insert(Entry::input(stdin))?;
@@ -56,9 +44,6 @@ impl State {
         // Of nothing, nothing is owed.
         let tab = if directories.is_empty() { Tab::default() } else { Tab::new() };
         for preopen in directories {
-            if preopen.name.is_empty() || preopen.name.contains('\0') {
-                return Err(Code::Invalid);
-            }
             let directory = Directory::new(preopen.directory, preopen.access).on(&tab);
             fds.insert(Entry::directory(directory).preopened(preopen.name))?;
         }
