@@ -13,7 +13,7 @@ use wasmote::{
         filesystem::{self, Kind, Name, NewTime, Open, Times},
     },
     wasi::{
-        filesystem::{Access, Descriptor, Directory, OpenHow},
+        filesystem::{Access, Denied, Descriptor, Directory, OpenHow},
         path::Walks,
     },
 };
@@ -204,8 +204,9 @@ const MATRIX: &[(&str, [&str; 8], [&str; 8])] = &[
                      ["notdir","inval",   "notdir",  "inval",   "perm",    "noent",   "loop",    "noent"]),
     ("unlink",       ["-",     "isdir",   "-",       "-",       "-",       "-",       "-",       "noent"],
                      ["notdir","isdir",   "notdir",  "notdir",  "notdir",  "notdir",  "notdir",  "noent"]),
+    // What a link with a slash leads to is no directory to be removed either, but is why.
     ("rmdir",        ["notdir","-",       "notdir",  "notdir",  "notdir",  "notdir",  "notdir",  "noent"],
-                     ["notdir","-",       "notdir",  "notdir",  "notdir",  "notdir",  "notdir",  "noent"]),
+                     ["notdir","-",       "notdir",  "notdir",  "perm",    "noent",   "loop",    "noent"]),
     ("mkdir",        ["exist", "exist",   "exist",   "exist",   "exist",   "exist",   "exist",   "-"],
                      ["exist", "exist",   "exist",   "exist",   "exist",   "exist",   "exist",   "-"]),
     ("symlink",      ["exist", "exist",   "exist",   "exist",   "exist",   "exist",   "exist",   "-"],
@@ -254,6 +255,30 @@ fn trailing_slashes_lead_nowhere_else() {
             }
         }
     }
+}
+
+/// Who is refused is told which grant would help, and of none where none would.
+#[test]
+fn a_refusal_names_the_grant_that_was_missing() {
+    let denied = |access, operation, path| {
+        let mut world = World::new(access);
+        let result = operate(&mut world, operation, path);
+        assert_eq!(result, Err(Code::NotPermitted), "{operation} {path}");
+        Denied::of(&result, &[access], world.walks.take_way())
+    };
+    use Access::{ReadOnly, ReadWrite};
+    for access in [ReadOnly, ReadWrite] {
+        for path in ["../outside/secret", "/etc", "dir/../..", "to-outside/secret"] {
+            assert_eq!(denied(access, "open-follow", path), Some(Denied::Outside), "{path}");
+        }
+    }
+    assert_eq!(denied(ReadWrite, "rename-to", "../new"), Some(Denied::Outside), "the second of two paths");
+    for operation in ["mkdir", "unlink", "rename-from", "create", "touch"] {
+        assert_eq!(denied(ReadOnly, operation, "../new"), Some(Denied::Change), "{operation}");
+    }
+    // What nobody may do needs no grant.
+    assert_eq!(denied(ReadWrite, "link-from", "dir"), None);
+    assert_eq!(denied(ReadWrite, "rmdir", "to-outside/"), Some(Denied::Outside));
 }
 
 /// `x/.` and `x/..` name a directory by way of `x`, not a place where something could be.

@@ -13,6 +13,7 @@ pub use file::{File, FileFlags, Whence, seek};
 pub use listing::{Listing, ListingEntry};
 pub use open::OpenHow;
 
+use super::path::Way;
 use crate::cap::{
     Code,
     filesystem::{Metadata, Times},
@@ -38,13 +39,16 @@ pub enum Denied {
 }
 
 impl Denied {
-    /// What was missing for `result`, of something done to objects of which so much is granted. `has_begun` says whether
-    /// there was a way to walk to it ([`Walks::take_begun`](super::path::Walks::take_begun)).
+    /// What was missing for `result`, of something done to objects of which so much is granted. `way` is how far a walk
+    /// to it came ([`Walks::take_way`](super::path::Walks::take_way)). None where no grant would have helped: what the
+    /// platform, or the operation itself, does not permit.
     #[must_use]
-    pub fn of<R>(result: &Result<R, Code>, granted: &[Access], has_begun: bool) -> Option<Self> {
-        match result {
-            Err(Code::NotPermitted) if has_begun => Some(Self::Outside),
-            Err(Code::NotPermitted) if granted.contains(&Access::ReadOnly) => Some(Self::Change),
+    pub fn of<R>(result: &Result<R, Code>, granted: &[Access], way: Way) -> Option<Self> {
+        match (result, way) {
+            (Err(Code::NotPermitted), Way::Outside) => Some(Self::Outside),
+            (Err(Code::NotPermitted), Way::NotBegun) if granted.contains(&Access::ReadOnly) => {
+                Some(Self::Change)
+            }
             _ => None,
         }
     }

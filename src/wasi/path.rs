@@ -32,8 +32,20 @@ pub struct Walks {
     path_bytes_max: usize,
     depth_max: usize,
     steps: u64,
-    has_begun: bool,
+    way: Way,
     tab: Tab,
+}
+
+/// How far the last walk came.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Way {
+    /// There was none.
+    #[default]
+    NotBegun,
+    /// It stayed below the directory where it began.
+    Inside,
+    /// It led out of it, and ended there.
+    Outside,
 }
 
 /// What to do about a symbolic link in the last place. Those before it are always followed.
@@ -74,7 +86,7 @@ impl Walks {
             path_bytes_max: path_bytes_max as usize,
             depth_max: DEPTH_MAX,
             steps: 0,
-            has_begun: false,
+            way: Way::NotBegun,
             tab: Tab::default(),
         }
     }
@@ -91,10 +103,18 @@ impl Walks {
         core::mem::replace(&mut self.steps, 0)
     }
 
-    /// Whether a walk was begun since this was last asked: whoever was refused before was refused by what is granted of
-    /// the directory.
-    pub const fn take_begun(&mut self) -> bool {
-        core::mem::replace(&mut self.has_begun, false)
+    /// How far the last walk came since this was last asked: whoever was refused before one began was refused by what is
+    /// granted of the directory.
+    pub const fn take_way(&mut self) -> Way {
+        core::mem::replace(&mut self.way, Way::NotBegun)
+    }
+
+    /// Refuses what is no relative path at all.
+    fn check(&mut self, path: &str) -> Result<(), Code> {
+        if path.starts_with('/') {
+            self.way = Way::Outside;
+        }
+        check_text(path, self.path_bytes_max)
     }
 
     /// The longest path, in bytes.
@@ -121,7 +141,7 @@ impl Walks {
         follow: Follow,
         mut operate: impl FnMut(Last<'_>) -> Result<T, Code>,
     ) -> Result<T, Code> {
-        self.has_begun = true;
+        self.way = Way::Inside;
         let mut walk = Walk::new(root, path, self)?;
         loop {
             let last = walk.last()?;
@@ -153,7 +173,7 @@ struct Walk<'w> {
 
 impl<'w> Walk<'w> {
     fn new(root: &Arc<dyn Directory>, path: &str, walks: &'w mut Walks) -> Result<Self, Code> {
-        check_text(path, walks.path_bytes_max)?;
+        walks.check(path)?;
         let bytes_left = walks.path_bytes_max.saturating_mul(EXPANSION_MAX);
         let (stack, rest) = (vec![root.clone()], path.to_string());
         Ok(Self { walks, stack, rest, at: 0, links_left: LINKS_MAX, bytes_left })
@@ -174,6 +194,7 @@ impl<'w> Walk<'w> {
                     // Not "stay at the root", as a process's root would have it: whoever asks to
                     // leave a grant is told that it cannot.
                     if self.stack.len() == 1 {
+                        self.walks.way = Way::Outside;
                         return Err(Code::NotPermitted);
                     }
                     self.stack.pop();
@@ -221,7 +242,7 @@ impl<'w> Walk<'w> {
             Err(Code::Invalid) => return Err(Code::Loop),
             result => result?,
         };
-        check_text(&target, self.walks.path_bytes_max)?;
+        self.walks.check(&target)?;
         let text = target + after;
         self.bytes_left = self.bytes_left.checked_sub(text.len()).ok_or(Code::NameTooLong)?;
         (self.rest, self.at) = (text, 0);

@@ -242,7 +242,7 @@ impl Directory {
         place.parent.remove_file(place.name()?)
     }
 
-    /// Removes the empty directory at `path`.
+    /// Removes the empty directory at `path`. A symbolic link is none, also with a slash behind it (POSIX `rmdir`).
     ///
     /// # Errors
     ///
@@ -252,7 +252,14 @@ impl Directory {
         self.access.mutate()?;
         self.tab.owe(price::CHANGE);
         let place = self.locate(walks, path, Code::Invalid)?;
-        place.parent.remove_directory(place.name()?)
+        match place.parent.remove_directory(place.name()?) {
+            // A link with a slash behind it is what it leads to: where that is no directory of the guest's, that is why
+            // it cannot be removed.
+            Err(Code::NotDirectory) if place.slash => {
+                Err(self.metadata_at(walks, path, false).err().unwrap_or(Code::NotDirectory))
+            }
+            removed => removed,
+        }
     }
 
     /// Walks to the last component and follows nothing there; `here` is the answer where that is `.` or

@@ -106,9 +106,9 @@ fn account<T: Send + 'static, R>(
     granted: &[Granted],
 ) -> Result<(), Fault> {
     let walks = &mut access.get().walks;
-    let (steps, has_begun) = (walks.take_steps(), walks.take_begun());
+    let (steps, way) = (walks.take_steps(), walks.take_way());
     let mut store = access.store();
-    if let Some(denied) = Denied::of(result, granted, has_begun) {
+    if let Some(denied) = Denied::of(result, granted, way) {
         store.note(denied.text());
     }
     store.charge(steps.saturating_mul(STEP_FUEL))

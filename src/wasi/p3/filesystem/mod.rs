@@ -103,8 +103,8 @@ fn account<T: Send + 'static, R>(
     granted: &[Access],
 ) -> Result<(), Fault> {
     let walks = &mut state(store, get).walks;
-    let (steps, has_begun) = (walks.take_steps(), walks.take_begun());
-    if let Some(denied) = Denied::of(answer, granted, has_begun) {
+    let (steps, way) = (walks.take_steps(), walks.take_way());
+    if let Some(denied) = Denied::of(answer, granted, way) {
         store.note(denied.text());
     }
     store.charge(steps.saturating_mul(STEP_FUEL))
@@ -298,17 +298,7 @@ fn add_changes<T: Send + 'static>(
         with(store, get, &fd, |fd, walks| fd.directory()?.create_directory(walks, &path))
     })?;
     it.func_wrap("[method]descriptor.remove-directory-at", move |store, (fd, path): (Fd, String)| {
-        with(store, get, &fd, |fd, walks| {
-            let directory = fd.directory()?;
-            directory.remove_directory(walks, &path).map_err(|code| match code {
-                // A link with a slash after it is what it leads to: where that is no directory of the guest's, that is
-                // why it cannot be removed.
-                Code::NotDirectory if path.ends_with('/') => {
-                    directory.metadata_at(walks, &path, false).err().unwrap_or(code)
-                }
-                _ => code,
-            })
-        })
+        with(store, get, &fd, |fd, walks| fd.directory()?.remove_directory(walks, &path))
     })?;
     it.func_wrap("[method]descriptor.unlink-file-at", move |store, (fd, path): (Fd, String)| {
         with(store, get, &fd, |fd, walks| fd.directory()?.remove_file(walks, &path))
