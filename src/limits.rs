@@ -83,7 +83,7 @@ pub struct Limits {
     /// Handles of every kind, store-wide.
     pub handles: u32,
     /// Open files, directories, streams and sockets: each may hold a descriptor of the host's process, which has few
-    /// for all its guests.
+    /// for all its guests. Over the platform, `backend::std::set_descriptors_max` bounds all of them together.
     pub descriptors: u32,
     /// Bytes that one host call may read from or write to guest memory.
     pub host_call_bytes: u32,

@@ -221,6 +221,7 @@ const ATTACKS: &[(&str, Shown)] = &[
         "X-04",
         By(&[
             "p1_calls/descriptors: a_full_table_refuses_before_anything_is_created",
+            "descriptors: guests_that_open_all_they_can_leave_half_of_the_descriptors_to_their_host",
             "sockets: sockets_are_counted",
             "p2_guest: handles_are_bounded",
         ]),

@@ -85,6 +85,8 @@ pub enum Code {
     TimedOut,
     /// Too many descriptors are open.
     TooManyOpen,
+    /// The host has no descriptor left for any of its guests: it was not this one that opened too many.
+    TooManyOpenInHost,
     /// Too many links to one file.
     TooManyLinks,
     /// Nothing is ready, and the descriptor does not wait.
@@ -132,6 +134,7 @@ impl fmt::Display for Code {
             Self::Seek => "cannot seek",
             Self::TimedOut => "timed out",
             Self::TooManyOpen => "too many open descriptors",
+            Self::TooManyOpenInHost => "too many open descriptors in the host",
             Self::TooManyLinks => "too many links",
             Self::WouldBlock => "would block",
         })

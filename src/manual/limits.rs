@@ -32,6 +32,15 @@
 //! [`Limits::server`](crate::Limits::server) ran 2 MiB over (4 MiB held it), and a guest that was loaded unmetered has
 //! no slices: do not run untrusted guests in such a build.
 //!
+//! # Descriptors of the process
+//!
+//! [`Limits::descriptors`](crate::Limits::descriptors) and [`handles`](crate::Limits::handles) bound one guest. What guests
+//! open on the platform (files, directories, those along a path, sockets) is also counted for all of them together, and
+//! no more of it is open than half of what the process may have (`RLIMIT_NOFILE`): the rest is the host's. A host with other
+//! needs says how many (`backend::std::set_descriptors_max`). The guest that asks for one too many is told that the
+//! host has none left (`nfile`; `insufficient-memory` in WASI 0.2 and 0.3). That no guest takes all of it from the others
+//! is for the host to see to: as many guests at once, times `descriptors` and `path_depth`, as there are.
+//!
 //! # What each limit is called where
 //!
 //! Fields of [`Limits`](crate::Limits) are keys of `-W` and `-S` on the program's command line and of `wasm` and `wasi` in

@@ -39,7 +39,7 @@ pub(super) fn errno_code(errno: Errno) -> Code {
         Errno::INVAL | Errno::FAULT => Code::Invalid,
         Errno::ISDIR => Code::IsDirectory,
         Errno::LOOP => Code::Loop,
-        Errno::MFILE | Errno::NFILE => Code::TooManyOpen,
+        Errno::MFILE | Errno::NFILE => Code::TooManyOpenInHost,
         Errno::MLINK => Code::TooManyLinks,
         Errno::MSGSIZE => Code::MessageSize,
         Errno::NAMETOOLONG => Code::NameTooLong,

@@ -3,7 +3,10 @@
 //! Names are one component each and no operation follows a symbolic link, so there is nothing here for
 //! a path to escape by; `cap-std` opens everything below a directory's own descriptor.
 
-use super::error::{errno_code, from_io};
+use super::{
+    descriptors::Ticket,
+    error::{errno_code, from_io},
+};
 use crate::cap::{
     Code,
     clocks::Datetime,
@@ -27,9 +30,14 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// A directory of the platform's, and what is below it.
+/// A directory of the platform's, and what is below it. Counted ([`descriptors_open`](super::descriptors_open)) where a
+/// guest opened it.
 #[derive(Debug)]
-pub struct Directory(Dir);
+pub struct Directory {
+    dir: Dir,
+    /// Where a guest opened it.
+    _ticket: Option<Ticket>,
+}
 
 impl Directory {
     /// Opens a directory anywhere on this machine: the one place where a path names something that was not
@@ -39,13 +47,13 @@ impl Directory {
     ///
     /// [`Code::NoEntry`], [`Code::NotDirectory`], [`Code::Access`] and what else the platform answers.
     pub fn open_ambient(path: impl AsRef<Path>) -> Result<Self, Code> {
-        Dir::open_ambient_dir(path, ambient_authority()).map(Self).map_err(from_io)
+        Dir::open_ambient_dir(path, ambient_authority()).map(Self::from_dir).map_err(from_io)
     }
 
     /// Takes a directory that is open already.
     #[must_use]
     pub fn from_dir(directory: Dir) -> Self {
-        Self(directory)
+        Self { dir: directory, _ticket: None }
     }
 
     /// The code for a failure to open the file `name`: platforms differ in what they say to something that
@@ -62,7 +70,7 @@ impl Directory {
     }
 
     fn kind_at(&self, name: Name<'_>) -> Option<Kind> {
-        stat_at(&self.0, name).map(|stat| kind(&stat)).ok()
+        stat_at(&self.dir, name).map(|stat| kind(&stat)).ok()
     }
 
     fn open(&self, name: Name<'_>, open: Open) -> Result<fs::File, Code> {
@@ -75,7 +83,7 @@ impl Directory {
             return self.open_new(name, options);
         }
         for _ in 0..RACES_MAX {
-            match self.0.open_with(name.as_str(), &options).map_err(from_io) {
+            match self.dir.open_with(name.as_str(), &options).map_err(from_io) {
                 Err(Code::NoEntry) if open.create => match self.open_new(name, options.clone()) {
                     // Somebody else created it meanwhile, or it is a link to nowhere.
                     Err(Code::Exist) => {}
@@ -91,7 +99,7 @@ impl Directory {
     /// The standard library creates no file that it cannot write, so it may be written, by the handle.
     fn open_new(&self, name: Name<'_>, mut options: OpenOptions) -> Result<fs::File, Code> {
         options.write(true).truncate(false).create_new(true);
-        self.0.open_with(name.as_str(), &options).map(cap_std::fs::File::into_std).map_err(from_io)
+        self.dir.open_with(name.as_str(), &options).map(cap_std::fs::File::into_std).map_err(from_io)
     }
 
     /// The other directory of a two-directory operation, if it is of this backend.
@@ -105,8 +113,9 @@ const RACES_MAX: usize = 8;
 
 impl filesystem::Directory for Directory {
     fn open_directory(&self, name: Name<'_>) -> Result<Arc<dyn filesystem::Directory>, Code> {
-        match self.0.open_dir_nofollow(name.as_str()).map_err(from_io) {
-            Ok(directory) => Ok(Arc::new(Self(directory))),
+        let ticket = Ticket::take()?;
+        match self.dir.open_dir_nofollow(name.as_str()).map_err(from_io) {
+            Ok(directory) => Ok(Arc::new(Self { dir: directory, _ticket: Some(ticket) })),
             // To Linux a symbolic link is just no directory.
             Err(Code::NotDirectory) if self.kind_at(name) == Some(Kind::SymbolicLink) => Err(Code::Loop),
             Err(code) => Err(code),
@@ -117,60 +126,65 @@ impl filesystem::Directory for Directory {
         if open.truncate && !open.write {
             return Err(Code::Invalid);
         }
+        let ticket = Ticket::take()?;
         let file = self.open(name, open)?;
         match kind(&rustix::fs::fstat(&file).map_err(errno_code)?) {
             Kind::Directory => Err(Code::IsDirectory),
             // Neither has positions, and both would wait.
             Kind::Fifo | Kind::Socket => Err(Code::NotSupported),
-            _ => {
-                Ok(Arc::new(File { file, read: open.read, write: open.write, appending: Mutex::new(false) }))
-            }
+            _ => Ok(Arc::new(File {
+                file,
+                read: open.read,
+                write: open.write,
+                appending: Mutex::new(false),
+                _ticket: ticket,
+            })),
         }
     }
 
     fn metadata(&self) -> Result<Metadata, Code> {
-        rustix::fs::fstat(&self.0).map(|stat| metadata(&stat)).map_err(errno_code)
+        rustix::fs::fstat(&self.dir).map(|stat| metadata(&stat)).map_err(errno_code)
     }
 
     fn metadata_at(&self, name: Name<'_>) -> Result<Metadata, Code> {
-        stat_at(&self.0, name).map(|stat| metadata(&stat))
+        stat_at(&self.dir, name).map(|stat| metadata(&stat))
     }
 
     fn set_times(&self, times: Times) -> Result<(), Code> {
-        rustix::fs::utimensat(&self.0, ".", &timestamps(times)?, AtFlags::empty()).map_err(errno_code)
+        rustix::fs::utimensat(&self.dir, ".", &timestamps(times)?, AtFlags::empty()).map_err(errno_code)
     }
 
     fn set_times_at(&self, name: Name<'_>, times: Times) -> Result<(), Code> {
         let timestamps = timestamps(times)?;
         if times == Times::default() {
             // Linux does not even look whether there is such a file.
-            return stat_at(&self.0, name).map(drop);
+            return stat_at(&self.dir, name).map(drop);
         }
-        rustix::fs::utimensat(&self.0, name.as_str(), &timestamps, AtFlags::SYMLINK_NOFOLLOW)
+        rustix::fs::utimensat(&self.dir, name.as_str(), &timestamps, AtFlags::SYMLINK_NOFOLLOW)
             .map_err(errno_code)
     }
 
     fn read_link(&self, name: Name<'_>) -> Result<String, Code> {
-        let target = self.0.read_link_contents(name.as_str()).map_err(from_io)?;
+        let target = self.dir.read_link_contents(name.as_str()).map_err(from_io)?;
         target.into_os_string().into_string().map_err(|_| Code::IllegalByteSequence)
     }
 
     fn create_directory(&self, name: Name<'_>) -> Result<(), Code> {
-        self.0.create_dir(name.as_str()).map_err(from_io)
+        self.dir.create_dir(name.as_str()).map_err(from_io)
     }
 
     fn create_symlink(&self, name: Name<'_>, target: &str) -> Result<(), Code> {
-        self.0.symlink_contents(target, name.as_str()).map_err(from_io)
+        self.dir.symlink_contents(target, name.as_str()).map_err(from_io)
     }
 
     fn link(&self, name: Name<'_>, to: &dyn filesystem::Directory, to_name: Name<'_>) -> Result<(), Code> {
         let to = Self::sibling(to)?;
-        self.0.hard_link(name.as_str(), &to.0, to_name.as_str()).map_err(from_io)
+        self.dir.hard_link(name.as_str(), &to.dir, to_name.as_str()).map_err(from_io)
     }
 
     fn rename(&self, name: Name<'_>, to: &dyn filesystem::Directory, to_name: Name<'_>) -> Result<(), Code> {
         let to = Self::sibling(to)?;
-        match self.0.rename(name.as_str(), &to.0, to_name.as_str()).map_err(from_io) {
+        match self.dir.rename(name.as_str(), &to.dir, to_name.as_str()).map_err(from_io) {
             // POSIX allows either for a directory that is not empty.
             Err(Code::Exist) => Err(Code::NotEmpty),
             renamed => renamed,
@@ -178,7 +192,7 @@ impl filesystem::Directory for Directory {
     }
 
     fn remove_file(&self, name: Name<'_>) -> Result<(), Code> {
-        match self.0.remove_file(name.as_str()).map_err(from_io) {
+        match self.dir.remove_file(name.as_str()).map_err(from_io) {
             // What POSIX has for a directory, where Linux says that it is one.
             Err(Code::NotPermitted) if self.kind_at(name) == Some(Kind::Directory) => Err(Code::IsDirectory),
             removed => removed,
@@ -186,14 +200,14 @@ impl filesystem::Directory for Directory {
     }
 
     fn remove_directory(&self, name: Name<'_>) -> Result<(), Code> {
-        match self.0.remove_dir(name.as_str()).map_err(from_io) {
+        match self.dir.remove_dir(name.as_str()).map_err(from_io) {
             Err(Code::Exist) => Err(Code::NotEmpty),
             removed => removed,
         }
     }
 
     fn read(&self, visit: &mut dyn FnMut(Entry<'_>) -> bool) -> Result<(), Code> {
-        for entry in self.0.entries().map_err(from_io)? {
+        for entry in self.dir.entries().map_err(from_io)? {
             let entry = entry.map_err(from_io)?;
             let name = entry.file_name();
             let Some(name) = name.to_str().and_then(|name| Name::new(name).ok()) else { continue };
@@ -207,7 +221,7 @@ impl filesystem::Directory for Directory {
 
     fn sync(&self) -> Result<(), Code> {
         // The descriptor itself may be one that only names the directory.
-        let directory = self.0.open(".").map_err(from_io)?;
+        let directory = self.dir.open(".").map_err(from_io)?;
         directory.sync_all().map_err(from_io)
     }
 
@@ -225,6 +239,7 @@ struct File {
     /// Whether the descriptor appends now. On Linux one that does ignores offsets, so it changes with
     /// what is asked for, and whoever writes holds this.
     appending: Mutex<bool>,
+    _ticket: Ticket,
 }
 
 impl File {

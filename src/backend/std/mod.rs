@@ -4,6 +4,7 @@
 //! any will do: time has a thread of its own, so have streams that are waited for, and sockets share
 //! one with a tokio reactor. Each is started when it is first needed.
 
+mod descriptors;
 mod error;
 mod reactor;
 mod ready;
@@ -20,6 +21,7 @@ pub mod sockets;
 
 pub use cli::{Input, Output};
 pub use clocks::Clocks;
+pub use descriptors::{descriptors_max, descriptors_open, set_descriptors_max};
 pub use filesystem::Directory;
 pub use random::Random;
 #[cfg(feature = "component")]

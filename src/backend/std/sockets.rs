@@ -70,7 +70,7 @@ fn family(local: io::Result<SocketAddr>) -> Result<AddressFamily, Code> {
 
 /// What is handed over connects or listens already.
 fn watched(fd: OwnedFd, family: AddressFamily) -> Result<Socket, Code> {
-    let socket = Socket::from_fd(fd, family);
+    let socket = Socket::from_fd(fd, family, None);
     socket.watch()?;
     Ok(socket)
 }

@@ -63,6 +63,7 @@ impl From<Code> for Errno {
             Code::MessageSize => 35,
             Code::NameTooLong => 37,
             Code::NetworkUnreachable => 40,
+            Code::TooManyOpenInHost => 41,
             Code::NoDevice => 43,
             Code::NoEntry => 44,
             Code::NoMemory => 48,
@@ -250,6 +251,7 @@ mod tests {
             (Code::TimedOut, "timedout"),
             (Code::TooManyLinks, "mlink"),
             (Code::TooManyOpen, "mfile"),
+            (Code::TooManyOpenInHost, "nfile"),
         ] {
             assert_eq!(named(code), name, "{code:?}");
         }

@@ -123,7 +123,7 @@ impl From<Code> for FileError {
             Code::NameTooLong => Self::NameTooLong,
             Code::NoDevice => Self::NoDevice,
             Code::NoEntry => Self::NoEntry,
-            Code::NoMemory => Self::InsufficientMemory,
+            Code::NoMemory | Code::TooManyOpenInHost => Self::InsufficientMemory,
             Code::NoSpace => Self::InsufficientSpace,
             Code::NotDirectory => Self::NotDirectory,
             Code::NotEmpty => Self::NotEmpty,

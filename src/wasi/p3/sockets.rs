@@ -125,6 +125,7 @@ impl From<Code> for ErrorCode {
             Code::ConnectionAborted => Self::ConnectionAborted,
             Code::MessageSize => Self::DatagramTooLarge,
             Code::TooManyOpen => Self::Other(Some("too many sockets are open".into())),
+            Code::TooManyOpenInHost => Self::Other(Some("too many sockets are open in the host".into())),
             _ => Self::Other(None),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{TcpStream, socket::Socket, udp::UdpSocket};
 use crate::{
-    backend::std::{error::errno_code, resolver::Resolver},
+    backend::std::{descriptors::Ticket, error::errno_code, resolver::Resolver},
     cap::{
         Code,
         sockets::{self as cap, AddressFamily, Lookup, LookupError, SocketOption},
@@ -52,6 +52,7 @@ impl Socket {
             AddressFamily::Ipv4 => rustix::net::AddressFamily::INET,
             AddressFamily::Ipv6 => rustix::net::AddressFamily::INET6,
         };
+        let ticket = Ticket::take()?;
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let fd = rustix::net::socket_with(domain, ty, flags, None).map_err(|errno| match errno {
             Errno::AFNOSUPPORT | Errno::PROTONOSUPPORT => Code::NotSupported,
@@ -60,7 +61,7 @@ impl Socket {
         if family == AddressFamily::Ipv6 {
             sockopt::set_ipv6_v6only(&fd, true).map_err(errno_code)?;
         }
-        Ok(Self::from_fd(fd, family))
+        Ok(Self::from_fd(fd, family, Some(ticket)))
     }
 
     pub(super) fn local_address(&self) -> Result<SocketAddr, Code> {

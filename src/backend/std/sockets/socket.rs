@@ -3,6 +3,7 @@
 use crate::{
     backend::{
         std::{
+            descriptors::Ticket,
             error::{errno_code, from_io},
             reactor::reactor,
         },
@@ -31,6 +32,8 @@ pub(super) struct Socket {
     watched: OnceLock<AsyncFd<Arc<OwnedFd>>>,
     readers: Arc<Everyone>,
     writers: Arc<Everyone>,
+    /// Where a guest opened it.
+    _ticket: Option<Ticket>,
 }
 
 impl AsFd for Socket {
@@ -40,16 +43,20 @@ impl AsFd for Socket {
 }
 
 impl Socket {
-    pub(super) fn from_fd(fd: OwnedFd, family: AddressFamily) -> Self {
+    pub(super) fn from_fd(fd: OwnedFd, family: AddressFamily, ticket: Option<Ticket>) -> Self {
         let (readers, writers) = (Arc::default(), Arc::default());
-        Self { fd: Arc::new(fd), family, watched: OnceLock::new(), readers, writers }
+        Self { fd: Arc::new(fd), family, watched: OnceLock::new(), readers, writers, _ticket: ticket }
     }
 
     /// Takes a connection, past those that ended before they were taken (accept(2), "Error handling").
     pub(super) fn accept(&self) -> Result<Socket, Errno> {
+        let Ok(ticket) = Ticket::take() else {
+            // Where nobody came there is nothing to refuse.
+            return Err(self.check(PollFlags::IN).err().unwrap_or(Errno::NFILE));
+        };
         loop {
             match accept_with(self, SocketFlags::CLOEXEC | SocketFlags::NONBLOCK) {
-                Ok(fd) => return Ok(Self::from_fd(fd, self.family)),
+                Ok(fd) => return Ok(Self::from_fd(fd, self.family, Some(ticket))),
                 Err(
                     Errno::CONNABORTED
                     | Errno::NETDOWN

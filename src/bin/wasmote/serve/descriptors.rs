@@ -2,6 +2,7 @@
 
 use crate::serve::log::Log;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use wasmote::backend::std::set_descriptors_max;
 
 /// What is open besides connections: standard streams, the listeners, and what the programs use, of which nobody knows
 /// how much it is.
@@ -13,9 +14,17 @@ pub fn raise(connections: usize, log: &Log) {
     let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
     // Who does not get more has what there was.
     let current = if setrlimit(Resource::Nofile, raised).is_ok() { limit.maximum } else { limit.current };
-    if let Some(sentence) = current.and_then(|current| too_few(current, connections)) {
+    let Some(current) = current else { return };
+    set_descriptors_max(Some(guests_share(current, connections)));
+    if let Some(sentence) = too_few(current, connections) {
         log.event(&sentence);
     }
+}
+
+/// What guests may hold of so many: half, and nothing of what connections take.
+fn guests_share(descriptors: u64, connections: usize) -> u32 {
+    let left = descriptors.saturating_sub(OTHERS.saturating_add(connections as u64));
+    u32::try_from(left.min(descriptors / 2).max(OTHERS)).unwrap_or(u32::MAX)
 }
 
 fn too_few(descriptors: u64, connections: usize) -> Option<String> {
@@ -31,6 +40,13 @@ fn too_few(descriptors: u64, connections: usize) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn guests_leave_the_descriptors_that_connections_take() {
+        assert_eq!(guests_share(1 << 20, 4_096), 1 << 19);
+        assert_eq!(guests_share(5_000, 4_096), 840);
+        assert_eq!(guests_share(1_024, 4_096), 64, "too few for anybody, which is told");
+    }
 
     #[test]
     fn too_few_descriptors_are_told() {

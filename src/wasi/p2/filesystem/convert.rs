@@ -36,7 +36,7 @@ impl From<Code> for ErrorCode {
             Code::NameTooLong => Self::NameTooLong,
             Code::NoDevice => Self::NoDevice,
             Code::NoEntry => Self::NoEntry,
-            Code::NoMemory => Self::InsufficientMemory,
+            Code::NoMemory | Code::TooManyOpenInHost => Self::InsufficientMemory,
             Code::NoSpace => Self::InsufficientSpace,
             Code::NotCapable | Code::NotPermitted => Self::NotPermitted,
             Code::NotDirectory => Self::NotDirectory,
