@@ -4,7 +4,6 @@
 //! rule that was broken. What an embedder is told is an [`Error`], whose kind stays private so that it
 //! can grow.
 
-use crate::cap::Code;
 use alloc::{borrow::ToOwned, boxed::Box, string::String, vec::Vec};
 use core::fmt;
 
@@ -138,12 +137,9 @@ impl Error {
         Self(Box::new(Kind::Misuse(what)))
     }
 
-    /// What was granted cannot be: a text with a NUL, or more of something than a limit allows.
-    pub(crate) fn grants(code: Code) -> Self {
-        Self::misuse(match code {
-            Code::TooManyOpen => "more is granted than `descriptors` allows",
-            _ => "an argument, variable or directory name is empty or has a NUL or `=`",
-        })
+    /// What was granted cannot be: a text with a NUL.
+    pub(crate) fn grants() -> Self {
+        Self::misuse("an argument, variable or directory name is empty or has a NUL or `=`")
     }
 
     /// The rule the guest broke, if that is what happened.

@@ -31,7 +31,11 @@ impl Function {
         }
         let types: Vec<_> = self.ty.params().iter().map(|ty| ValueType::from_wasmi(*ty)).collect();
         if types.len() != values.len() {
-            return Err(format!("it takes {} parameters, not {}", types.len(), values.len()));
+            let (count, given) = (types.len(), values.len());
+            return Err(format!(
+                "it takes {count} parameter{}, not {given}",
+                if count == 1 { "" } else { "s" }
+            ));
         }
         for (number, (ty, value)) in types.iter().zip(values).enumerate() {
             if *ty != value.ty() {

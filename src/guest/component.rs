@@ -131,7 +131,7 @@ fn world(
 ) -> Result<Store<Data>, Error> {
     let engine = component.engine();
     let limits = limits.at_most(engine.limits());
-    let data = Data::new(grants, &limits).map_err(Error::grants)?;
+    let data = Data::new(grants, &limits).map_err(|_| Error::grants())?;
     let mut store = Store::with_limits(engine, data, &limits);
     if let Some(fuel) = fuel {
         store.set_fuel(fuel)?;

@@ -3,6 +3,7 @@
 use super::{CallError, Exit, State};
 use crate::{
     Error, Limits, Program,
+    cap::Code,
     engine::{Call, Fault, Function, Instance, Interposer, Store, Val, Value},
     program::Core,
     wasi::{Grants, p1},
@@ -35,7 +36,11 @@ impl Guest {
     ) -> Result<Self, Error> {
         let Core { engine, module } = program.core()?;
         let limits = &limits.at_most(engine.limits());
-        let state = p1::State::new(grants, limits).map_err(Error::grants)?;
+        let (granted, allowed) = (3 + grants.directories.len() + grants.sockets.len(), limits.descriptors);
+        let state = p1::State::new(grants, limits).map_err(|code| match code {
+            Code::TooManyOpen => Error::limit("descriptors", granted as u64, allowed.into()),
+            _ => Error::grants(),
+        })?;
         let mut store = Store::new(engine, state, limits);
         store.charge_owed(p1::State::take_owed);
         if let Some(fuel) = fuel {

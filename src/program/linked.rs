@@ -126,6 +126,11 @@ impl Linked {
         &self.main.component
     }
 
+    /// The others, by the names they were given.
+    pub fn plugins(&self) -> impl Iterator<Item = (&str, &component::Component)> {
+        self.plugins.iter().map(|plugin| (plugin.name.as_str(), &plugin.component))
+    }
+
     pub(crate) fn name(&self) -> &str {
         &self.name
     }

@@ -134,10 +134,10 @@ impl Manifest<'_> {
 /// Takes a bundle apart: what is signed, and the signature. Only looks at what says that it is one.
 pub(super) fn split(bytes: &[u8]) -> Result<(&[u8], &[u8; SIGNATURE_BYTES]), Error> {
     if !bytes.starts_with(MAGIC) {
-        return Err(Error::malformed("it is no bundle", Some(0)));
+        return Err(Error::misuse("it is no bundle"));
     }
     let split = bytes.split_last_chunk().filter(|(signed, _)| signed.len() >= MAGIC.len());
-    split.ok_or_else(|| Error::malformed("the bundle is too short", Some(bytes.len())))
+    split.ok_or_else(|| Error::misuse("the bundle is too short"))
 }
 
 /// Whether `signature` is one of `signed` with the secret half of `key`.
@@ -148,7 +148,8 @@ pub(super) fn check_signature(
 ) -> Result<(), Error> {
     let signature = ed25519_dalek::Signature::from_bytes(signature);
     let checked = key.0.verify_strict(signed, &signature);
-    checked.map_err(|_| Error::malformed("the bundle's signature does not hold", None))
+    // Which says nothing of the program in it.
+    checked.map_err(|_| Error::misuse("the bundle's signature does not hold"))
 }
 
 /// Reads what was signed.
