@@ -1,4 +1,7 @@
-//! Scripts about components and core modules: a corpus of our own, and suites in folders that environment variables name.
+//! Scripts about components and core modules: a corpus of our own; and suites in folders that environment variables name,
+//! which are passed over without them: the Component Model's (`WASMOTE_COMPONENT_SUITE`), WebAssembly's
+//! (`WASMOTE_CORE_SUITE`) and wasmtime's (`WASMOTE_WASMTIME_MISC`). `WASMOTE_WAST_FILTER` takes those of them whose path has
+//! this in it.
 
 #![cfg(feature = "wast")]
 

@@ -49,6 +49,25 @@ fn what_does_not_hold_is_said_with_its_line() {
 }
 
 #[test]
+fn only_what_traps_is_a_trap() {
+    let files = Files::new();
+    for text in [
+        "(module (func (export \"f\")))\n",
+        "(component (core module $m (func (export \"f\"))) (core instance $i (instantiate $m))
+           (func (export \"f\") (canon lift (core func $i \"f\"))))\n",
+    ] {
+        for assertion in [
+            "(assert_exhaustion (invoke \"nothere\") \"\")",
+            "(assert_trap (invoke \"nothere\") \"\")",
+            "(assert_trap (invoke \"f\" (i32.const 1)) \"\")",
+        ] {
+            let ran = wasmote(["wast", &files.file("no.wast", format!("{text}{assertion}"))]);
+            assert!(!ran.text().contains("1 passed"), "{assertion}: {}", ran.text());
+        }
+    }
+}
+
+#[test]
 fn a_gated_proposal_is_one_flag_away() {
     let files = Files::new();
     let script = r#"(component (type (list u8 4)) (import "f" (func (param "x" (list u8 4)))))"#;

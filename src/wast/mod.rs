@@ -79,7 +79,9 @@ pub fn run_within(text: &str, features: Features, bounds: Bounds) -> Result<Repo
 enum Outcome {
     Values(Vec<Val>),
     Core(Vec<engine::script::Value>),
-    /// It failed, with this text.
+    /// A guest trapped, with this text.
+    Trapped(String),
+    /// It failed otherwise, with this text.
     Failed(String),
     /// It took more than a call may. No script expects that.
     Stopped(String),
@@ -92,7 +94,8 @@ impl From<Error> for Outcome {
         match (error.unsupported_feature(), error.trap()) {
             (Some(feature), _) => Self::Unsupported(feature.into()),
             (None, Some(Trap::OutOfFuel)) => Self::Stopped(error.to_string()),
-            (None, _) => Self::Failed(error.to_string()),
+            (None, Some(_)) => Self::Trapped(error.to_string()),
+            (None, None) => Self::Failed(error.to_string()),
         }
     }
 }
@@ -212,7 +215,7 @@ impl<'t> Runner<'t> {
             WastDirective::Invoke(invoke) => match self.invoke(&invoke) {
                 Outcome::Values(_) | Outcome::Core(_) => {}
                 Outcome::Unsupported(why) => self.skip(line, &why),
-                Outcome::Failed(why) | Outcome::Stopped(why) => self.fail(line, &why),
+                Outcome::Trapped(why) | Outcome::Failed(why) | Outcome::Stopped(why) => self.fail(line, &why),
             },
             WastDirective::AssertReturn { exec, results, .. } => {
                 let outcome = self.execute(exec);
@@ -220,11 +223,11 @@ impl<'t> Runner<'t> {
             }
             WastDirective::AssertTrap { exec, message, .. } => {
                 let outcome = self.execute(exec);
-                self.assert_failure(line, outcome, message);
+                self.assert_trap(line, outcome, message);
             }
             WastDirective::AssertExhaustion { call, message, .. } => {
                 let outcome = self.invoke(&call);
-                self.assert_failure(line, outcome, message);
+                self.assert_trap(line, outcome, message);
             }
             WastDirective::AssertInvalid { mut module, .. }
             | WastDirective::AssertMalformed { mut module, .. } => {
@@ -276,7 +279,7 @@ impl<'t> Runner<'t> {
                 self.skip(line, &why);
                 Err(why)
             }
-            Err(Outcome::Failed(why) | Outcome::Stopped(why)) => {
+            Err(Outcome::Trapped(why) | Outcome::Failed(why) | Outcome::Stopped(why)) => {
                 self.fail(line, &why);
                 return None;
             }
@@ -312,7 +315,9 @@ impl<'t> Runner<'t> {
                 self.skip(line, &why);
                 self.unsupported(name, why);
             }
-            Err(Outcome::Failed(why) | Outcome::Stopped(why)) => self.fail(line, &why),
+            Err(Outcome::Trapped(why) | Outcome::Failed(why) | Outcome::Stopped(why)) => {
+                self.fail(line, &why)
+            }
             Err(Outcome::Values(_) | Outcome::Core(_)) => {}
         }
     }
@@ -421,12 +426,24 @@ impl<'t> Runner<'t> {
                 (same, format!("{found:x?}"))
             }
             Outcome::Unsupported(why) => return self.skip(line, &why),
-            Outcome::Failed(why) | Outcome::Stopped(why) => return self.fail(line, &why),
+            Outcome::Trapped(why) | Outcome::Failed(why) | Outcome::Stopped(why) => {
+                return self.fail(line, &why);
+            }
         };
         if same {
             self.report.passed += 1;
         } else {
             self.fail(line, &format!("expected {expected:?}, found {found}"));
+        }
+    }
+
+    /// Only a guest traps: a call of what is not there, or with other parameters, is a script's mistake.
+    fn assert_trap(&mut self, line: usize, outcome: Outcome, message: &str) {
+        match outcome {
+            Outcome::Failed(why) => {
+                self.fail(line, &format!("expected a trap, `{message}`, and it did not come to one: {why}"));
+            }
+            outcome => self.assert_failure(line, outcome, message),
         }
     }
 
@@ -436,8 +453,10 @@ impl<'t> Runner<'t> {
                 self.fail(line, &format!("expected `{message}`, and it succeeded"));
             }
             Outcome::Unsupported(why) => self.skip(line, &why),
-            Outcome::Failed(why) if compare::message(message, &why) => self.report.passed += 1,
-            Outcome::Failed(why) | Outcome::Stopped(why) => {
+            Outcome::Trapped(why) | Outcome::Failed(why) if compare::message(message, &why) => {
+                self.report.passed += 1;
+            }
+            Outcome::Trapped(why) | Outcome::Failed(why) | Outcome::Stopped(why) => {
                 self.fail(line, &format!("expected `{message}`, found `{why}`"));
             }
         }
@@ -480,8 +499,7 @@ fn call(
     }
     match bounds.deadline().drive(func.call_async(store, &params, &mut results)) {
         Some(Ok(())) => Outcome::Values(results),
-        Some(Err(error)) if error.trap() == Some(Trap::OutOfFuel) => error.into(),
-        Some(Err(error)) => Outcome::Failed(error.to_string()),
+        Some(Err(error)) => error.into(),
         None => Outcome::late(bounds),
     }
 }

@@ -162,7 +162,7 @@ fn find(path: &Path, into: &mut Vec<PathBuf>, depth: usize) -> Result<()> {
 
 fn run(path: &Path, features: &[Feature], bounds: Bounds) -> Result<Outcome> {
     let file = path.display().to_string();
-    let bytes = file::read_bytes(&file, SCRIPT_BYTES_MAX)?;
+    let bytes = file::read_bytes(path, SCRIPT_BYTES_MAX)?;
     let reasons = |of: Vec<(usize, String)>| {
         of.into_iter().map(|(line, reason)| Reason { line, reason }).collect::<Vec<_>>()
     };
@@ -198,7 +198,7 @@ fn counts(counts: Counts) -> String {
 fn show(outcome: &Outcome, hide_skipped: bool) -> String {
     let Outcome { file, passed, failed, skipped, error } = outcome;
     if let Some(error) = error {
-        return format!("{file}: no script: {}\n", error.trim());
+        return format!("{file}: no script: {}\n", file::shortened(error.trim()));
     }
     let mut out = format!("{file}: {passed} passed, {} failed, {} skipped\n", failed.len(), skipped.len());
     for Reason { line, reason } in failed {
