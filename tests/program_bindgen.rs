@@ -79,20 +79,30 @@ fn settings_change_what_is_generated() {
 fn what_is_wrong_is_said_with_its_place() {
     let files = Files::new();
     let wit = files.file("shop.wit", WIT);
+    let none = files.path("none");
+    std::fs::create_dir(&none).unwrap();
+    let none = none.to_str().unwrap().to_owned();
     let broken = files.file("broken.wit", "package a:b;\ninterface i { f: func(x: nothing); }");
     let page = files.file("page.wit", "package a:b;\nworld w { import f: func(x: list<u8, 2000>); }");
     let cases: &[(&[&str], &[&str])] = &[
-        (&[&wit], &["multiple worlds", "shop", "other"]),
+        (&[&wit], &["multiple worlds", "shop", "other", "name one with --world"]),
         (&[&wit, "-w", "market"], &["market"]),
         (&[&broken], &["nothing", "broken.wit:2:"]),
         (&[&page], &["w/f: no bindings for a fixed-length list"]),
         (&["/nowhere/at/all.wit"], &["cannot read `/nowhere/at/all.wit`"]),
+        (&[&none, "-w", "shop"], &["there is no WIT in `", "none`"]),
         (&[&wit, "-w", "shop", "--poll", "shelf.tkae"], &["--poll shelf.tkae", "nothing of this name"]),
         (&[&wit, "-w", "shop", "--with", "a:b/c/d=E"], &["--with a:b/c/d", "nothing of this name"]),
         (&[&wit, "-w", "shop", "-o", "/nowhere/at/all.rs"], &["cannot write `/nowhere/at/all.rs`"]),
     ];
     for (arguments, parts) in cases {
         wasmote(["bindgen"].iter().chain(*arguments)).said(1, parts);
+    }
+    let missing = wasmote(["bindgen", "/nowhere/at/all.wit"]);
+    assert_eq!(missing.stderr.matches("No such file").count(), 1, "{}", missing.stderr);
+    for path in ["1 2", "", "a::", "a:b", "::", "1a"] {
+        wasmote(["bindgen", &wit, "-w", "shop", "--crate-path", path]).said(2, &["--crate-path", "crate::a"]);
+        wasmote(["bindgen", &wit, "-w", "shop", "--with", &format!("a:b={path}")]).said(2, &["--with"]);
     }
     wasmote(["bindgen", &wit, "--with", "a:b"]).said(2, &["WIT=RUST"]);
     wasmote(["bindgen"]).said(2, &["<WIT>"]);

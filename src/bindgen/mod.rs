@@ -141,14 +141,8 @@ impl fmt::Display for Error {
     }
 }
 
-impl core::error::Error for Error {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Read { error, .. } | Self::Write { error, .. } => Some(error),
-            _ => None,
-        }
-    }
-}
+/// Its text says the cause too, so there is no source.
+impl core::error::Error for Error {}
 
 impl Config {
     /// Bindings for the world of the package at `path`: a `.wit` file, or a folder of them with what it depends on in

@@ -2,6 +2,7 @@
 
 use super::Error;
 use alloc::{
+    format,
     string::{String, ToString},
     vec::Vec,
 };
@@ -29,7 +30,10 @@ pub(super) fn read(
             map.push_str("inline.wit", text);
             parse(map)?
         }
-        None if groups.is_empty() => return Err(Error::Wit("there is no WIT to read".into())),
+        None if groups.is_empty() => {
+            let paths: Vec<_> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
+            return Err(Error::Wit(format!("there is no WIT in {}", paths.join(", "))));
+        }
         None => groups.remove(0),
     };
     let mut resolve = Resolve::new();

@@ -39,7 +39,7 @@ pub struct Arguments {
     with: Vec<(String, String)>,
 
     /// How the bindings name the crate `wasmote`
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, value_name = "PATH", value_parser = rust_path)]
     crate_path: Option<String>,
 }
 
@@ -48,9 +48,23 @@ Examples:
   wasmote bindgen wit --world plugin -o src/bindings.rs
   wasmote bindgen wit --poll 'http.*' --with example:store/kv/bucket=crate::Bucket";
 
+/// Reads a path of Rust's: `crate::a::B`, `::b`. Others would make bindings that do not compile.
+fn rust_path(text: &str) -> Result<String, String> {
+    let is_name = |name: &str| {
+        let name = name.strip_prefix("r#").unwrap_or(name);
+        name.starts_with(|first: char| first.is_alphabetic() || first == '_')
+            && name.chars().all(|char| char.is_alphanumeric() || char == '_')
+    };
+    let names = text.strip_prefix("::").unwrap_or(text);
+    match names.split("::").all(is_name) {
+        true => Ok(text.into()),
+        false => Err("it has to be a path of Rust's, as `crate::a` or `::b`".into()),
+    }
+}
+
 fn with(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
-        Some((wit, rust)) if !wit.is_empty() && !rust.is_empty() => Ok((wit.into(), rust.into())),
+        Some((wit, rust)) if !wit.is_empty() && !rust.is_empty() => Ok((wit.into(), rust_path(rust)?)),
         _ => Err("it has to be WIT=RUST, as in `wasi:io/poll/pollable=crate::Pollable`".into()),
     }
 }
@@ -86,6 +100,7 @@ fn generate(config: &Config) -> Result<String> {
         Err(Error::Unused { setting, value }) => {
             bail!("`--{setting} {value}` is about nothing: the world imports nothing of this name")
         }
+        Err(Error::World(reason)) => bail!("{}: name one with --world", reason.trim_end()),
         generated => Ok(generated?),
     }
 }
