@@ -12,18 +12,18 @@ set -euo pipefail
 shopt -s inherit_errexit
 cd "$(dirname "$0")"
 
-# BOARD, BIN, the most flash that it may take (0: no bound), and how the row is called.
+# BOARD, BIN, the most flash that it may take (0: no bound), and how the row is called: by the binary, and what it has.
 rows() {
     local board
     for board in cortex-m riscv; do
-        echo "$board bare 0 bare wasmi, validation"
-        echo "$board hello $([ $board = cortex-m ] && echo 696320 || echo 0) WASI 0.1, validation"
-        echo "$board bundle $([ $board = cortex-m ] && echo 491520 || echo 0) WASI 0.1, bundles"
-        echo "$board components 0 WASI 0.1, 0.2, 0.3, validation"
-        echo "$board plugin 0 components, validation"
+        echo "$board bare 0 bare: wasmi alone, validation"
+        echo "$board hello $([ $board = cortex-m ] && echo 696320 || echo 0) hello: WASI 0.1, validation"
+        echo "$board bundle $([ $board = cortex-m ] && echo 491520 || echo 0) bundle: WASI 0.1, bundles"
+        echo "$board components 0 components: WASI 0.1, 0.2, 0.3, validation"
+        echo "$board plugin 0 plugin: a component, validation"
         # Without WASI 0.1 a bundle's core takes some 411 KiB, and the Component Model may add 220.
-        echo "$board plugin-bundle $([ $board = cortex-m ] && echo 645120 || echo 0) components, bundles"
-        echo "$board http 0 WASI 0.2, 0.3, HTTP, validation"
+        echo "$board plugin-bundle $([ $board = cortex-m ] && echo 645120 || echo 0) plugin-bundle: a component, bundles"
+        echo "$board http 0 http: WASI 0.2, 0.3, HTTP, validation"
     done
 }
 
@@ -71,7 +71,7 @@ Release profile of the examples: the interpreter at \`opt-level = "s"\`, everyth
 LTO, \`panic = "abort"\`, panics that say where and not what. Flash is everything the image holds, drivers,
 allocator and the example's own code included, and only the guests left out. The native stack is the deepest of
 all guests, loading and validating included. The heap is the peak of the first guest, from its bytes to its exit,
-without its linear memory.
+without its linear memory. A row begins with the name of its binary in \`firmware\`.
 
 \`core\` is \`prebuilt\` as rustup has it (1.95.0), or compiled from \`source\` with the example (Debian's 1.96.0).
 

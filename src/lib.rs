@@ -34,7 +34,7 @@
 //! * [`Limits`]: every bound there is. [`Error`], [`Trap`]: what goes wrong, and which rule was broken.
 //! * [`cap`]: what a port implements; [`backend`]: ports to memory and to the platform.
 //! * [`wasi`]: what WASI means, and its dialects. [`engine`]: the interpreter's room, tracing and accounting.
-//! * [`manual`]: architecture, porting to a board, rationale.
+//! * [`manual`]: architecture, limits, embedding in a service, porting to a board, rationale.
 //!
 //! # Features
 //!
@@ -59,6 +59,11 @@
 extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
+
+/// Compiles and runs what README.md shows.
+#[cfg(all(doctest, feature = "std", feature = "p1", feature = "validate"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod block_on;
 #[cfg(feature = "std")]

@@ -3,7 +3,8 @@
 //! * An allocator, and atomics with compare-and-swap (Cortex-M3 and up, riscv32imac; not Cortex-M0).
 //! * Flash: see `no_std-examples/SIZES.md`. What saves the most of it: bundles instead of a validator on the device, and a
 //!   panic handler that prints no message, for with the messages goes the code that formats what they mention.
-//! * RAM: some 20 KiB of heap beside the guest's own memory, and 16 KiB of native stack.
+//! * RAM, beside the guest's own memory: for WASI 0.1 some 30 KB of heap and 12 KB of native stack; for all of WASI with HTTP up to 54
+//!   and 23. `no_std-examples/SIZES.md` has both for each set of features.
 //! * For each capability a guest is to have, an implementation of its trait in [`cap`](crate::cap): a console is
 //!   an [`OutputStream`](crate::cap::cli::OutputStream), a timer is [`Clocks`](crate::cap::clocks::Clocks).
 //!   What is not brought is virtual or absent.
