@@ -23,7 +23,12 @@ fn a_key_is_made_a_program_is_bundled_and_the_bundle_holds() {
     let other = other.to_str().unwrap();
     wasmote(["bundle", "--new-key", other]).said(0, &[]);
     assert_ne!(std::fs::read(key).unwrap(), std::fs::read(other).unwrap());
-    wasmote(["bundle", "--verify", other, bundle]).said(1, &["must not be loaded", "signature"]);
+    let tampered = wasmote(["bundle", "--verify", other, bundle]);
+    tampered.said(1, &["must not be loaded: the bundle's signature does not hold"]);
+    wasmote(["bundle", "--verify", other, key]).said(1, &["must not be loaded: it is no bundle"]);
+    for command in ["run", "inspect"] {
+        wasmote([command, bundle]).said(1, &["it is a bundle", "wasmote bundle --verify", "the .wasm file"]);
+    }
     // A key is never written over.
     wasmote(["bundle", "--new-key", key]).said(1, &["cannot make the new file"]);
     #[cfg(unix)]
@@ -34,9 +39,35 @@ fn a_key_is_made_a_program_is_bundled_and_the_bundle_holds() {
 }
 
 #[test]
+fn a_key_whose_public_half_nobody_was_told_is_not_left() {
+    let files = Files::new();
+    let key = files.path("key.pem");
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let ran = program::command().arg("bundle").arg("--new-key").arg(&key).stdout(full).output().unwrap();
+    program::ended(ran).said(1, &["cannot print the public key"]);
+    assert!(!key.exists());
+    wasmote(["bundle", "--new-key", key.to_str().unwrap()]).said(0, &[]);
+}
+
+#[test]
+fn a_bundle_is_not_written_over_what_it_is_made_of() {
+    let files = Files::new();
+    let module = files.file("m.bundle", "(module (func (export \"_start\")))");
+    let key = files.file("k.bundle", "07".repeat(32));
+    wasmote(["bundle", &module, "--key", &key]).said(1, &["over the program", "-o FILE"]);
+    let other = files.file("k.wat", "(module (func (export \"_start\")))");
+    wasmote(["bundle", &other, "--key", &key]).said(1, &["over the key", "-o FILE"]);
+    let link = files.path("link");
+    std::os::unix::fs::symlink(&module, &link).unwrap();
+    wasmote(["bundle", &module, "--key", &key, "-o", link.to_str().unwrap()]).said(1, &["over the program"]);
+    assert_eq!(std::fs::read_to_string(&key).unwrap(), "07".repeat(32));
+    assert!(std::fs::read_to_string(&module).unwrap().starts_with("(module"));
+}
+
+#[test]
 fn a_component_is_bundled_too() {
     let files = Files::new();
-    let seed = "07".repeat(32);
+    let seed = files.file("seed", "07".repeat(32));
     let bundle = files.path("hello.bundle");
     let bundle = bundle.to_str().unwrap();
     let limits = ["--limits", "server"];
@@ -49,7 +80,7 @@ fn a_component_is_bundled_too() {
 #[test]
 fn a_component_with_a_64_bit_memory_is_bundled_when_asked_for() {
     let files = Files::new();
-    let seed = "07".repeat(32);
+    let seed = files.file("seed", "07".repeat(32));
     let text = r#"(component
         (core module $m (memory (export "mem") i64 1) (func (export "f") (result i64) (i64.const 0)))
         (core instance $i (instantiate $m))
@@ -79,19 +110,24 @@ fn keys_are_read_as_hexadecimal_and_as_others_write_them() {
         wasmote(["bundle", &module, "-o", output.to_str().unwrap(), "--key", key]).said(0, &[]);
         std::fs::read(output).unwrap()
     };
-    let bundle = from(&seed);
-    assert_eq!(bundle, from(&files.file("key.hex", format!("{seed}\n"))));
+    let bundle = from(&files.file("key.hex", format!("{seed}\n")));
     // PKCS#8 as openssl writes it: 30 2e 02 01 00 30 05 06 03 2b 65 70 04 22 04 20, and the seed.
     let pem = "-----BEGIN PRIVATE KEY-----\n\
         MC4CAQAwBQYDK2VwBCIEIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH\n\
         -----END PRIVATE KEY-----\n";
     assert_eq!(bundle, from(&files.file("key.pem", pem)));
+    // Whoever is on this machine reads a command line; and a public key, which is no secret, would sign as one.
+    for digits in [&seed, &public_of_sevens()] {
+        wasmote(["bundle", &module, "--key", digits])
+            .said(1, &["--key takes a file", "a public one does not sign"]);
+    }
 }
 
 #[test]
 fn what_cannot_be_bundled_is_said() {
     let files = Files::new();
-    let seed = "07".repeat(32);
+    let digits = "07".repeat(32);
+    let seed = files.file("seed", &digits);
     let module = files.file("m.wat", "(module (func (export \"_start\")))");
     wasmote(["bundle", &module]).said(1, &["--key", "--new-key"]);
     wasmote(["bundle"]).said(2, &[]);
@@ -99,12 +135,15 @@ fn what_cannot_be_bundled_is_said() {
     let wrong = files.file("wrong.pem", "no key");
     wasmote(["bundle", &module, "--key", &wrong]).said(1, &["holds no secret Ed25519 key"]);
     let large = files.file("large.wat", "(module (memory 1000) (func (export \"_start\")))");
-    wasmote(["bundle", &large, "--key", &seed]).said(1, &["memory bytes", "limit"]);
+    wasmote(["bundle", &large, "--key", &seed])
+        .said(1, &["and 128 KiB is the limit (all linear memories together)"]);
     let out = files.path("large.bundle");
     let out = out.to_str().unwrap();
     wasmote(["bundle", &large, "--key", &seed, "--limits", "server", "-o", out]).said(0, &[]);
     let vectors = files.file("v.wat", "(module (func (param v128)))");
     wasmote(["bundle", &vectors, "--key", &seed]).said(1, &["v.wat", "say `--simd`"]);
     wasmote(["bundle", &vectors, "--simd", "--key", &seed]).said(0, &["v.bundle"]);
-    wasmote(["bundle", "--verify", &seed, &module]).said(1, &[]);
+    wasmote(["bundle", "--verify", &digits, &module]).said(1, &[]);
+    wasmote(["bundle", "-W", "fuel=1,timeout=1s", &module, "--key", &seed])
+        .said(2, &["`fuel` is for what is run"]);
 }

@@ -165,6 +165,12 @@ fn limits_decide_whether_it_would_run() {
     assert!(wasmote(["inspect", &path]).text().contains("runs here    yes"));
     let mcu = wasmote(["inspect", "--limits", "mcu", &path]);
     assert!(mcu.text().contains("192 KiB") && mcu.text().contains("128 KiB is the limit"), "{}", mcu.text());
+    // The advice that it gives, it takes.
+    let wider = wasmote(["inspect", "--limits", "mcu", "-W", "max-memory-size=192k", &path]);
+    assert!(wider.text().contains("runs here    yes"), "{}", wider.text());
+    wasmote(["inspect", "-W", "fuel=1", &path]).said(2, &["`fuel` is for what is run"]);
+    let rust = wasmote(["inspect", "--limits", "mcu", &guest("p2/hello-rust")]);
+    assert!(rust.text().contains("a bundle of it takes less to load (`wasmote bundle`)"), "{}", rust.text());
 }
 
 #[test]

@@ -118,9 +118,12 @@ fn a_call_that_does_not_fit_is_refused_with_what_would() {
     for (call, parts) in [
         ("echo-list(7)", &["func(value: list<u16>) -> list<u16>", "at `7"][..]),
         ("echo-list([70000])", &["at `70000"]),
-        ("echo-list", &["func(value: list<u16>)"]),
-        ("echo-list([1], [2])", &["func(value: list<u16>)"]),
-        ("echo-list([1]", &["func(value: list<u16>)"]),
+        ("echo-list", &["func(value: list<u16>)", "it takes 1 parameter, not 0"]),
+        ("echo-list([1], [2])", &["func(value: list<u16>)", "it takes 1 parameter, not 2"]),
+        ("echo-list([1]", &["func(value: list<u16>)", "`([1]` is no WAVE: it ends too early"]),
+        ("echo-list([1])]", &["more than there should be, at `]`"]),
+        ("echo-list([1 2])", &["something else should stand here, at `2])`"]),
+        ("echo-list(\"a\")", &["its parameter `value`: a value of another type, at `\"a\")`"]),
         ("echo-record({age: 3})", &["name"]),
         ("echo-record({name: \"\", extra: 3})", &["extra"]),
         ("echo-colour(blue)", &["blue"]),
@@ -128,6 +131,13 @@ fn a_call_that_does_not_fit_is_refused_with_what_would() {
         ("absent()", &["exports no function `absent`", "`echo-string`"]),
     ] {
         wasmote(["run", "--invoke", call, &path]).said(1, parts);
+    }
+    // Nobody counts places, and what nobody wrote is not complained of.
+    for word in ["x", "70000", "[70000]", "[1", "[1])", "[1], [2]", ""] {
+        let ran = wasmote(["run", "--invoke", "echo-list", &path, word]);
+        ran.said(1, &["`echo-list` is func(value: list<u16>) -> list<u16>: its parameter `value`: "]);
+        let wrote = word.contains(')');
+        assert!(!ran.stderr.contains("..") && (wrote || !ran.stderr.contains(")`")), "{}", ran.stderr);
     }
     let deep = format!("echo-list({}{})", "[".repeat(10_000), "]".repeat(10_000));
     wasmote(["run", "--invoke", &deep, &path]).said(1, &["nesting"]);
@@ -311,4 +321,28 @@ fn static_functions_and_methods_of_resources_are_called_by_their_names() {
         let ran = wasmote(["run", "--invoke", call, file]);
         assert_eq!((ran.status, ran.text()), (0, "5\n"), "{call}: {}", ran.stderr);
     }
+}
+
+#[test]
+fn a_plugin_that_nothing_imports_from_is_told() {
+    let files = Files::new();
+    let (words, user, last) =
+        (files.file("words.wat", WORDS), files.file("user.wat", USER), files.file("last.wat", LAST));
+    let unused = wasmote(["run", "--invoke", "double(2)", "--link", &last, "--link", &user, &words]);
+    unused.said(1, &[]);
+    let unused =
+        wasmote(["run", "--invoke", "double(2)", "--link", &files.file("no.wat", "(component)"), &words]);
+    unused.said(0, &["warning: `--link ", "no.wat` links what nothing imports from"]);
+    let used = wasmote(["run", "--invoke", "go(2)", "--link", &user, "--link", &words, &last]);
+    assert_eq!((used.status, used.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn a_core_function_that_is_called_as_a_components_is_told_how() {
+    let files = Files::new();
+    let path = files.file("functions.wat", program::FUNCTIONS);
+    let call = |call: &str| wasmote(["run", "--invoke", call, &path]);
+    call("add(1, 2)").said(1, &["is a core module", &format!("write `--invoke add {path} 1 2`")]);
+    call("nothing()").said(1, &["is a core module", &format!("write `--invoke nothing {path}`")]);
+    call("absent(1)").said(1, &["exports no function `absent(1)`"]);
 }

@@ -217,7 +217,8 @@ fn fuel_and_memory_are_bounded_as_told() {
     let path = files.file("functions.wat", program::FUNCTIONS);
     let spin = wasmote(["run", "-W", "fuel=100_000", "--invoke", "spin", &path]);
     spin.said(134, &["spent all its fuel of 100000", "`spin`", "-W fuel=…"]);
-    wasmote(["run", "-W", "fuel=1", "--invoke", "spin", &path]).said(1, &["to be started", "-W fuel=…"]);
+    wasmote(["run", "-W", "fuel=1", "--invoke", "spin", &path])
+        .said(1, &["before it was started", "-W fuel=…"]);
     let grow = |args: &[&str]| wasmote(["run"].iter().chain(args).chain(&["--invoke", "grow", &path, "15"]));
     assert_eq!(grow(&["-W", "max-memory-size=1M"]).text(), "1\n");
     assert_eq!(grow(&["-W", "max-memory-size=1023k"]).text(), "-1\n");
@@ -236,7 +237,7 @@ fn what_the_machine_cannot_give_is_told_as_that() {
     let files = Files::new();
     let empty = files.file("empty.wat", "(module (func (export \"_start\")))");
     wasmote(["run", "-W", "max-instances=0", &empty])
-        .said(1, &["asks for 1 of instances, and 0 is the limit", "-W max-instances=…"]);
+        .said(1, &["asks for 1, and 0 is the limit (core instances)", "-W max-instances=…"]);
     let big = files.file("big.wat", "(module (memory 60000) (func (export \"_start\")))");
     let script = "ulimit -v 3000000; exec \"$0\" run -W max-memory-size=4G \"$1\"";
     let mut shell = std::process::Command::new("sh");
@@ -373,6 +374,62 @@ fn a_trace_says_which_grant_was_missing_and_how_to_give_it() {
 }
 
 #[test]
+fn a_trace_says_once_that_no_directory_is_granted() {
+    for guest in ["files", "p2/files", "p3/files"].map(guest) {
+        let ran = wasmote(["run", "--trace", &guest]);
+        assert_eq!(
+            ran.stderr.matches("(no directory is granted): --dir HOST::GUEST").count(),
+            1,
+            "{}",
+            ran.stderr
+        );
+        let files = Files::new();
+        let ran = wasmote(["run", "--trace", "--dir", files.dir().to_str().unwrap(), &guest]);
+        assert!(!ran.stderr.contains("no directory is granted"), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn flags_that_are_of_no_use_are_told() {
+    let files = Files::new();
+    let module = files.file("exit.wat", exit(0));
+    let flags = ["--allow-http", "a", "--allow-net", "a:1", "--allow-listen", "*:1", "--features", "all"];
+    let ran =
+        wasmote(["run"].iter().chain(&flags).chain(&["-S", "inherit-network,allow-ip-name-lookup", &module]));
+    ran.said(
+        0,
+        &["warning: ", "exit.wat, which is a core module", "`--allow-http`, `--allow-net`, `--allow-listen`"],
+    );
+    ran.said(0, &["`--features`, `-S inherit-network`, `-S allow-ip-name-lookup`"]);
+    for component in ["p2/hello", "p3/hello"].map(guest) {
+        let ran = wasmote(["run", "-S", "tcplisten=127.0.0.1:0", &component]);
+        ran.said(0, &["warning: ", "which is a component", "`-S tcplisten`", "--allow-listen"]);
+        // What a component could use is not told, nor what wasmtime wants to be told.
+        let ran =
+            wasmote(["run", "--allow-http", "a", "--allow-net", "a:1", "-S", "cli,http,p3", &component]);
+        assert_eq!((ran.status, ran.stderr.as_str()), (0, ""));
+    }
+    wasmote(["run", "-S", "fuel=1", &module]).said(2, &["`fuel` is a setting of -W: write `-W fuel=1`"]);
+}
+
+#[test]
+fn names_need_not_be_text_but_what_a_program_is_told_does() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt as _};
+    let files = Files::new();
+    let odd = |bytes: &[u8]| files.dir().join(OsStr::from_bytes(bytes)).into_os_string();
+    let (module, dir) = (odd(b"make\xff.wat"), odd(b"d\xff"));
+    fs::write(&module, make()).unwrap();
+    fs::create_dir(&dir).unwrap();
+    let mut granted = dir.clone();
+    granted.push("::/d");
+    let run = |args: &[&OsStr]| wasmote([OsStr::new("run")].iter().chain(args));
+    run(&[OsStr::new("--dir"), &granted, &module]).said(0, &[]);
+    assert_eq!(fs::read(std::path::Path::new(&dir).join("made")).unwrap(), b"made");
+    run(&[OsStr::new("--dir"), &dir, &module]).said(2, &["no UTF-8", "HOST::GUEST"]);
+    run(&[&module, OsStr::from_bytes(b"a\xff")]).said(1, &["the program's argument", "no UTF-8"]);
+}
+
+#[test]
 fn a_trace_and_statistics_say_what_happened() {
     let files = Files::new();
     let cat = files.file("cat.wat", cat());
@@ -463,6 +520,9 @@ fn what_is_no_program_is_refused_in_one_sentence() {
         ran.said(1, &["error: ", name]);
         assert_eq!(ran.stdout, b"", "{name}");
     }
+    let start = files.file("start.wat", "(module (func (export \"_start\") (param i32)))");
+    wasmote(["run", &start])
+        .said(1, &["start.wat is no command", "`_start` takes 1 parameter (i32)", "--invoke _start"]);
     let dir = files.dir().to_str().unwrap();
     wasmote(["run", dir]).said(1, &[&format!("`{dir}` is a directory")]);
     wasmote(["run", "/no/such.wasm"]).said(1, &["there is no file `/no/such.wasm`"]);
@@ -470,6 +530,11 @@ fn what_is_no_program_is_refused_in_one_sentence() {
     // Less than a file may be, and more than there is memory to assemble in.
     let text = files.file("long.wat", ["(module ", &"(func)".repeat(600_000), ")"].concat());
     wasmote(["run", &text]).said(1, &["long.wat is WebAssembly text of 3.4 MiB", "`-W max-load-memory=…`"]);
+    // A line of a generated file is cut.
+    let wide = files.file("wide.wat", ["(module (func (nonsense))", &"(func)".repeat(2_000), ")"].concat());
+    let ran = wasmote(["run", &wide]);
+    ran.said(1, &["wide.wat:1:", "(module (func (nonsense))(func)", "…"]);
+    assert!(ran.stderr.len() < 1_000, "{}", ran.stderr.len());
     let few = files.file("few.wat", ["(module ", &"(func)".repeat(1_000), ")"].concat());
     wasmote(["run", "-W", "max-load-memory=400k", &few])
         .said(1, &["WebAssembly text", "`-W max-load-memory=…`"]);
@@ -542,4 +607,40 @@ fn help_says_what_matters() {
         }
         assert!(!ran.text().contains('\x1b'), "colours where there is no terminal");
     }
+}
+
+#[test]
+fn limits_that_are_met_at_the_start_name_their_flags() {
+    let files = Files::new();
+    let dir = files.dir().to_str().unwrap();
+    let (hello, component) = (guest("hello"), guest("p2/hello"));
+    for (args, parts) in [
+        (
+            &["-W", "fuel=10", &*hello][..],
+            &["spent all its fuel of 10 before it was started", "`-W fuel=…`"][..],
+        ),
+        (&["-W", "fuel=10", &component], &["spent all its fuel of 10 before it was started", "`-W fuel=…`"]),
+        (
+            &["-S", "max-descriptors=3", "--dir", dir, &hello],
+            &["asks for 4, and 3 is the limit (open files,", "`-S max-descriptors=…`"],
+        ),
+        (&["-W", "max-tasks=0", &component], &["too many tasks", "`-W max-tasks=…`"]),
+        (&["-W", "max-call-depth=1", &component], &["call stack exhausted", "`-W max-call-depth=…`"]),
+        (
+            &["-W", "max-load-memory=1", &component],
+            &["and 1 byte is the limit (host memory to load it, by estimate)"],
+        ),
+        (
+            &["-W", "max-imports-exports=1", &component],
+            &["and 1 is the limit (imports and exports together)"],
+        ),
+    ] {
+        wasmote(["run"].iter().chain(args)).said(1, parts);
+    }
+}
+
+#[test]
+fn a_program_without_memory_runs_and_its_pointers_lead_nowhere() {
+    let ran = wasmote(["run", "--trace", &guest("refused/no-memory")]);
+    ran.said(0, &["fd_write(fd=1, ", ") = fault"]);
 }

@@ -14,6 +14,7 @@ use ed25519_dalek::{
     pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePrivateKey, spki::der::pem::LineEnding},
 };
 use std::{
+    ffi::{OsStr, OsString},
     fs::OpenOptions,
     io::Write,
     path::{Path, PathBuf},
@@ -27,7 +28,7 @@ use wasmote::engine::bundle::{Bundler, PublicKey, SecretKey, VerifiedBundle};
 /// component, the bundle also says what reading it found out, so that the device needs no parser for components.
 ///
 /// The key is a PEM file (PKCS#8, Ed25519), as `wasmote bundle --new-key` and `openssl genpkey -algorithm
-/// ed25519` write it, a file of 64 hexadecimal digits, or the digits themselves.
+/// ed25519` write it, or a file of 64 hexadecimal digits. A public key may also be the digits themselves.
 #[derive(Args, Debug)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Arguments {
@@ -36,8 +37,8 @@ pub struct Arguments {
     output: Option<PathBuf>,
 
     /// The secret key to sign with
-    #[arg(long, value_name = "FILE|HEX")]
-    key: Option<String>,
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
 
     /// Make a new key instead, write it to FILE, and print its public half
     #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "output", "verify", "module"])]
@@ -45,14 +46,14 @@ pub struct Arguments {
 
     /// Check instead that PROGRAM is a bundle signed with the secret half of this public key
     #[arg(long, value_name = "FILE|HEX", conflicts_with_all = ["key", "output"])]
-    verify: Option<String>,
+    verify: Option<OsString>,
 
     /// The limits to start from: those of the device
     #[arg(long, value_enum, value_name = "FOR", default_value = "mcu")]
     limits: Profile,
 
-    /// Set single limits, as for `wasmote run`
-    #[arg(short = 'W', long = "wasm", value_name = "KEY=VALUE,…", value_parser = settings::wasm)]
+    /// Set single limits, as for `wasmote run`: max-memory-size=64M, … (`-W help` lists all)
+    #[arg(short = 'W', long = "wasm", value_name = "KEY=VALUE,…", value_parser = settings::limits)]
     wasm: Vec<Settings>,
 
     /// Let modules use 128-bit vectors: the device is built with the feature `simd`
@@ -71,7 +72,7 @@ pub struct Arguments {
 
     /// The program: a core module or a component, .wasm or .wat, or `-` for standard input
     #[arg(value_name = "PROGRAM", required_unless_present = "new_key")]
-    module: Option<String>,
+    module: Option<PathBuf>,
 }
 
 const EXAMPLES: &str = "\
@@ -90,7 +91,7 @@ pub fn bundle(arguments: &Arguments) -> Result<()> {
     if let Some(path) = &arguments.new_key {
         return new_key(path);
     }
-    let module = arguments.module.as_deref().unwrap_or("-");
+    let module = arguments.module.as_deref().unwrap_or(Path::new("-"));
     if let Some(key) = &arguments.verify {
         return verify(module, &public_key(key)?);
     }
@@ -99,6 +100,15 @@ pub fn bundle(arguments: &Arguments) -> Result<()> {
             "a bundle is signed: name the key with --key, or make one with `wasmote bundle --new-key FILE`"
         );
     };
+    let output = output(arguments.output.as_deref(), module)?;
+    for (what, path) in [("the program", module), ("the key", key)] {
+        if is_same(&output, path) {
+            bail!(
+                "the bundle would be written over {what}, `{}`: say where else with -o FILE",
+                path.display()
+            );
+        }
+    }
     let key = SecretKey::from_bytes(&secret_key(key)?);
     let limits = Settings::resolve(&arguments.wasm, arguments.limits)?.limits;
     let read = file::read(module, &limits)?;
@@ -106,11 +116,6 @@ pub fn bundle(arguments: &Arguments) -> Result<()> {
     let bundler = bundler.features(Feature::all_of(&arguments.features));
     let bundle = bundler.bundle(&read.bytes, &key);
     let bundle = bundle.map_err(|error| refused(arguments, &read.name, &error))?;
-    let output = match (&arguments.output, module) {
-        (Some(path), _) => path.clone(),
-        (None, "-") => bail!("what comes from standard input has no name: say where to write with -o FILE"),
-        (None, module) => Path::new(module).with_extension("bundle"),
-    };
     std::fs::write(&output, &bundle).with_context(|| format!("cannot write `{}`", output.display()))?;
     say::plain(&format!(
         "{}: {}, for public key {}",
@@ -121,6 +126,24 @@ pub fn bundle(arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
+/// Where to write the bundle of `module`.
+fn output(named: Option<&Path>, module: &Path) -> Result<PathBuf> {
+    match named {
+        Some(path) => Ok(path.into()),
+        None if module.as_os_str() == "-" => {
+            bail!("what comes from standard input has no name: say where to write with -o FILE")
+        }
+        None => Ok(module.with_extension("bundle")),
+    }
+}
+
+/// Whether both are there, and one file.
+fn is_same(one: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let file = |path: &Path| path.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()));
+    file(one).is_some_and(|one| file(other) == Some(one))
+}
+
 /// Why there is no bundle of `file`, and the flag that would change it.
 fn refused(arguments: &Arguments, file: &str, error: &wasmote::Error) -> anyhow::Error {
     let proposal = error.unsupported_feature().unwrap_or_default();
@@ -129,12 +152,13 @@ fn refused(arguments: &Arguments, file: &str, error: &wasmote::Error) -> anyhow:
         Some((_, flag, _)) => anyhow::anyhow!(
             "{file} uses {proposal}, which a bundle is made without: say `{flag}` for a device that has them"
         ),
-        None => anyhow::Error::msg(failure::not_started(file, error)),
+        None => anyhow::Error::msg(failure::not_started(file, error, None)),
     }
 }
 
-fn verify(path: &str, key: &PublicKey) -> Result<()> {
+fn verify(path: &Path, key: &PublicKey) -> Result<()> {
     let bytes = file::read_bytes(path, BUNDLE_BYTES_MAX)?;
+    let path = path.display();
     let bundle = VerifiedBundle::verify(&bytes, key);
     let bundle = bundle.map_err(|error| anyhow::anyhow!("{path} must not be loaded: {error}"))?;
     let what = if bundle.is_component() { "a component with core modules" } else { "a module" };
@@ -155,44 +179,56 @@ fn new_key(path: &Path) -> Result<()> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let file = options.open(path);
     let mut file = file.with_context(|| format!("cannot make the new file `{}`", path.display()))?;
-    file.write_all(pem.as_bytes()).with_context(|| format!("cannot write `{}`", path.display()))?;
+    let written = file.write_all(pem.as_bytes()).and_then(|()| file.sync_all());
+    let written = written.with_context(|| format!("cannot write `{}`", path.display()));
     let public = hex(&key.verifying_key().to_bytes());
-    say::print(&format!("{public}\n"), "the public key").map(drop)
+    let print = || match say::print(&format!("{public}\n"), "the public key")? {
+        true => Ok(()),
+        false => bail!("nobody reads the public key that is printed"),
+    };
+    // Whoever is told that it failed has no key, and may try again.
+    written.and_then(|()| print()).inspect_err(|_| drop(std::fs::remove_file(path)))
 }
 
 /// The seed of a secret key.
-fn secret_key(text: &str) -> Result<[u8; 32]> {
-    if let Some(bytes) = from_hex(text) {
-        return Ok(bytes);
+fn secret_key(path: &Path) -> Result<[u8; 32]> {
+    // What stands on a command line is no secret: whoever is on this machine may read it, and shells keep it.
+    if path.to_str().and_then(from_hex).is_some() && !path.exists() {
+        bail!(
+            "--key takes a file: a secret key is not for a command line, and a public one does not sign. Put the digits \
+             of a secret key into a file that only you may read"
+        );
     }
-    let contents = key_file(text)?;
+    let shown = path.display();
+    let contents = key_file(path)?;
     let pem = || SigningKey::from_pkcs8_pem(contents.trim()).ok().map(|key| key.to_bytes());
     from_hex(contents.trim()).or_else(pem).with_context(|| {
-        format!("`{text}` holds no secret Ed25519 key, as PEM (PKCS#8) or as 64 hexadecimal digits")
+        format!("`{shown}` holds no secret Ed25519 key, as PEM (PKCS#8) or as 64 hexadecimal digits")
     })
 }
 
 /// A public key; the one that belongs to a secret key's file will do.
-fn public_key(text: &str) -> Result<PublicKey> {
-    let bytes = match from_hex(text) {
+fn public_key(text: &OsStr) -> Result<PublicKey> {
+    let shown = text.display();
+    let bytes = match text.to_str().and_then(from_hex) {
         Some(bytes) => bytes,
         None => {
-            let contents = key_file(text)?;
+            let contents = key_file(Path::new(text))?;
             let contents = contents.trim();
             let public = ed25519_dalek::VerifyingKey::from_public_key_pem(contents).ok();
             let secret = || SigningKey::from_pkcs8_pem(contents).ok().map(|key| key.verifying_key());
             let pem = || public.or_else(secret).map(|key| key.to_bytes());
             from_hex(contents).or_else(pem).with_context(|| {
-                format!("`{text}` holds no public Ed25519 key, as PEM or as 64 hexadecimal digits")
+                format!("`{shown}` holds no public Ed25519 key, as PEM or as 64 hexadecimal digits")
             })?
         }
     };
-    PublicKey::from_bytes(&bytes).with_context(|| format!("`{text}`"))
+    PublicKey::from_bytes(&bytes).with_context(|| format!("`{shown}`"))
 }
 
-fn key_file(path: &str) -> Result<String> {
+fn key_file(path: &Path) -> Result<String> {
     let bytes = file::read_bytes(path, KEY_FILE_BYTES_MAX)?;
-    String::from_utf8(bytes).map_err(|_| anyhow::anyhow!("`{path}` is no text, so no key"))
+    String::from_utf8(bytes).map_err(|_| anyhow::anyhow!("`{}` is no text, so no key", path.display()))
 }
 
 fn hex(bytes: &[u8]) -> String {

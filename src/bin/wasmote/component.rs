@@ -51,11 +51,16 @@ pub fn handles_newest<'a>(mut exports: impl Iterator<Item = &'a str>) -> bool {
 }
 
 /// What `arguments` say about a component: it and what is linked, loaded, and the call that is to be made.
-pub fn load(arguments: &Arguments, main: &Module, settings: &Resolved) -> Result<(Linked, invoke::Call)> {
+pub fn load(
+    arguments: &Arguments,
+    words: &[String],
+    main: &Module,
+    settings: &Resolved,
+) -> Result<(Linked, invoke::Call)> {
     let plugins = arguments.link.iter().map(|path| {
         let plugin = file::read(path, &settings.limits)?;
         if !is_component(&plugin) {
-            bail!("{path} is a core module: only components can be linked");
+            bail!("{} is a core module: only components can be linked", plugin.name);
         }
         Ok(plugin)
     });
@@ -64,8 +69,8 @@ pub fn load(arguments: &Arguments, main: &Module, settings: &Resolved) -> Result
     let loader = loader.features(Feature::all_of(&arguments.features));
     let named = plugins.iter().map(|plugin| (plugin.name.as_str(), &plugin.bytes));
     let linked = Linked::load(loader, (&main.name, &main.bytes), named);
-    let linked = linked.map_err(|error| unlinked(&error, !plugins.is_empty()))?;
-    let call = find(linked.component(), &main.name, arguments.invoke.as_deref(), arguments.args())?;
+    let linked = linked.map_err(|error| unlinked(&error, !plugins.is_empty(), settings.fuel))?;
+    let call = find(linked.component(), &main.name, arguments.invoke.as_deref(), words)?;
     Ok((linked, call))
 }
 
@@ -75,14 +80,14 @@ pub fn show(values: &[Val]) -> Vec<Result<String, String>> {
 }
 
 /// Why components cannot be linked or started.
-pub fn unlinked(error: &LinkError, with_plugins: bool) -> anyhow::Error {
+pub fn unlinked(error: &LinkError, with_plugins: bool, fuel: Option<u64>) -> anyhow::Error {
     match error {
         LinkError::Unmet(unmet) if with_plugins => self::unmet(unmet),
         LinkError::Unmet(unmet) => {
-            let sentences = unmet.iter().map(|(file, error)| failure::not_started(file, error));
+            let sentences = unmet.iter().map(|(file, error)| failure::not_started(file, error, fuel));
             anyhow::Error::msg(sentences.collect::<Vec<_>>().join("; "))
         }
-        LinkError::Component { name, error } => anyhow::Error::msg(failure::not_started(name, error)),
+        LinkError::Component { name, error } => anyhow::Error::msg(failure::not_started(name, error, fuel)),
         LinkError::Twice { export, names: [one, other] } => {
             anyhow::anyhow!("{one} and {other} both export `{export}`: link one of them")
         }

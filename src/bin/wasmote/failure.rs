@@ -15,25 +15,25 @@ const LINK: &str = "link a component that exports it with `--link FILE`";
 /// For `wasmote serve`, which links nothing.
 const COMPOSE: &str = "make one component of it and of another that exports it (`wac plug`)";
 
-/// Why `file` cannot be served.
-pub fn not_served(file: &str, error: &Error) -> String {
+/// Why `file` cannot be served with so much fuel.
+pub fn not_served(file: &str, error: &Error, fuel: Option<u64>) -> String {
     match error.missing_imports() {
-        [] => not_started(file, error),
+        [] => not_started(file, error, fuel),
         missing => imports(file, missing, COMPOSE),
     }
 }
 
-/// Why `file` cannot be loaded or started.
-pub fn not_started(file: &str, error: &Error) -> String {
+/// Why `file` cannot be loaded, or started with so much fuel.
+pub fn not_started(file: &str, error: &Error, fuel: Option<u64>) -> String {
     if let Some(exceeded) = error.limit_exceeded() {
         let (asked, allowed) = (
             settings::show(exceeded.limit, exceeded.asked),
             settings::show(exceeded.limit, exceeded.allowed),
         );
-        let what = exceeded.limit.replace('_', " ");
+        let what = settings::what(exceeded.limit);
         let raise = settings::raise(exceeded.limit);
         return format!(
-            "{file} asks for {asked} of {what}, and {allowed} is the limit: raise it with `{raise}`"
+            "{file} asks for {asked}, and {allowed} is the limit ({what}): raise it with `{raise}`"
         );
     }
     if !error.missing_imports().is_empty() {
@@ -41,21 +41,31 @@ pub fn not_started(file: &str, error: &Error) -> String {
     }
     match error.trap() {
         Some(Trap::OutOfFuel) => {
-            format!("{file} needs more fuel than that only to be started: give it more with `-W fuel=…`")
+            let fuel = fuel.map(|fuel| format!(" of {fuel}")).unwrap_or_default();
+            format!("{file} spent all its fuel{fuel} before it was started: give it more with `-W fuel=…`")
         }
         Some(Trap::OutOfMemory) => format!(
             "{file} begins with more memory or table elements than this machine can give, though `{}` and `{}` allow them",
             settings::raise("memory_bytes"),
             settings::raise("table_elements"),
         ),
-        Some(Trap::Component(Rule::TooLong)) => {
-            format!(
-                "cannot run {file}: {error}: raise the limit with `{}`",
-                settings::raise("uninterrupted_fuel")
-            )
-        }
-        _ => format!("cannot run {file}: {error}"),
+        Some(trap) => format!("cannot run {file}: {error}{}", raise(trap).unwrap_or_default()),
+        None => format!("cannot run {file}: {error}"),
     }
+}
+
+/// What raises the limit that this is about, for the end of a message.
+fn raise(trap: Trap) -> Option<String> {
+    let field = match trap {
+        Trap::StackOverflow => return Some(stack_hint()),
+        Trap::HostCallBytes => "host_call_bytes",
+        Trap::Handles => "handles",
+        Trap::ReentryDepth => "reentry_depth",
+        Trap::Component(Rule::TooLong) => "uninterrupted_fuel",
+        Trap::Component(Rule::Tasks) => "tasks",
+        _ => return None,
+    };
+    Some(format!(": raise the limit with `{}`", settings::raise(field)))
 }
 
 fn imports(file: &str, missing: &[MissingImport], remedy: &str) -> String {
@@ -101,26 +111,20 @@ fn is_of_component(import: &MissingImport) -> bool {
 /// Why the call of `function` ended, and what to do about it.
 pub fn ended(file: &str, function: &str, error: &Error, settings: &Resolved, memory_bytes: u64) -> String {
     let Some(trap) = error.trap() else { return format!("{file}: {error}") };
-    let hint = match trap {
-        Trap::OutOfFuel => {
-            let fuel = settings.fuel.map(|fuel| format!(" of {fuel}")).unwrap_or_default();
-            return format!("{file} spent all its fuel{fuel} in `{function}`: give it more with `-W fuel=…`");
-        }
-        Trap::StackOverflow => stack_hint(),
-        Trap::HostCallBytes => format!(": raise the limit with `{}`", settings::raise("host_call_bytes")),
-        Trap::Handles => format!(": raise the limit with `{}`", settings::raise("handles")),
-        Trap::ReentryDepth => format!(": raise the limit with `{}`", settings::raise("reentry_depth")),
-        Trap::Component(Rule::TooLong) => {
-            format!(": raise the limit with `{}`", settings::raise("uninterrupted_fuel"))
-        }
+    if trap == Trap::OutOfFuel {
+        let fuel = settings.fuel.map(|fuel| format!(" of {fuel}")).unwrap_or_default();
+        return format!("{file} spent all its fuel{fuel} in `{function}`: give it more with `-W fuel=…`");
+    }
+    let hint = match raise(trap) {
+        Some(raise) => raise,
         // Languages trap when an allocation fails, and wasm does not tell that apart from any other trap.
-        _ if memory_is_short(memory_bytes, settings.limits.memory_bytes) => format!(
+        None if memory_is_short(memory_bytes, settings.limits.memory_bytes) => format!(
             "; its memory had grown to {} of {}, which is the limit: if that is why, raise it with `{}`",
             show_bytes(memory_bytes),
             show_bytes(settings.limits.memory_bytes),
             settings::raise("memory_bytes"),
         ),
-        _ => String::new(),
+        None => String::new(),
     };
     format!("{file} trapped in `{function}`: {trap}{hint}")
 }

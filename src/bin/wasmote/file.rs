@@ -3,6 +3,7 @@
 use crate::{settings, units::show_bytes};
 use anyhow::{Context, Result, bail};
 use std::{
+    borrow::Cow,
     fs::File,
     io::{ErrorKind, Read},
     path::Path,
@@ -15,7 +16,7 @@ const MAGIC: &[u8] = b"\0asm";
 /// A module's bytes, and what to call it.
 pub struct Module {
     pub bytes: Vec<u8>,
-    /// What messages call it: the path as it was given.
+    /// What messages call it: the path as it was given, where that is text.
     pub name: String,
 }
 
@@ -33,21 +34,26 @@ const ASSEMBLY_BYTES_PER_BYTE: u64 = 80;
 
 /// Reads the module at `path`, `-` being standard input, but no more than `limits` say. Text is assembled, where that
 /// takes no more memory than loading may.
-pub fn read(path: &str, limits: &Limits) -> Result<Module> {
+pub fn read(path: &Path, limits: &Limits) -> Result<Module> {
     let name = name(path);
     let bytes = read_bytes(path, limits.module_bytes)?;
-    Ok(Module { bytes: binary(bytes, name, limits.load_bytes)?, name: name.into() })
+    Ok(Module { bytes: binary(bytes, &name, limits.load_bytes)?, name: name.into() })
+}
+
+/// Whether this stands for standard input.
+fn is_stdin(path: &Path) -> bool {
+    path.as_os_str() == "-"
 }
 
 /// What messages call `path`.
-fn name(path: &str) -> &str {
-    if path == "-" { "standard input" } else { path }
+fn name(path: &Path) -> Cow<'_, str> {
+    if is_stdin(path) { "standard input".into() } else { path.to_string_lossy() }
 }
 
 /// Reads the file at `path`, `-` being standard input, but no more than `bytes_max`.
-pub fn read_bytes(path: &str, bytes_max: u32) -> Result<Vec<u8>> {
+pub fn read_bytes(path: &Path, bytes_max: u32) -> Result<Vec<u8>> {
     let name = name(path);
-    let bytes = if path == "-" {
+    let bytes = if is_stdin(path) {
         read_at_most(std::io::stdin().lock(), bytes_max)
     } else {
         read_at_most(open(path)?, bytes_max)
@@ -63,15 +69,16 @@ pub fn read_bytes(path: &str, bytes_max: u32) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn open(path: &str) -> Result<File> {
+fn open(path: &Path) -> Result<File> {
+    let shown = path.display();
     let file = File::open(path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => anyhow::anyhow!("there is no file `{path}`"),
-        ErrorKind::PermissionDenied => anyhow::anyhow!("no permission to read `{path}`"),
-        _ => anyhow::Error::new(error).context(format!("cannot open `{path}`")),
+        ErrorKind::NotFound => anyhow::anyhow!("there is no file `{shown}`"),
+        ErrorKind::PermissionDenied => anyhow::anyhow!("no permission to read `{shown}`"),
+        _ => anyhow::Error::new(error).context(format!("cannot open `{shown}`")),
     })?;
-    let metadata = file.metadata().with_context(|| format!("cannot open `{path}`"))?;
+    let metadata = file.metadata().with_context(|| format!("cannot open `{shown}`"))?;
     if metadata.is_dir() {
-        bail!("`{path}` is a directory: name the .wasm file in it");
+        bail!("`{shown}` is a directory: name the .wasm file in it");
     }
     Ok(file)
 }
@@ -111,9 +118,26 @@ fn binary(bytes: Vec<u8>, name: &str, load_bytes: u64) -> Result<Vec<u8>> {
     wat::Parser::new().parse_bytes(Some(Path::new(name)), &bytes).map(std::borrow::Cow::into_owned).map_err(
         |error| {
             let error = error.to_string();
-            anyhow::anyhow!("{name} is no valid WebAssembly text: {}", error.trim())
+            anyhow::anyhow!("{name} is no valid WebAssembly text: {}", shortened(error.trim()))
         },
     )
+}
+
+/// How much of one line of somebody's file a message shows.
+const LINE_CHARS_MAX: usize = 200;
+
+/// What a parser says of a text, with the line that it means cut: a generated file may have all in one. What points into
+/// the part that is gone goes too.
+pub fn shortened(message: &str) -> String {
+    let mut lines = Vec::new();
+    for line in message.lines() {
+        match line.char_indices().nth(LINE_CHARS_MAX) {
+            None => lines.push(Cow::Borrowed(line)),
+            Some((at, _)) if line[..at].trim_matches([' ', '|']).is_empty() => {}
+            Some((at, _)) => lines.push(Cow::Owned(format!("{}…", &line[..at]))),
+        }
+    }
+    lines.join("\n")
 }
 
 /// Whether to read `bytes` as text: by what the file is called, or by what it begins with.
@@ -130,7 +154,28 @@ fn looks_like(bytes: &[u8]) -> &'static str {
         [0x1f, 0x8b, ..] | [b'P', b'K', 3, 4, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] => {
             "it is compressed; unpack it first"
         }
+        [0x7f, b'w', b'a', b's', b'm', b'o', b't', b'e', ..] => {
+            "it is a bundle, which devices load: `wasmote bundle --verify KEY` checks it; to run or inspect it here, name \
+             the .wasm file that it was made of"
+        }
         [b'B', b'C', 0xc0, 0xde, ..] => "it is LLVM bitcode; link it first",
         _ => "it does not begin with `\\0asm`",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_are_cut_and_what_points_into_them_goes() {
+        let short = "unknown operator\n --> a.wat:1:9\n  |\n1 | (module x)\n  |         ^";
+        assert_eq!(shortened(short), short);
+        let spaces = " ".repeat(1_000);
+        let long =
+            format!("unknown operator\n --> a.wat:1:999\n  |\n1 | {}\n  | {spaces}^", "é".repeat(1_000));
+        let cut = shortened(&long);
+        assert!(cut.starts_with("unknown operator\n --> a.wat:1:999\n  |\n1 | éé"), "{cut}");
+        assert!(cut.ends_with("é…") && cut.chars().count() < 300, "{cut}");
     }
 }

@@ -6,10 +6,14 @@ use crate::{
     terminal::Filtered,
 };
 use anyhow::{Context, Result, bail};
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use std::{
     env::VarError,
+    ffi::OsStr,
     io::ErrorKind,
-    net, path,
+    net,
+    os::unix::ffi::OsStrExt as _,
+    path::{Path, PathBuf},
     sync::Arc,
     task::{Context as Cx, Poll},
 };
@@ -22,29 +26,46 @@ use wasmote::{
 /// A `--dir`: which directory, under which name, and whether to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirectoryGrant {
-    host: String,
+    host: PathBuf,
     guest: String,
     access: Access,
 }
 
 impl DirectoryGrant {
+    /// The directory at `host`, seen as `guest`, only to read.
+    pub fn to_read(host: PathBuf, guest: String) -> Self {
+        Self { host, guest, access: Access::ReadOnly }
+    }
+
     /// Reads `HOST[::GUEST][:ro|:rw]`.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let (paths, access) = match text.rsplit_once(':') {
-            Some((paths, "ro")) if !paths.ends_with(':') => (paths, Access::ReadOnly),
-            Some((paths, "rw")) if !paths.ends_with(':') => (paths, Access::ReadWrite),
+    pub fn parse(text: impl AsRef<OsStr>) -> Result<Self, String> {
+        let text = text.as_ref().as_bytes();
+        let (paths, access) = match text {
+            [paths @ .., b':', b'r', b'o'] if !paths.ends_with(b":") => (paths, Access::ReadOnly),
+            [paths @ .., b':', b'r', b'w'] if !paths.ends_with(b":") => (paths, Access::ReadWrite),
             _ => (text, Access::ReadWrite),
         };
-        let (host, guest) = paths.split_once("::").unwrap_or((paths, paths));
+        let (host, guest) = match paths.windows(2).position(|pair| pair == b"::") {
+            Some(at) => (&paths[..at], &paths[at + 2..]),
+            None => (paths, paths),
+        };
         if host.is_empty() || guest.is_empty() {
             return Err("write HOST, HOST::GUEST or HOST::GUEST:ro, with no empty part".into());
         }
-        Ok(Self { host: host.into(), guest: guest.into(), access })
+        let guest = str::from_utf8(guest).map_err(|_| {
+            "a program cannot be told a name that is no UTF-8: write HOST::GUEST, with another name for it"
+        })?;
+        Ok(Self { host: OsStr::from_bytes(host).into(), guest: guest.into(), access })
+    }
+
+    /// Reads the value of a `--dir`, which need not be text.
+    pub fn parser() -> impl TypedValueParser<Value = Self> {
+        OsStringValueParser::new().try_map(Self::parse)
     }
 
     /// The same directory, with its path taken from `folder` instead of from here.
-    pub fn below(self, folder: &path::Path) -> Self {
-        Self { host: folder.join(&self.host).to_string_lossy().into_owned(), ..self }
+    pub fn below(self, folder: &Path) -> Self {
+        Self { host: folder.join(&self.host), ..self }
     }
 
     /// Grants it.
@@ -162,18 +183,19 @@ pub fn environment(mut host: Host, variables: &[Variable], inherit: bool) -> Res
     Ok(host)
 }
 
-fn directory(path: &str) -> Result<real::Directory> {
+fn directory(path: &Path) -> Result<real::Directory> {
+    let shown = path.display();
     // Asked first, because this answer is the platform's own and says more than a guest may learn.
-    let metadata = path::Path::new(path).metadata().map_err(|error| match error.kind() {
-        ErrorKind::NotFound => anyhow::anyhow!("there is no directory `{path}` to grant with --dir"),
-        ErrorKind::PermissionDenied => anyhow::anyhow!("no permission to open the directory `{path}`"),
-        _ => anyhow::Error::new(error).context(format!("cannot open the directory `{path}`")),
+    let metadata = path.metadata().map_err(|error| match error.kind() {
+        ErrorKind::NotFound => anyhow::anyhow!("there is no directory `{shown}` to grant"),
+        ErrorKind::PermissionDenied => anyhow::anyhow!("no permission to open the directory `{shown}`"),
+        _ => anyhow::Error::new(error).context(format!("cannot open the directory `{shown}`")),
     })?;
     if !metadata.is_dir() {
-        bail!("`{path}` is no directory: --dir grants directories, so grant the one it is in");
+        bail!("`{shown}` is no directory, and only directories are granted: grant the one it is in");
     }
     real::Directory::open_ambient(path)
-        .map_err(|code| anyhow::anyhow!("cannot open the directory `{path}`: {code}"))
+        .map_err(|code| anyhow::anyhow!("cannot open the directory `{shown}`: {code}"))
 }
 
 /// Standard output and error, as a guest gets them.
@@ -267,6 +289,10 @@ mod tests {
         for text in ["", "::", "::/x", "x::", ":ro"] {
             assert!(DirectoryGrant::parse(text).is_err(), "{text}");
         }
+        let odd = DirectoryGrant::parse(OsStr::from_bytes(b"d\xff::/d:ro")).unwrap();
+        assert_eq!(odd, DirectoryGrant::to_read(OsStr::from_bytes(b"d\xff").into(), "/d".into()));
+        let unnamed = DirectoryGrant::parse(OsStr::from_bytes(b"d\xff")).unwrap_err();
+        assert!(unnamed.contains("write HOST::GUEST"), "{unnamed}");
     }
 
     #[test]

@@ -26,16 +26,19 @@ impl Call {
     /// What the guest is told to do: `invoke` with the words of `args`, or to run.
     pub fn new(program: &Program, file: &str, invoke: Option<&str>, args: &[String]) -> Result<Self> {
         let Some(name) = invoke else {
-            if program.function_params(ENTRY).is_none() {
-                bail!("{}", no_entry(program, file));
+            match program.function_params(ENTRY) {
+                None => bail!("{}", no_entry(program, file)),
+                Some(types) if !types.is_empty() => bail!(
+                    "{file} is no command, as its `{ENTRY}` takes {}: call it with --invoke {ENTRY}",
+                    parameters(&types)
+                ),
+                Some(_) => return Ok(Self::Entry { name: ENTRY }),
             }
-            return Ok(Self::Entry { name: ENTRY });
         };
         let Some(types) = program.function_params(name) else {
-            bail!("{file} exports no function `{name}`{}", listing(program));
+            bail!("{}", no_function(program, file, name));
         };
         if types.len() != args.len() {
-            let types: Vec<_> = types.iter().map(ToString::to_string).collect();
             bail!("`{name}` takes {}, and {} given", parameters(&types), were(args.len()));
         }
         let params = types.iter().zip(args).enumerate();
@@ -51,6 +54,22 @@ impl Call {
             Self::Entry { name } => name,
             Self::Function { name, .. } | Self::Component { name, .. } => name,
         }
+    }
+}
+
+/// What to do where nothing is exported as `name`. Components' functions are called with their parameters in parentheses.
+fn no_function(program: &Program, file: &str, name: &str) -> String {
+    let call = name.split_once('(').map(|(name, params)| (name.trim(), params.trim_end_matches([')', ' '])));
+    match call.filter(|(name, _)| program.function_params(name).is_some()) {
+        Some((name, params)) => {
+            let words: Vec<_> = params.split(',').map(str::trim).filter(|word| !word.is_empty()).collect();
+            let words = if words.is_empty() { String::new() } else { format!(" {}", words.join(" ")) };
+            format!(
+                "{file} is a core module, whose functions take their parameters behind the file: write `--invoke {name} \
+                 {file}{words}`"
+            )
+        }
+        None => format!("{file} exports no function `{name}`{}", listing(program)),
     }
 }
 
@@ -79,8 +98,9 @@ fn listing(program: &Program) -> String {
     format!(" (there is {}{more})", shown.join(", "))
 }
 
-fn parameters(types: &[String]) -> String {
-    match types {
+fn parameters(types: &[ValueType]) -> String {
+    let names: Vec<_> = types.iter().map(ToString::to_string).collect();
+    match names.as_slice() {
         [] => "no parameters".into(),
         [one] => format!("1 parameter ({one})"),
         many => format!("{} parameters ({})", many.len(), many.join(", ")),

@@ -19,6 +19,7 @@ mod serve;
 mod settings;
 mod terminal;
 mod units;
+mod unused;
 mod wast;
 mod watch;
 mod wave;

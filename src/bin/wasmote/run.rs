@@ -8,12 +8,14 @@ use crate::{
     invoke::Call,
     network, say,
     settings::{self, Profile, Resolved, Settings},
+    unused,
     watch::{self, Trace},
 };
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::{
-    path::PathBuf,
+    ffi::OsString,
+    path::{Path, PathBuf},
     process::exit,
     time::{Duration, Instant},
 };
@@ -27,7 +29,8 @@ use wasmote::{
 ///
 /// Runs a command, which is a module of WASI 0.1 or a component of WASI 0.2 or 0.3; or with --invoke one function
 /// of any module or component. The program gets this terminal's standard streams, the clock and random numbers;
-/// files, variables and the network only as far as you grant them. Everything after MODULE is the program's own.
+/// files, variables and the network only as far as you grant them. Everything after MODULE is the program's own; a
+/// `--` right behind it may divide the two, and is not passed on.
 ///
 /// Ends with the status the program ends with; with 134 when it was stopped (it broke a rule, or its
 /// fuel or time was over), with 1 when it could not be started, with 2 when a flag makes no sense.
@@ -38,7 +41,7 @@ pub struct Arguments {
     ///
     /// GUEST is HOST where nothing else is said. With `:ro` behind it may only read: `data::/data:ro`.
     /// To grant a name that itself ends in `:ro`, say `:rw` behind it. Repeatable.
-    #[arg(long = "dir", value_name = "HOST[::GUEST][:ro]", value_parser = DirectoryGrant::parse)]
+    #[arg(long = "dir", value_name = "HOST[::GUEST][:ro]", value_parser = DirectoryGrant::parser())]
     pub dirs: Vec<DirectoryGrant>,
 
     /// Let the program connect to these, and exchange datagrams with them
@@ -86,7 +89,7 @@ pub struct Arguments {
     /// Components that are linked may use everything that is granted to the program. What they export goes before
     /// what the host offers under the same name.
     #[arg(long, value_name = "FILE")]
-    pub link: Vec<String>,
+    pub link: Vec<PathBuf>,
 
     /// Turn on proposals of the Component Model besides those that have shipped
     #[arg(long, value_enum, value_name = "NAME,…", value_delimiter = ',')]
@@ -106,7 +109,7 @@ pub struct Arguments {
 
     /// Print each call of the system that the program makes, to standard error or to FILE
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
-    pub trace: Option<String>,
+    pub trace: Option<PathBuf>,
 
     /// Print what the program used when it has ended, to standard error
     #[arg(long)]
@@ -118,12 +121,12 @@ pub struct Arguments {
 
     /// The program: a .wasm or .wat file, `-` for standard input; and its arguments
     #[arg(value_names = ["MODULE", "ARGS"], required = true, trailing_var_arg = true)]
-    pub module_and_args: Vec<String>,
+    pub module_and_args: Vec<OsString>,
 }
 
 const EXAMPLES: &str = "\
 Examples:
-  wasmote run hello.wasm --name Ada         `--name Ada` is the program's
+  wasmote run hello.wasm --name Ada         `--name Ada` is the program's; so it is behind a `--`
   wasmote run --dir . --env HOME=/ app.wasm
                                             with the folder you are in, to read and write
   wasmote run -W timeout=5s,max-memory-size=64M app.wasm
@@ -138,16 +141,27 @@ Examples:
 const STOPPED: i32 = 134;
 
 impl Arguments {
-    fn module(&self) -> &str {
-        self.module_and_args.first().map_or("-", String::as_str)
+    fn module(&self) -> &Path {
+        self.module_and_args.first().map_or(Path::new("-"), Path::new)
     }
 
     /// The program's own arguments. A `--` right behind the module only divides.
-    pub fn args(&self) -> &[String] {
-        match self.module_and_args.get(1..).unwrap_or(&[]) {
+    ///
+    /// # Errors
+    ///
+    /// When one is no text, which is all that a program can be told.
+    fn args(&self) -> Result<Vec<String>> {
+        let args = match self.module_and_args.get(1..).unwrap_or(&[]) {
             [divider, args @ ..] if divider == "--" => args,
             args => args,
-        }
+        };
+        let text = |arg: &OsString| {
+            let text = arg.to_str().map(String::from);
+            text.with_context(|| {
+                format!("the program's argument `{}` is no UTF-8, and has to be", arg.display())
+            })
+        };
+        args.iter().map(text).collect()
     }
 }
 
@@ -156,18 +170,22 @@ pub fn run(arguments: &Arguments) -> Result<i32> {
     let settings = Settings::resolve(arguments.wasm.iter().chain(&arguments.system), arguments.limits)?;
     let began = Instant::now();
     let module = file::read(arguments.module(), &settings.limits)?;
-    let (code, call) = Code::load(arguments, &module, &settings)?;
+    let words = arguments.args()?;
+    let (code, call) = Code::load(arguments, &words, &module, &settings)?;
+    for sentence in unused::of(arguments, &settings, &code, &module.name) {
+        say::warning(&sentence);
+    }
 
     let mut args = vec![arguments.argv0.clone().unwrap_or_else(|| module.argv0())];
-    args.extend_from_slice(if arguments.invoke.is_none() { arguments.args() } else { &[] });
+    args.extend(if arguments.invoke.is_none() { words } else { Vec::new() });
     let Granted { host, outputs } = grants::grant(arguments, &settings, args)?;
     let trace = arguments.trace.as_deref().map(Trace::create).transpose()?;
     let host = network::grant(host, arguments, &settings, trace.as_ref())?;
-    let mut guest = code.start(&host, &module.name)?;
+    let mut guest = code.start(&host, &module.name, settings.fuel)?;
     let loading = began.elapsed();
 
     if let Some(trace) = &trace {
-        guest.interpose(trace.tracer());
+        guest.interpose(trace.tracer(!arguments.dirs.is_empty()));
     }
     let accounting = Accounting::new();
     if arguments.stats {
@@ -188,7 +206,7 @@ pub fn run(arguments: &Arguments) -> Result<i32> {
 }
 
 /// What is run.
-enum Code {
+pub enum Code {
     Module(Program),
     /// A component, with what is linked to it.
     Component {
@@ -199,32 +217,38 @@ enum Code {
 
 impl Code {
     /// Loads it, and finds the call that is to be made.
-    fn load(arguments: &Arguments, module: &file::Module, settings: &Resolved) -> Result<(Self, Call)> {
+    fn load(
+        arguments: &Arguments,
+        words: &[String],
+        module: &file::Module,
+        settings: &Resolved,
+    ) -> Result<(Self, Call)> {
         if component::is_component(module) {
-            let (linked, call) = component::load(arguments, module, settings)?;
+            let (linked, call) = component::load(arguments, words, module, settings)?;
             return Ok((Self::Component { linked, with_plugins: !arguments.link.is_empty() }, call));
         }
         if !arguments.link.is_empty() {
             bail!("{} is a core module: only components can be linked", module.name);
         }
         let loader = Loader::new().limits(settings.limits).metering(settings.metering);
-        let program = loader.load(&module.bytes).map_err(|error| wrong(&module.name, &error))?;
-        let call = Call::new(&program, &module.name, arguments.invoke.as_deref(), arguments.args())?;
+        let program = loader.load(&module.bytes);
+        let program = program.map_err(|error| wrong(&module.name, &error, settings.fuel))?;
+        let call = Call::new(&program, &module.name, arguments.invoke.as_deref(), words)?;
         Ok((Self::Module(program), call))
     }
 
-    fn start(&self, host: &Host, file: &str) -> Result<Guest> {
+    fn start(&self, host: &Host, file: &str, fuel: Option<u64>) -> Result<Guest> {
         match self {
-            Self::Module(program) => host.start(program).map_err(|error| wrong(file, &error)),
+            Self::Module(program) => host.start(program).map_err(|error| wrong(file, &error, fuel)),
             Self::Component { linked, with_plugins } => {
-                host.start_linked(linked).map_err(|error| component::unlinked(&error, *with_plugins))
+                host.start_linked(linked).map_err(|error| component::unlinked(&error, *with_plugins, fuel))
             }
         }
     }
 }
 
-fn wrong(file: &str, error: &Error) -> anyhow::Error {
-    anyhow::Error::msg(failure::not_started(file, error))
+fn wrong(file: &str, error: &Error, fuel: Option<u64>) -> anyhow::Error {
+    anyhow::Error::msg(failure::not_started(file, error, fuel))
 }
 
 /// How a call ended.

@@ -50,6 +50,8 @@ enum Setting {
     Udp(bool),
     Sockets(u32),
     Terminal(Terminal),
+    /// What wasmtime has to be told, and is so here anyway.
+    Nothing,
 }
 
 /// The settings of one `-W` or `-S`.
@@ -149,6 +151,7 @@ impl Settings {
                 Setting::Udp(on) => resolved.network.udp = *on,
                 Setting::Sockets(sockets) => resolved.network.sockets_max = Some(*sockets),
                 Setting::Terminal(terminal) => resolved.terminal = *terminal,
+                Setting::Nothing => {}
             }
         }
         Self::check(&resolved)?;
@@ -170,6 +173,13 @@ impl Group {
         match self {
             Self::Wasm => "-W",
             Self::System => "-S",
+        }
+    }
+
+    fn other(self) -> Self {
+        match self {
+            Self::Wasm => Self::System,
+            Self::System => Self::Wasm,
         }
     }
 }
@@ -334,6 +344,19 @@ limit_keys! {
 /// How wasmtime calls some of these limits.
 const OTHER_NAMES: [(&str, &str); 2] =
     [("max-resources", "max-handles"), ("hostcall-fuel", "max-host-call-bytes")];
+
+/// What wasmtime has to be told to turn on, and is always here.
+const ALWAYS_ON: [(Group, &str); 9] = [
+    (Group::System, "cli"),
+    (Group::System, "cli-exit-with-code"),
+    (Group::System, "common"),
+    (Group::System, "preview2"),
+    (Group::System, "p3"),
+    (Group::System, "http"),
+    (Group::System, "network-error-code"),
+    (Group::Wasm, "component-model"),
+    (Group::Wasm, "component-model-async"),
+];
 
 /// A setting that is no limit.
 struct OtherKey {
@@ -506,6 +529,16 @@ pub fn bounds(text: &str) -> Result<Settings, String> {
     if settings.0.iter().all(fits) { Ok(settings) } else { Err(KEYS.into()) }
 }
 
+/// Reads the value of a `-W` where nothing is run, so that only limits mean anything.
+pub fn limits(text: &str) -> Result<Settings, String> {
+    let settings = parse(Group::Wasm, text)?;
+    let names = text.split(',').map(|item| item.split('=').next().unwrap_or(item));
+    match settings.0.iter().zip(names).find(|(setting, _)| !matches!(setting, Setting::Limit(..))) {
+        Some((_, name)) => Err(format!("`{name}` is for what is run, and nothing is here: drop it")),
+        None => Ok(settings),
+    }
+}
+
 /// Reads the value of a `-S`.
 pub fn system(text: &str) -> Result<Settings, String> {
     parse(Group::System, text)
@@ -533,6 +566,20 @@ fn parse_one(group: Group, item: &str) -> Result<Setting, String> {
         let value = value.or(other.alone).ok_or_else(|| need(other.value))?;
         return (other.parse)(value).map_err(of_key);
     }
+    if ALWAYS_ON.contains(&(group, key)) {
+        return match yes(value.unwrap_or("y")).map_err(of_key)? {
+            true => Ok(Setting::Nothing),
+            false => {
+                Err(format!("{key}: it cannot be turned off: nothing of it is reached but what is granted"))
+            }
+        };
+    }
+    let other = group.other();
+    let is_others = LIMIT_KEYS.iter().any(|limit| limit.group == other && limit.key == name)
+        || OTHER_KEYS.iter().any(|setting| setting.group == other && setting.key == key);
+    if is_others {
+        return Err(format!("`{key}` is a setting of {flag}: write `{flag} {item}`", flag = other.flag()));
+    }
     Err(format!("there is no setting `{key}`: `{} help` lists them", group.flag()))
 }
 
@@ -542,6 +589,11 @@ pub fn raise(field: &str) -> String {
         Some(limit) => format!("{} {}=…", limit.group.flag(), limit.key),
         None => "--limits server".into(),
     }
+}
+
+/// What the limit of this field bounds.
+pub fn what(field: &str) -> &str {
+    LIMIT_KEYS.iter().find(|limit| limit.field == field).map_or(field, |limit| limit.help)
 }
 
 /// How a number of this field's unit reads.
@@ -630,7 +682,8 @@ mod tests {
             ("timeout=0s", "timeout: "),
             ("fule=1", "there is no setting `fule`: `-W help`"),
             ("", "there is no setting ``"),
-            ("inherit-env", "there is no setting `inherit-env`"),
+            ("inherit-env", "`inherit-env` is a setting of -S: write `-S inherit-env`"),
+            ("hostcall-fuel=1", "`hostcall-fuel` is a setting of -S: write `-S hostcall-fuel=1`"),
         ] {
             let error = wasm(text).unwrap_err();
             assert!(error.contains(part), "{text}: {error}");
@@ -664,6 +717,26 @@ mod tests {
         }
         assert!(wasm("max-resources=9").is_err());
         assert!(system("hostcall-fuel=5G").unwrap_err().starts_with("hostcall-fuel: "));
+    }
+
+    #[test]
+    fn what_wasmtime_turns_on_is_on() {
+        let settings = system("cli,http=y,p3,inherit-env").unwrap();
+        let resolved =
+            Settings::resolve([&settings, &wasm("component-model-async=y").unwrap()], Profile::Server);
+        assert!(resolved.unwrap().inherit_env);
+        assert!(system("http=n").unwrap_err().starts_with("http: it cannot be turned off"));
+        assert!(system("nn").unwrap_err().starts_with("there is no setting `nn`"));
+        assert_eq!(system("fuel=1").unwrap_err(), "`fuel` is a setting of -W: write `-W fuel=1`");
+    }
+
+    #[test]
+    fn where_nothing_runs_only_limits_mean_anything() {
+        assert!(limits("max-tables=1,max-memory-size=1M").is_ok());
+        for text in ["fuel=1", "max-tables=1,timeout=1s", "metering=n"] {
+            assert!(limits(text).unwrap_err().contains("is for what is run"), "{text}");
+        }
+        assert!(limits("fule=1").is_err());
     }
 
     #[test]

@@ -72,7 +72,7 @@ pub fn show_bytes(bytes: u64) -> String {
             };
         }
     }
-    format!("{bytes} bytes")
+    format!("{bytes} byte{}", if bytes == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn sizes_read_back_short() {
-        assert_eq!(show_bytes(0), "0 bytes");
+        assert_eq!((show_bytes(0), show_bytes(1)), ("0 bytes".into(), "1 byte".into()));
         assert_eq!(show_bytes(65_536), "64 KiB");
         assert_eq!(show_bytes(1_600), "1.5 KiB");
         assert_eq!(show_bytes(u64::MAX), "17179869183.9 GiB");

@@ -7,6 +7,7 @@ use std::{
     fmt::Write as _,
     fs::File,
     io::{BufWriter, Write},
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -22,27 +23,38 @@ pub struct Trace(Arc<Mutex<Sink>>);
 
 enum Sink {
     Stderr,
-    File { path: String, file: BufWriter<File>, failed: Option<std::io::Error> },
+    File { path: PathBuf, file: BufWriter<File>, failed: Option<std::io::Error> },
 }
 
 impl Trace {
     /// A trace to standard error, or to a new file at `path`.
-    pub fn create(path: &str) -> Result<Self> {
-        let sink = match path {
-            "-" => Sink::Stderr,
-            _ => {
+    pub fn create(path: &Path) -> Result<Self> {
+        let sink = match path.as_os_str() == "-" {
+            true => Sink::Stderr,
+            false => {
+                let shown = path.display();
                 let file =
-                    File::create(path).with_context(|| format!("cannot write the trace to `{path}`"))?;
+                    File::create(path).with_context(|| format!("cannot write the trace to `{shown}`"))?;
                 Sink::File { path: path.into(), file: BufWriter::new(file), failed: None }
             }
         };
         Ok(Self(Arc::new(Mutex::new(sink))))
     }
 
-    /// The interposer that writes here.
-    pub fn tracer(&self) -> Tracer<impl FnMut(&str) + Send + 'static> {
+    /// The interposer that writes here, of a guest that was granted a directory or not.
+    pub fn tracer(&self, has_directory: bool) -> Tracer<impl FnMut(&str) + Send + 'static> {
         let trace = self.clone();
-        Tracer::new(move |line| trace.line(&with_flag(line)))
+        let mut is_said = has_directory;
+        Tracer::new(move |line| {
+            let line = with_flag(line);
+            match !is_said && looks_for_directories(&line) {
+                true => {
+                    is_said = true;
+                    trace.line(&format!("{line} (no directory is granted): --dir HOST::GUEST"));
+                }
+                false => trace.line(&line),
+            }
+        })
     }
 
     /// Writes one line.
@@ -79,6 +91,12 @@ pub fn with_flag(line: &str) -> Cow<'_, str> {
     }
 }
 
+/// Whether a guest that was granted none asks here for the directories it has.
+fn looks_for_directories(line: &str) -> bool {
+    line.ends_with(".get-directories() = []")
+        || (line.contains(" fd_prestat_get(fd=3, ") && line.ends_with(") = badf"))
+}
+
 impl Sink {
     fn line(&mut self, line: &str) {
         match self {
@@ -94,7 +112,7 @@ impl Sink {
             Some(error) => Err(error),
             None => file.flush(),
         };
-        ended.with_context(|| format!("the trace `{path}` is incomplete"))
+        ended.with_context(|| format!("the trace `{}` is incomplete", path.display()))
     }
 }
 

@@ -1,23 +1,33 @@
 //! Calls and values as WAVE, the text form of component values: `f("a", [1, 2])`.
 
 use anyhow::{Result, bail};
-use wasm_wave::untyped::UntypedFuncCall;
+use wasm_wave::{
+    parser::{ParserError, ParserErrorKind},
+    untyped::UntypedFuncCall,
+};
 use wasmote::component::{Type, Val, types::ComponentFunc};
 
 /// A call as it was written.
 pub struct Call {
     /// The function, as `name` or as `interface#name`.
     pub name: String,
-    /// The parameters as text, in parentheses.
-    params: String,
+    params: Params,
+}
+
+/// Parameters as they were written.
+enum Params {
+    /// In parentheses, behind the name.
+    InCall(String),
+    /// Each as a word, behind the file.
+    Words(Vec<String>),
 }
 
 impl Call {
     /// Reads `text`: a function and its parameters, or the function alone where `args` are the parameters.
     pub fn parse(text: &str, args: &[String]) -> Result<Self> {
         let (name, params) = match text.find('(') {
-            None => (text, format!("({})", args.join(", "))),
-            Some(at) if args.is_empty() => (&text[..at], text[at..].to_string()),
+            None => (text, Params::Words(args.to_vec())),
+            Some(at) if args.is_empty() => (&text[..at], Params::InCall(text[at..].to_string())),
             Some(_) => bail!("`{text}` brings its parameters already: drop those behind the file"),
         };
         Ok(Self { name: path(name.trim()), params })
@@ -30,22 +40,50 @@ impl Call {
 
     /// The parameters, as `ty` has them. Options at the end may be left out.
     pub fn params(&self, ty: &ComponentFunc) -> Result<Vec<Val>, String> {
-        let types: Vec<Type> = ty.params().map(|(_, ty)| ty).collect();
-        // The parser takes names of one word only, and the parameters are what it is wanted for.
-        let source = format!("f{}", self.params);
-        let call = UntypedFuncCall::parse(&source).map_err(|error| sentence(&source, &error))?;
-        let mut params = match call.params_node() {
-            Some(_) => call.to_wasm_params::<Val>(&types).map_err(|error| sentence(&source, &error))?,
-            None => Vec::new(),
+        let types: Vec<(&str, Type)> = ty.params().collect();
+        let mut params = match &self.params {
+            Params::Words(words) => each(words, &types, |word, ty| {
+                wasm_wave::from_str(ty, word).map_err(|error| sentence(word, &error))
+            })?,
+            Params::InCall(text) => {
+                // The parser takes names of one word only, and the parameters are what it is wanted for.
+                let source = format!("f{text}");
+                let call = UntypedFuncCall::parse(&source);
+                let call = call
+                    .map_err(|error| format!("`{}` is no WAVE: {}", cut(text), sentence(&source, &error)))?;
+                let nodes = match call.params_node().map(|params| params.as_tuple()) {
+                    Some(nodes) => nodes.map_err(|error| sentence(&source, &error))?.collect(),
+                    None => Vec::new(),
+                };
+                each(&nodes, &types, |node, ty| {
+                    node.to_wasm_value(ty, &source).map_err(|error| sentence(&source, &error))
+                })?
+            }
         };
-        while let Some(Type::Option(_)) = types.get(params.len()) {
+        while let Some((_, Type::Option(_))) = types.get(params.len()) {
             params.push(Val::Option(None));
         }
-        match params.len() == types.len() {
-            true => Ok(params),
-            false => Err(format!("it takes {} parameters, not {}", types.len(), params.len())),
-        }
+        Ok(params)
     }
+}
+
+/// Each of `written` as a value of its type, where there are as many as there have to be.
+fn each<W>(
+    written: &[W],
+    types: &[(&str, Type)],
+    value: impl Fn(&W, &Type) -> Result<Val, String>,
+) -> Result<Vec<Val>, String> {
+    let optional = types.iter().rev().take_while(|(_, ty)| matches!(ty, Type::Option(_))).count();
+    let (least, most) = (types.len() - optional, types.len());
+    if !(least..=most).contains(&written.len()) {
+        let count = if least == most { most.to_string() } else { format!("{least} to {most}") };
+        let plural = if most == 1 { "" } else { "s" };
+        return Err(format!("it takes {count} parameter{plural}, not {}", written.len()));
+    }
+    let values = written.iter().zip(types).map(|(written, (name, ty))| {
+        value(written, ty).map_err(|reason| format!("its parameter `{name}`: {reason}"))
+    });
+    values.collect()
 }
 
 /// wasmtime writes `ns:package/interface.function@version`; exports are named `ns:package/interface@version#function`.
@@ -68,11 +106,29 @@ fn path(name: &str) -> String {
     }
 }
 
-fn sentence(source: &str, error: &wasm_wave::parser::ParserError) -> String {
+/// What is wrong in `source`, and where: by what stands there, as nobody counts, and some of it may be ours.
+fn sentence(source: &str, error: &ParserError) -> String {
+    let what = match error.kind() {
+        ParserErrorKind::InvalidType => "a value of another type".into(),
+        ParserErrorKind::InvalidValue => "no value of this type".into(),
+        ParserErrorKind::TrailingCharacters => "more than there should be".into(),
+        ParserErrorKind::UnexpectedEnd => return "it ends too early".into(),
+        ParserErrorKind::UnexpectedToken => "something else should stand here".into(),
+        ParserErrorKind::WasmValueError => String::new(),
+        kind => kind.to_string(),
+    };
+    let cause = std::error::Error::source(error).map(ToString::to_string);
+    let cause = cause.or_else(|| {
+        error.detail().filter(|_| error.kind() != ParserErrorKind::UnexpectedToken).map(Into::into)
+    });
+    let words: Vec<String> =
+        [Some(what), cause].into_iter().flatten().filter(|words| !words.is_empty()).collect();
     let at = error.span().start.min(source.len());
-    let rest = source.get(at..).unwrap_or("");
-    let place = if rest.is_empty() { "at its end".into() } else { format!("at `{}`", cut(rest)) };
-    format!("{error}, {place}")
+    let place = match source.get(at..).unwrap_or("") {
+        "" => String::new(),
+        rest => format!(", at `{}`", cut(rest)),
+    };
+    format!("{}{place}", words.join(": "))
 }
 
 /// What a message shows of a text.

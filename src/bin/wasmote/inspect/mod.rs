@@ -9,10 +9,14 @@ mod text;
 mod uses;
 mod world;
 
-use crate::{failure, file, say, settings::Profile};
+use crate::{
+    failure, file, say,
+    settings::{self, Profile, Settings},
+};
 use anyhow::{Context, Result};
 use clap::Args;
 use report::{Report, Verdict};
+use std::path::PathBuf;
 use wasmote::{
     Host, Limits, Loader,
     component::{Component, Engine, Features, types::ComponentItem},
@@ -33,9 +37,13 @@ pub struct Arguments {
     #[arg(long, value_enum, value_name = "FOR", default_value_t)]
     limits: Profile,
 
+    /// Set single limits of these, as for `wasmote run`: max-memory-size=64M, … (`-W help` lists all)
+    #[arg(short = 'W', long = "wasm", value_name = "KEY=VALUE,…", value_parser = settings::limits)]
+    wasm: Vec<Settings>,
+
     /// The file: .wasm or .wat, or `-` for standard input
     #[arg(value_name = "MODULE")]
-    module: String,
+    module: PathBuf,
 }
 
 const EXAMPLES: &str = "\
@@ -44,19 +52,23 @@ Examples:
   wasmote inspect --limits mcu app.wasm       does it fit a microcontroller?
   wasmote inspect --json app.wasm | jq .runs";
 
-/// What is read at all: more than any program is, and less than would exhaust this machine.
-fn readable() -> Limits {
-    Limits { module_bytes: 256 << 20, load_bytes: 2 << 30, ..Limits::server() }
+/// What is read at all, whether it would run or not: more than any program is, and less than would exhaust this machine,
+/// unless these limits are wider.
+fn readable(limits: &Limits) -> Limits {
+    let server = Limits::server();
+    let (module_bytes, load_bytes) = (limits.module_bytes.max(256 << 20), limits.load_bytes.max(2 << 30));
+    Limits { module_bytes, load_bytes, ..server }
 }
 
 /// Inspects a file.
 pub fn inspect(arguments: &Arguments) -> Result<()> {
-    let module = file::read(&arguments.module, &readable())?;
+    let limits = Settings::resolve(&arguments.wasm, arguments.limits)?.limits;
+    let module = file::read(&arguments.module, &readable(&limits))?;
     let mut report = Report::new(&module.name, module.bytes.len());
     module::read(&module.bytes, &mut report)
         .with_context(|| format!("{} is no valid WebAssembly", module.name))?;
     world::fill(&module.bytes, &mut report);
-    report.verdict = verdict(&module.name, &module.bytes, arguments.limits.limits());
+    report.verdict = verdict(&module.name, &module.bytes, limits);
     needs::fill(&mut report);
     let mut out = if arguments.json {
         serde_json::to_string_pretty(&report)?
@@ -74,7 +86,13 @@ fn verdict(name: &str, bytes: &[u8], limits: Limits) -> Verdict {
     match started {
         Ok(_) => Verdict { runs: true, reason: None },
         Err(_) if needs_nothing(bytes, &limits) => Verdict { runs: true, reason: None },
-        Err(error) => Verdict { runs: false, reason: Some(failure::not_started(name, &error)) },
+        Err(error) => {
+            let mut reason = failure::not_started(name, &error, None);
+            if error.limit_exceeded().is_some_and(|exceeded| exceeded.limit == "load_bytes") {
+                reason += "; a bundle of it takes less to load (`wasmote bundle`)";
+            }
+            Verdict { runs: false, reason: Some(reason) }
+        }
     }
 }
 

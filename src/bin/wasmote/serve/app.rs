@@ -83,9 +83,9 @@ pub fn load(app: &App, common: &Common, metrics: Arc<AppMetrics>) -> Result<Serv
     let settings = app.resolve()?;
     check(&settings).map_err(anyhow::Error::msg)?;
     let name = app.program.to_string_lossy().into_owned();
-    let module = file::read(&name, &settings.limits)?;
+    let module = file::read(&app.program, &settings.limits)?;
     let loader = Loader::new().limits(settings.limits).metering(settings.metering);
-    let wrong = |error: &Error| anyhow::Error::msg(failure::not_served(&name, error));
+    let wrong = |error: &Error| anyhow::Error::msg(failure::not_served(&name, error, settings.fuel));
     let program = loader.load(&module.bytes).map_err(|error| wrong(&error))?;
     if !component::handles_requests(program.exports().map(|(name, _)| name)) {
         if component::is_command(program.exports().map(|(name, _)| name)) {
@@ -425,7 +425,7 @@ impl Shared {
             Some(Trap::OutOfMemory) => Reason::Memory,
             _ => Reason::NotStarted,
         };
-        Failure { reason, text: failure::not_served(&self.file, error) }
+        Failure { reason, text: failure::not_served(&self.file, error, self.settings.fuel) }
     }
 
     fn ended(&self, error: &Error, memory_bytes: u64) -> Failure {

@@ -101,14 +101,14 @@ pub struct Arguments {
 
     /// Print each call of the system that a program makes, under its request's id, to standard error or to FILE
     #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "-")]
-    trace: Option<String>,
+    trace: Option<PathBuf>,
 
     /// Do not write a line for each request
     #[arg(long, short)]
     quiet: bool,
 
     /// Let the program use the directory HOST, which it sees as GUEST, as for `wasmote run`
-    #[arg(long = "dir", value_name = "HOST[::GUEST][:ro]", value_parser = DirectoryGrant::parse)]
+    #[arg(long = "dir", value_name = "HOST[::GUEST][:ro]", value_parser = DirectoryGrant::parser())]
     dirs: Vec<DirectoryGrant>,
 
     /// Set a variable of the program's environment, or take NAME over from this one

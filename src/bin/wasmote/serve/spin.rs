@@ -302,8 +302,10 @@ impl Reader<'_> {
                 if !excluded.is_empty() {
                     self.unsupported.push("`exclude_files` does not hold for mounted directories".into());
                 }
-                let grant = format!("{}::{destination}:ro", self.folder.join(source).display());
-                app.dirs.push(DirectoryGrant::parse(&grant).map_err(anyhow::Error::msg)?);
+                if destination.is_empty() {
+                    bail!("`files` mounts `{source}` nowhere: name its destination");
+                }
+                app.dirs.push(DirectoryGrant::to_read(self.folder.join(source), destination.clone()));
             }
             Files::Pattern(pattern) => {
                 for name in matching(self.folder, pattern)? {
