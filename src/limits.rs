@@ -104,9 +104,18 @@ pub struct Limits {
     /// and on Arm an indirect call: a byte, or three, for each unit of fuel. A guest that may have more than some tens of
     /// thousands at once needs a thread with more stack: see `manual::architecture`.
     pub slice_fuel: u64,
-    /// Fuel that one call may run on where its host stays with a component until it returns: of `realloc`, of
-    /// `post-return`, of a core module's start function. It ends at no slice, so nobody else has a turn meanwhile and no
-    /// deadline ends it: this bounds how long. No less than a slice, in any case.
+    /// Fuel that components in one store may spend while their host has no turn. Where the host stays with a component
+    /// until it returns (`realloc`, of which one copy calls as many as it has strings and lists; `post-return`; the start
+    /// functions of all core modules that are instantiated together), a call ends at no slice, nobody else has a turn and
+    /// no deadline ends it: this bounds how long.
+    ///
+    /// What is spent counts from when the host last called a function, polled a call or began to instantiate, whoever
+    /// spent it: calls that end within their slice, and what host functions and copies charge, as well; but not what
+    /// instantiating charges for a module's size. Once it is spent, no further slice begins for such a call, and the guest
+    /// is ended ([`Rule::TooLong`](crate::Rule::TooLong)); the last slice is cut short for that. So it is passed by no
+    /// more than one instruction costs, and by what host functions and copies charge, which only the budget bounds. Where
+    /// such calls went on past the end of a slice, the guest that they were made for gives way before its next
+    /// instruction, and the count begins anew. It is [`slice_fuel`](Self::slice_fuel) where that is more.
     pub uninterrupted_fuel: u64,
 }
 

@@ -355,6 +355,7 @@ fn begin<'s, T: Send + 'static, R: Send + 'static>(
     waker: Option<Waker>,
 ) -> Result<Called<'s, T, R>, Error> {
     store.check_alive()?;
+    store.inner.begin_turn();
     let FuncInst::Lifted(lifted) = &store.state().funcs[func.func.0] else {
         return Err(Error::misuse("a function that the host gave is called by the host"));
     };
@@ -500,6 +501,7 @@ impl<T: Send + 'static, R: Send + 'static> Future for Calling<'_, T, R> {
         if this.store.state().poisoned {
             return Poll::Ready(Err(Trap::from(Rule::CannotEnter).into()));
         }
+        this.store.inner.begin_turn();
         let waker = cx.waker().clone();
         let before = this.store.inner.swap_waker(Some(waker.clone()));
         let polled = this.run(&waker);

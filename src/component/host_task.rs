@@ -79,6 +79,8 @@ impl<T: Send + 'static> Store<T> {
         self.state_mut().wake_all();
         let mut ran = false;
         loop {
+            // Nobody else has a turn, as its embedder wants it.
+            self.inner.begin_turn();
             let mut cx = self.cx();
             let polled = poll_host(&mut cx)
                 .and_then(|ready| Ok(ready | (task::turn(&mut cx)? != Turn::Idle) | cx.state().marked));

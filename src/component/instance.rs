@@ -171,6 +171,8 @@ pub(crate) fn instantiate_root<T: Send + 'static>(
         definition: component.root_index(),
         captured: Vec::new(),
     };
+    // One for all start functions.
+    store.inner.begin_turn();
     let made = instantiate(store, &value, instance, arguments, 0);
     // What ran and trapped may have left anything half done.
     store.state_mut().poisoned |= made.is_err();

@@ -220,6 +220,7 @@ impl ResourceAny {
             return Ok(None);
         }
         self.give(store.state_mut(), self.ty)?;
+        store.inner.begin_turn();
         let before = waker.map(|waker| store.inner.swap_waker(Some(waker)));
         let begun = call::destroy_for_host(&mut store.cx(), self.ty, self.rep);
         if let Some(before) = before {
@@ -334,6 +335,7 @@ impl<T: Send + 'static> Future for Dropping<'_, T> {
         if let Err(error) = store.check_alive() {
             return Poll::Ready(Err(error));
         }
+        store.inner.begin_turn();
         let waker = cx.waker();
         let before = store.inner.swap_waker(Some(waker.clone()));
         let result = |store: &mut Store<T>| store.state().is_resolved(*task).then_some(Ok(()));

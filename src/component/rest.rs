@@ -24,6 +24,7 @@ impl<T: Send + 'static> Store<T> {
     /// When a guest traps.
     pub fn poll_rest(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.check_alive()?;
+        self.inner.begin_turn();
         let waker = cx.waker().clone();
         let before = self.inner.swap_waker(Some(waker.clone()));
         let polled = drive(self, &waker, |_| None, |store| task::turn(&mut store.cx()), || Ok(()));
@@ -46,6 +47,10 @@ pub(crate) fn drive<T: Send + 'static, R>(
     for _ in 0..TURNS_MAX {
         if let Some(result) = result(store) {
             return Poll::Ready(result);
+        }
+        // What the host does for guests takes their turn too.
+        if store.inner.has_taken_slice() {
+            break;
         }
         let moved = host_task::poll_host(&mut store.cx())?;
         match turn(store)? {

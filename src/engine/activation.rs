@@ -191,7 +191,8 @@ pub(super) fn refuel<T: 'static>(
     }
     let counter = context.get_fuel().unwrap_or(0);
     if counter < required || counter == 0 {
-        let counter = context.data_mut().meter.next_slice(counter, required)?;
+        let data = context.data_mut();
+        let counter = data.meter.go_on(counter, required, data.depth > 0)?;
         set_counter(context, counter);
     }
     Ok(())

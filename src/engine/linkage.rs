@@ -97,7 +97,7 @@ impl<T: Send + 'static> Caller<'_, T> {
     }
 
     /// Calls a function with at most one result and stays with it until it returns. It may not wait; slices of fuel
-    /// pass unnoticed, until it has run on [`Limits::uninterrupted_fuel`](crate::Limits::uninterrupted_fuel).
+    /// pass unnoticed, until the turn is over (`turn`).
     ///
     /// # Errors
     ///
@@ -107,11 +107,13 @@ impl<T: Send + 'static> Caller<'_, T> {
         function: Func,
         params: &[Val],
     ) -> Result<Option<u64>, Fault> {
-        let mut results = [const { Val::I32(0) }; RESULTS];
-        match self.call_through(function, params, &mut results)? {
-            None => Ok(results.first().map(bits)),
-            Some((activation, step)) => self.finish(activation, step),
-        }
+        self.stay(|caller| {
+            let mut results = [const { Val::I32(0) }; RESULTS];
+            match caller.call_through(function, params, &mut results)? {
+                None => Ok(results.first().map(bits)),
+                Some((activation, step)) => caller.finish(activation, step),
+            }
+        })
     }
 
     /// Stays with a call that stopped until it returns.
@@ -120,15 +122,10 @@ impl<T: Send + 'static> Caller<'_, T> {
         mut activation: Activation<T>,
         mut stopped: Step,
     ) -> Result<Option<u64>, Fault> {
-        // Its first slice was not measured: it may have been no more than the rest of its caller's.
-        let until = self.fuel_spent().saturating_add(self.limits().uninterrupted_fuel);
         loop {
             match stopped {
                 Step::Finished => return Ok(activation.into_results().first().map(bits)),
                 Step::Blocked => return Err(Trap::Component(Rule::CannotBlock).into()),
-                Step::Preempted if self.fuel_spent() >= until => {
-                    return Err(Trap::Component(Rule::TooLong).into());
-                }
                 Step::Preempted => stopped = activation.step(self, None)?,
             }
         }
@@ -311,7 +308,10 @@ impl<T: Send + 'static> Store<T> {
         module: &Module,
         imports: &[wasmi::Extern],
     ) -> Result<Instance, Error> {
+        let spent = self.fuel_spent();
         let instance = self.instantiate_with(module, imports)?;
+        // What the file asks for is no less than it was when it was loaded, and bounded by that.
+        self.extend_turn(spent);
         if let Some(start) = module.start().and_then(|name| instance.get_func(&*self.inner, name)) {
             self.caller().call_to_end::<0>(start, &[]).map_err(Fault::into_error)?;
         }

@@ -4,7 +4,7 @@
 //! waits here. A slice that ends gives the host its turn and unwinds the native stack, which is also
 //! what bounds the stack that wasmi's dispatch leaves behind at each growing of a memory or table.
 
-use crate::{Trap, error::Error};
+use crate::{Trap, engine::turn::Turn, error::Error};
 
 /// Whether fuel is counted. A property of loaded code: the interpreter compiles the counting in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -40,14 +40,16 @@ pub(crate) struct Meter {
     /// The budget as it was granted, all grants summed.
     granted: u64,
     /// What is not in the interpreter's counter.
-    rest: u64,
-    slice: u64,
+    pub(super) rest: u64,
+    pub(super) slice: u64,
+    /// Of calls that nobody interrupts: see `turn`.
+    pub(super) turn: Turn,
 }
 
 impl Meter {
     pub(super) fn new(metering: Metering, slice: u64) -> Self {
         // A slice of nothing would never get anywhere.
-        Self { metering, granted: u64::MAX, rest: u64::MAX, slice: slice.max(1) }
+        Self { metering, granted: u64::MAX, rest: u64::MAX, slice: slice.max(1), turn: Turn::new() }
     }
 
     pub(super) fn is_on(&self) -> bool {
@@ -72,7 +74,12 @@ impl Meter {
 
     /// The counter's new value for another slice that can make at least one step of `required`.
     pub(super) fn next_slice(&mut self, counter: u64, required: u64) -> Result<u64, Trap> {
-        let wanted = self.slice.max(required);
+        self.fill(counter, required, self.slice)
+    }
+
+    /// The counter's new value for what wants so much and requires no less.
+    pub(super) fn fill(&mut self, counter: u64, required: u64, wanted: u64) -> Result<u64, Trap> {
+        let wanted = wanted.max(required);
         let taken = wanted.saturating_sub(counter).min(self.rest);
         let filled = counter.saturating_add(taken);
         if filled < required || filled == 0 {

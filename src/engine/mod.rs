@@ -61,6 +61,11 @@ mod store;
 #[cfg(feature = "component")]
 mod tail_calls;
 mod trace;
+#[cfg(feature = "component")]
+mod turn;
+#[cfg(not(feature = "component"))]
+#[path = "turn_absent.rs"]
+mod turn;
 #[cfg(feature = "bundle")]
 mod unchecked;
 mod value;

@@ -111,12 +111,17 @@ impl<T: Send + 'static> Caller<'_, T> {
         }
     }
 
-    /// Calls a function and stays with it until it returns. It may not wait; slices of fuel pass unnoticed.
+    /// Calls a function and stays with it until it returns. It may not wait; slices of fuel pass unnoticed, until the
+    /// turn is over (`turn`).
     ///
     /// # Errors
     ///
-    /// When it traps, runs out of fuel, or waits.
+    /// When it traps, runs out of fuel, waits, or runs for too long.
     pub(crate) fn call_prepared_to_end(&mut self, function: &Prepared, params: &[u64]) -> Result<u64, Fault> {
+        self.stay(|caller| caller.run_prepared_to_end(function, params))
+    }
+
+    fn run_prepared_to_end(&mut self, function: &Prepared, params: &[u64]) -> Result<u64, Fault> {
         let through = if let Prepared::Any(any) = function {
             let (types, results) = self.function_type(*any);
             let value = |at: usize| value_of(types.get(at).copied().unwrap_or(ValType::I32), params[at]);

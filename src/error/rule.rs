@@ -62,8 +62,8 @@ pub enum Rule {
     InvalidDiscriminant,
     /// A task of a synchronous function would wait before it returned.
     CannotBlock,
-    /// A function that nobody can stop (`realloc`, `post-return`, a core module's start) ran on more than
-    /// [`uninterrupted_fuel`](crate::Limits::uninterrupted_fuel).
+    /// Functions that nobody can stop (`realloc`, `post-return`, a core module's start) ran on more than
+    /// [`uninterrupted_fuel`](crate::Limits::uninterrupted_fuel) without their host having a turn.
     TooLong,
     /// Nothing can ever go on.
     Deadlock,
@@ -161,7 +161,7 @@ impl fmt::Display for Rule {
             Self::InvalidChar => "invalid `char` bit pattern",
             Self::InvalidDiscriminant => "invalid variant discriminant",
             Self::CannotBlock => "cannot block a synchronous task before returning",
-            Self::TooLong => "`realloc`, `post-return` or a start function did not return within the fuel that it may run on uninterrupted",
+            Self::TooLong => "`realloc`, `post-return` or a start function did not return within the fuel that may be spent uninterrupted",
             Self::Deadlock => "deadlock detected: event loop cannot make further progress",
             Self::CallbackCode => "unsupported callback code",
             Self::NoResult => "async-lifted export failed to produce a result",

@@ -515,3 +515,58 @@ fn how_long_a_call_may_run_that_is_not_interrupted_does_not_depend_on_slices() {
         }
     }
 }
+
+/// A component that has another take a list of `strings` strings, `times` times, of which each is allocated by a loop of
+/// some 3,000 fuel; and that instantiates a module whose start function loops for some 60,000 fuel `starts` times.
+fn taking(strings: usize, times: u32, starts: usize) -> String {
+    let start = "(core instance (instantiate $S))".repeat(starts);
+    format!(
+        r#"(component
+            (component $taker
+                (core module $m (memory (export "m") 4)
+                    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (local $n i32)
+                        (loop (br_if 0 (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 500))))
+                        (i32.const 64))
+                    (func (export "take") (param i32 i32)))
+                (core instance $m (instantiate $m))
+                (func (export "take") (param "s" (list string))
+                    (canon lift (core func $m "take") (memory (core memory $m "m")) (realloc (core func $m "realloc")))))
+            (core module $S
+                (func $start (local $n i32)
+                    (loop (br_if 0 (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 10000)))))
+                (start $start))
+            {start}
+            (component $giver
+                (import "take" (func $take (param "s" (list string))))
+                (core module $libc (memory (export "m") 1))
+                (core instance $libc (instantiate $libc))
+                (core func $take (canon lower (func $take) (memory (core memory $libc "m"))))
+                (core module $m (import "" "take" (func $take (param i32 i32)))
+                    (func (export "run") (local $n i32)
+                        (loop
+                            (call $take (i32.const 0) (i32.const {strings}))
+                            (br_if 0 (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const {times}))))))
+                (core instance $m (instantiate $m (with "" (instance (export "take" (func $take))))))
+                (func (export "run") (canon lift (core func $m "run"))))
+            (instance $taker (instantiate $taker))
+            (instance $giver (instantiate $giver (with "take" (func $taker "take"))))
+            (export "run" (func $giver "run")))"#
+    )
+}
+
+#[test]
+fn what_cannot_be_interrupted_counts_together() {
+    let limits = Limits { uninterrupted_fuel: 200_000, ..Limits::server() };
+    for slice_fuel in [2_000, 20_000] {
+        let run = |strings, times, starts| {
+            run_under(Limits { slice_fuel, ..limits }, &taking(strings, times, starts))
+        };
+        // Each call of `realloc` takes little; those of one copy are one stretch, those of many are not.
+        run(20, 1, 0).unwrap();
+        run(20, 100, 0).unwrap();
+        assert_eq!(rule(run(200, 1, 0)), Rule::TooLong);
+        // So are the start functions of one component.
+        run(1, 1, 2).unwrap();
+        assert_eq!(rule(run(1, 1, 8)), Rule::TooLong);
+    }
+}

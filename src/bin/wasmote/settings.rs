@@ -316,7 +316,7 @@ limit_keys! {
     Wasm "max-locals" frame_locals U32 Count "locals of one function";
     Wasm "max-params-results" function_values U32 Count "parameters or results of one function";
     Wasm "slice-fuel" slice_fuel U64 Count "fuel between two looks at the clock; takes native stack";
-    Wasm "max-uninterrupted-fuel" uninterrupted_fuel U64 Count "fuel of one `realloc`, `post-return` or start function";
+    Wasm "max-uninterrupted-fuel" uninterrupted_fuel U64 Count "fuel of all that cannot be interrupted (`realloc`, `post-return`, starting) in one go";
     Wasm "max-modules" modules U32 Count "core modules in a component";
     Wasm "max-components" components U32 Count "components in a component";
     Wasm "max-component-depth" component_depth U32 Count "components within components";

@@ -1,0 +1,143 @@
+//! How long a component may keep its host waiting.
+//!
+//! A guest gives way at the end of a slice of fuel, unless its host stays with it: while it allocates what is copied to
+//! it, cleans up, or starts. There one slice follows the other; and when it is over, so is the slice of whoever it was done
+//! for. A turn is what runs from when the host was last asked until it is asked again: no slice begins past its end
+//! ([`Limits::uninterrupted_fuel`](crate::Limits::uninterrupted_fuel)).
+
+use crate::{
+    Rule, Trap,
+    engine::{
+        Caller, Fault, Store,
+        meter::Meter,
+        store::{counter, set_counter},
+    },
+};
+use core::mem;
+
+/// What is known of a turn.
+#[derive(Debug)]
+pub(super) struct Turn {
+    /// It is over when so much was spent.
+    ends: u64,
+    /// The host stays with the guest.
+    stays: bool,
+    /// It has gone on past the end of a slice.
+    is_overdue: bool,
+}
+
+impl Turn {
+    pub(super) fn new() -> Self {
+        Self { ends: u64::MAX, stays: false, is_overdue: false }
+    }
+}
+
+impl Meter {
+    /// The counter's new value where it does not hold what a step requires.
+    pub(super) fn go_on(&mut self, counter: u64, required: u64, is_within: bool) -> Result<u64, Trap> {
+        if self.turn.stays {
+            return self.rest_of_turn(counter, required);
+        }
+        // Within another call a slice is over that is that one's too: it comes to its own end soon.
+        if is_within { self.fill(counter, required, 0) } else { self.next_slice(counter, required) }
+    }
+
+    /// The counter's new value for another slice of what nobody interrupts.
+    fn rest_of_turn(&mut self, counter: u64, required: u64) -> Result<u64, Trap> {
+        let left = self.turn.ends.saturating_sub(self.spent(counter));
+        if left == 0 {
+            return Err(Trap::Component(Rule::TooLong));
+        }
+        self.turn.is_overdue = true;
+        self.fill(counter, required, self.slice.min(left))
+    }
+
+    /// Begins a turn that may take so much fuel, and a slice in any case.
+    fn begin_turn(&mut self, counter: u64, fuel: u64) {
+        self.turn.ends = self.spent(counter).saturating_add(fuel.max(self.slice));
+        self.turn.is_overdue = false;
+    }
+
+    /// Whether the turn, which may take so much fuel, has taken a slice.
+    fn has_taken_slice(&self, counter: u64, fuel: u64) -> bool {
+        let left = self.turn.ends.saturating_sub(self.spent(counter));
+        left <= fuel.max(self.slice) - self.slice
+    }
+}
+
+impl<T: Send + 'static> Store<T> {
+    /// Begins a turn: the host has had its own.
+    #[inline]
+    pub(crate) fn begin_turn(&mut self) {
+        let counter = counter(&*self.inner);
+        let data = self.inner.data_mut();
+        data.meter.begin_turn(counter, data.limits.uninterrupted_fuel);
+    }
+
+    /// Whether this turn has taken the fuel of a slice: then it is the host's, if it can have it.
+    pub(crate) fn has_taken_slice(&self) -> bool {
+        let data = self.inner.data();
+        data.meter.is_on()
+            && data.meter.has_taken_slice(counter(&*self.inner), data.limits.uninterrupted_fuel)
+    }
+
+    /// Lets the turn take more by what was spent since `spent`: on what no guest can make any longer.
+    pub(super) fn extend_turn(&mut self, spent: u64) {
+        let more = self.fuel_spent().saturating_sub(spent);
+        let turn = &mut self.inner.data_mut().meter.turn;
+        turn.ends = turn.ends.saturating_add(more);
+    }
+}
+
+impl<T: Send + 'static> Caller<'_, T> {
+    /// Stays with a call that nobody interrupts.
+    #[inline]
+    pub(crate) fn stay<R>(&mut self, call: impl FnOnce(&mut Self) -> Result<R, Fault>) -> Result<R, Fault> {
+        let stayed = mem::replace(&mut self.context.data_mut().meter.turn.stays, true);
+        let result = call(self);
+        let turn = &mut self.context.data_mut().meter.turn;
+        turn.stays = stayed;
+        if turn.is_overdue && !stayed {
+            self.end_slice();
+        }
+        result
+    }
+
+    /// Whoever goes on now gives way at once.
+    #[cold]
+    fn end_slice(&mut self) {
+        let counter = counter(&self.context);
+        let meter = &mut self.context.data_mut().meter;
+        meter.rest = meter.rest.saturating_add(counter);
+        set_counter(&mut self.context, 0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Metering;
+
+    #[test]
+    fn a_turn_ends_where_it_is_said_to_and_not_with_a_slice() {
+        let mut meter = Meter::new(Metering::On, 100);
+        meter.set_budget(1_000, 0);
+        let counter = meter.next_slice(0, 1).unwrap();
+        // 30 of the first slice are spent when it begins.
+        meter.begin_turn(counter - 30, 250);
+        meter.turn.stays = true;
+        assert!(!meter.has_taken_slice(1, 250) && meter.has_taken_slice(0, 130));
+        let (first, second) = (meter.rest_of_turn(0, 1), meter.rest_of_turn(0, 1));
+        assert_eq!((first, second, meter.spent(0)), (Ok(100), Ok(80), 280));
+        assert_eq!(meter.rest_of_turn(0, 1), Err(Trap::Component(Rule::TooLong)));
+        // A slice is had in any case, and an instruction that costs more than is left.
+        meter.begin_turn(0, 10);
+        assert_eq!(meter.rest_of_turn(0, 1), Ok(100));
+        assert!(meter.has_taken_slice(0, 10) && meter.rest_of_turn(0, 1).is_err());
+        meter.begin_turn(0, 10);
+        assert_eq!(meter.rest_of_turn(0, 300), Ok(300));
+        // Who is only called when a slice is over has no more than its first step.
+        meter.turn.stays = false;
+        assert_eq!((meter.go_on(0, 7, true), meter.go_on(0, 7, false)), (Ok(7), Ok(100)));
+    }
+}
