@@ -109,6 +109,13 @@ fn rule(result: Result<(), Error>) -> Rule {
     }
 }
 
+/// A call that was refused before it began, so that nothing has ended.
+#[track_caller]
+fn refused(result: Result<(), Error>, why: &str) {
+    let error = result.expect_err(why);
+    assert!(error.to_string().contains(why) && error.trap().is_none(), "{error}");
+}
+
 #[test]
 fn components_wired_wrongly_are_refused() {
     for text in [
@@ -594,7 +601,9 @@ fn a_resource_of_another_instance_is_refused() {
     let make = first.get_typed_func::<(), (ResourceAny,)>(&store, "make").unwrap();
     let (made,) = make.call(&mut store, ()).unwrap();
     let take = second.get_typed_func::<(ResourceAny,), ()>(&store, "take").unwrap();
-    assert_eq!(rule(take.call(&mut store, (made,))), Rule::ValueType);
+    refused(take.call(&mut store, (made,)), "not of the type it is passed as");
+    let take = first.get_typed_func::<(ResourceAny,), ()>(&store, "take").unwrap();
+    take.call(&mut store, (made,)).unwrap();
 }
 
 #[test]
@@ -615,7 +624,9 @@ fn what_the_host_gave_away_or_destroyed_is_not_its_any_more() {
         let (other,) = make.call(&mut store, ()).unwrap();
         assert_eq!(rule(made.resource_drop(&mut store)), Rule::UnknownHandle(7));
         take.call(&mut store, (other,)).unwrap();
-        assert_eq!(rule(take.call(&mut store, (made,))), Rule::UnknownHandle(7));
+        refused(take.call(&mut store, (made,)), "unknown handle index 7");
+        let (again,) = make.call(&mut store, ()).unwrap();
+        take.call(&mut store, (again,)).unwrap();
     }
 }
 
@@ -705,11 +716,7 @@ fn lending() -> Component {
 fn the_host_gives_away_nothing_that_it_lends() {
     let component = lending();
     let linker = host(component.engine());
-    for (name, broken) in [
-        ("lend-and-give", Rule::OwnedWhileBorrowed),
-        ("give-and-lend", Rule::UnknownHandle(7)),
-        ("give-twice", Rule::UnknownHandle(7)),
-    ] {
+    for name in ["lend-and-give", "give-and-lend", "give-twice"] {
         let mut store = Store::new(component.engine(), ());
         let instance = linker.instantiate(&mut store, &component).unwrap();
         let make = instance.get_typed_func::<(), (ResourceAny,)>(&store, "make").unwrap();
@@ -717,11 +724,9 @@ fn the_host_gives_away_nothing_that_it_lends() {
         let both = instance.get_typed_func::<(ResourceAny, ResourceAny), ()>(&store, name).unwrap();
         // What its values say of themselves is looked at before the call: that one ends nothing.
         let once_more = [Val::Resource(first), Val::Resource(first)];
-        let error = both.func().call(&mut store, &once_more, &mut []).unwrap_err();
-        assert!(error.to_string().contains("once more") && error.trap().is_none(), "{error}");
+        refused(both.func().call(&mut store, &once_more, &mut []), "once more");
+        refused(both.call(&mut store, (first, first)), "once more");
         both.call(&mut store, (first, second)).unwrap();
-        let (third,) = make.call(&mut store, ()).unwrap();
-        assert_eq!(rule(both.call(&mut store, (third, third))), broken);
     }
     // What a call that is over borrowed may be given.
     let mut store = Store::new(component.engine(), ());
@@ -791,7 +796,7 @@ fn what_a_guest_lent_its_host_is_of_no_use_after_the_call() {
     assert!(error.to_string().contains("argument `x`: unknown handle index 3"), "{error}");
     assert_eq!(rule(lent.resource_drop(&mut store)), Rule::UnknownHandle(3));
     let look = look.typed::<(ResourceAny,), ()>(&store).unwrap();
-    assert_eq!(rule(look.call(&mut store, (lent,))), Rule::UnknownHandle(3));
+    refused(look.call(&mut store, (lent,)), "unknown handle index 3");
 }
 
 #[test]

@@ -4,6 +4,10 @@
 
 #[path = "component_api/ends.rs"]
 mod ends;
+#[path = "component_api/passed_on.rs"]
+mod passed_on;
+#[path = "component_api/resources.rs"]
+mod resources;
 #[path = "component_api/slices.rs"]
 mod slices;
 
@@ -587,7 +591,7 @@ fn streams_of_the_host_meet_those_of_a_guest() {
         if !core::mem::replace(&mut all_taken, true) {
             return Poll::Pending;
         }
-        Poll::Ready(cx.close(input))
+        Poll::Ready(cx.close_writable(input))
     });
     let (output,) = run.call(&mut store, (input,)).unwrap();
     let mut received = Vec::new();
@@ -933,4 +937,53 @@ fn a_module_from_elsewhere_is_linked_by_name() {
     let mut linker = Linker::new(&engine);
     linker.root().module("m", &wat::parse_str(module).unwrap()).unwrap();
     assert_eq!(run(&linker, &component), 40);
+}
+
+/// Imports `work` and calls it.
+const WORKS: &str = r#"(component
+    (import "work" (func $work))
+    (core func $work (canon lower (func $work)))
+    (core module $m (import "" "work" (func $work)) (func (export "run") (call $work)))
+    (core instance $i (instantiate $m (with "" (instance (export "work" (func $work))))))
+    (func (export "run") (canon lift (core func $i "run"))))"#;
+
+#[test]
+fn what_each_linker_asks_in_a_store_is_asked() {
+    let engine = Engine::default();
+    let component = load(&engine, WORKS);
+    let linker = |fuel: u64, is_due: bool| {
+        let mut linker = Linker::<u64>::new(&engine);
+        linker.root().func_wrap_poll("work", |mut cx, _, (): &mut ()| cx.poll_deadline(9).map(Ok)).unwrap();
+        linker.on_host_work(move |_| fuel);
+        linker.on_idle(move |mut cx, _, _, _| {
+            *cx.data_mut() += 1;
+            if is_due { Poll::Ready(()) } else { Poll::Pending }
+        });
+        linker
+    };
+    for is_pre in [false, true] {
+        let spent = |linkers: &[Linker<u64>]| {
+            let mut store = Store::new(&engine, 0);
+            let instances: Vec<_> = linkers
+                .iter()
+                .map(|linker| match is_pre {
+                    false => linker.instantiate(&mut store, &component).unwrap(),
+                    true => linker.instantiate_pre(&component).unwrap().instantiate(&mut store).unwrap(),
+                })
+                .collect();
+            let run = instances[0].get_typed_func::<(), ()>(&store, "run").unwrap();
+            let before = store.fuel_spent();
+            run.call(&mut store, ()).unwrap();
+            (store.fuel_spent() - before, *store.data())
+        };
+        let once = linker(1_000, true);
+        let (alone, _) = spent(core::slice::from_ref(&once));
+        // The second knows nothing of this deadline, and does not keep it from coming.
+        let (both, asked) = spent(&[once.clone(), linker(10_000, false)]);
+        let times = (both - alone) / 10_000;
+        assert!(times >= 1 && both == alone + times * 10_000 && asked >= 1, "{alone} {both} {asked}");
+        assert!(alone >= 1_000 * times);
+        // One that makes two instances is asked once.
+        assert_eq!(spent(&[once.clone(), once.clone()]).0, alone);
+    }
 }

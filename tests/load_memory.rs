@@ -158,6 +158,34 @@ fn the_components_of_the_boards_are_not_foretold_too_much() {
     assert!(components > 0);
 }
 
+/// A module's tail calls of imports are edited while all that the component declares is counted already.
+#[cfg(feature = "component")]
+#[test]
+fn editing_a_module_of_a_component_takes_no_more_than_the_limit_leaves() {
+    use wasmote::component::{Component, Engine, Features};
+    let functions = "(func)".repeat(20_000);
+    let calls = "(func (return_call $f))".repeat(10_000);
+    let component = |text: &str| wat::parse_str(format!("(component {text})")).unwrap();
+    let (large, edited) =
+        (format!("(core module {functions})"), format!(r#"(core module (import "" "f" (func $f)) {calls})"#));
+    let both = component(&(large.clone() + &edited));
+    let loaded = |bytes: &[u8], load_bytes| {
+        let engine = Engine::new(Features::default(), &Limits { load_bytes, ..unlimited() });
+        let (loaded, peak) = peak(|| Component::new(&engine, bytes).map(drop));
+        (loaded.map_err(|error| error.limit_exceeded().expect("it is no other error").asked), peak)
+    };
+    let foretold = |bytes: &[u8]| loaded(bytes, 0).0.unwrap_err();
+    // Each alone has room, and both as they stand; what editing takes besides is refused beforehand.
+    let allowed = foretold(&both) + 300_000;
+    loaded(&component(&large), allowed).0.unwrap();
+    loaded(&component(&edited), allowed).0.unwrap();
+    let (refused, peak) = loaded(&both, allowed);
+    assert!(refused.unwrap_err() > allowed && peak <= allowed, "{peak} of {allowed}");
+    let (loaded, peak) = loaded(&both, allowed + 2_000_000);
+    loaded.unwrap();
+    assert!(peak <= allowed + 2_000_000, "{peak} of {allowed}");
+}
+
 /// A guest that waits for input in the middle of a call.
 fn waiting() -> Vec<u8> {
     let text = r#"(module

@@ -37,7 +37,7 @@ use wasmparser::{
 ///
 /// When the bytes are no valid component, need a feature that is off, or pass a limit.
 pub(crate) fn parse(bytes: &[u8], features: Features, limits: &Limits) -> Result<Parsed, Error> {
-    let (census, outlines) = census(bytes, features, limits)?;
+    let (census, outlines, load_bytes) = census(bytes, features, limits)?;
     let mut walk = Walk {
         validator: Validator::new_with_features(flags(features)),
         resolver: Resolver::default(),
@@ -54,7 +54,8 @@ pub(crate) fn parse(bytes: &[u8], features: Features, limits: &Limits) -> Result
     }
     // Both came by the modules in the order of the file.
     let modules = walk.modules.into_iter().zip(outlines).collect();
-    Ok(Parsed { types: walk.resolver.types, definitions: walk.definitions, modules, census })
+    let (types, definitions) = (walk.resolver.types, walk.definitions);
+    Ok(Parsed { types, definitions, modules, census, load_bytes })
 }
 
 /// The validator's flags. Its core flags are as wide as component types can need (a component type may
@@ -75,7 +76,7 @@ fn flags(features: Features) -> WasmFeatures {
 
 /// Counts sections' items without reading them, how deep components nest, and what loading all of it may take; and looks
 /// through the core modules.
-fn census(bytes: &[u8], features: Features, limits: &Limits) -> Result<(Census, Vec<Outline>), Error> {
+fn census(bytes: &[u8], features: Features, limits: &Limits) -> Result<(Census, Vec<Outline>, u64), Error> {
     check("module_bytes", bytes.len() as u64, limits.module_bytes.into())?;
     let (mut census, mut outlines) = (Census::default(), Vec::new());
     let (mut depth, mut in_module, mut load_bytes) = (0_u32, 0_u32, LOAD_BASE);
@@ -121,7 +122,7 @@ fn census(bytes: &[u8], features: Features, limits: &Limits) -> Result<(Census, 
         census.check(limits)?;
     }
     check("load_bytes", load_bytes, limits.load_bytes)?;
-    Ok((census, outlines))
+    Ok((census, outlines, load_bytes))
 }
 
 /// What reading a component may take of host memory besides its core modules, from above: for each byte of its sections
@@ -311,6 +312,9 @@ impl Walk {
         };
         self.frame().types += 1;
         match (ty, id) {
+            // `CanonicalABI.md` has them made and asked for (`canon resource.new`, `resource.rep`), and no more: a
+            // destructor is called with a `u32` (`canon_resource_drop`), and what is lent to the instance that implements
+            // it is a representation in an `i32` (`lower_borrow` by `flatten_type`).
             (ComponentType::Resource { rep: wasmparser::ValType::I64, .. }, _) => {
                 return Err(Error::unsupported(
                     "resources of 64-bit representations",

@@ -621,28 +621,31 @@ fn destroy<T: Send + 'static>(
     ty: ResourceTypeId,
     rep: u32,
 ) -> Result<Answer, Fault> {
-    match begin_destructor(cx, Some(caller), ty, rep)? {
+    match begin_destructor(cx, Some(caller), Some(caller), ty, rep)? {
         Some((task, callee)) => after_destructor(cx, caller, task, callee),
         None => Ok(Answer::Return(None)),
     }
 }
 
-/// The same for the host, which goes on with the task where its destructor was stopped.
+/// The same for the host, which goes on with the task where its destructor was stopped. `giver` is who had it before.
 pub(crate) fn destroy_for_host<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
+    giver: Option<InstanceId>,
     ty: ResourceTypeId,
     rep: u32,
 ) -> Result<Option<(TaskId, InstanceId)>, Fault> {
-    let Some((task, callee)) = begin_destructor(cx, None, ty, rep)? else { return Ok(None) };
+    let Some((task, callee)) = begin_destructor(cx, None, giver, ty, rep)? else { return Ok(None) };
     let finished = run_if_sync(cx, task, callee)?;
     cx.state_mut().set_entered(callee, None, false);
     Ok((!finished).then_some((task, callee)))
 }
 
-/// Begins to destroy a resource: the task of its destructor, where that is a guest's.
+/// Begins to destroy a resource: the task of its destructor, where that is a guest's. One of the host's that no guest
+/// had is nobody's to destroy.
 fn begin_destructor<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     caller: Option<InstanceId>,
+    holder: Option<InstanceId>,
     ty: ResourceTypeId,
     rep: u32,
 ) -> Result<Option<(TaskId, InstanceId)>, Fault> {
@@ -650,7 +653,7 @@ fn begin_destructor<T: Send + 'static>(
     let resource = state.resource_type(ty);
     let (callee, dtor) = match resource.implementor {
         Implementor::Host(_) => {
-            if let Some(dtor) = resource.host_dtor.clone() {
+            if let Some(dtor) = holder.and_then(|holder| state.host_dtor(holder, ty)) {
                 dtor(cx, rep)?;
             }
             return Ok(None);

@@ -98,6 +98,8 @@ pub(crate) struct SharedChannel {
     pub(crate) is_new: bool,
     /// The host has the readable end, which it can give away.
     pub(crate) host_reads: bool,
+    /// The host has the writable end.
+    pub(crate) host_writes: bool,
     /// A Rust type that was found to stand for its elements: that of the host's last look.
     pub(crate) carries: Option<TypeId>,
     /// One end is gone.
@@ -121,6 +123,7 @@ impl SharedChannel {
             seen: payload,
             is_new: false,
             host_reads: false,
+            host_writes: false,
             carries: None,
             dropped: false,
             pending: None,
@@ -182,16 +185,9 @@ impl<T: Send + 'static> State<T> {
         if payload == channel.payload || payload == channel.seen {
             return Ok(());
         }
-        let (own, kind) = (channel.payload, channel.channel);
         let mut walked = 0;
-        let same = match (own.ty, payload.ty) {
-            (None, None) => true,
-            (Some(a), Some(b)) => {
-                let other = self.instance(own.view).program.types();
-                self.same_type((own.view, other, a), (payload.view, types, b), &mut walked)
-            }
-            _ => false,
-        };
+        let same = self.carries(channel, payload, types, &mut walked);
+        let kind = channel.channel;
         self.debt = self.debt.saturating_add(walked);
         if same {
             self.channels.get_mut(shared)?.seen = payload;
@@ -199,6 +195,25 @@ impl<T: Send + 'static> State<T> {
         }
         let what = if kind == Channel::Stream { "a stream of this type" } else { "a future of this type" };
         Err(Rule::HandleSort(what).into())
+    }
+
+    /// Whether a channel carries a type. What it came by is added to `walked`.
+    pub(crate) fn carries(
+        &self,
+        channel: &SharedChannel,
+        payload: Payload,
+        types: &Types,
+        walked: &mut u32,
+    ) -> bool {
+        let own = channel.payload;
+        match (own.ty, payload.ty) {
+            (None, None) => true,
+            (Some(a), Some(b)) => {
+                let other = self.instance(own.view).program.types();
+                self.same_type((own.view, other, a), (payload.view, types, b), walked)
+            }
+            _ => false,
+        }
     }
 
     /// Whether two types, each as its own instance sees it, are the same. As deep as types nest. What it came by is added

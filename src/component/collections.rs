@@ -4,6 +4,7 @@ use crate::{
     Rule, bug,
     component::{
         abi::{LiftContext, LowerContext, Place},
+        fits::Fitting,
         handles,
         host::Check,
         typed::{ComponentType, Lift, Lower},
@@ -60,6 +61,18 @@ impl<K: Lift + Ord, V: Lift> Lift for BTreeMap<K, V> {
 }
 
 impl<K: Lower + Ord, V: Lower> Lower for BTreeMap<K, V> {
+    const HANDLES: bool = K::HANDLES || V::HANDLES;
+
+    fn fits<T: Send + 'static>(&self, fitting: &mut Fitting<'_, T>, ty: ValType) -> Result<(), String> {
+        match fitting.def(ty) {
+            Some(TypeDef::Map(key, value)) if Self::HANDLES => self.iter().try_for_each(|(k, v)| {
+                k.fits(fitting, *key)?;
+                v.fits(fitting, *value)
+            }),
+            _ => Ok(()),
+        }
+    }
+
     fn lower<T: Send + 'static>(
         &self,
         cx: &mut LowerContext<'_, '_, T>,
@@ -109,6 +122,17 @@ impl<E: Lift, const N: usize> Lift for [E; N] {
 }
 
 impl<E: Lower, const N: usize> Lower for [E; N] {
+    const HANDLES: bool = E::HANDLES;
+
+    fn fits<T: Send + 'static>(&self, fitting: &mut Fitting<'_, T>, ty: ValType) -> Result<(), String> {
+        match fitting.def(ty) {
+            Some(TypeDef::FixedList(element, _)) if E::HANDLES => {
+                self.iter().try_for_each(|item| item.fits(fitting, *element))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn lower<T: Send + 'static>(
         &self,
         cx: &mut LowerContext<'_, '_, T>,

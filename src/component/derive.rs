@@ -166,6 +166,20 @@ macro_rules! record {
         }
 
         impl $crate::component::Lower for $name {
+            const HANDLES: bool = false $(|| <$ty as $crate::component::Lower>::HANDLES)*;
+
+            fn fits<T: Send + 'static>(
+                &self,
+                fitting: &mut $crate::component::fits::Fitting<'_, T>,
+                ty: $crate::component::types::ValType,
+            ) -> ::core::result::Result<(), $crate::component::derive::String> {
+                let mut fields = fitting.fields(ty);
+                $(if let Some(field) = fields.next() {
+                    <$ty as $crate::component::Lower>::fits(&self.$field, fitting, field)?;
+                })*
+                Ok(())
+            }
+
             fn lower<T: Send + 'static>(
                 &self,
                 cx: &mut $crate::component::abi::LowerContext<'_, '_, T>,
@@ -232,6 +246,23 @@ macro_rules! variant {
         }
 
         impl $crate::component::Lower for $name {
+            const HANDLES: bool = false $($(|| <$ty as $crate::component::Lower>::HANDLES)?)*;
+
+            fn fits<T: Send + 'static>(
+                &self,
+                fitting: &mut $crate::component::fits::Fitting<'_, T>,
+                ty: $crate::component::types::ValType,
+            ) -> ::core::result::Result<(), $crate::component::derive::String> {
+                let (mut cases, _) = (0.., (&fitting, &ty));
+                $({
+                    let _case: usize = cases.next().unwrap_or_default();
+                    $(if let (Self::$case(value), Some(payload)) = (self, fitting.case(ty, _case)) {
+                        return <$ty as $crate::component::Lower>::fits(value, fitting, payload);
+                    })?
+                })*
+                Ok(())
+            }
+
             fn lower<T: Send + 'static>(
                 &self,
                 cx: &mut $crate::component::abi::LowerContext<'_, '_, T>,

@@ -28,7 +28,8 @@ pub struct Features {
     /// 🔧 Lists of a fixed length.
     pub fixed_length_lists: bool,
     /// 🐘 64-bit memories: pointers into them are 64 bits wide. Core modules need the Cargo feature `memory64` for them.
-    /// Resources with a representation of 64 bits, which stand behind the same gate, are refused.
+    /// Resources with a representation of 64 bits, which stand behind the same gate, are refused: the specification does
+    /// not say how their destructors are called, nor how one is lent to who implements it.
     pub memory64: bool,
 }
 

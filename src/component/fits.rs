@@ -3,10 +3,12 @@
 
 use crate::component::{
     Val,
+    channel::Payload,
     definition::Channel,
     describe,
     resource::{HostHeldId, ResourceAny},
     store::{ChannelId, InstanceId, State, Store},
+    typed::Lower,
     types::{ResourceIx, TypeDef, Types, ValType},
     val::List,
 };
@@ -21,26 +23,28 @@ pub(crate) fn check<T: Send + 'static>(
     params: &[(Arc<str>, ValType)],
     values: &[Val],
 ) -> Result<(), String> {
-    let (given, lent, channels) = (Vec::new(), Vec::new(), Vec::new());
-    let mut fitting = Fitting { state: store.state(), types, view, given, lent, channels };
+    let mut fitting = Fitting::new(store, types, view);
     for ((name, ty), value) in params.iter().zip(values) {
         fitting.value(value, *ty).map_err(|reason| format!("argument `{name}`: {reason}"))?;
     }
-    let (mut given, lent, mut channels) = (fitting.given, fitting.lent, fitting.channels);
-    given.sort_unstable();
-    channels.sort_unstable();
-    let is_given = |lent: &u64| given.binary_search(lent).is_ok();
-    if given.windows(2).any(|pair| pair[0] == pair[1]) || lent.iter().any(is_given) {
-        return Err("a resource is given away that the same call gives or lends once more".into());
-    }
-    if channels.windows(2).any(|pair| pair[0] == pair[1]) {
-        return Err("a stream or future is given away that the same call gives once more".into());
-    }
-    Ok(())
+    fitting.finish()
+}
+
+/// The same of a typed call's arguments, of which only the handles can be none. `params` is their tuple.
+pub(crate) fn check_typed<T: Send + 'static>(
+    store: &Store<T>,
+    types: &Types,
+    view: InstanceId,
+    params: ValType,
+    values: &impl Lower,
+) -> Result<(), String> {
+    let mut fitting = Fitting::new(store, types, view);
+    values.fits(&mut fitting, params)?;
+    fitting.finish()
 }
 
 /// Arguments, as far as they were looked at.
-struct Fitting<'s, T: 'static> {
+pub struct Fitting<'s, T: 'static> {
     state: &'s State<T>,
     types: &'s Types,
     view: InstanceId,
@@ -51,9 +55,58 @@ struct Fitting<'s, T: 'static> {
     channels: Vec<u64>,
 }
 
+impl<'s, T: Send + 'static> Fitting<'s, T> {
+    fn new(store: &'s Store<T>, types: &'s Types, view: InstanceId) -> Self {
+        let (given, lent, channels) = (Vec::new(), Vec::new(), Vec::new());
+        Self { state: store.state(), types, view, given, lent, channels }
+    }
+
+    /// Refuses what is given away and given or lent once more.
+    fn finish(mut self) -> Result<(), String> {
+        self.given.sort_unstable();
+        self.channels.sort_unstable();
+        let is_given = |lent: &u64| self.given.binary_search(lent).is_ok();
+        if self.given.windows(2).any(|pair| pair[0] == pair[1]) || self.lent.iter().any(is_given) {
+            return Err("a resource is given away that the same call gives or lends once more".into());
+        }
+        if self.channels.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err("a stream or future is given away that the same call gives once more".into());
+        }
+        Ok(())
+    }
+
+    /// A composite type's definition.
+    pub(crate) fn def(&self, ty: ValType) -> Option<&'s TypeDef> {
+        match ty {
+            ValType::Def(id) => Some(self.types.def(id)),
+            _ => None,
+        }
+    }
+
+    /// The types of a record's or tuple's fields.
+    #[doc(hidden)]
+    pub fn fields(&self, ty: ValType) -> impl Iterator<Item = ValType> + use<'s, T> {
+        let (record, tuple): (&[_], &[_]) = match self.def(ty) {
+            Some(TypeDef::Record(fields)) => (fields, &[]),
+            Some(TypeDef::Tuple(fields)) => (&[], fields),
+            _ => (&[], &[]),
+        };
+        record.iter().map(|(_, ty)| *ty).chain(tuple.iter().copied())
+    }
+
+    /// What a variant's case carries.
+    #[doc(hidden)]
+    pub fn case(&self, ty: ValType, case: usize) -> Option<ValType> {
+        match self.def(ty) {
+            Some(TypeDef::Variant(cases)) => cases.get(case).and_then(|(_, ty)| *ty),
+            _ => None,
+        }
+    }
+}
+
 impl<T: Send + 'static> Fitting<'_, T> {
     // As deep as its type. A list in bulk is one value, and texts are looked at by nobody.
-    fn value(&mut self, value: &Val, ty: ValType) -> Result<(), String> {
+    pub(crate) fn value(&mut self, value: &Val, ty: ValType) -> Result<(), String> {
         match (value, ty) {
             (Val::Bool(_), ValType::Bool)
             | (Val::S8(_), ValType::S8)
@@ -116,8 +169,8 @@ impl<T: Send + 'static> Fitting<'_, T> {
             }),
             (TypeDef::Own(resource), Val::Resource(handle)) => self.resource(handle, *resource, true),
             (TypeDef::Borrow(resource), Val::Resource(handle)) => self.resource(handle, *resource, false),
-            (TypeDef::Stream(_), Val::Stream(end)) => self.channel(end.0, Channel::Stream),
-            (TypeDef::Future(_), Val::Future(end)) => self.channel(end.0, Channel::Future),
+            (TypeDef::Stream(payload), Val::Stream(end)) => self.channel(end.0, Channel::Stream, *payload),
+            (TypeDef::Future(payload), Val::Future(end)) => self.channel(end.0, Channel::Future, *payload),
             _ => Err(self.mismatch(value, ty)),
         }
     }
@@ -153,7 +206,12 @@ impl<T: Send + 'static> Fitting<'_, T> {
         format!("{} has no `{name}`", describe::value(self.types, ty))
     }
 
-    fn resource(&mut self, handle: &ResourceAny, resource: ResourceIx, is_own: bool) -> Result<(), String> {
+    pub(crate) fn resource(
+        &mut self,
+        handle: &ResourceAny,
+        resource: ResourceIx,
+        is_own: bool,
+    ) -> Result<(), String> {
         let ty = self.state.resource_of(self.view, resource).map_err(|trap| format!("{trap}"))?;
         match handle.usable(self.state, ty, is_own) {
             Ok(id) => {
@@ -165,12 +223,22 @@ impl<T: Send + 'static> Fitting<'_, T> {
         }
     }
 
-    fn channel(&mut self, id: ChannelId, channel: Channel) -> Result<(), String> {
+    pub(crate) fn channel(
+        &mut self,
+        id: ChannelId,
+        channel: Channel,
+        ty: Option<ValType>,
+    ) -> Result<(), String> {
+        let payload = Payload { view: self.view, ty };
         match self.state.channels.find(id).filter(|known| known.channel == channel) {
             None => Err("the stream or future is gone, or is of another sort".into()),
             Some(known) if !known.host_reads => Err("the stream or future was given away before".into()),
             Some(known) if known.held.is_some() => {
                 Err("the stream or future holds what was read from it and not taken".into())
+            }
+            // What one carries that the host just made, this call says.
+            Some(known) if !known.is_new && !self.state.carries(known, payload, self.types, &mut 0) => {
+                Err("the stream or future carries values of another type".into())
             }
             Some(_) => {
                 self.channels.push(id.number());

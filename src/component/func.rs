@@ -9,6 +9,7 @@ use crate::{
         describe, direct, fits,
         host::Check,
         load::Component,
+        passed_on::{self, Waiting},
         rest::drive,
         store::{ExportsId, FuncId, FuncInst, InstanceId, Item, Store, TaskId, ThreadId},
         task::{self, Caller, Turn},
@@ -100,11 +101,11 @@ impl Instance {
 /// A component function in a store.
 #[derive(Clone, Debug)]
 pub struct Func {
-    func: FuncId,
+    pub(super) func: FuncId,
     /// Its type, as the component exports it.
-    ty: FuncTypeId,
-    component: Component,
-    instance: InstanceId,
+    pub(super) ty: FuncTypeId,
+    pub(super) component: Component,
+    pub(super) instance: InstanceId,
 }
 
 /// A component function with Rust types.
@@ -287,6 +288,13 @@ where
         params: P,
         waker: Option<Waker>,
     ) -> Result<Called<'s, T, R>, Error> {
+        if P::HANDLES {
+            let Func { component, ty, instance, .. } = &self.func;
+            let types = component.loaded.types();
+            let tuple = ValType::Def(types.func(*ty).params_tuple);
+            fits::check_typed(store, types, *instance, tuple, &params)
+                .map_err(|reason| Error::export(&self.func.describe(), reason))?;
+        }
         let later: HostLift<T> = |cx, ty, from| Ok(Box::new(R::lift_result(cx, ty, from)?));
         begin(store, &self.func, Typed(params), R::lift_result, later, waker)
     }
@@ -304,7 +312,7 @@ pub(crate) fn waker() -> impl Future<Output = Waker> {
 }
 
 /// Arguments the host gives.
-trait Given<T: 'static> {
+pub(super) trait Given<T: 'static> {
     fn lower(&self, cx: &mut LowerContext<'_, '_, T>, tuple: ValType, to: Place) -> Result<(), Fault>;
 
     /// Keeps them until the call can start.
@@ -339,11 +347,28 @@ impl<T: Send + 'static> Given<T> for Values<'_> {
 /// How a call of the host's went so far.
 enum Called<'s, T: Send + 'static, R> {
     Returned(R),
-    Stopped(Calling<'s, T, R>),
+    Stopped(Stopped<'s, T, R>),
+}
+
+/// A call that goes on: of a guest's function, or of one of the host's own.
+enum Stopped<'s, T: Send + 'static, R> {
+    Guest(Calling<'s, T, R>),
+    Host(Waiting<'s, T, R>),
+}
+
+impl<T: Send + 'static, R: Send + 'static> Future for Stopped<'_, T, R> {
+    type Output = Result<R, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.get_mut() {
+            Self::Guest(calling) => Pin::new(calling).poll(cx),
+            Self::Host(waiting) => Pin::new(waiting).poll(cx),
+        }
+    }
 }
 
 /// Lifts what a call returns.
-type LiftAs<T, R> = fn(&mut LiftContext<'_, '_, T>, Option<ValType>, Place) -> Result<R, Fault>;
+pub(super) type LiftAs<T, R> = fn(&mut LiftContext<'_, '_, T>, Option<ValType>, Place) -> Result<R, Fault>;
 
 /// Calls a function of a store: straight through, or as far as it gets. `waker` is who is to be woken.
 fn begin<'s, T: Send + 'static, R: Send + 'static>(
@@ -357,7 +382,7 @@ fn begin<'s, T: Send + 'static, R: Send + 'static>(
     store.check_alive()?;
     store.inner.begin_turn();
     let FuncInst::Lifted(lifted) = &store.state().funcs[func.func.0] else {
-        return Err(Error::misuse("a function that the host gave is called by the host"));
+        return pass_on(store, func, &given, lift, waker);
     };
     let lifted = *lifted;
     let callee = lifted.options.instance;
@@ -376,15 +401,8 @@ fn begin<'s, T: Send + 'static, R: Send + 'static>(
         let new = store.state_mut().new_task(lifted, is_async, caller);
         let (task, thread) = new.map_err(Fault::into_error)?;
         let thread = Some(thread);
-        return Ok(Called::Stopped(Calling {
-            store,
-            task,
-            callee,
-            thread,
-            is_async,
-            preempted: false,
-            result,
-        }));
+        let calling = Calling { store, task, callee, thread, is_async, preempted: false, result };
+        return Ok(Called::Stopped(Stopped::Guest(calling)));
     }
     let before = waker.map(|waker| store.inner.swap_waker(Some(waker)));
     let lower = |cx: &mut LowerContext<'_, '_, T>, tuple, to| given.lower(cx, tuple, to);
@@ -396,10 +414,33 @@ fn begin<'s, T: Send + 'static, R: Send + 'static>(
         Ok(direct::Called::Returned(result)) => Ok(Called::Returned(result)),
         Ok(direct::Called::Stopped(task)) => {
             let preempted = task::after_turn(&store.cx()) == Turn::Preempted;
-            Ok(Called::Stopped(Calling { store, task, callee, thread: None, is_async, preempted, result }))
+            let calling = Calling { store, task, callee, thread: None, is_async, preempted, result };
+            Ok(Called::Stopped(Stopped::Guest(calling)))
         }
         Err(fault) => Err(store.state_mut().end(fault)),
     }
+}
+
+/// Calls a function that the host gave the component.
+#[cold]
+fn pass_on<'s, T: Send + 'static, R: Send + 'static>(
+    store: &'s mut Store<T>,
+    func: &Func,
+    given: &impl Given<T>,
+    lift: LiftAs<T, R>,
+    waker: Option<Waker>,
+) -> Result<Called<'s, T, R>, Error> {
+    let before = waker.map(|waker| store.inner.swap_waker(Some(waker)));
+    let called = passed_on::begin(store, func, given, lift);
+    if let Some(before) = before {
+        store.inner.swap_waker(before);
+    }
+    Ok(match called? {
+        passed_on::Called::Returned(result) => Called::Returned(result),
+        passed_on::Called::Waits(subtask, passage) => {
+            Called::Stopped(Stopped::Host(Waiting { store, subtask, passage, lift }))
+        }
+    })
 }
 
 /// A call of the host, on its way.

@@ -100,11 +100,19 @@ impl<T: Send + 'static> HostCall<'_, '_, T> {
 
 /// A call that waits, in the store.
 pub(crate) struct HostCallUnderWay<T: 'static> {
-    subtask: WaitableId,
+    pub(crate) subtask: WaitableId,
     lowered: Arc<Lowered>,
     flat: FlatArguments,
     pending: Box<dyn HostPending<T>>,
     pub(crate) wakeup: Wakeup,
+}
+
+/// How a call of a host function went so far.
+pub(crate) enum Begun {
+    /// It returned, with a result that is no pointer if it has one.
+    Returned(Option<u64>),
+    /// It waits, or did.
+    Waits(WaitableId),
 }
 
 /// Calls a host function for a guest.
@@ -114,11 +122,34 @@ pub(crate) fn call<T: Send + 'static>(
     flat: &[u64],
     function: &dyn HostFunction<T>,
 ) -> Result<Answer, Fault> {
-    let (types, instance) = (lowered.program.types(), lowered.options.instance);
-    let state = cx.state_mut();
-    if !state.instance(instance).may_leave {
+    if !cx.state().instance(lowered.options.instance).may_leave {
         return Err(Rule::CannotLeave.into());
     }
+    let subtask = match begin(cx, lowered, flat, function)? {
+        Begun::Returned(result) => {
+            let status = lowered.options.is_async.then_some(SubtaskState::Returned as u64);
+            return Ok(Answer::Return(status.or(result)));
+        }
+        Begun::Waits(subtask) => subtask,
+    };
+    let resolved = cx.state().waitables.get(subtask)?.subtask()?.resolved();
+    if !lowered.program.types().func(lowered.ty).is_async && !resolved {
+        // A function of a synchronous type that waits stops everything: nothing else may run in between.
+        return cx.state_mut().freeze(Wait::Subtask(subtask));
+    }
+    call::finish_lowered(cx, lowered, subtask)
+}
+
+/// Calls a host function, for whoever it is.
+#[inline]
+pub(crate) fn begin<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    lowered: &Lowered,
+    flat: &[u64],
+    function: &dyn HostFunction<T>,
+) -> Result<Begun, Fault> {
+    let (types, instance) = (lowered.program.types(), lowered.options.instance);
+    let state = cx.state_mut();
     let lends = types.layout(types.func(lowered.ty).params_tuple).borrows;
     let subtask = lends.then(|| call::started_subtask(state, instance, Callee::Gone));
     state.host_bytes = 0;
@@ -135,8 +166,7 @@ pub(crate) fn call<T: Send + 'static>(
         if let Some(subtask) = subtask {
             call::deliver(cx, subtask)?;
         }
-        let status = lowered.options.is_async.then_some(SubtaskState::Returned as u64);
-        return Ok(Answer::Return(status.or(result)));
+        return Ok(Begun::Returned(result));
     };
     let state = cx.state_mut();
     let id = state.next_host_call;
@@ -153,11 +183,7 @@ pub(crate) fn call<T: Send + 'static>(
     if !resolved {
         show::waits(cx, lowered, flat.as_slice());
     }
-    if !types.func(lowered.ty).is_async && !resolved {
-        // A function of a synchronous type that waits stops everything: nothing else may run in between.
-        return cx.state_mut().freeze(Wait::Subtask(subtask));
-    }
-    call::finish_lowered(cx, lowered, subtask)
+    Ok(Begun::Waits(subtask))
 }
 
 /// Polls every call that waits and was woken; whether one has its answer now.

@@ -11,6 +11,7 @@ use crate::{
         abi::{LiftContext, LowerContext, Place, bytes, bytes_mut, slice, slice_mut},
         channel::{Buffer, CopyResult, Payload, SharedChannel},
         definition::{Channel, End},
+        fits::Fitting,
         handles::Lender,
         host::Check,
         resource::ChannelAny,
@@ -39,6 +40,18 @@ impl<T: Send + 'static> State<T> {
     /// The channel that the embedder names: one of this store, which is not gone.
     pub(crate) fn named(&self, shared: ChannelId) -> Result<&SharedChannel, Fault> {
         self.channels.find(shared).ok_or_else(|| Trap::Host("there is no such stream or future").into())
+    }
+
+    /// The channel that the embedder names as one it reads.
+    fn read_by_host(&self, shared: ChannelId) -> Result<&SharedChannel, Fault> {
+        let is_read = |channel: &&SharedChannel| channel.host_reads;
+        Some(self.named(shared)?).filter(is_read).ok_or_else(not_its_own)
+    }
+
+    /// The channel that the embedder names as one it writes.
+    fn written_by_host(&self, shared: ChannelId) -> Result<&SharedChannel, Fault> {
+        let is_written = |channel: &&SharedChannel| channel.host_writes;
+        Some(self.named(shared)?).filter(is_written).ok_or_else(not_its_own)
     }
 
     /// The guest's end that waits in a channel, if it is the one for this, with its buffer.
@@ -121,6 +134,11 @@ impl<T: Send + 'static> State<T> {
     }
 }
 
+/// What is said to a host of an end that it gave away, closed or never had.
+fn not_its_own() -> Fault {
+    Trap::Host("this end of the stream or future is not the host's").into()
+}
+
 impl<T: Send + 'static> StoreContextMut<'_, T> {
     /// Makes a stream of which the host keeps the writable end. What it carries, the function says that the readable
     /// end is first given to.
@@ -135,7 +153,8 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
 
     fn channel_new(&mut self, channel: Channel) -> ChannelAny {
         let payload = Payload { view: InstanceId(0), ty: None };
-        let shared = SharedChannel { is_new: true, host_reads: true, ..SharedChannel::new(channel, payload) };
+        let new = SharedChannel::new(channel, payload);
+        let shared = SharedChannel { is_new: true, host_reads: true, host_writes: true, ..new };
         ChannelAny(self.0.state_mut().channels.add(shared))
     }
 
@@ -144,13 +163,15 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
     ///
     /// # Errors
     ///
-    /// When the channel carries elements of another type, or an element is no value of its type.
+    /// When the channel carries elements of another type, an element is no value of its type, or the readable end is
+    /// not the host's.
     pub fn poll_read<E: Lift>(
         &mut self,
         channel: ChannelAny,
         max: usize,
     ) -> Poll<Result<Option<Vec<E>>, Fault>> {
         let (cx, shared) = (&mut self.0, channel.0);
+        cx.state().read_by_host(shared)?;
         check::<E, T>(cx, shared)?;
         let state = cx.state_mut();
         state.interested(shared, End::Readable)?;
@@ -201,7 +222,7 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
     ///
     /// When the channel carries elements of another type.
     pub fn poll_writable<E: Lower>(&mut self, channel: ChannelAny) -> Poll<Result<bool, Fault>> {
-        if self.0.state().named(channel.0)?.asked {
+        if self.0.state().written_by_host(channel.0)?.asked {
             return Poll::Ready(Ok(true));
         }
         Poll::Ready(Ok(ready!(self.writable::<E>(channel.0)?).is_some()))
@@ -209,7 +230,7 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
 
     /// Whether the host itself reads what it is to write.
     pub(crate) fn is_asked(&mut self, channel: ChannelAny) -> Result<bool, Fault> {
-        Ok(self.0.state().named(channel.0)?.asked)
+        Ok(self.0.state().written_by_host(channel.0)?.asked)
     }
 
     /// Waits until there is a reader that has got nothing yet, and answers whether there still can be one.
@@ -228,15 +249,16 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
     ///
     /// # Errors
     ///
-    /// When the channel carries elements of another type.
+    /// When the channel carries elements of another type, the writable end is not the host's, or fuel does not cover it.
     pub fn poll_give<E: Lower>(
         &mut self,
         channel: ChannelAny,
         items: &mut Vec<E>,
     ) -> Poll<Result<Option<usize>, Fault>> {
-        if self.0.state().named(channel.0)?.asked {
+        if self.0.state().written_by_host(channel.0)?.asked {
             check::<E, T>(&mut self.0, channel.0)?;
             let count = items.len();
+            self.0.charge_moved(size_of_val(items.as_slice()))?;
             self.0.state_mut().hold(channel.0, core::mem::take(items))?;
             return Poll::Ready(Ok(Some(count)));
         }
@@ -257,6 +279,7 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
         take: impl FnOnce(&[u8]) -> Poll<(usize, R)>,
     ) -> Poll<Result<Option<R>, Fault>> {
         let (cx, shared) = (&mut self.0, channel.0);
+        cx.state().read_by_host(shared)?;
         check::<u8, T>(cx, shared)?;
         let state = cx.state_mut();
         state.interested(shared, End::Readable)?;
@@ -301,7 +324,7 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
         fill: impl FnOnce(&mut [u8]) -> Poll<(usize, R)>,
     ) -> Poll<Result<Option<R>, Fault>> {
         let shared = channel.0;
-        if self.0.state().named(shared)?.asked {
+        if self.0.state().written_by_host(shared)?.asked {
             check::<u8, T>(&mut self.0, shared)?;
             let mut held = vec![0; HELD_BYTES_MAX];
             let (count, answer) = ready!(fill(&mut held));
@@ -331,18 +354,33 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
         let mut value = vec![value];
         self.spawn(move |mut cx, _| {
             ready!(cx.poll_give(future, &mut value))?;
-            Poll::Ready(cx.close(future))
+            Poll::Ready(cx.close_writable(future))
         });
     }
 
-    /// Drops the host's end.
+    /// Drops the readable end: whoever writes is told. What was handed over and not taken is lost.
     ///
     /// # Errors
     ///
-    /// When it was dropped before.
-    pub fn close(&mut self, channel: ChannelAny) -> Result<(), Fault> {
+    /// When it is not the host's: dropped, given away, or never had.
+    pub fn close_readable(&mut self, channel: ChannelAny) -> Result<(), Fault> {
         let state = self.0.state_mut();
-        state.named(channel.0)?;
+        state.read_by_host(channel.0)?;
+        let closed = state.channels.get_mut(channel.0)?;
+        // Who was asked need not answer any more.
+        (closed.host_reads, closed.asked, closed.held) = (false, false, None);
+        state.drop_shared(channel.0)
+    }
+
+    /// Drops the writable end: whoever reads has come to the end.
+    ///
+    /// # Errors
+    ///
+    /// When it is not the host's: dropped, or never had.
+    pub fn close_writable(&mut self, channel: ChannelAny) -> Result<(), Fault> {
+        let state = self.0.state_mut();
+        state.written_by_host(channel.0)?;
+        state.channels.get_mut(channel.0)?.host_writes = false;
         state.drop_shared(channel.0)
     }
 
@@ -352,7 +390,7 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
         shared: ChannelId,
     ) -> Result<Poll<Option<(WaitableId, Buffer)>>, Fault> {
         let state = self.0.state_mut();
-        state.named(shared)?;
+        state.written_by_host(shared)?;
         state.interested(shared, End::Writable)?;
         let channel = state.channels.get(shared)?;
         if channel.dropped {
@@ -381,7 +419,7 @@ pub(crate) fn check_any<E: ComponentType, T: Send + 'static>(
     any: ChannelAny,
     kind: Channel,
 ) -> Result<(), Fault> {
-    let channel = cx.state().named(any.0)?;
+    let channel = cx.state().read_by_host(any.0)?;
     if channel.channel != kind {
         return Err(Rule::ValueType.into());
     }
@@ -481,6 +519,16 @@ impl Lift for ChannelAny {
 }
 
 impl Lower for ChannelAny {
+    const HANDLES: bool = true;
+
+    fn fits<T: Send + 'static>(&self, fitting: &mut Fitting<'_, T>, ty: ValType) -> Result<(), String> {
+        match fitting.def(ty) {
+            Some(TypeDef::Stream(payload)) => fitting.channel(self.0, Channel::Stream, *payload),
+            Some(TypeDef::Future(payload)) => fitting.channel(self.0, Channel::Future, *payload),
+            _ => Ok(()),
+        }
+    }
+
     fn lower<T: Send + 'static>(
         &self,
         cx: &mut LowerContext<'_, '_, T>,

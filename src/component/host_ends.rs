@@ -113,6 +113,7 @@ use crate::{
     component::{
         abi::{LiftContext, LowerContext, Place},
         definition::Channel,
+        fits::Fitting,
         host::Check,
         host_channel,
         resource::ChannelAny,
@@ -363,7 +364,7 @@ impl<E> StreamWriter<E> {
     ///
     /// When it was closed before, or this is a stream of another store.
     pub fn close<S: AsContextMut>(&mut self, mut store: S) -> Result<(), Fault> {
-        store.as_context_mut().close(mem::replace(&mut self.0, NOTHING))
+        store.as_context_mut().close_writable(mem::replace(&mut self.0, NOTHING))
     }
 }
 
@@ -458,7 +459,7 @@ macro_rules! reader {
             ///
             /// When it is of another store, or of nothing.
             pub fn close<S: AsContextMut>(&mut self, mut store: S) -> Result<(), Fault> {
-                store.as_context_mut().close(self.take().0)
+                store.as_context_mut().close_readable(self.take().0)
             }
         }
 
@@ -503,6 +504,12 @@ macro_rules! reader {
         }
 
         impl<E: ComponentType> Lower for $reader<E> {
+            const HANDLES: bool = true;
+
+            fn fits<T: Send + 'static>(&self, fitting: &mut Fitting<'_, T>, ty: ValType) -> Result<(), String> {
+                self.0.fits(fitting, ty)
+            }
+
             fn lower<T: Send + 'static>(
                 &self,
                 cx: &mut LowerContext<'_, '_, T>,

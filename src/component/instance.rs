@@ -226,6 +226,7 @@ pub(crate) fn reserve<T: 'static>(
         doors: Doors::default(),
         looking: BTreeSet::new(),
         exclusive: None,
+        transit: None,
     });
     Ok(InstanceId(count as u32))
 }

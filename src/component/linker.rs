@@ -13,7 +13,7 @@ use crate::{
         store::{HostDestructor, InstanceId, Item, ModuleRef, State, Store},
         typed::{ComponentNamedList, Lift, LowerResult},
         types::{ItemType, Items},
-        wrapped::{Dynamic, DynamicPoll, IdleHook, OwedHook, StoreContextMut, Wrapped, WrappedPoll},
+        wrapped::{Dynamic, DynamicPoll, Hooks, IdleHook, StoreContextMut, Wrapped, WrappedPoll},
     },
     engine::{Fault, Module},
 };
@@ -49,8 +49,7 @@ impl<T: 'static> Clone for Offer<T> {
 pub struct Linker<T: 'static> {
     engine: Engine,
     pub(super) root: Names<Offer<T>>,
-    idle: Option<IdleHook<T>>,
-    owed: Option<OwedHook<T>>,
+    hooks: Hooks<T>,
     /// Whom it is for, if for one component only.
     only_for: Option<Component>,
 }
@@ -60,8 +59,7 @@ impl<T: 'static> Clone for Linker<T> {
         Self {
             engine: self.engine.clone(),
             root: self.root.clone(),
-            idle: self.idle.clone(),
-            owed: self.owed.clone(),
+            hooks: self.hooks.clone(),
             only_for: self.only_for.clone(),
         }
     }
@@ -124,7 +122,7 @@ impl<T: Send + 'static> Linker<T> {
     /// A linker that offers nothing.
     #[must_use]
     pub fn new(engine: &Engine) -> Self {
-        Self { engine: engine.clone(), root: Names::default(), idle: None, owed: None, only_for: None }
+        Self { engine: engine.clone(), root: Names::default(), hooks: Hooks::default(), only_for: None }
     }
 
     /// A linker for `component` alone: what that does not import is not kept when it is offered. Most components import
@@ -162,22 +160,20 @@ impl<T: Send + 'static> Linker<T> {
     /// Says what is asked about time, in every store that this linker makes an instance in: whether a deadline of
     /// [`StoreContextMut::poll_deadline`] has come, the earliest of all that are waited for. The last argument is
     /// whether nothing else can go on. If so, a virtual clock may jump to the deadline, and a real one sees to it that
-    /// the waker is woken.
+    /// the waker is woken. Said more than once, the last holds; where linkers that say it make instances in one store, all
+    /// are asked, and a deadline has come when one says so.
     pub fn on_idle(
         &mut self,
         ask: impl Fn(StoreContextMut<'_, T>, &mut Context<'_>, u64, bool) -> Poll<()> + Send + Sync + 'static,
     ) {
-        self.idle = Some(Arc::new(ask));
+        self.hooks.idle = [Arc::new(ask) as IdleHook<T>].into();
     }
 
     /// Says what is asked, in every store that this linker makes an instance in, at the end of each host function and
     /// of each step of the host's background work: what fuel that took besides what it charged. That is charged then.
-    /// Said more than once, all are asked.
+    /// Said more than once, or by more than one linker, all are asked.
     pub fn on_host_work(&mut self, owed: impl Fn(&mut T) -> u64 + Send + Sync + 'static) {
-        self.owed = Some(match self.owed.take() {
-            None => Arc::new(owed),
-            Some(before) => Arc::new(move |data: &mut T| before(data).saturating_add(owed(data))),
-        });
+        self.hooks.owed.push(Arc::new(owed));
     }
 
     /// Makes an instance of a component.
@@ -188,17 +184,14 @@ impl<T: Send + 'static> Linker<T> {
     /// and when a start function traps.
     pub fn instantiate(&self, store: &mut Store<T>, component: &Component) -> Result<super::Instance, Error> {
         store.check_alive()?;
-        if self.idle.is_some() {
-            store.state_mut().idle.clone_from(&self.idle);
-        }
-        if self.owed.is_some() {
-            store.state_mut().owed.clone_from(&self.owed);
-        }
+        store.state_mut().hooks.add(&self.hooks);
         let instance = instance::reserve(store.state_mut(), &component.loaded, None)?;
         match self.meet(store.state_mut(), component, instance) {
             Ok((arguments, _)) => instance::instantiate_root(store, component, instance, arguments),
             Err(error) => {
-                store.state_mut().instances.pop();
+                let state = store.state_mut();
+                state.instances.pop();
+                state.host_dtors.retain(|(root, _), _| *root != instance);
                 Err(error)
             }
         }
@@ -218,8 +211,7 @@ impl<T: Send + 'static> Linker<T> {
         if has_items {
             return Err(Error::misuse("an item of another instance is only known in its store"));
         }
-        world.idle.clone_from(&self.idle);
-        world.owed.clone_from(&self.owed);
+        world.hooks.add(&self.hooks);
         Ok(InstancePre::new(component.clone(), world, arguments))
     }
 
@@ -348,7 +340,8 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
         Ok(())
     }
 
-    /// Offers a resource type, and what is done when an owned resource of it is dropped.
+    /// Offers a resource type, and what is done when an owned resource of it is dropped: by a component that this linker
+    /// makes an instance of, or by the host that got it from there.
     ///
     /// # Errors
     ///

@@ -63,6 +63,8 @@ pub(crate) struct Parsed {
     /// Where the core modules' bytes stand in the file, and what a first look at each found.
     pub(crate) modules: Vec<(Range<usize>, Outline)>,
     pub(crate) census: Census,
+    /// Host memory that loading all of it takes, by estimate.
+    pub(crate) load_bytes: u64,
 }
 
 /// How much a component declares, with all that nests in it.
@@ -169,11 +171,17 @@ impl Component {
     pub fn new(engine: &Engine, bytes: impl AsRef<[u8]>) -> Result<Self, Error> {
         let bytes = bytes.as_ref();
         let parsed = binary::parse(bytes, engine.features, &engine.limits)?;
-        let modules = parsed
-            .modules
-            .into_iter()
-            .map(|(range, outline)| Module::load_outlined(&engine.core, &bytes[range], outline))
-            .collect::<Result<_, _>>()?;
+        // What is foretold of all, and what editing those before has added to it.
+        let mut load_bytes = parsed.load_bytes;
+        let load = |(range, outline): (Range<usize>, Outline)| {
+            let length = range.len() as u64;
+            let foretold = outline.load_bytes(length);
+            let elsewhere = load_bytes.saturating_sub(foretold);
+            let module = Module::load_outlined(&engine.core, &bytes[range], outline, elsewhere)?;
+            load_bytes = elsewhere.saturating_add(module.outline().load_bytes(length).max(foretold));
+            Ok(module)
+        };
+        let modules = parsed.modules.into_iter().map(load).collect::<Result<_, Error>>()?;
         let loaded = Loaded::new(parsed.types, parsed.definitions, modules);
         Ok(Self { loaded: Arc::new(loaded), engine: engine.clone() })
     }

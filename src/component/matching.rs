@@ -9,8 +9,7 @@ use crate::{
         load::Loaded,
         resource::ResourceType as HostResource,
         store::{
-            ComponentValue, FuncId, FuncInst, HostDestructor, Implementor, InstanceId, Item, ModuleRef,
-            ResourceType, ResourceTypeId, State,
+            ComponentValue, FuncId, FuncInst, HostDestructor, InstanceId, Item, ModuleRef, ResourceTypeId, State,
         },
         subtype::Comparison,
         types::{CoreType, CoreVal, FuncTypeId, ItemType, ModuleTypeDef, ResourceIx},
@@ -32,6 +31,8 @@ pub(crate) struct Matcher<'m, T: 'static> {
     program: Arc<Loaded>,
     instance: InstanceId,
     missing: Vec<MissingImport>,
+    /// Types that the host implements, which were met.
+    host_types: Vec<ResourceTypeId>,
     /// Whether an offer was an item of the store, which means nothing in another.
     pub(crate) has_items: bool,
     /// Items of instances that were met, each as often as it was, and how many may be: instance types share their
@@ -55,7 +56,8 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
     ) -> Self {
         let expanded_max = limits.definitions.into();
         let program = program.clone();
-        Self { state, program, instance, missing: Vec::new(), has_items: false, expanded: 0, expanded_max }
+        let (missing, host_types) = (Vec::new(), Vec::new());
+        Self { state, program, instance, missing, host_types, has_items: false, expanded: 0, expanded_max }
     }
 
     /// Tells what was missing, or of another type.
@@ -175,18 +177,14 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
         Some(Item::Instance(self.state.add_exports(exports)))
     }
 
-    /// The store's resource type for one of the host's, the same each time.
+    /// The store's resource type for one of the host's. Offered under several names, it is destroyed as the first says.
     fn host_resource(&mut self, resource: HostResource, dtor: &HostDestructor<T>) -> ResourceTypeId {
-        let implementor = Implementor::Host(resource.0);
-        let state = &mut *self.state;
-        let known = state.resource_types.iter().position(|ty| ty.implementor == implementor);
-        ResourceTypeId(known.map_or_else(
-            || {
-                let host_dtor = Some(dtor.clone());
-                state.resource_types.push(ResourceType { implementor, dtor: None, host_dtor })
-            },
-            |at| at as u32,
-        ))
+        let ty = self.state.host_type(resource.0, Some(dtor));
+        if !self.host_types.contains(&ty) {
+            self.host_types.push(ty);
+            self.state.destroy_by(self.instance, ty, dtor);
+        }
+        ty
     }
 
     fn resource(&mut self, module: &str, name: &str, ix: ResourceIx, ty: ResourceTypeId) -> Option<Item> {

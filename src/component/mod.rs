@@ -49,7 +49,8 @@ pub mod derive;
 mod describe;
 mod direct;
 mod features;
-mod fits;
+#[doc(hidden)]
+pub mod fits;
 mod func;
 mod handles;
 #[doc(hidden)]
@@ -64,6 +65,7 @@ mod load;
 mod matching;
 mod names;
 mod offered;
+mod passed_on;
 mod pre;
 mod ready;
 #[cfg(feature = "wast")]

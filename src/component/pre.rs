@@ -6,10 +6,13 @@ use crate::{
         Instance,
         instance::{self, instantiate_root},
         load::Component,
-        store::{Exports, ExportsId, FuncId, FuncInst, Item, ResourceType, ResourceTypeId, State, Store},
+        store::{
+            Exports, ExportsId, FuncId, FuncInst, Implementor, InstanceId, Item, ResourceType,
+            ResourceTypeId, State, Store,
+        },
         table::List,
         types::ResourceIx,
-        wrapped::{IdleHook, OwedHook},
+        wrapped::Hooks,
     },
 };
 use alloc::{sync::Arc, vec::Vec};
@@ -30,8 +33,7 @@ struct Met<T: 'static> {
     bound: Vec<(ResourceIx, ResourceTypeId)>,
     /// One for each import.
     arguments: Vec<Item>,
-    idle: Option<IdleHook<T>>,
-    owed: Option<OwedHook<T>>,
+    hooks: Hooks<T>,
 }
 
 impl<T: 'static> Clone for InstancePre<T> {
@@ -43,11 +45,11 @@ impl<T: 'static> Clone for InstancePre<T> {
 impl<T: Send + 'static> InstancePre<T> {
     /// Of what meeting the imports put into `world`, where nothing was before but the instance.
     pub(crate) fn new(component: Component, world: State<T>, arguments: Vec<Item>) -> Self {
-        let State { funcs, exports, resource_types, instances, idle, owed, .. } = world;
+        let State { funcs, exports, resource_types, instances, hooks, .. } = world;
         let bound = instances.into_iter().flat_map(|instance| instance.resources).collect();
         let (funcs, exports) = (funcs.into_shared(), exports.into_shared());
         let resource_types = resource_types.into_shared();
-        let met = Met { funcs, exports, resource_types, bound, arguments, idle, owed };
+        let met = Met { funcs, exports, resource_types, bound, arguments, hooks };
         Self { component, met: Arc::new(met) }
     }
 
@@ -65,14 +67,9 @@ impl<T: Send + 'static> InstancePre<T> {
     pub fn instantiate(&self, store: &mut Store<T>) -> Result<Instance, Error> {
         store.check_alive()?;
         let state = store.state_mut();
-        if self.met.idle.is_some() {
-            state.idle.clone_from(&self.met.idle);
-        }
-        if self.met.owed.is_some() {
-            state.owed.clone_from(&self.met.owed);
-        }
+        state.hooks.add(&self.met.hooks);
         let instance = instance::reserve(state, &self.component.loaded, None)?;
-        let moved = Moved::new(state, &self.met);
+        let moved = Moved::new(state, &self.met, instance);
         let arguments = self.met.arguments.iter().map(|item| moved.item(item)).collect();
         let bound = self.met.bound.iter().map(|(ix, ty)| (*ix, moved.resource(*ty)));
         state.instance_mut(instance).resources = bound.collect();
@@ -90,7 +87,7 @@ struct Moved {
 
 impl Moved {
     /// Adds what was met to a store. Where that has nothing yet, as most have, it is shared.
-    fn new<T: 'static>(state: &mut State<T>, met: &Met<T>) -> Self {
+    fn new<T: 'static>(state: &mut State<T>, met: &Met<T>, instance: InstanceId) -> Self {
         let (funcs, exports) = (state.funcs.len() as u32, state.exports.len() as u32);
         if funcs == 0 && exports == 0 && state.resource_types.len() == 0 {
             state.funcs = List::beginning_with(&met.funcs);
@@ -99,9 +96,13 @@ impl Moved {
             return Self { funcs, exports, resources: None };
         }
         let resources = met.resource_types.iter().map(|ty| {
-            let known = state.resource_types.iter().position(|known| known.implementor == ty.implementor);
-            let new = || state.resource_types.push(ty.clone());
-            ResourceTypeId(known.map_or_else(new, |at| at as u32))
+            let (Implementor::Host(host), Some(dtor)) = (ty.implementor, &ty.host_dtor) else {
+                // There was no instance yet that could implement one.
+                return ResourceTypeId(state.resource_types.push(ty.clone()));
+            };
+            let known = state.host_type(host, Some(dtor));
+            state.destroy_by(instance, known, dtor);
+            known
         });
         let moved = Self { funcs, exports, resources: Some(resources.collect()) };
         state.funcs.extend(met.funcs.iter().cloned());

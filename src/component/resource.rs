@@ -4,17 +4,20 @@ use crate::{
     Error, Rule, Trap,
     component::{
         abi::{LiftContext, LowerContext, Place},
-        call, func,
+        call,
+        fits::Fitting,
+        func,
         host::Check,
         rest::drive,
         store::{ChannelId, Implementor, InstanceId, ResourceTypeId, State, Store, TaskId},
         table::{Id, Table},
         typed::{ComponentType, Lift, Lower},
         types::{ResourceIx, TypeDef, ValType},
+        wrapped::AsContextMut,
     },
     engine::Fault,
 };
-use alloc::{boxed::Box, collections::BTreeSet, string::String};
+use alloc::{boxed::Box, collections::BTreeSet, format, string::String};
 use core::{
     any::{Any, TypeId},
     fmt,
@@ -81,6 +84,24 @@ impl<R: 'static> Resource<R> {
     pub fn owned(&self) -> bool {
         self.owned
     }
+
+    /// See [`ResourceAny::try_into_resource`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn try_from_resource_any(any: ResourceAny, store: impl AsContextMut) -> Result<Self, Trap> {
+        any.try_into_resource(store)
+    }
+
+    /// See [`ResourceAny::try_from_resource`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn try_into_resource_any(self, store: impl AsContextMut) -> Result<ResourceAny, Trap> {
+        ResourceAny::try_from_resource(self, store)
+    }
 }
 
 impl<R: 'static> fmt::Debug for Resource<R> {
@@ -123,6 +144,15 @@ impl<R: 'static> Lift for Resource<R> {
 }
 
 impl<R: 'static> Lower for Resource<R> {
+    const HANDLES: bool = true;
+
+    fn fits<T: Send + 'static>(&self, fitting: &mut Fitting<'_, T>, ty: ValType) -> Result<(), String> {
+        match fitting.def(ty) {
+            Some(TypeDef::Own(_)) if !self.owned => Err(format!("{}", Trap::from(Rule::NotOwned(self.rep)))),
+            _ => Ok(()),
+        }
+    }
+
     fn lower<T: Send + 'static>(
         &self,
         cx: &mut LowerContext<'_, '_, T>,
@@ -172,9 +202,58 @@ pub(crate) type HostHeldId = Id<HostHeld>;
 pub(crate) struct HostHeld {
     /// How many calls under way borrow it.
     lends: u32,
+    /// The guest that had it before.
+    giver: Option<InstanceId>,
 }
 
 impl ResourceAny {
+    /// A resource that the host implements, whatever its type. The store then knows that the host has it, as what it
+    /// knows of one that a guest gave: it lives until it is given away, [dropped](Self::resource_drop), which runs no
+    /// destructor, or [converted back](Self::try_into_resource). So does one to lend.
+    ///
+    /// # Errors
+    ///
+    /// [`Trap::Handles`] when the host is to own it and the store has no room for it.
+    #[expect(clippy::needless_pass_by_value, reason = "the resource is gone, so its handle goes with it")]
+    pub fn try_from_resource<R: 'static>(
+        resource: Resource<R>,
+        mut store: impl AsContextMut,
+    ) -> Result<Self, Trap> {
+        let mut store = store.as_context_mut();
+        let state = store.0.state_mut();
+        let Resource { rep, owned, .. } = resource;
+        if owned {
+            if state.handles >= state.handles_max {
+                return Err(Trap::Handles);
+            }
+            state.handles += 1;
+        }
+        let ty = state.host_type(HostType::Rust(TypeId::of::<R>()), None);
+        let id = state.host_held.add(HostHeld::default());
+        Ok(Self { ty, rep, owned, store: state.number, id })
+    }
+
+    /// The resource as the one of the host's that it is. The store no longer knows that the host has it.
+    ///
+    /// # Errors
+    ///
+    /// When it is none that `R` names, was given away or destroyed before, is lent to a call under way though the host
+    /// owns it, or is of another store.
+    pub fn try_into_resource<R: 'static>(self, mut store: impl AsContextMut) -> Result<Resource<R>, Trap> {
+        let mut store = store.as_context_mut();
+        let state = store.0.state_mut();
+        let id = self.usable(state, self.ty, self.owned)?;
+        let named = Implementor::Host(HostType::Rust(TypeId::of::<R>()));
+        if state.resource_type(self.ty).implementor != named {
+            return Err(Trap::Host(WRONG_TYPE));
+        }
+        if self.owned {
+            return self.give(state, self.ty).map(Resource::new_own);
+        }
+        state.host_held.remove(id);
+        Ok(Resource::new_borrow(self.rep))
+    }
+
     /// Whether it was given, and not just lent.
     #[must_use]
     pub fn owned(&self) -> bool {
@@ -219,10 +298,11 @@ impl ResourceAny {
             store.state_mut().host_held.remove(self.id);
             return Ok(None);
         }
+        let giver = store.state().host_held.find(self.id).and_then(|held| held.giver);
         self.give(store.state_mut(), self.ty)?;
         store.inner.begin_turn();
         let before = waker.map(|waker| store.inner.swap_waker(Some(waker)));
-        let begun = call::destroy_for_host(&mut store.cx(), self.ty, self.rep);
+        let begun = call::destroy_for_host(&mut store.cx(), giver, self.ty, self.rep);
         if let Some(before) = before {
             store.inner.swap_waker(before);
         }
@@ -241,9 +321,9 @@ impl ResourceAny {
     ) -> Result<Self, Fault> {
         let ty = cx.resource(resource)?;
         let rep = if is_own { cx.own(ty, from)? } else { cx.borrow(ty, from)? };
-        let subtask = cx.lender.subtask;
+        let (subtask, giver) = (cx.lender.subtask, cx.options.instance);
         let state = cx.cx.state_mut();
-        let id = state.host_held.add(HostHeld::default());
+        let id = state.host_held.add(HostHeld { lends: 0, giver: Some(giver) });
         match subtask {
             _ if is_own => state.handles += 1, // the guest's is gone: there was room
             Some(subtask) => state.waitables.get_mut(subtask)?.subtask_mut()?.held.push(id),
@@ -370,6 +450,16 @@ impl Lift for ResourceAny {
 }
 
 impl Lower for ResourceAny {
+    const HANDLES: bool = true;
+
+    fn fits<T: Send + 'static>(&self, fitting: &mut Fitting<'_, T>, ty: ValType) -> Result<(), String> {
+        match fitting.def(ty) {
+            Some(TypeDef::Own(resource)) => fitting.resource(self, *resource, true),
+            Some(TypeDef::Borrow(resource)) => fitting.resource(self, *resource, false),
+            _ => Ok(()),
+        }
+    }
+
     fn lower<T: Send + 'static>(
         &self,
         cx: &mut LowerContext<'_, '_, T>,
@@ -421,7 +511,7 @@ impl fmt::Display for ResourceTableError {
         f.write_str(match self {
             Self::Full => "the table of resources is full",
             Self::NotPresent => "there is no such resource",
-            Self::WrongType => "the resource is of another type",
+            Self::WrongType => WRONG_TYPE,
             Self::HasChildren => "other resources depend on this one",
         })
     }
@@ -434,11 +524,13 @@ impl From<ResourceTableError> for Fault {
         Self::Trap(match error {
             ResourceTableError::Full => Trap::Handles,
             ResourceTableError::NotPresent => Trap::Host("there is no such resource"),
-            ResourceTableError::WrongType => Trap::Host("the resource is of another type"),
+            ResourceTableError::WrongType => Trap::Host(WRONG_TYPE),
             ResourceTableError::HasChildren => Trap::Host("other resources depend on this one"),
         })
     }
 }
+
+const WRONG_TYPE: &str = "the resource is of another type";
 
 impl ResourceTable {
     /// An empty table.

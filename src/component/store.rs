@@ -18,7 +18,7 @@ use crate::{
         types::{FuncTypeId, ResourceIx},
         waitable::{Waitable, WaitableSet},
         wakeup::{Interest, Wakeups},
-        wrapped::{IdleHook, OwedHook},
+        wrapped::Hooks,
     },
     engine::{self, Caller, CoreFunc, Fault, Interposer, Prepared},
 };
@@ -49,7 +49,7 @@ pub(crate) struct FuncId(pub(crate) u32);
 pub(crate) struct ExportsId(pub(crate) u32);
 
 /// A resource type in a store: one for each time a component that defines it is instantiated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct ResourceTypeId(pub(crate) u32);
 
 pub(crate) type TaskId = Id<TaskTag>;
@@ -189,6 +189,8 @@ pub(crate) struct Instance {
     /// Those of [`State::looking`] that a synchronous task of it may wait for.
     pub(crate) looking: BTreeSet<u64>,
     pub(crate) exclusive: Option<ThreadId>,
+    /// Of one that values only pass through (`passed_on`), the memory, while they do.
+    pub(crate) transit: Option<Vec<u8>>,
 }
 
 /// What a store keeps for its embedder and for the runtime.
@@ -203,6 +205,11 @@ pub(crate) struct State<T: 'static> {
     pub(crate) funcs: List<FuncInst<T>>,
     pub(crate) exports: List<Exports>,
     pub(crate) resource_types: List<ResourceType<T>>,
+    /// Instances that values only pass through, and pass through no more, by whose functions they belong to.
+    pub(crate) transits: BTreeMap<InstanceId, Vec<InstanceId>>,
+    /// What destroys the host's resources that a component drops, by that and the type, where its linker said something
+    /// else than the type's first.
+    pub(crate) host_dtors: BTreeMap<(InstanceId, ResourceTypeId), HostDestructor<T>>,
     pub(crate) tasks: Slab<Task<T>, TaskTag>,
     pub(crate) threads: Slab<Thread<T>, ThreadTag>,
     /// Tasks of calls that went straight through, each with its thread: over, and kept for the next such calls.
@@ -243,10 +250,7 @@ pub(crate) struct State<T: 'static> {
     pub(crate) polled_deadline: Option<u64>,
     /// Deadlines up to here have come.
     pub(crate) reached: u64,
-    /// What is asked about time.
-    pub(crate) idle: Option<IdleHook<T>>,
-    /// What host functions keep count of by themselves.
-    pub(crate) owed: Option<OwedHook<T>>,
+    pub(crate) hooks: Hooks<T>,
     /// Resources in the host's hands for which it has no type of its own.
     pub(crate) host_held: Slab<HostHeld>,
     /// Another one for each store.
@@ -383,6 +387,8 @@ impl<T: 'static> State<T> {
             funcs: List::default(),
             exports: List::default(),
             resource_types: List::default(),
+            transits: BTreeMap::new(),
+            host_dtors: BTreeMap::new(),
             tasks: Slab::default(),
             threads: Slab::default(),
             spare: Vec::new(),
@@ -403,8 +409,7 @@ impl<T: 'static> State<T> {
             polling: None,
             polled_deadline: None,
             reached: 0,
-            idle: None,
-            owed: None,
+            hooks: Hooks::default(),
             host_calls: BTreeMap::new(),
             gave_way: None,
             debt: 0,
@@ -443,6 +448,37 @@ impl<T: 'static> State<T> {
 
     pub(crate) fn resource_type(&self, id: ResourceTypeId) -> &ResourceType<T> {
         &self.resource_types[id.0]
+    }
+
+    /// The type for one that the host implements, the same each time. Its resources are destroyed by `dtor`, if it is new.
+    pub(crate) fn host_type(&mut self, host: HostType, dtor: Option<&HostDestructor<T>>) -> ResourceTypeId {
+        let implementor = Implementor::Host(host);
+        let known = self.resource_types.iter().position(|ty| ty.implementor == implementor);
+        let new = || ResourceType { implementor, dtor: None, host_dtor: dtor.cloned() };
+        ResourceTypeId(match known {
+            Some(at) => at as u32,
+            None => self.resource_types.push(new()),
+        })
+    }
+
+    /// Has resources of a type destroyed by `dtor` that are dropped in `root` or what nests in it.
+    pub(crate) fn destroy_by(&mut self, root: InstanceId, ty: ResourceTypeId, dtor: &HostDestructor<T>) {
+        let first = &self.resource_type(ty).host_dtor;
+        if !first.as_ref().is_some_and(|first| Arc::ptr_eq(first, dtor)) {
+            self.host_dtors.insert((root, ty), dtor.clone());
+        }
+    }
+
+    /// What destroys a resource of the host's that an instance had.
+    pub(crate) fn host_dtor(&self, holder: InstanceId, ty: ResourceTypeId) -> Option<HostDestructor<T>> {
+        if !self.host_dtors.is_empty() {
+            let outer = core::iter::successors(Some(holder), |id| self.instance(*id).parent);
+            let root = outer.last().unwrap_or(holder);
+            if let Some(dtor) = self.host_dtors.get(&(root, ty)) {
+                return Some(dtor.clone());
+            }
+        }
+        self.resource_type(ty).host_dtor.clone()
     }
 
     /// Which resource type `view` means by a resource of its program's types.

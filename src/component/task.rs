@@ -214,7 +214,13 @@ impl<T: Send + 'static> State<T> {
             lent: Vec::new(),
             caller,
         });
-        let thread = self.new_thread(task, Progress::Entering)?;
+        let thread = match self.new_thread(task, Progress::Entering) {
+            Ok(thread) => thread,
+            Err(fault) => {
+                self.tasks.remove(task);
+                return Err(fault);
+            }
+        };
         self.tasks.get_mut(task)?.implicit = Some(thread);
         Ok((task, thread))
     }

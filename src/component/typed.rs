@@ -10,6 +10,7 @@ use crate::{
     component::{
         abi::{LiftContext, LowerContext, Place, lift_numbers, lower_numbers},
         describe,
+        fits::Fitting,
         host::Check,
         types::{Layouts, TypeDef, TypeId, ValType},
     },
@@ -59,6 +60,16 @@ pub trait Lift: ComponentType + Sized {
 
 /// A Rust type whose values go into guests.
 pub trait Lower: ComponentType {
+    /// Whether its values may hold resources, streams or futures.
+    #[doc(hidden)]
+    const HANDLES: bool = false;
+
+    /// Refuses a value with handles that the host cannot give.
+    #[doc(hidden)]
+    fn fits<T: Send + 'static>(&self, _: &mut Fitting<'_, T>, _: ValType) -> Result<(), String> {
+        Ok(())
+    }
+
     #[doc(hidden)]
     fn lower<T: Send + 'static>(
         &self,
@@ -275,6 +286,17 @@ impl<E: Lift> Lift for Vec<E> {
 }
 
 impl<E: Lower> Lower for Vec<E> {
+    const HANDLES: bool = E::HANDLES;
+
+    fn fits<T: Send + 'static>(&self, fitting: &mut Fitting<'_, T>, ty: ValType) -> Result<(), String> {
+        match fitting.def(ty) {
+            Some(TypeDef::List(element)) if E::HANDLES => {
+                self.iter().try_for_each(|item| item.fits(fitting, *element))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn lower<T: Send + 'static>(
         &self,
         cx: &mut LowerContext<'_, '_, T>,
@@ -306,6 +328,12 @@ impl<E: Lift> Lift for Box<E> {
 }
 
 impl<E: Lower> Lower for Box<E> {
+    const HANDLES: bool = E::HANDLES;
+
+    fn fits<T: Send + 'static>(&self, fitting: &mut Fitting<'_, T>, ty: ValType) -> Result<(), String> {
+        E::fits(self, fitting, ty)
+    }
+
     fn lower<T: Send + 'static>(
         &self,
         cx: &mut LowerContext<'_, '_, T>,
@@ -341,6 +369,15 @@ impl<E: Lift> Lift for Option<E> {
 }
 
 impl<E: Lower> Lower for Option<E> {
+    const HANDLES: bool = E::HANDLES;
+
+    fn fits<T: Send + 'static>(&self, fitting: &mut Fitting<'_, T>, ty: ValType) -> Result<(), String> {
+        match (self, fitting.def(ty)) {
+            (Some(value), Some(TypeDef::Option(some))) => value.fits(fitting, *some),
+            _ => Ok(()),
+        }
+    }
+
     fn lower<T: Send + 'static>(
         &self,
         cx: &mut LowerContext<'_, '_, T>,
@@ -394,6 +431,16 @@ impl<A: Lift, B: Lift> Lift for Result<A, B> {
 }
 
 impl<A: Lower, B: Lower> Lower for Result<A, B> {
+    const HANDLES: bool = A::HANDLES || B::HANDLES;
+
+    fn fits<T: Send + 'static>(&self, fitting: &mut Fitting<'_, T>, ty: ValType) -> Result<(), String> {
+        match (self, fitting.def(ty)) {
+            (Ok(value), Some(TypeDef::Result(Some(ok), _))) => value.fits(fitting, *ok),
+            (Err(value), Some(TypeDef::Result(_, Some(err)))) => value.fits(fitting, *err),
+            _ => Ok(()),
+        }
+    }
+
     fn lower<T: Send + 'static>(
         &self,
         cx: &mut LowerContext<'_, '_, T>,
@@ -552,6 +599,16 @@ macro_rules! tuple {
         }
 
         impl<$($name: Lower),*> Lower for ($($name,)*) {
+            const HANDLES: bool = false $(|| $name::HANDLES)*;
+
+            fn fits<T: Send + 'static>(&self, fitting: &mut Fitting<'_, T>, ty: ValType) -> Result<(), String> {
+                let mut fields = fitting.fields(ty);
+                $(if let Some(ty) = fields.next() {
+                    self.$at.fits(fitting, ty)?;
+                })*
+                Ok(())
+            }
+
             fn lower<T: Send + 'static>(&self, cx: &mut LowerContext<'_, '_, T>, ty: ValType, to: Place) -> Result<(), Fault> {
                 let mut fields = cx.fields(ty, to)?;
                 $({

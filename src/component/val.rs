@@ -5,6 +5,7 @@ use crate::{
     component::{
         abi::{LiftContext, LowerContext, Place, lift_numbers, lower_numbers},
         definition::Channel,
+        fits::Fitting,
         host::Check,
         resource::{ChannelAny, ResourceAny},
         typed::{ComponentType, Lift, Lower},
@@ -273,6 +274,12 @@ fn lift_composite<T: Send + 'static>(
 }
 
 impl Lower for Val {
+    const HANDLES: bool = true;
+
+    fn fits<T: Send + 'static>(&self, fitting: &mut Fitting<'_, T>, ty: ValType) -> Result<(), String> {
+        fitting.value(self, ty)
+    }
+
     fn lower<T: Send + 'static>(
         &self,
         cx: &mut LowerContext<'_, '_, T>,

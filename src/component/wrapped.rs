@@ -63,11 +63,45 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
 /// Asked at the end of each of the host's works what fuel that took besides what it charged.
 pub(crate) type OwedHook<T> = Arc<dyn Fn(&mut T) -> u64 + Send + Sync>;
 
+/// What linkers have asked in the stores they make instances in.
+pub(crate) struct Hooks<T: 'static> {
+    /// About time.
+    pub(crate) idle: Vec<IdleHook<T>>,
+    /// What host functions keep count of by themselves.
+    pub(crate) owed: Vec<OwedHook<T>>,
+}
+
+impl<T: 'static> Default for Hooks<T> {
+    fn default() -> Self {
+        Self { idle: Vec::new(), owed: Vec::new() }
+    }
+}
+
+impl<T: 'static> Clone for Hooks<T> {
+    fn clone(&self) -> Self {
+        Self { idle: self.idle.clone(), owed: self.owed.clone() }
+    }
+}
+
+impl<T: 'static> Hooks<T> {
+    /// Has asked besides what another linker says: each once, however many instances that makes.
+    pub(crate) fn add(&mut self, others: &Self) {
+        fn add<H: ?Sized>(to: &mut Vec<Arc<H>>, others: &[Arc<H>]) {
+            for hook in others {
+                if !to.iter().any(|known| Arc::ptr_eq(known, hook)) {
+                    to.push(hook.clone());
+                }
+            }
+        }
+        add(&mut self.idle, &others.idle);
+        add(&mut self.owed, &others.owed);
+    }
+}
+
 /// Charges what the host's work that ends left to be charged.
 pub(crate) fn settle<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<(), Fault> {
     let Inner { user, state } = cx.data_mut();
-    let Some(owed) = &state.owed else { return Ok(()) };
-    let fuel = owed(user);
+    let fuel = state.hooks.owed.iter().fold(0_u64, |fuel, owed| fuel.saturating_add(owed(user)));
     cx.charge(fuel)
 }
 

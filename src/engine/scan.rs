@@ -63,6 +63,8 @@ pub struct Outline {
     pub(super) exports_reserved_name: bool,
     /// Whether it imports anything and has tail calls that may be of that: [`wrappers`](super::wrappers).
     pub(super) tail_calls_import: bool,
+    /// What loading the rest of the component takes that it is part of, while it is loaded.
+    pub(super) load_bytes_elsewhere: u64,
 }
 
 /// The name a start function is exported under, so that it can be run like any other call.
@@ -194,7 +196,7 @@ impl Outline {
             (self.locals_priced, PER_LOCAL_PRICED),
             (self.growths.into(), PER_GROWTH),
         ];
-        let base = BASE.saturating_add(module_bytes.saturating_mul(2));
+        let base = BASE.saturating_add(module_bytes.saturating_mul(2)).saturating_add(self.load_bytes_elsewhere);
         counts.into_iter().fold(base, |sum, (count, each)| sum.saturating_add(count.saturating_mul(each)))
     }
 

@@ -27,14 +27,22 @@ impl Module {
         Ok(module)
     }
 
-    /// The same of a module that was looked through before, as part of what holds it.
+    /// The same of a module that was looked through before, as part of what holds it, of which the rest takes
+    /// `load_bytes_elsewhere` of host memory: editing the module may take no more than the limit leaves.
     ///
     /// # Errors
     ///
     /// As [`load_linked`](Self::load_linked).
-    pub(crate) fn load_outlined(engine: &Engine, bytes: &[u8], outline: Outline) -> Result<Self, Error> {
+    pub(crate) fn load_outlined(
+        engine: &Engine,
+        bytes: &[u8],
+        mut outline: Outline,
+        load_bytes_elsewhere: u64,
+    ) -> Result<Self, Error> {
         outline.check(&engine.limits)?;
-        let module = Self::load_as(engine, bytes, outline, true)?;
+        outline.load_bytes_elsewhere = load_bytes_elsewhere;
+        let mut module = Self::load_as(engine, bytes, outline, true)?;
+        module.outline.load_bytes_elsewhere = 0;
         Self::check_linked(bytes)?;
         Ok(module)
     }

@@ -1,13 +1,16 @@
 //! Futures that are dropped midway: what was stopped between two instructions is not entered, and what has not begun
 //! never does.
 
-use super::{load, parse};
+use super::{load, load_under, parse};
 use std::{
     future::Future,
     pin::pin,
     task::{Context, Poll, Waker},
 };
-use wasmote::component::{Instance, Linker, ResourceAny, Store};
+use wasmote::{
+    Limits, Rule, Trap,
+    component::{Instance, Linker, ResourceAny, Store},
+};
 
 /// Many slices, each of which leaves some fuel: what comes next costs more.
 const LONG: &str = "(local $n i32)
@@ -126,4 +129,57 @@ fn a_call_that_was_dropped_before_it_began_never_looks_at_its_arguments() {
         let taken = instance.get_typed_func::<(), (u32,)>(&store, "taken").unwrap();
         assert_eq!(taken.call(&mut store, ()).unwrap(), (1,));
     }
+}
+
+#[test]
+fn a_call_that_meets_the_limit_of_threads_leaves_nothing_behind() {
+    let text = r#"(component
+        (import "gate" (func $gate async))
+        (core func $gate (canon lower (func $gate)))
+        (core module $libc (table (export "table") 1 funcref))
+        (core instance $libc (instantiate $libc))
+        (core type $start (func (param i32)))
+        (alias core export $libc "table" (core table $table))
+        (core func $new (canon thread.new-indirect $start (core table $table)))
+        (core func $later (canon thread.resume-later))
+        (core module $m
+            (import "" "table" (table 1 funcref))
+            (import "" "gate" (func $gate))
+            (import "" "new" (func $new (param i32 i32) (result i32)))
+            (import "" "later" (func $later (param i32)))
+            (func $thread (param i32) (call $gate))
+            (elem (i32.const 0) func $thread)
+            (func (export "one") (call $gate))
+            (func (export "four")
+                (call $later (call $new (i32.const 0) (i32.const 0)))
+                (call $later (call $new (i32.const 0) (i32.const 0)))
+                (call $later (call $new (i32.const 0) (i32.const 0)))
+                (call $gate)))
+        (core instance $m (instantiate $m (with "" (instance
+            (export "table" (table $table)) (export "gate" (func $gate))
+            (export "new" (func $new)) (export "later" (func $later))))))
+        (func (export "one") async (canon lift (core func $m "one")))
+        (func (export "four") async (canon lift (core func $m "four"))))"#;
+    let component = load_under(Limits { tasks: 4, ..Limits::server() }, &parse(text)).unwrap();
+    let mut linker = Linker::<bool>::new(component.engine());
+    let gate = linker.root().func_wrap_poll::<(), ()>("gate", |store, _, _| {
+        if *store.data() { Poll::Ready(Ok(())) } else { Poll::Pending }
+    });
+    gate.unwrap();
+    let mut store = Store::new(component.engine(), false);
+    let instance = linker.instantiate(&mut store, &component).unwrap();
+    let one = instance.get_typed_func::<(), ()>(&store, "one").unwrap();
+    let four = instance.get_typed_func::<(), ()>(&store, "four").unwrap();
+    assert!(!poll_once(four.call_async(&mut store, ())));
+    for _ in 0..10 {
+        let error = one.call(&mut store, ()).unwrap_err();
+        assert_eq!(error.trap(), Some(Trap::Component(Rule::Tasks)));
+    }
+    *store.data_mut() = true;
+    while store.poll_rest(&mut Context::from_waker(Waker::noop())).map(Result::unwrap).is_pending() {}
+    *store.data_mut() = false;
+    // There is room for more than one again.
+    assert!(!poll_once(one.call_async(&mut store, ())));
+    *store.data_mut() = true;
+    one.call(&mut store, ()).unwrap();
 }

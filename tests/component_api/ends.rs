@@ -7,7 +7,7 @@ use std::{
 };
 use wasmote::{
     component::{
-        AsContextMut, Engine, FutureReader, Lift, Linker, Store, StoreContextMut, StreamConsumer,
+        AsContextMut, ChannelAny, Engine, FutureReader, Lift, Linker, Store, StoreContextMut, StreamConsumer,
         StreamProducer, StreamReader, StreamResult, StreamWriter, Val,
     },
     engine::Fault,
@@ -328,4 +328,93 @@ fn untyped_ends_become_typed_ones_of_what_they_carry() {
     assert!(output.poll_read(&mut store, 9).is_pending());
     store.run_until_idle().unwrap();
     assert!(matches!(output.poll_read(&mut store, 9), Poll::Ready(Ok(Some(all))) if all == [1, 2]));
+}
+
+#[test]
+fn an_end_is_closed_once_and_as_what_it_is() {
+    let engine = Engine::default();
+    let mut store = Store::new(&engine, ());
+    let instance = Linker::new(&engine).instantiate(&mut store, &load(&engine, SAME)).unwrap();
+    let same = instance.get_func(&store, "bytes").unwrap();
+    let keep = instance.get_func(&store, "keep").unwrap();
+    let any = store.as_context_mut().stream_new();
+    let other = store.as_context_mut().stream_new();
+    keep.call(&mut store, &[Val::Stream(any), Val::Stream(other)], &mut []).unwrap();
+    let mut cx = store.as_context_mut();
+    // The readable end is the guest's, and not there to be read or closed.
+    assert!(matches!(cx.poll_read::<u8>(any, 1), Poll::Ready(Err(_))));
+    assert!(cx.close_readable(any).is_err());
+    cx.close_writable(any).unwrap();
+    assert!(cx.close_writable(any).is_err() && cx.close_readable(any).is_err());
+    assert!(matches!(cx.poll_write(any, &[1_u8]), Poll::Ready(Err(_))));
+    // The guest's end is still there: nothing has ended.
+    let any = cx.stream_new();
+    let mut results = [Val::Bool(false)];
+    same.call(&mut store, &[Val::Stream(any)], &mut results).unwrap();
+    let mut cx = store.as_context_mut();
+    cx.close_readable(any).unwrap();
+    assert!(cx.close_readable(any).is_err());
+    assert!(matches!(cx.poll_write(any, &[1_u8]), Poll::Ready(Ok(None))));
+    cx.close_writable(any).unwrap();
+    assert!(cx.close_writable(any).is_err());
+}
+
+#[test]
+fn who_does_not_read_any_more_is_handed_nothing() {
+    let engine = Engine::default();
+    let mut store = Store::new(&engine, ());
+    let (mut writer, mut reader) = store.as_context_mut().stream::<u8>();
+    let (mut filler, mut filled) = store.as_context_mut().stream::<u8>();
+    assert!(reader.poll_read(&mut store, 1).is_pending() && filled.poll_read(&mut store, 1).is_pending());
+    reader.close(&mut store).unwrap();
+    filled.close(&mut store).unwrap();
+    assert!(matches!(writer.poll_ready(&mut store), Poll::Ready(Ok(false))));
+    let mut items = vec![1, 2];
+    assert!(matches!(writer.poll_write(&mut store, &mut items), Poll::Ready(Ok(None))));
+    assert_eq!(items, [1, 2]);
+    let room = filler.poll_fill_bytes::<_, ()>(&mut store, |_| panic!("there is nobody to write to"));
+    assert!(matches!(room, Poll::Ready(Ok(None))));
+}
+
+#[test]
+fn what_the_host_hands_to_itself_is_paid_for() {
+    let engine = Engine::default();
+    let mut store = Store::new(&engine, ());
+    store.set_fuel(1_000).unwrap();
+    let (mut writer, mut reader) = store.as_context_mut().stream::<u64>();
+    assert!(reader.poll_read(&mut store, 1).is_pending());
+    let mut items = vec![7; 1_600];
+    assert!(matches!(writer.poll_write(&mut store, &mut items), Poll::Ready(Ok(Some(1_600)))));
+    assert_eq!(store.fuel_left(), 1_000 - 8 * 1_600 / 16);
+    assert!(matches!(reader.poll_read(&mut store, 2_000), Poll::Ready(Ok(Some(all))) if all.len() == 1_600));
+    assert!(reader.poll_read(&mut store, 1).is_pending());
+    let mut items = vec![7; 1_600];
+    assert!(matches!(writer.poll_write(&mut store, &mut items), Poll::Ready(Err(_))));
+    assert_eq!(items.len(), 1_600);
+}
+
+#[test]
+fn an_end_of_another_type_is_refused_before_the_call_begins() {
+    let engine = Engine::default();
+    let mut store = Store::new(&engine, ());
+    let instance = Linker::new(&engine).instantiate(&mut store, &load(&engine, SAME)).unwrap();
+    let any = store.as_context_mut().stream_new();
+    let mut results = [Val::Bool(false)];
+    let nothing = instance.get_func(&store, "nothing").unwrap();
+    nothing.call(&mut store, &[Val::Stream(any)], &mut results).unwrap();
+    let bytes = instance.get_func(&store, "bytes").unwrap();
+    let error = bytes.call(&mut store, &[Val::Stream(any)], &mut results).unwrap_err();
+    assert!(error.to_string().contains("values of another type"), "{error}");
+    // Typed calls take an end without its type as well.
+    let bytes = instance.get_typed_func::<(ChannelAny,), (ChannelAny,)>(&store, "bytes").unwrap();
+    let error = bytes.call(&mut store, (any,)).unwrap_err();
+    assert!(error.to_string().contains("values of another type") && error.trap().is_none(), "{error}");
+    nothing.call(&mut store, &[Val::Stream(any)], &mut results).unwrap();
+    // What was given away is no argument either.
+    let bytes = instance.get_typed_func::<(StreamReader<u8>,), (StreamReader<u8>,)>(&store, "bytes").unwrap();
+    let mut input = StreamReader::new(&mut store, vec![1_u8].into_iter());
+    let left = input.take();
+    bytes.call(&mut store, (left,)).unwrap();
+    assert!(bytes.call(&mut store, (input,)).unwrap_err().trap().is_none());
+    assert!(store.run_until_idle().is_ok());
 }

@@ -164,14 +164,17 @@ impl GuestOptions {
 
 /// The bytes of a guest's memory; none where it named none.
 pub(crate) fn bytes<'m, T: Send>(cx: &'m Cx<'_, T>, options: &GuestOptions) -> &'m [u8] {
-    options.memory.map_or(&[], |memory| cx.memory_bytes(memory))
+    match options.memory {
+        Some(memory) => cx.memory_bytes(memory),
+        None => cx.state().instance(options.instance).transit.as_deref().unwrap_or(&[]),
+    }
 }
 
 /// The bytes of a guest's memory, to write.
 pub(crate) fn bytes_mut<'m, T: Send>(cx: &'m mut Cx<'_, T>, options: &GuestOptions) -> &'m mut [u8] {
     match options.memory {
         Some(memory) => cx.memory_bytes_mut(memory),
-        None => &mut [],
+        None => cx.state_mut().instance_mut(options.instance).transit.as_deref_mut().unwrap_or(&mut []),
     }
 }
 
@@ -283,9 +286,7 @@ pub(crate) fn reallocate<T: Send>(
     align: u32,
     size: u64,
 ) -> Result<usize, Fault> {
-    let Some(realloc) = options.realloc else {
-        return Err(Fault::Trap(crate::bug!("a value that needs memory is lowered without realloc")));
-    };
+    let Some(realloc) = options.realloc else { return allocate(cx, options, (old, old_size), align, size) };
     if options.address.pointer(size) != size {
         return Err(Rule::ReallocOutOfBounds.into());
     }
@@ -303,4 +304,34 @@ pub(crate) fn reallocate<T: Send>(
         return Err(Rule::ReallocUnaligned.into());
     }
     inside(bytes(cx, options), address, size).ok_or(Rule::ReallocOutOfBounds.into())
+}
+
+/// Makes room where values only pass through: behind what is there, for nothing stays there long.
+#[cold]
+fn allocate<T: Send>(
+    cx: &mut Cx<'_, T>,
+    options: &GuestOptions,
+    (old, old_size): (usize, u64),
+    align: u32,
+    size: u64,
+) -> Result<usize, Fault> {
+    let bytes_max = u64::from(cx.limits().host_call_bytes);
+    let Some(memory) = &cx.state().instance(options.instance).transit else {
+        return Err(Fault::Trap(crate::bug!("a value that needs memory is lowered without realloc")));
+    };
+    if size <= old_size {
+        return Ok(old);
+    }
+    let at = memory.len().next_multiple_of(align as usize);
+    let end = (at as u64).saturating_add(size);
+    if end > bytes_max {
+        return Err(crate::Trap::HostCallBytes.into());
+    }
+    let (end, old_size) = (end as usize, old_size as usize);
+    cx.charge_moved(end - at)?;
+    if let Some(memory) = &mut cx.state_mut().instance_mut(options.instance).transit {
+        memory.resize(end, 0);
+        memory.copy_within(old..old + old_size, at);
+    }
+    Ok(at)
 }

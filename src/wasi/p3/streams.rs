@@ -116,7 +116,7 @@ pub(super) fn into_sink<T: Send + 'static, S: Sink>(
         if ended.is_ok() {
             ended = ready!(sink.poll_finish(cx));
         }
-        Poll::Ready(end(&mut store, stream, future, ended))
+        Poll::Ready(end_reading(&mut store, stream, future, ended))
     });
     FutureReader::of(future)
 }
@@ -171,14 +171,26 @@ pub(super) fn from_items<T: Send + 'static, I: Items>(
     (StreamReader::of(stream), FutureReader::of(future))
 }
 
-/// Closes the host's end of a stream, and tells how it ended.
+/// Ends a stream that the host writes, and tells how it ended.
 fn end<T: Send + 'static, E: Lower>(
     store: &mut StoreContextMut<'_, T>,
     stream: ChannelAny,
     future: ChannelAny,
     ended: Result<(), E>,
 ) -> Result<(), Fault> {
-    store.close(stream)?;
+    store.close_writable(stream)?;
+    store.resolve(future, ended);
+    Ok(())
+}
+
+/// Reads no more of a stream, and tells how it ended.
+fn end_reading<T: Send + 'static, E: Lower>(
+    store: &mut StoreContextMut<'_, T>,
+    stream: ChannelAny,
+    future: ChannelAny,
+    ended: Result<(), E>,
+) -> Result<(), Fault> {
+    store.close_readable(stream)?;
     store.resolve(future, ended);
     Ok(())
 }
@@ -188,17 +200,18 @@ pub(super) fn ended<T: Send + 'static, I: ComponentType, E: Lower>(
     store: &mut StoreContextMut<'_, T>,
     ended: Result<(), E>,
 ) -> Result<(StreamReader<I>, Outcome<E>), Fault> {
-    let stream = store.stream_new();
-    Ok((StreamReader::of(stream), end_at_once(store, stream, ended)?))
+    let (stream, future) = (store.stream_new(), store.future_new());
+    end(store, stream, future, ended)?;
+    Ok((StreamReader::of(stream), FutureReader::of(future)))
 }
 
-/// The future that says why nothing goes through a stream, of which the host's end is closed.
+/// The future that says why nothing of a guest's stream is read.
 pub(super) fn end_at_once<T: Send + 'static, E: Lower>(
     store: &mut StoreContextMut<'_, T>,
     stream: ChannelAny,
     ended: Result<(), E>,
 ) -> Result<Outcome<E>, Fault> {
     let future = store.future_new();
-    end(store, stream, future, ended)?;
+    end_reading(store, stream, future, ended)?;
     Ok(FutureReader::of(future))
 }

@@ -161,7 +161,7 @@ impl Pump {
         });
         if ready!(written)? != Some(true) {
             self.stream = None;
-            store.close(stream)?;
+            store.close_readable(stream)?;
         }
         Poll::Ready(Ok(()))
     }
@@ -178,7 +178,7 @@ impl Pump {
             Some(Err(code)) => Err(code.into()),
         });
         self.trailers = None;
-        access.store().close(trailers)?;
+        access.store().close_readable(trailers)?;
         Poll::Ready(Ok(()))
     }
 
@@ -200,7 +200,7 @@ impl Pump {
     ) -> Result<(), Fault> {
         let trailers = if sent.is_err() { self.trailers.take() } else { None };
         for channel in self.stream.take().into_iter().chain(trailers) {
-            store.close(channel)?;
+            store.close_readable(channel)?;
         }
         store.resolve::<Outcome>(channel, sent.map_err(types::ErrorCode::from));
         Ok(())
@@ -241,7 +241,7 @@ impl Drain {
         let Some(res) = self.res else { return Ok(()) };
         let Poll::Ready(heard) = store.poll_read::<Outcome>(res, 1)? else { return Ok(()) };
         self.res = None;
-        store.close(res)?;
+        store.close_readable(res)?;
         if let Some(Err(_)) = heard.and_then(|heard| heard.into_iter().next()) {
             self.body = None;
         }
@@ -270,7 +270,7 @@ impl Drain {
         }
         if ready!(read)? != Some(true) {
             self.stream = None;
-            store.close(stream)?;
+            store.close_writable(stream)?;
         }
         Poll::Ready(Ok(()))
     }
@@ -289,7 +289,7 @@ impl Drain {
         // Not before somebody wants them: what nobody reads is not fetched only to be thrown away.
         if !ready!(access.store().poll_writable::<Trailers>(self.trailers))? {
             self.close(&mut access.store())?;
-            return Poll::Ready(access.store().close(self.trailers));
+            return Poll::Ready(access.store().close_writable(self.trailers));
         }
         let trailers = match &mut self.body {
             None => Err(ErrorCode::ConnectionTerminated),
@@ -316,6 +316,6 @@ impl Drain {
 
     fn close<T: Send + 'static>(&mut self, store: &mut StoreContextMut<'_, T>) -> Result<(), Fault> {
         self.body = None;
-        self.res.take().map_or(Ok(()), |res| store.close(res))
+        self.res.take().map_or(Ok(()), |res| store.close_readable(res))
     }
 }

@@ -130,7 +130,7 @@ fn accept<T: Send + 'static>(
             access.get().table.delete(socket)?;
         }
         access.get().listeners.retain(|(known, _)| *known != stream);
-        Poll::Ready(access.store().close(stream))
+        Poll::Ready(access.store().close_writable(stream))
     });
     StreamReader::of(stream)
 }

@@ -1,0 +1,125 @@
+//! Resources in the host's hands: what they convert to, who may be given which, and who destroys them.
+
+use super::{FILES, File, files, load};
+use wasmote::{
+    Limits, Trap,
+    component::{
+        Engine, Features, Instance, Linker, Resource, ResourceAny, ResourceTable, ResourceType, Store,
+    },
+};
+
+/// A store with a component that hands back what it is given.
+fn giving(engine: &Engine) -> (Store<ResourceTable>, Instance) {
+    let mut store = Store::new(engine, ResourceTable::new());
+    let instance = files(engine).instantiate(&mut store, &load(engine, FILES)).unwrap();
+    (store, instance)
+}
+
+#[test]
+fn resources_of_the_host_convert_to_any_and_back() {
+    let engine = Engine::default();
+    let (mut store, instance) = giving(&engine);
+    let give = instance.get_typed_func::<(ResourceAny,), (ResourceAny,)>(&store, "give").unwrap();
+    let file = store.data_mut().push(File).unwrap();
+    let rep = file.rep();
+    let any = ResourceAny::try_from_resource(file, &mut store).unwrap();
+    assert!(any.owned());
+    let (back,) = give.call(&mut store, (any,)).unwrap();
+    // It was given away: the name it had means nothing any more.
+    assert!(any.try_into_resource::<File>(&mut store).is_err());
+    assert!(back.try_into_resource::<u32>(&mut store).is_err());
+    let (mut elsewhere, _) = giving(&engine);
+    assert!(back.try_into_resource::<File>(&mut elsewhere).is_err());
+    let file = Resource::<File>::try_from_resource_any(back, &mut store).unwrap();
+    assert!(file.owned() && file.rep() == rep);
+    assert!(back.try_into_resource::<File>(&mut store).is_err());
+    assert!(back.resource_drop(&mut store).is_err());
+
+    // What no guest had, no destructor destroys.
+    let any = file.try_into_resource_any(&mut store).unwrap();
+    any.resource_drop(&mut store).unwrap();
+    assert_eq!(store.data().len(), 1);
+    // One that is lent is no more than that.
+    let lent = ResourceAny::try_from_resource(Resource::<File>::new_borrow(rep), &mut store).unwrap();
+    let error = give.call(&mut store, (lent,)).unwrap_err();
+    assert!(!lent.owned() && error.trap().is_none(), "{error}");
+    assert!(!lent.try_into_resource::<File>(&mut store).unwrap().owned());
+}
+
+#[test]
+fn converted_resources_count_as_handles() {
+    let engine = Engine::new(Features::default(), &Limits { handles: 3, ..Limits::server() });
+    let (mut store, instance) = giving(&engine);
+    let give = instance.get_typed_func::<(ResourceAny,), (ResourceAny,)>(&store, "give").unwrap();
+    let any = |store: &mut Store<_>, rep| ResourceAny::try_from_resource(Resource::<File>::new_own(rep), store);
+    for _ in 0..10 {
+        let [one, two, three] = [1, 2, 3].map(|rep| any(&mut store, rep).unwrap());
+        assert_eq!(any(&mut store, 4).unwrap_err(), Trap::Handles);
+        let (one,) = give.call(&mut store, (one,)).unwrap();
+        one.try_into_resource::<File>(&mut store).unwrap();
+        two.try_into_resource::<File>(&mut store).unwrap();
+        three.resource_drop(&mut store).unwrap();
+    }
+}
+
+#[test]
+fn a_resource_that_is_not_the_hosts_to_give_ends_no_typed_call() {
+    let engine = Engine::default();
+    let (mut store, instance) = giving(&engine);
+    let file = store.data_mut().push(File).unwrap();
+    let any = ResourceAny::try_from_resource(file, &mut store).unwrap();
+    let of_another_type = ResourceAny::try_from_resource(Resource::<u32>::new_own(1), &mut store).unwrap();
+    let (mut elsewhere, _) = giving(&engine);
+    let of_another_store =
+        ResourceAny::try_from_resource(Resource::<File>::new_own(1), &mut elsewhere).unwrap();
+    let give = instance.get_typed_func::<(ResourceAny,), (ResourceAny,)>(&store, "give").unwrap();
+    for wrong in [of_another_type, of_another_store] {
+        assert!(give.call(&mut store, (wrong,)).unwrap_err().trap().is_none());
+    }
+    let (back,) = give.call(&mut store, (any,)).unwrap();
+    assert!(give.call(&mut store, (any,)).unwrap_err().trap().is_none());
+    let lent = instance.get_typed_func::<(Resource<File>,), (ResourceAny,)>(&store, "give").unwrap();
+    assert!(lent.call(&mut store, (Resource::new_borrow(1),)).unwrap_err().trap().is_none());
+    give.call(&mut store, (back,)).unwrap();
+}
+
+
+/// Imports a resource type and drops what it is given.
+const DROPS: &str = r#"(component
+    (import "thing" (type $thing (sub resource)))
+    (core func $drop (canon resource.drop $thing))
+    (core module $m (import "" "drop" (func $drop (param i32)))
+        (func (export "take") (param i32) (call $drop (local.get 0)))
+        (func (export "give") (param i32) (result i32) (local.get 0)))
+    (core instance $i (instantiate $m (with "" (instance (export "drop" (func $drop))))))
+    (func (export "take") (param "x" (own $thing)) (canon lift (core func $i "take")))
+    (func (export "give") (param "x" (own $thing)) (result (own $thing)) (canon lift (core func $i "give"))))"#;
+
+#[test]
+fn each_linker_says_what_destroys_the_hosts_resources() {
+    struct Thing;
+    let engine = Engine::default();
+    let component = load(&engine, DROPS);
+    let linker = |name: &'static str| {
+        let mut linker = Linker::<Vec<&str>>::new(&engine);
+        let thing = linker.root().resource("thing", ResourceType::host::<Thing>(), move |mut cx, _| {
+            cx.data_mut().push(name);
+            Ok(())
+        });
+        thing.unwrap();
+        linker
+    };
+    let mut store = Store::new(&engine, Vec::new());
+    let first = linker("first").instantiate(&mut store, &component).unwrap();
+    let second = linker("second").instantiate(&mut store, &component).unwrap();
+    let third = linker("third").instantiate_pre(&component).unwrap().instantiate(&mut store).unwrap();
+    for instance in [&second, &first, &third] {
+        let take = instance.get_typed_func::<(Resource<Thing>,), ()>(&store, "take").unwrap();
+        take.call(&mut store, (Resource::new_own(1),)).unwrap();
+        // So does the one that the host has it from.
+        let give = instance.get_typed_func::<(Resource<Thing>,), (ResourceAny,)>(&store, "give").unwrap();
+        let (thing,) = give.call(&mut store, (Resource::new_own(1),)).unwrap();
+        thing.resource_drop(&mut store).unwrap();
+    }
+    assert_eq!(*store.data(), ["second", "second", "first", "first", "third", "third"]);
+}
