@@ -10,6 +10,8 @@ mod passed_on;
 mod resources;
 #[path = "component_api/slices.rs"]
 mod slices;
+#[path = "component_api/within.rs"]
+mod within;
 
 use core::{
     future::Future,

@@ -655,6 +655,9 @@ fn begin_destructor<T: Send + 'static>(
         Implementor::Host(_) => {
             if let Some(dtor) = holder.and_then(|holder| state.host_dtor(holder, ty)) {
                 dtor(cx, rep)?;
+                if let Some(fault) = cx.state().ended_by() {
+                    return Err(fault);
+                }
             }
             return Ok(None);
         }

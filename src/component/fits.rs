@@ -7,7 +7,7 @@ use crate::component::{
     definition::Channel,
     describe,
     resource::{HostHeldId, ResourceAny},
-    store::{ChannelId, InstanceId, State, Store},
+    store::{ChannelId, InstanceId, State},
     typed::Lower,
     types::{ResourceIx, TypeDef, Types, ValType},
     val::List,
@@ -17,13 +17,13 @@ use alloc::{format, string::String, sync::Arc, vec::Vec};
 /// Looks at the arguments of a call, as many as it has parameters: which of them is none, and why. `view` is the instance
 /// that knows the resources of the function's type.
 pub(crate) fn check<T: Send + 'static>(
-    store: &Store<T>,
+    state: &State<T>,
     types: &Types,
     view: InstanceId,
     params: &[(Arc<str>, ValType)],
     values: &[Val],
 ) -> Result<(), String> {
-    let mut fitting = Fitting::new(store, types, view);
+    let mut fitting = Fitting::new(state, types, view);
     for ((name, ty), value) in params.iter().zip(values) {
         fitting.value(value, *ty).map_err(|reason| format!("argument `{name}`: {reason}"))?;
     }
@@ -32,13 +32,13 @@ pub(crate) fn check<T: Send + 'static>(
 
 /// The same of a typed call's arguments, of which only the handles can be none. `params` is their tuple.
 pub(crate) fn check_typed<T: Send + 'static>(
-    store: &Store<T>,
+    state: &State<T>,
     types: &Types,
     view: InstanceId,
     params: ValType,
     values: &impl Lower,
 ) -> Result<(), String> {
-    let mut fitting = Fitting::new(store, types, view);
+    let mut fitting = Fitting::new(state, types, view);
     values.fits(&mut fitting, params)?;
     fitting.finish()
 }
@@ -56,9 +56,9 @@ pub struct Fitting<'s, T: 'static> {
 }
 
 impl<'s, T: Send + 'static> Fitting<'s, T> {
-    fn new(store: &'s Store<T>, types: &'s Types, view: InstanceId) -> Self {
+    fn new(state: &'s State<T>, types: &'s Types, view: InstanceId) -> Self {
         let (given, lent, channels) = (Vec::new(), Vec::new(), Vec::new());
-        Self { state: store.state(), types, view, given, lent, channels }
+        Self { state, types, view, given, lent, channels }
     }
 
     /// Refuses what is given away and given or lent once more.

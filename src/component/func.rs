@@ -11,11 +11,12 @@ use crate::{
         load::Component,
         passed_on::{self, Waiting},
         rest::drive,
-        store::{ExportsId, FuncId, FuncInst, InstanceId, Item, Store, TaskId, ThreadId},
+        store::{ExportsId, FuncId, FuncInst, InstanceId, Item, State, Store, TaskId, ThreadId},
         task::{self, Caller, Turn},
         typed::{ComponentNamedList, Lift, LiftResult, Lower},
         types::{FuncTypeId, ItemType, ResourceIx, ValType},
-        wrapped::lower_values,
+        within,
+        wrapped::{AsContextMut, lower_values},
     },
     engine::Fault,
 };
@@ -170,18 +171,31 @@ impl Func {
 
     /// Calls it, and stays with it until it returns. `results` is as long as it has results: one or none.
     ///
+    /// A host function may so call a guest, if its function is synchronous: of another instance than the one that called
+    /// it, and none that this one nests in or next to. The guest may not wait then, and runs uninterrupted
+    /// ([`Limits::uninterrupted_fuel`](crate::Limits::uninterrupted_fuel)); where it traps, so does the other. What is
+    /// polled, a host function that waits or a background task, may call none.
+    ///
     /// # Errors
     ///
-    /// When the values are not of its types, it traps, or nothing can ever make it return.
-    pub fn call<T: Send + 'static>(
+    /// When the values are not of its types, it traps, its instance may not be entered, or nothing can ever make it
+    /// return.
+    pub fn call(
         &self,
-        store: &mut Store<T>,
+        mut store: impl AsContextMut,
         params: &[Val],
         results: &mut [Val],
     ) -> Result<(), Error> {
-        let value = match self.begin(store, params, results, None)? {
-            Called::Returned(value) => value,
-            Called::Stopped(calling) => crate::block_on_with(calling, core::hint::spin_loop)?,
+        let value = match store.as_store() {
+            Some(store) => match self.begin(store, params, results, None)? {
+                Called::Returned(value) => value,
+                Called::Stopped(calling) => crate::block_on_with(calling, core::hint::spin_loop)?,
+            },
+            None => {
+                let cx = &mut store.as_context_mut().0;
+                self.check(cx.state(), params, results)?;
+                within::call(cx, self, &Values(params), lift_value, lift_value_later)?
+            }
         };
         put(value, results)
     }
@@ -213,6 +227,17 @@ impl Func {
         results: &[Val],
         waker: Option<Waker>,
     ) -> Result<Called<'s, T, Option<Val>>, Error> {
+        self.check(store.state(), params, results)?;
+        begin(store, self, Values(params), lift_value, lift_value_later, waker)
+    }
+
+    /// Looks at what it is to be called with.
+    fn check<T: Send + 'static>(
+        &self,
+        state: &State<T>,
+        params: &[Val],
+        results: &[Val],
+    ) -> Result<(), Error> {
         let ty = self.component.loaded.types().func(self.ty);
         if params.len() != ty.params.len() {
             return Err(Error::export(
@@ -223,16 +248,8 @@ impl Func {
         if results.len() != usize::from(ty.result.is_some()) {
             return Err(Error::misuse("the results of a call are as many as its function has"));
         }
-        fits::check(store, self.component.loaded.types(), self.instance, &ty.params, params)
-            .map_err(|reason| Error::export(&self.describe(), reason))?;
-        begin(
-            store,
-            self,
-            Values(params),
-            lift_value,
-            |cx, ty, from| Ok(Box::new(lift_value(cx, ty, from)?)),
-            waker,
-        )
+        fits::check(state, self.component.loaded.types(), self.instance, &ty.params, params)
+            .map_err(|reason| Error::export(&self.describe(), reason))
     }
 }
 
@@ -242,6 +259,14 @@ fn lift_value<T: Send + 'static>(
     from: Place,
 ) -> Result<Option<Val>, Fault> {
     ty.map(|ty| Val::lift(cx, ty, from)).transpose()
+}
+
+fn lift_value_later<T: Send + 'static>(
+    cx: &mut LiftContext<'_, '_, T>,
+    ty: Option<ValType>,
+    from: Place,
+) -> Result<Box<dyn Any + Send>, Fault> {
+    Ok(Box::new(lift_value(cx, ty, from)?))
 }
 
 fn put(value: Option<Val>, results: &mut [Val]) -> Result<(), Error> {
@@ -258,15 +283,22 @@ where
     P: ComponentNamedList + Lower,
     R: LiftResult,
 {
-    /// Calls it, and stays with it until it returns.
+    /// Calls it, and stays with it until it returns: see [`Func::call`].
     ///
     /// # Errors
     ///
-    /// When it traps, or nothing can ever make it return.
-    pub fn call<T: Send + 'static>(&self, store: &mut Store<T>, params: P) -> Result<R, Error> {
-        match self.begin(store, params, None)? {
-            Called::Returned(result) => Ok(result),
-            Called::Stopped(calling) => crate::block_on_with(calling, core::hint::spin_loop),
+    /// When it traps, its instance may not be entered, or nothing can ever make it return.
+    pub fn call(&self, mut store: impl AsContextMut, params: P) -> Result<R, Error> {
+        match store.as_store() {
+            Some(store) => match self.begin(store, params, None)? {
+                Called::Returned(result) => Ok(result),
+                Called::Stopped(calling) => crate::block_on_with(calling, core::hint::spin_loop),
+            },
+            None => {
+                let cx = &mut store.as_context_mut().0;
+                self.check(cx.state(), &params)?;
+                within::call(cx, &self.func, &Typed(params), R::lift_result, lift_result_later::<_, R>)
+            }
         }
     }
 
@@ -288,15 +320,20 @@ where
         params: P,
         waker: Option<Waker>,
     ) -> Result<Called<'s, T, R>, Error> {
-        if P::HANDLES {
-            let Func { component, ty, instance, .. } = &self.func;
-            let types = component.loaded.types();
-            let tuple = ValType::Def(types.func(*ty).params_tuple);
-            fits::check_typed(store, types, *instance, tuple, &params)
-                .map_err(|reason| Error::export(&self.func.describe(), reason))?;
+        self.check(store.state(), &params)?;
+        begin(store, &self.func, Typed(params), R::lift_result, lift_result_later::<_, R>, waker)
+    }
+
+    /// Looks at handles that it is to be called with.
+    fn check<T: Send + 'static>(&self, state: &State<T>, params: &P) -> Result<(), Error> {
+        if !P::HANDLES {
+            return Ok(());
         }
-        let later: HostLift<T> = |cx, ty, from| Ok(Box::new(R::lift_result(cx, ty, from)?));
-        begin(store, &self.func, Typed(params), R::lift_result, later, waker)
+        let Func { component, ty, instance, .. } = &self.func;
+        let types = component.loaded.types();
+        let tuple = ValType::Def(types.func(*ty).params_tuple);
+        fits::check_typed(state, types, *instance, tuple, params)
+            .map_err(|reason| Error::export(&self.func.describe(), reason))
     }
 
     /// The function itself.
@@ -304,6 +341,14 @@ where
     pub fn func(&self) -> &Func {
         &self.func
     }
+}
+
+fn lift_result_later<T: Send + 'static, R: LiftResult>(
+    cx: &mut LiftContext<'_, '_, T>,
+    ty: Option<ValType>,
+    from: Place,
+) -> Result<Box<dyn Any + Send>, Fault> {
+    Ok(Box::new(R::lift_result(cx, ty, from)?))
 }
 
 /// The waker of the task that polls this.
@@ -431,7 +476,7 @@ fn pass_on<'s, T: Send + 'static, R: Send + 'static>(
     waker: Option<Waker>,
 ) -> Result<Called<'s, T, R>, Error> {
     let before = waker.map(|waker| store.inner.swap_waker(Some(waker)));
-    let called = passed_on::begin(store, func, given, lift);
+    let called = passed_on::begin(&mut store.cx(), func, given, lift);
     if let Some(before) = before {
         store.inner.swap_waker(before);
     }
@@ -464,7 +509,7 @@ impl<T: Send + 'static, R: Send + 'static> Calling<'_, T, R> {
             return Poll::Pending;
         }
         let Self { store, task, callee, thread, is_async, .. } = self;
-        let result = |store: &mut Store<T>| take_result(store, *task).map(|result| unbox(result));
+        let result = |store: &mut Store<T>| take_result(store.state_mut(), *task).map(|result| unbox(result));
         let turn = |store: &mut Store<T>| turn(store, *task, *callee, thread, *is_async);
         drive(store, waker, result, turn, || Err(Rule::Deadlock.into()))
     }
@@ -493,8 +538,10 @@ pub(crate) fn turn<T: Send + 'static>(
 }
 
 /// The result of a call, if it has told one.
-fn take_result<T: Send + 'static>(store: &mut Store<T>, id: TaskId) -> Option<Box<dyn Any + Send>> {
-    let state = store.state_mut();
+pub(super) fn take_result<T: Send + 'static>(
+    state: &mut State<T>,
+    id: TaskId,
+) -> Option<Box<dyn Any + Send>> {
     let task = state.tasks.get_mut(id).ok()?;
     let Caller::Host { result, .. } = &mut task.caller else { return None };
     if task.state != task::TaskState::Resolved {
@@ -507,7 +554,7 @@ fn take_result<T: Send + 'static>(store: &mut Store<T>, id: TaskId) -> Option<Bo
     Some(taken)
 }
 
-fn unbox<R: 'static>(result: Box<dyn Any + Send>) -> Result<R, Fault> {
+pub(super) fn unbox<R: 'static>(result: Box<dyn Any + Send>) -> Result<R, Fault> {
     let result = result.downcast::<R>().map(|result| *result);
     result.map_err(|_| crate::bug!("a call has another result than its type").into())
 }

@@ -160,9 +160,8 @@ pub(crate) fn poll_time<T: Send + 'static>(cx: &mut Cx<'_, T>, waker: &Waker, ma
     };
     let hooks = mem::take(&mut cx.state_mut().hooks.idle);
     let mut context = Context::from_waker(waker);
-    let mut has_come = |ask: &IdleHook<T>| {
-        ask(StoreContextMut(cx.reborrow()), &mut context, deadline, may_wait).is_ready()
-    };
+    let mut has_come =
+        |ask: &IdleHook<T>| ask(StoreContextMut(cx.reborrow()), &mut context, deadline, may_wait).is_ready();
     // Asked in turn: a virtual clock that jumps does so once.
     let has_come = hooks.iter().any(&mut has_come);
     cx.state_mut().hooks.idle = hooks;

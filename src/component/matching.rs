@@ -9,7 +9,8 @@ use crate::{
         load::Loaded,
         resource::ResourceType as HostResource,
         store::{
-            ComponentValue, FuncId, FuncInst, HostDestructor, InstanceId, Item, ModuleRef, ResourceTypeId, State,
+            ComponentValue, FuncId, FuncInst, HostDestructor, InstanceId, Item, ModuleRef, ResourceTypeId,
+            State,
         },
         subtype::Comparison,
         types::{CoreType, CoreVal, FuncTypeId, ItemType, ModuleTypeDef, ResourceIx},

@@ -89,6 +89,7 @@ mod waitable;
 mod wakeup;
 #[cfg(feature = "wave")]
 mod wave;
+mod within;
 mod wrapped;
 
 pub use access::Access;

@@ -44,21 +44,20 @@ pub(crate) struct Passage {
 
 /// Calls a function of the host's as far as it gets.
 pub(crate) fn begin<T: Send + 'static, R>(
-    store: &mut Store<T>,
+    cx: &mut Cx<'_, T>,
     func: &Func,
     given: &impl Given<T>,
     lift: LiftAs<T, R>,
 ) -> Result<Called<R>, Error> {
-    let FuncInst::Host(function, _) = &store.state().funcs[func.func.0] else {
+    let FuncInst::Host(function, _) = &cx.state().funcs[func.func.0] else {
         return Err(crate::bug!("a guest's function is called as the host's").into());
     };
     let function = function.clone();
-    let transit = open(store.state_mut(), func)?;
+    let transit = open(cx.state_mut(), func)?;
     let options = GuestOptions::bare(transit);
     let program = func.component.loaded.clone();
     let lowered = Lowered { callee: func.func, program, ty: func.ty, options };
-    let begun = (|| {
-        let cx = &mut store.cx();
+    let begin = || {
         let (flat, count, result) = lower(cx, &lowered, given)?;
         let begun = host::begin(cx, &lowered, &flat[..count], &*function)?;
         let passage = Passage { lowered, result };
@@ -66,8 +65,9 @@ pub(crate) fn begin<T: Send + 'static, R>(
             Begun::Waits(subtask) => Ok(Called::Waits(subtask, passage)),
             Begun::Returned(bits) => passage.end(cx, bits, lift).map(Called::Returned),
         }
-    })();
-    begun.map_err(|fault| store.state_mut().end(fault))
+    };
+    let begun: Result<_, Fault> = begin();
+    begun.map_err(|fault| cx.state_mut().end(fault))
 }
 
 /// An instance to go through, of those that see what the function's does. Their calls end, and what they leave is kept
@@ -129,6 +129,14 @@ impl Passage {
         let result = lift(&mut context, types.func(self.lowered.ty).result, from)?;
         self.close(cx.state_mut());
         Ok(result)
+    }
+
+    /// Gives a call up that waits.
+    pub(crate) fn cancel<T: Send + 'static>(&self, cx: &mut Cx<'_, T>, subtask: WaitableId) {
+        cx.state_mut().host_calls.retain(|_, call| call.subtask != subtask);
+        // Where the store is at fault, its next use says so.
+        let _ = call::deliver(cx, subtask);
+        self.close(cx.state_mut());
     }
 
     /// Lets go of what is left: handles that were lent, and memory.
@@ -194,12 +202,8 @@ impl<T: Send + 'static, R> Future for Waiting<'_, T, R> {
 impl<T: Send + 'static, R> Drop for Waiting<'_, T, R> {
     fn drop(&mut self) {
         let Self { store, subtask, passage, .. } = self;
-        if store.state().waitables.find(*subtask).is_none() {
-            return;
+        if store.state().waitables.find(*subtask).is_some() {
+            passage.cancel(&mut store.cx(), *subtask);
         }
-        store.state_mut().host_calls.retain(|_, call| call.subtask != *subtask);
-        // Where the store is at fault, its next use says so.
-        let _ = call::deliver(&mut store.cx(), *subtask);
-        passage.close(store.state_mut());
     }
 }

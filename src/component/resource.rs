@@ -99,8 +99,19 @@ impl<R: 'static> Resource<R> {
     /// # Errors
     ///
     /// As there.
-    pub fn try_into_resource_any(self, store: impl AsContextMut) -> Result<ResourceAny, Trap> {
-        ResourceAny::try_from_resource(self, store)
+    pub fn try_into_resource_any(self, mut store: impl AsContextMut) -> Result<ResourceAny, Trap> {
+        let Self { rep, owned, .. } = self;
+        let mut store = store.as_context_mut();
+        let state = store.0.state_mut();
+        if owned {
+            if state.handles >= state.handles_max {
+                return Err(Trap::Handles);
+            }
+            state.handles += 1;
+        }
+        let ty = state.host_type(HostType::Rust(TypeId::of::<R>()), None);
+        let id = state.host_held.add(HostHeld::default());
+        Ok(ResourceAny { ty, rep, owned, store: state.number, id })
     }
 }
 
@@ -214,23 +225,11 @@ impl ResourceAny {
     /// # Errors
     ///
     /// [`Trap::Handles`] when the host is to own it and the store has no room for it.
-    #[expect(clippy::needless_pass_by_value, reason = "the resource is gone, so its handle goes with it")]
     pub fn try_from_resource<R: 'static>(
         resource: Resource<R>,
-        mut store: impl AsContextMut,
+        store: impl AsContextMut,
     ) -> Result<Self, Trap> {
-        let mut store = store.as_context_mut();
-        let state = store.0.state_mut();
-        let Resource { rep, owned, .. } = resource;
-        if owned {
-            if state.handles >= state.handles_max {
-                return Err(Trap::Handles);
-            }
-            state.handles += 1;
-        }
-        let ty = state.host_type(HostType::Rust(TypeId::of::<R>()), None);
-        let id = state.host_held.add(HostHeld::default());
-        Ok(Self { ty, rep, owned, store: state.number, id })
+        resource.try_into_resource_any(store)
     }
 
     /// The resource as the one of the host's that it is. The store no longer knows that the host has it.

@@ -262,6 +262,8 @@ pub(crate) struct State<T: 'static> {
     pub(crate) instances_max: u32,
     /// A trap has ended everything in this store.
     pub(crate) poisoned: bool,
+    /// What that was, if it did so within a call.
+    fault: Option<Fault>,
     /// What a host function has to say of its call to those who watch.
     pub(crate) note: Option<&'static str>,
     /// What a guest asked to end with.
@@ -376,7 +378,7 @@ impl<T: Send + 'static> Store<T> {
 
     /// Refuses to go on after a trap.
     pub(crate) fn check_alive(&self) -> Result<(), Error> {
-        if self.state().poisoned { Err(Trap::from(Rule::CannotEnter).into()) } else { Ok(()) }
+        self.state().check_alive()
     }
 }
 
@@ -422,6 +424,7 @@ impl<T: 'static> State<T> {
             tasks_max: limits.tasks,
             instances_max: limits.component_instances,
             poisoned: false,
+            fault: None,
             note: None,
             exited: None,
             scratch: Vec::new(),
@@ -431,11 +434,22 @@ impl<T: 'static> State<T> {
 
     /// Ends everything in this store, and says why as an embedder is told.
     pub(crate) fn end(&mut self, fault: Fault) -> Error {
-        self.poisoned = true;
+        (self.poisoned, self.fault) = (true, Some(fault));
         if let Fault::Exit(code) = fault {
             self.exited = Some(code);
         }
         fault.into_error()
+    }
+
+    /// What has ended everything, if something has.
+    #[inline]
+    pub(crate) fn ended_by(&self) -> Option<Fault> {
+        self.poisoned.then(|| self.fault.unwrap_or(Rule::CannotEnter.into()))
+    }
+
+    /// Refuses to go on after a trap.
+    pub(crate) fn check_alive(&self) -> Result<(), Error> {
+        if self.poisoned { Err(Trap::from(Rule::CannotEnter).into()) } else { Ok(()) }
     }
 
     pub(crate) fn instance(&self, id: InstanceId) -> &Instance {

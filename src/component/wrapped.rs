@@ -101,6 +101,10 @@ impl<T: 'static> Hooks<T> {
 /// Charges what the host's work that ends left to be charged.
 pub(crate) fn settle<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<(), Fault> {
     let Inner { user, state } = cx.data_mut();
+    // Where it called another guest, that may have ended them all.
+    if let Some(fault) = state.ended_by() {
+        return Err(fault);
+    }
     let fuel = state.hooks.owed.iter().fold(0_u64, |fuel, owed| fuel.saturating_add(owed(user)));
     cx.charge(fuel)
 }
@@ -130,6 +134,12 @@ pub trait AsContextMut {
 
     /// The store, to change.
     fn as_context_mut(&mut self) -> StoreContextMut<'_, Self::Data>;
+
+    /// The store itself, if this is no more than that: then no guest of it runs.
+    #[doc(hidden)]
+    fn as_store(&mut self) -> Option<&mut Store<Self::Data>> {
+        None
+    }
 }
 
 impl<T: Send + 'static> AsContextMut for Store<T> {
@@ -138,6 +148,10 @@ impl<T: Send + 'static> AsContextMut for Store<T> {
     fn as_context_mut(&mut self) -> StoreContextMut<'_, T> {
         StoreContextMut(self.cx())
     }
+
+    fn as_store(&mut self) -> Option<&mut Self> {
+        Some(self)
+    }
 }
 
 impl<S: AsContextMut> AsContextMut for &mut S {
@@ -145,6 +159,10 @@ impl<S: AsContextMut> AsContextMut for &mut S {
 
     fn as_context_mut(&mut self) -> StoreContextMut<'_, S::Data> {
         (**self).as_context_mut()
+    }
+
+    fn as_store(&mut self) -> Option<&mut Store<S::Data>> {
+        (**self).as_store()
     }
 }
 

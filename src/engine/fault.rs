@@ -24,6 +24,13 @@ impl From<Rule> for Fault {
     }
 }
 
+/// A host function that fails for whatever reason ends its guest.
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Trap(error.trap().unwrap_or(Trap::Host("a call that the host made failed")))
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

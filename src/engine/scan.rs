@@ -196,7 +196,8 @@ impl Outline {
             (self.locals_priced, PER_LOCAL_PRICED),
             (self.growths.into(), PER_GROWTH),
         ];
-        let base = BASE.saturating_add(module_bytes.saturating_mul(2)).saturating_add(self.load_bytes_elsewhere);
+        let base =
+            BASE.saturating_add(module_bytes.saturating_mul(2)).saturating_add(self.load_bytes_elsewhere);
         counts.into_iter().fold(base, |sum, (count, each)| sum.saturating_add(count.saturating_mul(each)))
     }
 

@@ -99,7 +99,7 @@
 //! | there | here |
 //! |---|---|
 //! | `get_func` answers an `Option`, and exports have indices | a `Result` that says what is there; functions of interfaces go by `"interface#function"` |
-//! | `Func::call` takes any `AsContextMut`, so a host function may call a guest | it takes the [`Store`](crate::component::Store): a guest is called from outside of its store's calls |
+//! | a host function may call any guest, also one that waits, by `call_async` | a synchronous function of one that is not among its callers: see [`Func::call`](crate::component::Func::call) |
 //! | a name is defined once, unless shadowing is allowed | the last definition holds |
 //! | a `ResourceTable` lists children, and has them added and removed later | a child is one from when it is pushed |
 //! | streams are made by `Pin`ned producers with a `Destination` | by a producer that answers items, or by a writer that the host keeps |

@@ -51,7 +51,8 @@ fn converted_resources_count_as_handles() {
     let engine = Engine::new(Features::default(), &Limits { handles: 3, ..Limits::server() });
     let (mut store, instance) = giving(&engine);
     let give = instance.get_typed_func::<(ResourceAny,), (ResourceAny,)>(&store, "give").unwrap();
-    let any = |store: &mut Store<_>, rep| ResourceAny::try_from_resource(Resource::<File>::new_own(rep), store);
+    let any =
+        |store: &mut Store<_>, rep| ResourceAny::try_from_resource(Resource::<File>::new_own(rep), store);
     for _ in 0..10 {
         let [one, two, three] = [1, 2, 3].map(|rep| any(&mut store, rep).unwrap());
         assert_eq!(any(&mut store, 4).unwrap_err(), Trap::Handles);
@@ -82,7 +83,6 @@ fn a_resource_that_is_not_the_hosts_to_give_ends_no_typed_call() {
     assert!(lent.call(&mut store, (Resource::new_borrow(1),)).unwrap_err().trap().is_none());
     give.call(&mut store, (back,)).unwrap();
 }
-
 
 /// Imports a resource type and drops what it is given.
 const DROPS: &str = r#"(component

@@ -1,0 +1,114 @@
+//! Calls of guests by host functions, which guests called.
+//!
+//! The guest that called the host function stands on the native stack meanwhile, and cannot be suspended through it. So
+//! the host stays with the other until that returns: it may run as long as what cannot be interrupted
+//! ([`Limits::uninterrupted_fuel`](crate::Limits::uninterrupted_fuel)), and may not wait. Where a guest may not be entered
+//! (`CanonicalABI.md`, "Component Invariants"), the call is refused, and nothing has ended.
+
+use crate::{
+    Error, Rule, Trap,
+    component::{
+        abi::LowerContext,
+        call::{self, HostLift},
+        direct,
+        func::{Func, Given, LiftAs, take_result, unbox},
+        passed_on,
+        store::{Cx, FuncInst, Lifted, TaskId},
+        task,
+        types::Types,
+    },
+    engine::Fault,
+};
+
+/// Calls a function of another guest, for as long as it takes.
+pub(crate) fn call<T: Send + 'static, R: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    func: &Func,
+    given: &impl Given<T>,
+    lift: LiftAs<T, R>,
+    lift_later: HostLift<T>,
+) -> Result<R, Error> {
+    let state = cx.state();
+    state.check_alive()?;
+    // What is polled runs between two instructions of a guest, or not, as slices of fuel have it.
+    if state.polling.is_some() || !state.frozen.is_empty() {
+        return Err(Error::misuse("a guest is called where another may have been stopped in the middle"));
+    }
+    let (note, host_bytes) = (state.note, state.host_bytes);
+    let result = match &state.funcs[func.func.0] {
+        FuncInst::Host(..) => through(cx, func, given, lift),
+        FuncInst::Lifted(lifted) => {
+            let lifted = *lifted;
+            let program = state.instance(lifted.options.instance).program.clone();
+            let types = program.types();
+            if !state.is_direct(&lifted, types.func(lifted.ty).is_async) {
+                return Err(Error::misuse("a host function calls a function that may wait"));
+            }
+            if !state.may_enter(lifted.options.instance, None) {
+                return Err(Trap::from(Rule::CannotEnter).into());
+            }
+            cx.stay(|cx| run(cx, &lifted, types, given, lift, lift_later))
+                .map_err(|fault| cx.state_mut().end(fault))
+        }
+    };
+    // The caller's own call goes on.
+    let state = cx.state_mut();
+    (state.note, state.host_bytes) = (note, host_bytes);
+    result
+}
+
+fn run<T: Send + 'static, R: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    lifted: &Lifted,
+    types: &Types,
+    given: &impl Given<T>,
+    lift: LiftAs<T, R>,
+    lift_later: HostLift<T>,
+) -> Result<R, Fault> {
+    let lower = |cx: &mut LowerContext<'_, '_, T>, tuple, to| given.lower(cx, tuple, to);
+    match direct::call_from_host(cx, lifted, types, lower, lift, lift_later)? {
+        direct::Called::Returned(result) => Ok(result),
+        direct::Called::Stopped(task) => finish(cx, lifted, task),
+    }
+}
+
+/// Stays with a call that stopped.
+fn finish<T: Send + 'static, R: 'static>(
+    cx: &mut Cx<'_, T>,
+    lifted: &Lifted,
+    task: TaskId,
+) -> Result<R, Fault> {
+    let callee = lifted.options.instance;
+    loop {
+        let state = cx.state_mut();
+        if let Some(result) = take_result(state, task) {
+            return unbox(result);
+        }
+        match state.frozen.front().map(|front| state.is_ready(*front)) {
+            // Its slice of fuel was over.
+            Some(true) => drop(task::turn(cx)?),
+            Some(false) => return Err(Rule::CannotBlock.into()),
+            None => {
+                state.set_entered(callee, None, true);
+                call::run_if_sync(cx, task, callee)?;
+                cx.state_mut().set_entered(callee, None, false);
+            }
+        }
+    }
+}
+
+/// Calls a function of the host's own, which may not wait either.
+fn through<T: Send + 'static, R>(
+    cx: &mut Cx<'_, T>,
+    func: &Func,
+    given: &impl Given<T>,
+    lift: LiftAs<T, R>,
+) -> Result<R, Error> {
+    match passed_on::begin(cx, func, given, lift)? {
+        passed_on::Called::Returned(result) => Ok(result),
+        passed_on::Called::Waits(subtask, passage) => {
+            passage.cancel(cx, subtask);
+            Err(Error::misuse("a host function calls one that waits"))
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Host functions that call guests.
+
+use super::load;
+use std::task::Poll;
+use wasmote::{
+    Limits, Rule, Trap,
+    component::{AsContextMut, Engine, Features, Linker, Store, StoreContextMut, TypedFunc},
+    engine::Fault,
+};
+
+/// Asks its host, and adds one to the answer.
+const ASKS: &str = r#"(component
+    (import "ask" (func $ask (param "n" u32) (result u32)))
+    (core func $ask (canon lower (func $ask)))
+    (core module $m (import "" "ask" (func $ask (param i32) (result i32)))
+        (func (export "run") (param i32) (result i32)
+            (i32.add (call $ask (local.get 0)) (i32.const 1))))
+    (core instance $i (instantiate $m (with "" (instance (export "ask" (func $ask))))))
+    (func (export "run") (param "n" u32) (result u32) (canon lift (core func $i "run"))))"#;
+
+/// Knows how much so many rounds are; and how to fail, to wait and to go on for ever.
+const KNOWS: &str = r#"(component
+    (import "wait" (func $wait))
+    (core func $wait (canon lower (func $wait)))
+    (core module $m (import "" "wait" (func $wait)) (memory 1)
+        (func (export "count") (param i32) (result i32) (local $n i32)
+            (loop
+                (memory.fill (i32.const 0) (i32.const 0) (i32.const 1000))
+                (br_if 0 (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (local.get 0))))
+            (local.get $n))
+        (func (export "fail") (param i32) (result i32) unreachable)
+        (func (export "wait") (param i32) (result i32) (call $wait) (i32.const 0))
+        (func (export "spin") (param i32) (result i32) (loop (br 0)) (unreachable)))
+    (core instance $i (instantiate $m (with "" (instance (export "wait" (func $wait))))))
+    (func (export "count") (param "n" u32) (result u32) (canon lift (core func $i "count")))
+    (func (export "fail") (param "n" u32) (result u32) (canon lift (core func $i "fail")))
+    (func (export "wait") (param "n" u32) (result u32) (canon lift (core func $i "wait")))
+    (func (export "spin") (param "n" u32) (result u32) (canon lift (core func $i "spin"))))"#;
+
+type Asked = TypedFunc<(u32,), (u32,)>;
+
+/// Whom the host asks, and what it was told instead of an answer.
+#[derive(Default)]
+struct Asking {
+    whom: Vec<Asked>,
+    refused: Vec<String>,
+}
+
+fn ask(mut store: StoreContextMut<'_, Asking>, (n,): (u32,)) -> Result<(u32,), Fault> {
+    let Some(whom) = store.data_mut().whom.pop() else { return Ok((n,)) };
+    Ok(whom.call(&mut store, (n,))?)
+}
+
+fn linker(engine: &Engine) -> Linker<Asking> {
+    let mut linker = Linker::new(engine);
+    linker.root().func_wrap("ask", ask).unwrap();
+    linker.root().func_wrap_poll::<(), ()>("wait", |_, _, _| Poll::Pending).unwrap();
+    linker
+}
+
+/// What asks, and a function of each of these names, all of another instance of what knows.
+fn asking(limits: Limits, names: &[&str]) -> (Store<Asking>, Asked) {
+    let engine = Engine::new(Features::default(), &limits);
+    let linker = linker(&engine);
+    let mut store = Store::new(&engine, Asking::default());
+    let asks = linker.instantiate(&mut store, &load(&engine, ASKS)).unwrap();
+    for name in names {
+        let knows = linker.instantiate(&mut store, &load(&engine, KNOWS)).unwrap();
+        let known = knows.get_typed_func(&store, name).unwrap();
+        store.data_mut().whom.push(known);
+    }
+    let run = asks.get_typed_func(&store, "run").unwrap();
+    (store, run)
+}
+
+#[test]
+fn a_host_function_calls_a_guest_whatever_slices_are() {
+    let fuel = [100, 1_000, 20_000].map(|slice_fuel| {
+        let (mut store, run) = asking(Limits { slice_fuel, ..Limits::server() }, &["count", "count"]);
+        for _ in 0..2 {
+            assert_eq!(run.call(&mut store, (700,)).unwrap(), (701,));
+        }
+        assert_eq!(run.call(&mut store, (5,)).unwrap(), (6,));
+        store.fuel_spent()
+    });
+    assert!(fuel.iter().all(|spent| *spent == fuel[0]), "{fuel:?}");
+}
+
+#[test]
+fn a_guest_may_not_be_entered_by_whom_it_called() {
+    let engine = Engine::default();
+    let mut linker = Linker::<Asking>::new(&engine);
+    let refuse = |mut store: StoreContextMut<'_, Asking>, (n,): (u32,)| {
+        let whom = store.data_mut().whom.pop().expect("somebody to ask");
+        let refused = whom.call(&mut store, (n,)).unwrap_err();
+        store.data_mut().refused.push(refused.to_string());
+        Ok((n,))
+    };
+    linker.root().func_wrap("ask", refuse).unwrap();
+    let mut store = Store::new(&engine, Asking::default());
+    let asks = linker.instantiate(&mut store, &load(&engine, ASKS)).unwrap();
+    let run: Asked = asks.get_typed_func(&store, "run").unwrap();
+    store.data_mut().whom.push(run.clone());
+    // Nothing has ended: the guest has its answer.
+    assert_eq!(run.call(&mut store, (1,)).unwrap(), (2,));
+    assert!(
+        store.data().refused[0].contains("cannot enter component instance"),
+        "{:?}",
+        store.data().refused
+    );
+}
+
+#[test]
+fn a_guest_that_traps_ends_the_one_it_was_called_for() {
+    let engine = Engine::default();
+    let mut linker = linker(&engine);
+    // The host function thinks nothing of it.
+    let forgive = |mut store: StoreContextMut<'_, Asking>, (n,): (u32,)| {
+        let whom = store.data_mut().whom.pop().expect("somebody to ask");
+        Ok((whom.call(&mut store, (n,)).map_or(n, |(n,)| n),))
+    };
+    linker.root().func_wrap("ask", forgive).unwrap();
+    for (name, trap) in [("fail", Trap::Unreachable), ("wait", Rule::CannotBlock.into())] {
+        let mut store = Store::new(&engine, Asking::default());
+        let asks = linker.instantiate(&mut store, &load(&engine, ASKS)).unwrap();
+        let knows = linker.instantiate(&mut store, &load(&engine, KNOWS)).unwrap();
+        let known = knows.get_typed_func(&store, name).unwrap();
+        store.data_mut().whom.push(known);
+        let run: Asked = asks.get_typed_func(&store, "run").unwrap();
+        assert_eq!(run.call(&mut store, (1,)).unwrap_err().trap(), Some(trap), "{name}");
+        assert!(run.call(&mut store, (1,)).is_err());
+    }
+}
+
+#[test]
+fn guests_that_host_functions_call_are_bounded() {
+    let (mut store, run) = asking(Limits { uninterrupted_fuel: 500_000, ..Limits::server() }, &["spin"]);
+    let before = store.fuel_spent();
+    assert_eq!(run.call(&mut store, (1,)).unwrap_err().trap(), Some(Rule::TooLong.into()));
+    assert!((500_000..501_000).contains(&(store.fuel_spent() - before)));
+
+    // Each asks the next, by way of the host.
+    let engine = Engine::new(Features::default(), &Limits { reentry_depth: 6, ..Limits::server() });
+    for (depth, fits) in [(6, true), (7, false)] {
+        let linker = linker(&engine);
+        let mut store = Store::new(&engine, Asking::default());
+        let component = load(&engine, ASKS);
+        let asks: Vec<Asked> = (0..depth)
+            .map(|_| {
+                let asks = linker.instantiate(&mut store, &component).unwrap();
+                asks.get_typed_func(&store, "run").unwrap()
+            })
+            .collect();
+        let (first, others) = asks.split_first().unwrap();
+        store.data_mut().whom = others.to_vec();
+        match first.call(&mut store, (0,)) {
+            Ok(answer) => assert_eq!((answer, fits), ((depth,), true)),
+            Err(error) => assert_eq!((error.trap(), fits), (Some(Trap::ReentryDepth), false)),
+        }
+    }
+}
+
+#[test]
+fn what_is_polled_calls_no_guest() {
+    let (mut store, _) = asking(Limits::server(), &["count"]);
+    store.as_context_mut().spawn(|mut store, _| {
+        let whom = store.data_mut().whom.pop().expect("somebody to ask");
+        let refused = whom.call(&mut store, (1,)).unwrap_err();
+        store.data_mut().refused.push(refused.to_string());
+        Poll::Ready(Ok(()))
+    });
+    store.run_until_idle().unwrap();
+    assert_eq!(store.data().refused.len(), 1);
+}
