@@ -390,6 +390,26 @@ fn a_trace_says_once_that_no_directory_is_granted() {
 }
 
 #[test]
+fn a_trace_names_variables_and_keeps_their_values() {
+    let files = Files::new();
+    for name in ["hello-rust", "p2/hello-rust", "p3/hello-rust"] {
+        let trace = files.path("trace");
+        let to = format!("--trace={}", trace.display());
+        let ran = wasmote(["run", "--env", "TOKEN=hunter2", &to, &guest(name)]);
+        ran.said(0, &[]);
+        // What the program itself does with it is another matter.
+        assert!(ran.text().contains("TOKEN=hunter2"), "{}", ran.text());
+        let trace = fs::read_to_string(trace).unwrap();
+        let asked: Vec<_> = trace.lines().filter(|line| line.contains("environ")).collect();
+        assert!(!asked.is_empty() && asked.iter().all(|line| !line.contains("hunter")), "{asked:#?}");
+        assert!(
+            name == "hello-rust" || asked.iter().any(|line| line.contains(r#"("TOKEN", "…")"#)),
+            "{asked:#?}"
+        );
+    }
+}
+
+#[test]
 fn flags_that_are_of_no_use_are_told() {
     let files = Files::new();
     let module = files.file("exit.wat", exit(0));

@@ -59,7 +59,7 @@ impl Trace {
 
     /// Writes one line.
     pub fn line(&self, line: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).line(line);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).line(&without_values(line));
     }
 
     /// Writes what is held back, for those who read along.
@@ -95,6 +95,29 @@ pub fn with_flag(line: &str) -> Cow<'_, str> {
 fn looks_for_directories(line: &str) -> bool {
     line.ends_with(".get-directories() = []")
         || (line.contains(" fd_prestat_get(fd=3, ") && line.ends_with(") = badf"))
+}
+
+/// A line of a tracer's, without the values of a guest's variables: they are often secrets, and traces are shown around.
+fn without_values(line: &str) -> Cow<'_, str> {
+    const CALL: &str = "wasi:cli/environment.get-environment() = ";
+    let Some((before, result)) = line.split_once(CALL) else { return Cow::Borrowed(line) };
+    let mut shown = format!("{before}{CALL}");
+    // A list of pairs of texts: every other text is a value.
+    let (mut texts, mut is_text, mut is_escaped) = (0, false, false);
+    for letter in result.chars() {
+        let is_quote = letter == '"' && !is_escaped;
+        is_escaped = is_text && letter == '\\' && !is_escaped;
+        if is_quote {
+            is_text = !is_text;
+            texts += usize::from(is_text);
+        }
+        match texts % 2 == 0 && is_text {
+            true if is_quote => shown.push_str("\"…"),
+            true => {}
+            false => shown.push(letter),
+        }
+    }
+    Cow::Owned(shown)
 }
 
 impl Sink {
@@ -136,4 +159,25 @@ pub fn stats(
     line("time", format!("{loading:.1?} to load, {running:.1?} to run"));
     out.pop();
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_variables_are_left_out() {
+        let call = "  12   wasi:cli/environment.get-environment() = ";
+        for (result, shown) in [
+            ("[]", "[]"),
+            (r#"[("A", "b"), ("C", "")]"#, r#"[("A", "…"), ("C", "…")]"#),
+            (r#"[("A\"", "b\\"), ("C\\", "\", \"d")]"#, r#"[("A\"", "…"), ("C\\", "…")]"#),
+            // As long as a line gets.
+            (r#"[("A", "b…"#, r#"[("A", "…"#),
+        ] {
+            assert_eq!(without_values(&format!("{call}{result}")), format!("{call}{shown}"));
+        }
+        let other = r#"wasi:io/streams.output-stream.write(contents: b"A") = ok"#;
+        assert_eq!(without_values(other), other);
+    }
 }
