@@ -16,7 +16,7 @@ use std::{
 };
 use tempfile::TempDir;
 use wasmote::{
-    Access, Host, Program,
+    Access, Host, Program, Rule, Trap,
     backend::{self, mem},
     block_on,
     cap::filesystem::{Directory, Name, Open},
@@ -345,6 +345,16 @@ const ATTACKS: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "P-11: grants and files that are closed and opened again",
+        &[
+            ("again", "3"),
+            ("again", "3"),
+            ("read|0|file|0", "file"),
+            ("reuse|0|dir/inner|file", "file"),
+            ("reuse|0|file|dir/inner", "inner"),
+        ],
+    ),
+    (
         "P-12: entries that go while they are listed",
         &[
             ("sweep|0|many", "3000"),
@@ -436,6 +446,24 @@ fn components_leave_no_grant_over_memory() {
 #[test]
 fn components_leave_no_grant_over_the_platform() {
     attack_all(World::over_the_platform);
+}
+
+/// P-11: a handle that was closed is none, whatever it named; only the guest that uses it hears of that.
+#[test]
+fn what_was_closed_is_nothing_any_more() {
+    for dialect in DIALECTS {
+        let world = World::over_memory();
+        for attack in ["stale|0|file", "stale-grant"] {
+            let host = world.host.clone().args(["paths", attack]).stdout(mem::Output::new());
+            let error = block_on(host.start(program(dialect)).unwrap().run()).unwrap_err();
+            let trap = error.trap();
+            assert!(
+                matches!(trap, Some(Trap::Component(Rule::UnknownHandle(_)))),
+                "{dialect} {attack}: {error}"
+            );
+        }
+        assert_eq!(tried(dialect, world.host.clone(), &owned(&["read|0|file|0", "again"])), ["file", "3"]);
+    }
 }
 
 fn owned(attacks: &[&str]) -> Vec<String> {

@@ -18,7 +18,7 @@
 //! | X-07 escape codes | `tests/backend_std.rs` |
 //! | T-01 to T-03 poll | `tests/p1_calls/waiting.rs`, `polls_of_any_number_are_typed_and_paid_for` |
 //! | T-04 a long sleep | `a_sleep_without_end_can_be_dropped` |
-//! | T-05, T-07 snapshots | not here yet |
+//! | T-05, T-07 clocks and random numbers of several guests | `tests/attacks.rs` |
 //! | T-06 random bytes | `random_bytes_are_bounded_and_paid_for`, `tests/p1_calls/streams.rs` |
 //! | E-01 re-entry | `src/engine/tests.rs`; core modules have no way back into themselves through WASI 0.1 |
 //! | P-01 to P-05, P-07, P-09 paths | `tests/wasi_path.rs`, `tests/wasi_filesystem.rs` |

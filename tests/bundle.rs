@@ -118,6 +118,45 @@ fn whatever_is_cut_or_added_is_refused() {
 }
 
 #[test]
+fn parts_of_two_bundles_are_no_bundle() {
+    let other = bundled(&HELLO.replace("hello", "olleh"));
+    assert_eq!(other.len(), hello().len());
+    let mut mixed = 0;
+    for at in 0..other.len() {
+        let bytes = [&hello()[..at], &other[at..]].concat();
+        if bytes != hello() && bytes != other {
+            refused(&bytes, "signature");
+            mixed += 1;
+        }
+    }
+    assert!(mixed > 64, "{mixed}");
+}
+
+#[test]
+fn a_signature_grants_nothing() {
+    // Opens a file of the first directory there might be, and counts the variables that there might be.
+    let text = r#"(module
+      (import "wasi_snapshot_preview1" "path_open"
+        (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+      (import "wasi_snapshot_preview1" "environ_sizes_get" (func $variables (param i32 i32) (result i32)))
+      (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+      (memory (export "memory") 1)
+      (data (i32.const 0) "etc/passwd")
+      (func (export "_start")
+        (if (call $variables (i32.const 64) (i32.const 68)) (then unreachable))
+        (if (i32.load (i32.const 64)) (then unreachable))
+        (call $exit (call $open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 10) (i32.const 0)
+          (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 64)))))"#;
+    const BADF: u32 = 8;
+    assert_eq!(run(&load(&bundled(text), Limits::mcu()).unwrap()).0, BADF);
+    // Nor does what it asks for exist because somebody signed it.
+    let text = text.replace("environ_sizes_get", "all_that_there_is");
+    let program = load(&bundled(&text), Limits::mcu()).unwrap();
+    let error = Host::new().limits(Limits::mcu()).start(&program).map(drop).unwrap_err();
+    assert_eq!(error.missing_imports().len(), 1, "{error}");
+}
+
+#[test]
 fn another_key_does_not_open_it() {
     let other = SecretKey::from_bytes(&[8; 32]).public();
     let error = VerifiedBundle::verify(hello(), &other).unwrap_err();

@@ -14,15 +14,20 @@ use std::{
     hint::black_box,
     path::{Path, PathBuf},
     pin::pin,
+    ptr::null_mut,
     task::{Context, Waker},
 };
-use wasmote::{Access, Error, Guest, Host, Limits, Loader, Program, backend::mem, block_on};
+use wasmote::{
+    Access, Error, Guest, Host, Limits, Loader, Program, Trap, backend::mem, block_on, engine::Value,
+};
 
 /// Counts for each thread by itself, so that tests can run side by side. Growing an allocation counts as
 /// having both, as it is wherever it cannot grow in place.
 struct Counting;
 
 thread_local! {
+    /// From how many bytes on there are none.
+    static REFUSED: Cell<usize> = const { Cell::new(usize::MAX) };
     static LIVE: Cell<i64> = const { Cell::new(0) };
     static PEAK: Cell<i64> = const { Cell::new(0) };
 }
@@ -36,11 +41,17 @@ fn count(bytes: i64) {
 // SAFETY: every call goes to the system's allocator as it came; counting allocates nothing.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        if layout.size() >= REFUSED.with(Cell::get) {
+            return null_mut();
+        }
         count(layout.size() as i64);
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        if layout.size() >= REFUSED.with(Cell::get) {
+            return null_mut();
+        }
         count(layout.size() as i64);
         unsafe { System.alloc_zeroed(layout) }
     }
@@ -318,4 +329,70 @@ fn loading_a_component_takes_no_more_than_was_foretold() {
         }
     }
     assert!(worse.is_empty(), "{worse:#?}");
+}
+
+/// What `work` answers while the allocator has no piece of so many bytes.
+fn without_pieces_of<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
+    REFUSED.with(|refused| refused.set(bytes));
+    let answer = work();
+    REFUSED.with(|refused| refused.set(usize::MAX));
+    answer
+}
+
+/// X-11, for what a guest sizes. That there is nothing left for what is small, stable Rust does not let a program survive.
+#[test]
+fn memory_that_the_host_does_not_have_is_an_answer() {
+    let text = r#"(module
+        (memory (export "memory") 1)
+        (table $t 1 funcref)
+        (func (export "memory-grow") (result i32) (memory.grow (i32.const 64)))
+        (func (export "table-grow") (result i32) (table.grow $t (ref.null func) (i32.const 500000)))
+        (func (export "small") (result i32) (i32.add (memory.grow (i32.const 1)) (i32.const 0))))"#;
+    // A slice covers it all: what is tried is the allocator.
+    let limits = Limits {
+        memory_bytes: 64 << 20,
+        table_elements: 1 << 20,
+        slice_fuel: 10_000_000,
+        ..Limits::server()
+    };
+    let program = load(&wat::parse_str(text).unwrap(), limits).unwrap();
+    let mut guest = Host::new().limits(limits).start(&program).unwrap();
+    let mut call = |name: &str| match block_on(guest.call(name, &[])).unwrap()[..] {
+        [Value::I32(grown)] => grown,
+        ref other => panic!("{other:?}"),
+    };
+    assert_eq!(without_pieces_of(1 << 20, || call("small")), 1);
+    for name in ["memory-grow", "table-grow"] {
+        assert_eq!(without_pieces_of(1 << 20, || call(name)), -1, "{name}");
+        // The limits are not what refused it.
+        assert_ne!(call(name), -1, "{name}");
+    }
+    for declares in ["(memory 64)", "(table 500000 funcref)"] {
+        let program = load(&wat::parse_str(format!("(module {declares})")).unwrap(), limits).unwrap();
+        let start = || Host::new().limits(limits).start(&program).map(drop);
+        let error = without_pieces_of(1 << 20, start).unwrap_err();
+        assert_eq!(error.trap(), Some(Trap::OutOfMemory), "{declares}: {error}");
+        start().unwrap();
+    }
+}
+
+/// S-10, for the files that are read back here.
+#[cfg(feature = "bundle")]
+#[test]
+fn ten_thousand_loaded_bundles_leave_nothing() {
+    use wasmote::engine::bundle::{Bundler, SecretKey, VerifiedBundle};
+    let key = SecretKey::from_bytes(&[7; 32]);
+    let text = r#"(module (memory (export "memory") 1) (func (export "_start") (drop (memory.grow (i32.const 1)))))"#;
+    let bytes = Bundler::new().bundle(&wat::parse_str(text).unwrap(), &key).unwrap();
+    let public = key.public();
+    let verified = VerifiedBundle::verify(&bytes, &public).unwrap();
+    let restore = || {
+        let program = Program::from_bundle(&verified, Limits::mcu()).unwrap();
+        let host = Host::new().limits(Limits::mcu());
+        assert!(block_on(host.start(&program).unwrap().run()).unwrap().is_success());
+    };
+    restore();
+    let before = live();
+    (0..10_000).for_each(|_| restore());
+    assert_eq!(live(), before);
 }

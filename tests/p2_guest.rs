@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, Mutex};
 use wasmote::{
-    Access, CallError, Error, Guest, Host, Limits, Program,
+    Access, CallError, Error, Guest, Host, Limits, Program, Trap,
     backend::mem,
     block_on,
     component::Val,
@@ -168,4 +168,86 @@ fn a_function_of_another_type_is_told_with_what_there_is() {
     let error = Host::new().start(&importing("wasi:random/random", &["0.2.1"], random)).err().unwrap();
     let found = error.missing_imports()[0].found.as_deref();
     assert!(found.is_some_and(|found| found.contains("u32")), "{error}");
+}
+
+/// A command that does `code`: it may write to standard output and poll.
+const CALLS: &str = r#"(component
+    (import "wasi:io/error@0.2.0" (instance $error (export "error" (type (sub resource)))))
+    (alias export $error "error" (type $error))
+    (import "wasi:io/poll@0.2.0" (instance $poll
+        (export "pollable" (type $pollable (sub resource)))
+        (export "poll" (func (param "in" (list (borrow $pollable))) (result (list u32))))))
+    (import "wasi:io/streams@0.2.0" (instance $streams
+        (export "error" (type $e (eq $error)))
+        (type $failed (variant (case "last-operation-failed" (own $e)) (case "closed")))
+        (export "stream-error" (type $stream-error (eq $failed)))
+        (export "output-stream" (type $stream (sub resource)))
+        (export "[method]output-stream.blocking-write-and-flush"
+            (func (param "self" (borrow $stream)) (param "contents" (list u8)) (result (result (error $stream-error)))))))
+    (alias export $streams "output-stream" (type $output))
+    (import "wasi:cli/stdout@0.2.0" (instance $stdout
+        (export "output-stream" (type $o (eq $output))) (export "get-stdout" (func (result (own $o))))))
+    (core module $libc (memory (export "m") 1)
+        (func (export "r") (param i32 i32 i32 i32) (result i32) (i32.const 1024)))
+    (core instance $libc (instantiate $libc))
+    (core func $stdout (canon lower (func $stdout "get-stdout")))
+    (core func $write (canon lower (func $streams "[method]output-stream.blocking-write-and-flush")
+        (memory (core memory $libc "m"))))
+    (core func $poll (canon lower (func $poll "poll") (memory (core memory $libc "m"))
+        (realloc (core func $libc "r"))))
+    (core module $m
+        (import "" "stdout" (func $stdout (result i32)))
+        (import "" "write" (func $write (param i32 i32 i32 i32)))
+        (import "" "poll" (func $poll (param i32 i32 i32)))
+        (func (export "run") (result i32) CODE (i32.const 0)))
+    (core instance $m (instantiate $m (with "" (instance
+        (export "stdout" (func $stdout)) (export "write" (func $write)) (export "poll" (func $poll))))))
+    (func $run (result (result)) (canon lift (core func $m "run")))
+    (instance $run (export "run" (func $run)))
+    (export "wasi:cli/run@0.2.0" (instance $run)))"#;
+
+/// P-13
+#[test]
+fn a_buffer_is_checked_whole_before_a_byte_is_moved() {
+    let run = |code: &str| {
+        let output = mem::Output::new();
+        let program = Program::load(&wat::parse_str(CALLS.replace("CODE", code)).unwrap()).unwrap();
+        let ended = block_on(Host::new().stdout(output.clone()).start(&program).unwrap().run());
+        (ended.map(|exit| exit.code()).map_err(|error| error.trap()), output.contents().len())
+    };
+    let write = |at: u32, length: u32, to: u32| {
+        let numbers = [at, length, to].map(|number| format!("(i32.const {})", number.cast_signed()));
+        run(&format!("(call $write (call $stdout) {})", numbers.join(" ")))
+    };
+    let poll = |at: u32, count: u32| {
+        let numbers = [at, count].map(|number| format!("(i32.const {})", number.cast_signed()));
+        run(&format!("(call $poll {} (i32.const 8))", numbers.join(" ")))
+    };
+    assert_eq!(write(65_532, 4, 16), (Ok(0), 4));
+    assert_eq!(write(65_536, 0, 16), (Ok(0), 0));
+    for (at, length) in [
+        (65_535, 2),
+        (65_536, 1),
+        (65_537, 0),
+        (0, 65_537),
+        (0, u32::MAX),
+        (u32::MAX, 1),
+        (u32::MAX, 0),
+        (u32::MAX, u32::MAX),
+        (1, 1 << 28),
+    ] {
+        let (ended, written) = write(at, length, 16);
+        assert!(matches!(ended, Err(Some(Trap::Component(_)))), "{at} {length}: {ended:?}");
+        assert_eq!(written, 0, "{at} {length}");
+    }
+    // Where the answer is to go.
+    for to in [65_536, 65_528 + 1, u32::MAX, 2] {
+        let (ended, _) = write(0, 1, to);
+        assert!(matches!(ended, Err(Some(Trap::Component(_)))), "{to}: {ended:?}");
+    }
+    // A list of handles: as many as their bytes pass 32 bits, one past the end, not where a handle may lie.
+    for (at, count) in [(0, 1 << 30), (0, u32::MAX), (65_532, 2), (2, 1), (u32::MAX - 3, 1)] {
+        let (ended, _) = poll(at, count);
+        assert!(matches!(ended, Err(Some(Trap::Component(_)))), "{at} {count}: {ended:?}");
+    }
 }

@@ -134,6 +134,38 @@ fn a_hello_prints() {
     assert_eq!(output.contents(), b"hello");
 }
 
+/// P-13
+#[test]
+fn a_buffer_is_checked_whole_before_a_byte_is_moved() {
+    // Of a buffer without a byte nobody looks where it is (`BufferGuestImpl` of `definitions.py`).
+    let bounds: [(u32, u32); 7] = [
+        (65_535, 2),
+        (65_536, 1),
+        (0, 65_537),
+        (0, u32::MAX),
+        (u32::MAX, 1),
+        (u32::MAX, u32::MAX),
+        (1, (1 << 28) - 1),
+    ];
+    for (at, length) in bounds {
+        let buffer = format!("(i32.const {}) (i32.const {})", at.cast_signed(), length.cast_signed());
+        let output = mem::Output::new();
+        let write = HELLO.replace("(i32.const 16) (i32.const 5)", &buffer);
+        let read = format!(
+            r#"(func (export "run") (result i32)
+                (call $stdin (i32.const 32))
+                (drop (call $read (i32.load (i32.const 32)) {buffer})) (call $done))
+            (func (export "callback") (param i32 i32 i32) (result i32) unreachable)"#
+        );
+        for body in [write, read] {
+            let host = Host::new().stdin(mem::Input::bytes(vec![7; 100_000])).stdout(output.clone());
+            let trap = run(&host, &body).unwrap_err().trap();
+            assert!(matches!(trap, Some(Trap::Component(_))), "{at} {length}: {trap:?}");
+        }
+        assert_eq!(output.contents(), b"", "{at} {length}");
+    }
+}
+
 #[test]
 fn a_full_output_holds_its_writer_back_and_loses_nothing() {
     let pipe = mem::Pipe::with_capacity(2);

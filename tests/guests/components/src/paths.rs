@@ -103,6 +103,31 @@ async fn attack(roots: &[&Descriptor], fields: &[String]) -> Result<String, Erro
             }
             format!("{count}")
         }
+        // again: the grants, when all handles to them that it was given now are gone.
+        "again" => {
+            drop(get_directories());
+            format!("{}", get_directories().len())
+        }
+        // reuse|ROOT|PATH|PATH: what the second is, opened when the first is closed.
+        "reuse" => {
+            drop(open(root(1), word(2), "read").await?);
+            shown(read(&open(root(1), word(3), "read").await?, 0).await?)
+        }
+        // stale|ROOT|PATH: reads a file that is closed.
+        "stale" => {
+            let file = open(root(1), word(2), "read").await?;
+            // Another that says it is the same.
+            let stale = unsafe { Descriptor::from_handle(file.handle()) };
+            drop(file);
+            shown(read(&stale, 0).await?)
+        }
+        // stale-grant: looks into a directory whose handle it has given up.
+        "stale-grant" => {
+            let (grant, _) = get_directories().remove(0);
+            let stale = unsafe { Descriptor::from_handle(grant.handle()) };
+            drop(grant);
+            kind(call!(stale.get_type())?)
+        }
         // in|ROOT|PATH|HOW|…: the rest, with that as the only root.
         "in" => {
             let inner = open(root(1), word(2), word(3)).await?;
