@@ -19,7 +19,7 @@ use wasmote::{
     block_on,
     cap::{
         Code,
-        cli::InputStream,
+        cli::{InputStream, OutputStream},
         filesystem::{Advice, Directory, Entry, File, Metadata, Name, Open, Times},
         sockets::{Shutdown, TcpListener, TcpStream},
     },
@@ -341,7 +341,21 @@ impl InputStream for Quiet {
     }
 }
 
-/// A program that does `body` over and over: input is 0, a connection 3, a listener 4, and none of them waits.
+impl OutputStream for Quiet {
+    fn poll_write(&self, _: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize, Code>> {
+        self.0.did(TRANSFER_NS, Poll::Ready(Ok(bytes.len())))
+    }
+
+    fn poll_flush(&self, _: &mut Context<'_>) -> Poll<Result<(), Code>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_writable(&self, _: &mut Context<'_>) -> Poll<u64> {
+        self.0.did(NOTHING_NS, Poll::Ready(u64::MAX))
+    }
+}
+
+/// A program that does `body` over and over: input is 0, output 1, a connection 3, a listener 4, and none of them waits.
 fn endless_on_sockets(body: &str) -> Program {
     let text = format!(
         r#"(module
@@ -371,6 +385,8 @@ fn fuel_bounds_what_reaches_a_socket() {
     let all = "(i32.const 1024) (i32.const 1024)";
     for body in [
         format!("(drop (call $write (i32.const 3) {all} (i32.const 0)))"),
+        format!("(drop (call $write (i32.const 1) {all} (i32.const 0)))"),
+        "(drop (call $write (i32.const 1) (i32.const 1024) (i32.const 1) (i32.const 0)))".into(),
         format!("(drop (call $send (i32.const 3) {all} (i32.const 0) (i32.const 0)))"),
         "(drop (call $read (i32.const 3) (i32.const 1024) (i32.const 1) (i32.const 0)))".into(),
         "(drop (call $receive (i32.const 3) (i32.const 1024) (i32.const 1) (i32.const 0) (i32.const 0) (i32.const 4)))"
@@ -381,6 +397,7 @@ fn fuel_bounds_what_reaches_a_socket() {
         let count = Count::default();
         let host = Host::new()
             .stdin(Quiet(count.clone()))
+            .stdout(Quiet(count.clone()))
             .tcp_stream(Quiet(count.clone()))
             .tcp_listener(Quiet(count.clone()))
             .fuel(1_000_000);

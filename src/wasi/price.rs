@@ -25,7 +25,7 @@ pub const OPEN: u32 = 300;
 pub const CHANGE: u32 = 1_000;
 /// Looking at one entry of a directory, listed or skipped (1.7 µs).
 pub const ENTRY: u32 = 100;
-/// A read or write of a file, whatever its length (1 µs).
+/// A read or write of a file, whatever its length (1 µs); each buffer of a stream's after the first.
 pub const TRANSFER: u32 = 40;
 /// Bringing to the medium what was written, by itself or with a write (2.5 ms, and disks that take longer). A slice of
 /// [`Limits::server`](crate::Limits::server): others have the thread after each.

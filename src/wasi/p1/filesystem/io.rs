@@ -163,9 +163,12 @@ fn write(
 /// What it took to ask `object` so many times, besides what moved: paid whether or not there was anything. A file's work
 /// is owed where it is done.
 pub(in crate::wasi::p1) fn price_of_asking(object: &Object, calls: u32, done: &Result<u32, Failure>) -> u64 {
+    let further = calls.saturating_sub(1);
     match object {
-        Object::Socket { .. } => u64::from(calls.max(1)) * u64::from(price::SEGMENT),
+        Object::Socket { .. } => u64::from(further + 1) * u64::from(price::SEGMENT),
         _ if *done == Err(Code::WouldBlock.into()) => price::SUBSCRIPTION.into(),
+        // The first is what the call itself pays for.
+        Object::Output { .. } => u64::from(further) * u64::from(price::TRANSFER),
         _ => 0,
     }
 }
