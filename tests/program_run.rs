@@ -46,6 +46,24 @@ fn what_the_interpreter_lacks_is_refused_with_the_reason() {
 }
 
 #[test]
+fn a_program_without_a_command_is_told_which_one_runs_it() {
+    let ran = wasmote([&guest("hello-rust")]);
+    ran.said(2, &["is no command: to run it as a program, write `wasmote run ", "hello-rust.wasm`"]);
+    assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
+    wasmote(["rum"]).said(2, &["unrecognized subcommand 'rum'", "'run'"]);
+}
+
+#[test]
+fn an_entry_that_takes_parameters_is_no_commands() {
+    let files = Files::new();
+    let file = files.dir().join("entry.wat");
+    fs::write(&file, "(module (func (export \"_start\") (param i32)))").unwrap();
+    let file = file.to_str().unwrap();
+    wasmote(["run", file]).said(1, &["entry.wat is no command", "--invoke _start"]);
+    wasmote(["run", "--invoke", "_start", file, "1"]).said(0, &[]);
+}
+
+#[test]
 fn hostile_programs_end_within_their_fuel() {
     for name in ["spin", "grow-loop", "grow-denied", "table-grow-loop", "many-locals"] {
         let ran = wasmote(["run", "-W", "fuel=50000000", &guest(&format!("hostile/{name}"))]);

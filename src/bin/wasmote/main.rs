@@ -24,9 +24,12 @@ mod wast;
 mod watch;
 mod wave;
 
-use clap::{Parser, Subcommand};
+use clap::{
+    Parser, Subcommand,
+    error::{ContextKind, ContextValue},
+};
 use say::Misuse;
-use std::process::exit;
+use std::{path::Path, process::exit};
 use wasmote::engine::keeps_native_stack;
 
 /// Runs standard WebAssembly programs in a sandbox, on an interpreter.
@@ -70,8 +73,22 @@ const COULD_NOT: i32 = 1;
 /// What it ends with when flags make no sense, which is clap's choice.
 const MISUSED: i32 = 2;
 
+/// What to say to somebody who names a program where a command is expected.
+fn without_command(error: &clap::Error) -> Option<String> {
+    let Some(ContextValue::String(name)) = error.get(ContextKind::InvalidSubcommand) else { return None };
+    let is_program = [".wasm", ".wat"].iter().any(|end| name.ends_with(end)) || Path::new(name).is_file();
+    is_program.then(|| format!("`{name}` is no command: to run it as a program, write `wasmote run {name}`"))
+}
+
 fn main() {
-    let command = Cli::parse().command;
+    let command = match Cli::try_parse() {
+        Ok(cli) => cli.command,
+        Err(error) => {
+            let Some(sentence) = without_command(&error) else { error.exit() };
+            say::error(&sentence);
+            exit(MISUSED);
+        }
+    };
     let ended = match command {
         Command::Run(_) | Command::Serve(_) | Command::Wast(_) if !keeps_native_stack() => {
             Err(anyhow::Error::msg(
