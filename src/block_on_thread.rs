@@ -19,23 +19,24 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
     // Taken out for as long as it is used: who blocks within has one of its own.
     let kept = KEPT.try_with(Cell::take).ok().flatten();
     let (sleeper, waker) = kept.unwrap_or_else(|| {
-        let sleeper = Arc::new(Sleeper { thread: thread::current(), woken: AtomicBool::new(true) });
+        let sleeper = Arc::new(Sleeper { thread: thread::current(), woken: AtomicBool::new(false) });
         let waker = Waker::from(Arc::clone(&sleeper));
         (sleeper, waker)
     });
     let mut cx = Context::from_waker(&waker);
     let mut future = pin!(future);
     // What may have woken it before, after the end of another future, is of no matter: one is polled at once anyway.
-    sleeper.woken.store(true, Ordering::Relaxed);
+    sleeper.woken.store(false, Ordering::Relaxed);
     loop {
-        // The flag and not the thread's own token says whether to poll: something that sleeps within the poll
-        // may have taken the token.
-        if !sleeper.woken.swap(false, Ordering::Acquire) {
-            thread::park();
-        } else if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
             // Not kept where the thread is on its way out.
             let _ = KEPT.try_with(|kept| kept.set(Some((sleeper, waker))));
             return output;
+        }
+        // The flag and not the thread's own token says whether to poll: something that sleeps within the poll
+        // may have taken the token.
+        while !sleeper.woken.swap(false, Ordering::Acquire) {
+            thread::park();
         }
     }
 }

@@ -27,7 +27,7 @@ impl Loader {
         }
         let engine = Engine::new(self.metering, &self.limits);
         let module = Module::from_bundle(&engine, bundle)?;
-        Ok(Program { code: Code::Module(Core { engine, module }) })
+        Ok(Program { code: Code::Module(Core::new(engine, module)) })
     }
 }
 

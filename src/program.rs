@@ -51,6 +51,19 @@ pub(crate) enum Code {
 pub(crate) struct Core {
     pub(crate) engine: Engine,
     pub(crate) module: Module,
+    /// Whether a command begins with a function that takes and returns nothing: asked once for all its guests.
+    #[allow(dead_code, reason = "only WASI 0.1 has commands that are core modules")]
+    pub(crate) is_plain_command: bool,
+}
+
+/// The entry of a command (WASI 0.1 application ABI).
+pub(crate) const COMMAND_ENTRY: &str = "_start";
+
+impl Core {
+    pub(crate) fn new(engine: Engine, module: Module) -> Self {
+        let is_plain_command = module.exports_plain(COMMAND_ENTRY);
+        Self { engine, module, is_plain_command }
+    }
 }
 
 /// How a program is to be loaded, where [`Program::load`]'s way is not meant.
@@ -95,7 +108,7 @@ impl Loader {
         }
         let engine = Engine::new(self.metering, &self.limits);
         let module = Module::load(&engine, bytes)?;
-        Ok(Program { code: Code::Module(Core { engine, module }) })
+        Ok(Program { code: Code::Module(Core::new(engine, module)) })
     }
 }
 

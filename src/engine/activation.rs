@@ -19,7 +19,7 @@ use core::{
     mem,
     task::{Context, Poll},
 };
-use wasmi::{Func, FuncType, ResumableCall, StoreContextMut, Val};
+use wasmi::{Func, ResumableCall, StoreContextMut, Val, ValType};
 
 /// A host function that waits: polled until it has the value its guest goes on with.
 pub(super) type Pending<T> =
@@ -74,9 +74,9 @@ pub(crate) enum Step {
 }
 
 impl<T: Send + 'static> Activation<T> {
-    /// A call of `function`, which is of type `ty`, that has not begun.
-    pub(super) fn of_type(function: Func, ty: &FuncType, params: Vec<Val>) -> Self {
-        let results = ty.results().iter().map(|ty| Val::default_for_ty(*ty)).collect();
+    /// A call of `function`, which returns values of types `results`, that has not begun.
+    pub(super) fn returning(function: Func, results: &[ValType], params: Vec<Val>) -> Self {
+        let results = results.iter().map(|ty| Val::default_for_ty(*ty)).collect();
         Self { progress: Progress::Ready(function, params), results, pending: None }
     }
 

@@ -23,7 +23,7 @@ pub(crate) struct Call<'a, T: 'static> {
 impl<'a, T: Send + 'static> Call<'a, T> {
     /// A call of `function`, which goes by `name` to those who watch.
     pub(crate) fn new(store: &'a mut Store<T>, name: &'a str, function: &Function, params: Vec<Val>) -> Self {
-        let activation = Some(Activation::of_type(function.inner, &function.ty, params));
+        let activation = Some(Activation::returning(function.inner, function.results(), params));
         Self { store, name, activation, entered: false }
     }
 }

@@ -26,7 +26,7 @@ pub(crate) enum Answer {
 impl<T: Send + 'static> Activation<T> {
     /// A call of `function` that has not begun.
     pub(crate) fn new(caller: &Caller<'_, T>, function: Func, params: Vec<Val>) -> Self {
-        Self::of_type(function, &function.ty(&caller.context), params)
+        Self::returning(function, function.ty(&caller.context).results(), params)
     }
 
     /// The type of what the host function it waits in returns, if it waits in one that returns anything.

@@ -126,6 +126,14 @@ impl Module {
         exports.map(|export| (export.name(), type_text(export.ty())))
     }
 
+    /// Whether `name` is exported, and a function that takes and returns nothing.
+    pub(crate) fn exports_plain(&self, name: &str) -> bool {
+        match self.inner.get_export(name) {
+            Some(wasmi::ExternType::Func(ty)) => ty.params().is_empty() && ty.results().is_empty(),
+            _ => false,
+        }
+    }
+
     /// The parameter types of the exported function `name`, if there is one.
     pub(crate) fn function_params(&self, name: &str) -> Option<Vec<wasmi::ValType>> {
         match self.inner.get_export(name)? {

@@ -204,7 +204,7 @@ fn a_call_may_be_dropped_wherever_it_waits() {
 fn a_guest_moves_to_another_thread_between_polls() {
     let mut guest = Guest::new(WAITING);
     let function = guest.function("twice");
-    let mut activation = Activation::of_type(function.inner, &function.ty, vec![Val::I32(2)]);
+    let mut activation = Activation::returning(function.inner, function.results(), vec![Val::I32(2)]);
     let mut cx = Context::from_waker(Waker::noop());
     assert!(activation.poll(&mut guest.store, &mut cx).is_pending());
     let results = std::thread::spawn(move || {
@@ -220,7 +220,7 @@ fn calls_of_one_instance_finish_in_any_order() {
     let mut guest = Guest::new(WAITING);
     let function = guest.function("twice");
     let mut activations: Vec<_> = (0..64)
-        .map(|_| Activation::of_type(function.inner, &function.ty, vec![Val::I32(i32::MAX)]))
+        .map(|_| Activation::returning(function.inner, function.results(), vec![Val::I32(i32::MAX)]))
         .collect();
     for activation in &mut activations {
         assert_eq!(activation.step(&mut guest.store.caller(), None), Ok(Step::Blocked));

@@ -5,7 +5,7 @@ use crate::{
     Error, Limits, Program,
     cap::Code,
     engine::{Call, Fault, Function, Instance, Interposer, Store, Val, Value},
-    program::Core,
+    program::{COMMAND_ENTRY, Core},
     wasi::{Grants, p1},
 };
 use alloc::{boxed::Box, vec::Vec};
@@ -20,11 +20,11 @@ pub struct Guest {
     instance: Instance,
     /// The export that a start function was given, until it has run.
     start: Option<&'static str>,
+    is_plain_command: bool,
     state: State,
 }
 
-/// The entry of a command, and of a reactor (WASI 0.1 application ABI).
-const COMMAND_ENTRY: &str = "_start";
+/// The entry of a reactor (WASI 0.1 application ABI).
 const REACTOR_ENTRY: &str = "_initialize";
 
 impl Guest {
@@ -34,7 +34,7 @@ impl Guest {
         limits: &Limits,
         fuel: Option<u64>,
     ) -> Result<Self, Error> {
-        let Core { engine, module } = program.core()?;
+        let Core { engine, module, is_plain_command } = program.core()?;
         let limits = &limits.at_most(engine.limits());
         let (granted, allowed) = (3 + grants.directories.len() + grants.sockets.len(), limits.descriptors);
         let state = p1::State::new(grants, limits).map_err(|code| match code {
@@ -47,7 +47,8 @@ impl Guest {
             store.set_fuel(fuel)?;
         }
         let instance = store.instantiate(module, &p1::Imports)?;
-        Ok(Self { store, instance, start: module.start(), state: State::Fresh })
+        let (start, is_plain_command) = (module.start(), *is_plain_command);
+        Ok(Self { store, instance, start, is_plain_command, state: State::Fresh })
     }
 
     /// Runs the program from its entry to its end: `_start`, as commands export it.
@@ -56,7 +57,11 @@ impl Guest {
     ///
     /// When it has no such entry, when it traps, and when its fuel is spent.
     pub async fn run(&mut self) -> Result<Exit, Error> {
-        let Some(function) = self.store.function(self.instance, COMMAND_ENTRY) else {
+        let function = match self.is_plain_command {
+            true => self.store.plain_function(self.instance, COMMAND_ENTRY),
+            false => self.store.function(self.instance, COMMAND_ENTRY),
+        };
+        let Some(function) = function else {
             return Err(Error::export(COMMAND_ENTRY, "the program is no command"));
         };
         match self.enter(COMMAND_ENTRY, function, &[]).await {

@@ -92,7 +92,7 @@ fn many_calls_of_one_end_in_any_order() {
     let mut guest = Guest::new(GIVING_BACK);
     let function = guest.function("wait");
     let mut activations: Vec<_> = (0..64)
-        .map(|_| Activation::of_type(function.inner, &function.ty, vec![Val::I32(i32::MAX)]))
+        .map(|_| Activation::returning(function.inner, function.results(), vec![Val::I32(i32::MAX)]))
         .collect();
     for activation in &mut activations {
         assert_eq!(activation.step(&mut guest.store.caller(), None), Ok(Step::Blocked));

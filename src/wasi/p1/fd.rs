@@ -45,11 +45,13 @@ pub(super) enum Object {
 }
 
 impl Table {
-    /// A table with room for as many as are `granted`, and for more later.
-    pub(super) fn new(count_max: u32, granted: usize) -> Self {
+    /// A table in which `granted` are open, from 0 on.
+    pub(super) fn new(count_max: u32, granted: Vec<Option<Entry>>) -> Result<Self, Code> {
         let count_max = usize::try_from(count_max).unwrap_or(usize::MAX);
-        let entries = Vec::with_capacity(granted.min(count_max));
-        Self { entries, lowest_free: 0, count_max, listing_bytes: 0 }
+        if granted.len() > count_max {
+            return Err(Code::TooManyOpen);
+        }
+        Ok(Self { lowest_free: granted.len(), entries: granted, count_max, listing_bytes: 0 })
     }
 
     /// Refuses to go on when nothing more may be opened: asked before anything is created.

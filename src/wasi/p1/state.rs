@@ -37,19 +37,16 @@ impl State {
         grants.check_names()?;
         let Grants { args, env, stdin, stdout, stderr, directories, sockets, clocks, random, .. } = grants;
         let env = env.iter().map(|(name, value)| variable_text(name, value)).collect();
-        let mut fds = Table::new(limits.descriptors, 3 + directories.len() + sockets.len());
-        fds.insert(Entry::input(stdin))?;
-        fds.insert(Entry::output(stdout))?;
-        fds.insert(Entry::output(stderr))?;
+        let mut fds = Vec::with_capacity(3 + directories.len() + sockets.len());
+        fds.extend([Some(Entry::input(stdin)), Some(Entry::output(stdout)), Some(Entry::output(stderr))]);
         // Of nothing, nothing is owed.
         let tab = if directories.is_empty() { Tab::default() } else { Tab::new() };
         for preopen in directories {
             let directory = Directory::new(preopen.directory, preopen.access).on(&tab);
-            fds.insert(Entry::directory(directory).preopened(preopen.name))?;
+            fds.push(Some(Entry::directory(directory).preopened(preopen.name)));
         }
-        for socket in sockets {
-            fds.insert(Entry::socket(socket, false))?;
-        }
+        fds.extend(sockets.into_iter().map(|socket| Some(Entry::socket(socket, false))));
+        let fds = Table::new(limits.descriptors, fds)?;
         let walks = Walks::within(limits, &tab);
         Ok(Self { args, env, clocks, random, fds, walks, tab, wait: None })
     }

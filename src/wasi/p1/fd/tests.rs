@@ -30,7 +30,7 @@ proptest! {
     #[test]
     fn the_table_is_a_map_that_hands_out_the_lowest_free_number(operations in operations()) {
         const COUNT_MAX: u32 = 8;
-        let mut table = Table::new(COUNT_MAX, 3);
+        let mut table = Table::new(COUNT_MAX, Vec::new()).unwrap();
         let mut model = BTreeMap::new();
         for (name, operation) in (0u64..).zip(operations) {
             match operation {
@@ -64,7 +64,7 @@ proptest! {
 
 #[test]
 fn a_million_renumberings_leave_the_table_as_long_as_it_was() {
-    let mut table = Table::new(16, 0);
+    let mut table = Table::new(16, Vec::new()).unwrap();
     for name in 0..4 {
         table.insert(entry(name)).unwrap();
     }
