@@ -380,6 +380,13 @@ fn a_trace_says_which_grant_was_missing_and_how_to_give_it() {
         ),
         ("stat|0|b", "! no-entry", "no-entry)"),
     ];
+    // What its file system does in a directory that may not be changed, and in one that may.
+    let dir_ro = ["--dir", &format!("{}:ro", files.dir().to_str().unwrap())];
+    let ran = wasmote(["run", "--trace"].iter().chain(&dir_ro).chain(&[&*files.file("make.wat", make())]));
+    ran.said(63, &["path_open(", " = perm (this is granted for reading only): --dir without `:ro`"]);
+    let outside = files.file("outside.wat", make().replace("\"made\"", "\"../x\""));
+    let ran = wasmote(["run", "--trace", "--dir", files.dir().to_str().unwrap(), &outside]);
+    ran.said(63, &["path_open(", " = perm (this is outside of", "): --dir of the directory that it is in"]);
     for dialect in ["paths-p2", "paths-p3"] {
         for (attack, said, end) in cases {
             let ran = wasmote(["run", "--trace", "--dir", &dir, &guest(dialect), attack]);
@@ -436,12 +443,16 @@ fn flags_that_are_of_no_use_are_told() {
         wasmote(["run"].iter().chain(&flags).chain(&["-S", "inherit-network,allow-ip-name-lookup", &module]));
     ran.said(
         0,
-        &["warning: ", "exit.wat, which is a core module", "`--allow-http`, `--allow-net`, `--allow-listen`"],
+        &[
+            "warning: ",
+            "exit.wat is a core module, and only components have a use for",
+            "`--allow-http`, `--allow-net`, `--allow-listen`",
+        ],
     );
     ran.said(0, &["`--features`, `-S inherit-network`, `-S allow-ip-name-lookup`"]);
     for component in ["p2/hello", "p3/hello"].map(guest) {
         let ran = wasmote(["run", "-S", "tcplisten=127.0.0.1:0", &component]);
-        ran.said(0, &["warning: ", "which is a component", "`-S tcplisten`", "--allow-listen"]);
+        ran.said(0, &["warning: ", "is a component", "`-S tcplisten`", "--allow-listen"]);
         // What a component could use is not told, nor what wasmtime wants to be told.
         let ran =
             wasmote(["run", "--allow-http", "a", "--allow-net", "a:1", "-S", "cli,http,p3", &component]);

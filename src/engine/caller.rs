@@ -221,6 +221,14 @@ impl<T: 'static> Caller<'_, T> {
         }
     }
 
+    /// Says more of how the current host call ends to those who watch, if any do.
+    pub fn note(&mut self, text: &'static str) {
+        let data = self.context.data_mut();
+        if !data.interposers.is_empty() {
+            data.note = Some(text);
+        }
+    }
+
     /// A host call that has to wait: tells those who watch, and answers what wasmi carries out.
     #[cold]
     pub(super) fn wait(&mut self, signature: &'static Signature, arguments: &[u64]) -> wasmi::Error {
@@ -252,11 +260,12 @@ impl<T: 'static> Caller<'_, T> {
         let at_fuel = self.fuel_spent();
         let mut interposers: Vec<Box<dyn Interposer>> = mem::take(&mut self.context.data_mut().interposers);
         let written = mem::take(&mut self.context.data_mut().written);
+        let note = self.context.data_mut().note.take();
         let memory = match self.context.data().memory {
             Some(memory) => memory.data(&self.context),
             None => &[],
         };
-        let call = HostCall { signature, arguments, memory };
+        let call = HostCall { signature, arguments, memory, note };
         let writes = Writes { ranges: &written, memory };
         for interposer in &mut interposers {
             tell(&mut **interposer, at_fuel, &call, &writes);

@@ -62,6 +62,8 @@ pub struct HostCall<'a> {
     pub arguments: &'a [u64],
     /// The caller's memory, as it is now.
     pub memory: &'a [u8],
+    /// More of why it ended so, in words: which grant was missing.
+    pub note: Option<&'static str>,
 }
 
 /// What the host wrote to guest memory during one call.

@@ -40,6 +40,8 @@ pub(super) struct Data<T: 'static> {
     pub(super) interposers: Vec<Box<dyn Interposer>>,
     /// Where the current host call wrote, while someone watches.
     pub(super) written: Vec<Range>,
+    /// What is to be said of how the current host call ends, while someone watches.
+    pub(super) note: Option<&'static str>,
     /// Bytes the current host call moved.
     pub(super) host_call_bytes: u32,
     /// Guest calls that stand on the native stack now.
@@ -62,6 +64,7 @@ impl<T: Send + 'static> Store<T> {
             pending: None,
             interposers: Vec::new(),
             written: Vec::new(),
+            note: None,
             host_call_bytes: 0,
             depth: 0,
             owed: None,

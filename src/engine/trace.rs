@@ -55,6 +55,9 @@ impl<F: FnMut(&str) + Send> Interposer for Tracer<F> {
             }
             (Ok(_), _) => {}
         }
+        if let Some(note) = call.note {
+            show(&mut line, format_args!(" ({note})"));
+        }
         (self.sink)(&line);
     }
 

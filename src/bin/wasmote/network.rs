@@ -132,7 +132,7 @@ fn root(path: &Path) -> Result<Vec<u8>> {
     let pem = std::fs::read(path).with_context(|| format!("cannot read the certificates in `{shown}`"))?;
     // Tried now, where its name is known, and whether or not anybody may be asked.
     let tried = Client::builder(real::http::Policy::new()).root_certificates(&pem);
-    tried.with_context(|| format!("`--http-root {shown}` has no root certificates in PEM"))?;
+    tried.map_err(|_| anyhow::anyhow!("`--http-root {shown}` has no root certificates in PEM"))?;
     Ok(pem)
 }
 

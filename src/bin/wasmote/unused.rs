@@ -17,16 +17,15 @@ pub fn of(arguments: &Arguments, settings: &Resolved, code: &Code, file: &str) -
         Code::Module(_) => {
             let flags = of_components(arguments, settings).join(", ");
             if !flags.is_empty() {
-                sentences.push(format!(
-                    "of no use to {file}, which is a core module, and meant for components: {flags}"
-                ));
+                sentences
+                    .push(format!("{file} is a core module, and only components have a use for {flags}"));
             }
         }
         Code::Component { linked, .. } => {
             if !settings.tcp_listen.is_empty() {
                 sentences.push(format!(
-                    "of no use to {file}, which is a component, and meant for modules of WASI 0.1: `-S tcplisten`; a \
-                     component opens its own sockets, where `--allow-listen` lets it"
+                    "{file} is a component, and only modules of WASI 0.1 have a use for `-S tcplisten`: a component opens its own \
+                     sockets, where `--allow-listen` lets it"
                 ));
             }
             sentences.extend(unused_plugins(linked));

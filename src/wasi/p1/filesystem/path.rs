@@ -5,11 +5,12 @@ use crate::{
     cap::Code,
     engine::{Caller, Memory},
     wasi::{
-        filesystem::OpenHow,
+        filesystem::{Access, Denied, OpenHow},
         p1::{
             State,
             abi::{self, Edition, Filestat},
             errno::Failure,
+            fd::Object,
             rights::Rights,
         },
     },
@@ -30,28 +31,42 @@ fn charge_path(caller: &mut Caller<'_, State>, length: u32) -> Result<(), Failur
     Ok(caller.charge_bytes(length)?)
 }
 
-/// Charges for the steps that walking paths took. How many there can be is bounded by the walk itself.
-fn charge_steps(caller: &mut Caller<'_, State>) -> Result<(), Failure> {
-    let steps = u32::try_from(caller.data_mut().walks.take_steps()).unwrap_or(u32::MAX);
-    Ok(caller.charge_elements(steps)?)
+/// Charges for the steps that walking paths took, and tells those who watch which grant was missing where one was. How many
+/// steps there can be is bounded by the walk itself.
+fn account(caller: &mut Caller<'_, State>, failed: Option<Code>, fds: &[u32]) -> Result<(), Failure> {
+    let state = caller.data_mut();
+    let (steps, way) = (state.walks.take_steps(), state.walks.take_way());
+    if failed == Some(Code::NotPermitted) {
+        let is_read_only = |fd: &u32| {
+            matches!(state.fds.get(*fd).map(|entry| &entry.object), Ok(Object::Directory { directory, .. })
+                if directory.access() == Access::ReadOnly)
+        };
+        let granted = if fds.iter().any(is_read_only) { Access::ReadOnly } else { Access::ReadWrite };
+        if let Some(denied) = Denied::of(&Err::<(), _>(Code::NotPermitted), &[granted], way) {
+            caller.note(denied.text());
+        }
+    }
+    Ok(caller.charge_elements(u32::try_from(steps).unwrap_or(u32::MAX))?)
 }
 
-/// Calls `operate` with the path at `address`, and charges for it.
+/// Calls `operate` with the path at `address`, below `fd`, and charges for it.
 fn with_path<R>(
     caller: &mut Caller<'_, State>,
+    fd: u32,
     (address, length): (u32, u32),
     operate: impl FnOnce(&mut State, &str) -> Result<R, Code>,
 ) -> Result<R, Failure> {
     charge_path(caller, length)?;
     let (memory, state) = caller.split()?;
     let result = operate(state, text(&memory, address, length)?);
-    charge_steps(caller)?;
+    account(caller, result.as_ref().err().copied(), &[fd])?;
     Ok(result?)
 }
 
 /// As [`with_path`], with two.
 fn with_paths<R>(
     caller: &mut Caller<'_, State>,
+    fds: [u32; 2],
     (a_address, a_length): (u32, u32),
     (b_address, b_length): (u32, u32),
     operate: impl FnOnce(&mut State, &str, &str) -> Result<R, Code>,
@@ -61,7 +76,7 @@ fn with_paths<R>(
     let (memory, state) = caller.split()?;
     let (a, b) = (text(&memory, a_address, a_length)?, text(&memory, b_address, b_length)?);
     let result = operate(state, a, b);
-    charge_steps(caller)?;
+    account(caller, result.as_ref().err().copied(), &fds)?;
     Ok(result?)
 }
 
@@ -80,7 +95,7 @@ pub(in crate::wasi::p1) fn path_create_directory(
     path: u32,
     path_bytes: u32,
 ) -> Result<(), Failure> {
-    with_path(caller, (path, path_bytes), |State { fds, walks, .. }, path| {
+    with_path(caller, fd, (path, path_bytes), |State { fds, walks, .. }, path| {
         fds.get(fd)?.as_directory(Rights::PATH_CREATE_DIRECTORY)?.create_directory(walks, path)
     })
 }
@@ -95,7 +110,7 @@ pub(in crate::wasi::p1) fn path_filestat_get(
     stat: u32,
 ) -> Result<(), Failure> {
     let follow = follows(flags)?;
-    let metadata = with_path(caller, (path, path_bytes), |State { fds, walks, .. }, path| {
+    let metadata = with_path(caller, fd, (path, path_bytes), |State { fds, walks, .. }, path| {
         fds.get(fd)?.as_directory(Rights::PATH_FILESTAT_GET)?.metadata_at(walks, path, follow)
     })?;
     write_filestat(edition, caller, stat, &Filestat::new(&metadata))
@@ -113,7 +128,7 @@ pub(in crate::wasi::p1) fn path_filestat_set_times(
 ) -> Result<(), Failure> {
     let follow = follows(flags)?;
     let times = abi::times(accessed, modified, time_flags)?;
-    with_path(caller, (path, path_bytes), |State { fds, walks, .. }, path| {
+    with_path(caller, fd, (path, path_bytes), |State { fds, walks, .. }, path| {
         let directory = fds.get(fd)?.as_directory(Rights::PATH_FILESTAT_SET_TIMES)?;
         directory.set_times_at(walks, path, follow, times)
     })
@@ -134,7 +149,7 @@ pub(in crate::wasi::p1) fn path_link(
         return Err(Code::Invalid.into());
     }
     let (old, new) = ((old_path, old_path_bytes), (new_path, new_path_bytes));
-    with_paths(caller, old, new, |State { fds, walks, .. }, old_path, new_path| {
+    with_paths(caller, [old_fd, new_fd], old, new, |State { fds, walks, .. }, old_path, new_path| {
         let old = fds.get(old_fd)?.as_directory(Rights::PATH_LINK_SOURCE)?;
         let new = fds.get(new_fd)?.as_directory(Rights::PATH_LINK_TARGET)?;
         old.link(walks, old_path, new, new_path)
@@ -168,7 +183,7 @@ pub(in crate::wasi::p1) fn path_open(
         flags: abi::file_flags(file_flags)?,
     };
     caller.split()?.0.check(fd_at, 4)?;
-    let entry = with_path(caller, (path, path_bytes), |State { fds, walks, .. }, path| {
+    let entry = with_path(caller, fd, (path, path_bytes), |State { fds, walks, .. }, path| {
         let entry = fds.get(fd)?;
         let directory = entry.as_directory(open_rights(&how))?;
         // Of the rights it asks for a guest must be able to inherit those that do something: all others
@@ -207,7 +222,7 @@ pub(in crate::wasi::p1) fn path_readlink(
     length: u32,
     size_at: u32,
 ) -> Result<(), Failure> {
-    let target: String = with_path(caller, (path, path_bytes), |State { fds, walks, .. }, path| {
+    let target: String = with_path(caller, fd, (path, path_bytes), |State { fds, walks, .. }, path| {
         fds.get(fd)?.as_directory(Rights::PATH_READLINK)?.read_link(walks, path)
     })?;
     let used = u32::try_from(target.len()).unwrap_or(u32::MAX).min(length);
@@ -226,7 +241,7 @@ pub(in crate::wasi::p1) fn path_remove_directory(
     path: u32,
     path_bytes: u32,
 ) -> Result<(), Failure> {
-    with_path(caller, (path, path_bytes), |State { fds, walks, .. }, path| {
+    with_path(caller, fd, (path, path_bytes), |State { fds, walks, .. }, path| {
         fds.get(fd)?.as_directory(Rights::PATH_REMOVE_DIRECTORY)?.remove_directory(walks, path)
     })
 }
@@ -241,7 +256,7 @@ pub(in crate::wasi::p1) fn path_rename(
     new_path_bytes: u32,
 ) -> Result<(), Failure> {
     let (old, new) = ((old_path, old_path_bytes), (new_path, new_path_bytes));
-    with_paths(caller, old, new, |State { fds, walks, .. }, old_path, new_path| {
+    with_paths(caller, [old_fd, new_fd], old, new, |State { fds, walks, .. }, old_path, new_path| {
         let old = fds.get(old_fd)?.as_directory(Rights::PATH_RENAME_SOURCE)?;
         let new = fds.get(new_fd)?.as_directory(Rights::PATH_RENAME_TARGET)?;
         old.rename(walks, old_path, new, new_path)
@@ -257,7 +272,7 @@ pub(in crate::wasi::p1) fn path_symlink(
     path_bytes: u32,
 ) -> Result<(), Failure> {
     let (target, path) = ((target, target_bytes), (path, path_bytes));
-    with_paths(caller, target, path, |State { fds, walks, .. }, target, path| {
+    with_paths(caller, [fd, fd], target, path, |State { fds, walks, .. }, target, path| {
         fds.get(fd)?.as_directory(Rights::PATH_SYMLINK)?.create_symlink(walks, target, path)
     })
 }
@@ -268,7 +283,7 @@ pub(in crate::wasi::p1) fn path_unlink_file(
     path: u32,
     path_bytes: u32,
 ) -> Result<(), Failure> {
-    with_path(caller, (path, path_bytes), |State { fds, walks, .. }, path| {
+    with_path(caller, fd, (path, path_bytes), |State { fds, walks, .. }, path| {
         fds.get(fd)?.as_directory(Rights::PATH_UNLINK_FILE)?.remove_file(walks, path)
     })
 }
