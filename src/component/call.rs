@@ -183,7 +183,7 @@ pub(crate) fn start<T: Send + 'static>(cx: &mut Cx<'_, T>, id: TaskId) -> Result
                     flat_to,
                     lender,
                 };
-                copier.value(ValType::Def(tuple), from, to)
+                copier.parameters(tuple, from, to)
             })
             .map_err(|fault| in_guest(fault, Rule::PointerOutOfBounds))
         }

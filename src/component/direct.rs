@@ -55,7 +55,8 @@ pub(crate) fn call_from_host<T: Send + 'static, R>(
     cx.state_mut().set_entered(view, None, true);
     let begun = begin(cx, func)?;
     let lender = Lender { subtask: None, task: Some(begun.task) };
-    let returned = run(cx, func, &begun, types, ty.params_tuple, |cx, tuple, to, flat| {
+    let returned = run(cx, func, &begun, types, ty.params_tuple, |cx, to, flat| {
+        let tuple = ValType::Def(ty.params_tuple);
         lower(&mut LowerContext { cx, types, view, options, flat, lender }, tuple, to)
     })?;
     let Some(bits) = returned else {
@@ -100,7 +101,7 @@ pub(crate) fn call_from_guest<T: Send + 'static>(
     let begun = begin(cx, func)?;
     let subtask = lends.then(|| call::started_subtask(cx.state_mut(), caller, Callee::Task(begun.task)));
     let lender = Lender { subtask, task: Some(begun.task) };
-    let returned = run(cx, func, &begun, types, ty.params_tuple, |cx, tuple, to, flat_to| {
+    let returned = run(cx, func, &begun, types, ty.params_tuple, |cx, to, flat_to| {
         let from = lowered.arguments(cx, types, flat)?;
         Copier {
             cx,
@@ -112,7 +113,7 @@ pub(crate) fn call_from_guest<T: Send + 'static>(
             flat_to,
             lender,
         }
-        .value(tuple, from, to)
+        .parameters(ty.params_tuple, from, to)
     })
     .map_err(|fault| in_guest(fault, crate::Rule::PointerOutOfBounds))?;
     let Some(bits) = returned else {
@@ -161,18 +162,18 @@ fn run<T: Send + 'static>(
     begun: &Begun,
     types: &Types,
     tuple: TypeId,
-    lower: impl FnOnce(&mut Cx<'_, T>, ValType, Place, &mut [u64]) -> Result<(), Fault>,
+    lower: impl FnOnce(&mut Cx<'_, T>, Place, &mut [u64]) -> Result<(), Fault>,
 ) -> Result<Returned, Fault> {
     let layout = func.options.layouts(types).layout(tuple);
     let pointer = [func.options.address.flat()];
     let mut flat = [0; MAX_FLAT_PARAMS];
     let flat_types: &[Flat] = if layout.flat_count as usize > MAX_FLAT_PARAMS {
         let at = reallocate(cx, &func.options, (0, 0), layout.align, u64::from(layout.size))?;
-        lower(cx, ValType::Def(tuple), Place::Memory(at), &mut [])?;
+        lower(cx, Place::Memory(at), &mut [])?;
         flat[0] = at as u64;
         &pointer
     } else {
-        lower(cx, ValType::Def(tuple), Place::Flat(0), &mut flat[..layout.flat.len()])?;
+        lower(cx, Place::Flat(0), &mut flat[..layout.flat.len()])?;
         &layout.flat
     };
     let value = |at: usize| value_of(core_type(flat_types[at]), flat[at]);

@@ -99,7 +99,7 @@ fn price_of_items(count: usize) -> u64 {
 }
 
 /// Places that are made in an index space before anything is in it.
-const ROOM_MAX: usize = 32;
+const ROOM_MAX: usize = 64;
 
 /// What the validator has checked and yet is not so: an invariant of this library is broken.
 fn broken(what: &'static str) -> Error {

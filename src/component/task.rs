@@ -182,6 +182,7 @@ impl<T: Send + 'static> State<T> {
     }
 
     /// Changes the running thread's context slots; those before.
+    #[inline]
     pub(crate) fn swap_context(&mut self, slots: [u64; 2]) -> [u64; 2] {
         match self.current.map(|current| self.threads.get_mut(current)) {
             Some(Ok(thread)) => mem::replace(&mut thread.storage, slots),

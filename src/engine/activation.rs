@@ -182,6 +182,7 @@ impl<T: Send + 'static> Activation<T> {
 }
 
 /// Gives the guest its next slice where it has less than a step needs.
+#[inline]
 pub(super) fn refuel<T: 'static>(
     context: &mut StoreContextMut<'_, Data<T>>,
     required: u64,
@@ -199,6 +200,7 @@ pub(super) fn refuel<T: 'static>(
 }
 
 /// Counts one more guest call on the native stack.
+#[inline]
 pub(super) fn enter<T: 'static>(context: &mut StoreContextMut<'_, Data<T>>) -> Result<(), Trap> {
     let data = context.data_mut();
     if data.depth >= data.limits.reentry_depth {

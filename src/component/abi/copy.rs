@@ -52,6 +52,14 @@ impl<'c, T: Send + 'static> Copier<'c, '_, T> {
         }
     }
 
+    /// Copies what a function is called with, which stands like the tuple of its parameters.
+    pub(crate) fn parameters(&mut self, tuple: TypeId, from: Place, to: Place) -> Result<(), Fault> {
+        match self.types.def(tuple) {
+            TypeDef::Tuple(fields) => self.fields(tuple, fields.iter().copied(), from, to),
+            _ => Err(Fault::Trap(crate::bug!("parameters are no tuple"))),
+        }
+    }
+
     fn read(&self, from: Place, size: u32) -> Result<u64, Fault> {
         from.read(self.flat_from, || bytes(self.cx, self.from), size)
     }

@@ -256,16 +256,28 @@ pub(crate) fn store_string<T: Send + 'static>(
     options: &GuestOptions,
     source: Source<'_>,
 ) -> Result<Span, Fault> {
-    let (form, length) = match &source {
-        Source::Host(text) if options.encoding == Encoding::Utf8 => return store_same(cx, options, text),
-        Source::Host(text) => (Form::Utf8, text.len()),
+    match &source {
+        Source::Host(text) if options.encoding == Encoding::Utf8 => store_same(cx, options, text),
         Source::Guest { options: from, units }
             if options.encoding == Encoding::Utf8
                 && units.form == Form::Utf8
                 && units.length <= CHUNK_BYTES =>
         {
-            return copy_short(cx, from, units, options);
+            copy_short(cx, from, units, options)
         }
+        _ => store_in_pieces(cx, options, source),
+    }
+}
+
+/// Any string from any encoding to any other.
+#[inline(never)]
+fn store_in_pieces<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    options: &GuestOptions,
+    source: Source<'_>,
+) -> Result<Span, Fault> {
+    let (form, length) = match &source {
+        Source::Host(text) => (Form::Utf8, text.len()),
         Source::Guest { units, .. } => (units.form, units.length),
     };
     let mut store = Storing {
