@@ -1,7 +1,10 @@
 //! A command of WASI 0.2, Rust's standard library behind the usual adapter: from bytes to its exit (target: 2 ms), and
 //! each time a fresh instance of a loaded one (target: not behind wasmtime).
 
-use super::{many, peer, rows::ROUNDS};
+use super::{
+    peer,
+    rows::{ROUNDS, many},
+};
 use crate::{
     guests,
     measure::{Contestant, compare},

@@ -46,7 +46,7 @@ fn all(
     Ok(())
 }
 
-fn many(count: u32, work: impl Fn() -> Result<()>) -> Result<()> {
+pub(super) fn many(count: u32, work: impl Fn() -> Result<()>) -> Result<()> {
     (0..count).try_for_each(|_| work())
 }
 

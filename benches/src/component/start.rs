@@ -1,7 +1,12 @@
 //! From bytes to a first result (target: 300 µs), and instances of a loaded program beside bare wasmi instances of its
 //! core modules (target: 3 × as long at most).
 
-use super::{host, layer::Loaded, many, ours, peer, rows::ROUNDS};
+use super::{
+    host,
+    layer::Loaded,
+    ours, peer,
+    rows::{ROUNDS, many},
+};
 use crate::measure::{Contestant, compare};
 use anyhow::Result;
 use wasmote::{component::Store, engine::Metering};
