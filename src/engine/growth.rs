@@ -10,7 +10,6 @@ use crate::{
     Error,
     engine::{
         Engine, Outline,
-        fault::load_error,
         rewrite::{Edits, export, leb128, reserved_name},
         scan::sections,
         store::Data,
@@ -63,7 +62,7 @@ pub(super) fn edit(bytes: &[u8], outline: &Outline, engine: &Engine, edits: &mut
         return Ok(());
     }
     // As it is: with a table more than it has, an invalid module could be a valid one.
-    wasmi::Module::validate(&engine.inner, bytes).map_err(|error| load_error(&error))?;
+    engine.validate(bytes)?;
     if outline.exports_reserved_name {
         return Err(reserved_name());
     }

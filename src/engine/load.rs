@@ -11,6 +11,13 @@ use crate::{
     },
 };
 
+impl Engine {
+    /// Whether a module is valid as it is.
+    pub(super) fn validate(&self, bytes: &[u8]) -> Result<(), Error> {
+        wasmi::Module::validate(&self.inner, bytes).map_err(|error| load_error(&error))
+    }
+}
+
 impl Module {
     /// Loads a core module.
     ///

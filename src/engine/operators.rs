@@ -21,7 +21,7 @@ pub(super) fn find(code: &[u8], imported: u32) -> Found {
     let mut found = Found::default();
     while let Some(step) = reader.step() {
         match step {
-            Step::Growth => found.growths = found.growths.saturating_add(1),
+            Step::Growth(_) => found.growths = found.growths.saturating_add(1),
             Step::TailCall(function) => found.tail_calls_import |= function < u64::from(imported),
             Step::TailCallIndirect => found.tail_calls_import = true,
             Step::Reference(_) | Step::Other => {}
@@ -68,7 +68,7 @@ fn opens_block(ty: u8, types: u32) -> bool {
 }
 
 enum Step {
-    Growth,
+    Growth(Grown),
     TailCall(u64),
     TailCallIndirect,
     Reference(u64),
@@ -86,16 +86,23 @@ pub(super) enum Named {
     Reference(u32),
 }
 
+/// What an instruction grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Grown {
+    Memory,
+    Table,
+}
+
 /// The place in `code` of each instruction that grows a memory or a table.
 pub(super) fn each_growth(
     code: &[u8],
-    mut each: impl FnMut(usize) -> Result<(), Error>,
+    mut each: impl FnMut(usize, Grown) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut reader = Reader { rest: code };
     loop {
         let start = code.len() - reader.rest.len();
         match reader.step() {
-            Some(Step::Growth) => each(start)?,
+            Some(Step::Growth(grown)) => each(start, grown)?,
             Some(_) => {}
             None => return Ok(()),
         }
@@ -116,7 +123,7 @@ pub(super) fn each_named(
             Step::TailCall(function) => Named::TailCall(index(function)),
             Step::TailCallIndirect => Named::TailCallIndirect,
             Step::Reference(function) => Named::Reference(index(function)),
-            Step::Growth | Step::Other => continue,
+            Step::Growth(_) | Step::Other => continue,
         };
         each(start..code.len() - reader.rest.len(), named)?;
     }
@@ -151,7 +158,7 @@ impl Reader<'_> {
             0x28..=0x3e => self.memory_argument()?,
             0x40 => {
                 self.number()?;
-                return Some(Step::Growth);
+                return Some(Step::Growth(Grown::Memory));
             }
             0x43 => self.bytes(4)?,
             0x44 => self.bytes(8)?,
@@ -169,7 +176,7 @@ impl Reader<'_> {
             9 | 11 | 13 | 15..=17 => self.numbers(1)?,
             _ => {}
         }
-        Some(if opcode == 15 { Step::Growth } else { Step::Other })
+        Some(if opcode == 15 { Step::Growth(Grown::Table) } else { Step::Other })
     }
 
     fn step_fd(&mut self) -> Option<()> {
@@ -245,12 +252,12 @@ mod tests {
         assert!(glance(&body, 0, 1, 1).grows);
         assert!(glance(&body, 0, 1, 1).blocks >= 1);
         let mut places = Vec::new();
-        each_growth(&body, |place| {
-            places.push(place);
+        each_growth(&body, |place, grown| {
+            places.push((place, grown));
             Ok(())
         })
         .unwrap();
-        assert_eq!(places, [5, 18]);
+        assert_eq!(places, [(5, Grown::Memory), (18, Grown::Table)]);
     }
 
     #[test]

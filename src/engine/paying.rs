@@ -9,14 +9,18 @@
 //! [paid](super::meter::HOST_CALL_FUEL) as it is called.)
 //!
 //! `nop` is what costs. The interpreter makes no instruction of it.
+//!
+//! Before a `table.grow` stands a call instead of a loop, of a function that does nothing but cost. Growing also costs by
+//! what is added, and where that is more than the slice has left, the interpreter stops without noting where it was: it
+//! would go on behind the last call that returned, and do again what has been done since. So that is where it is.
 
 use crate::{
     Error,
     engine::{
         Engine, Outline,
-        operators::{each_growth, glance},
+        operators::{Grown, each_growth, glance},
         references,
-        rewrite::Edits,
+        rewrite::{Edits, leb128},
         scan::{Cursor, Section, sections},
     },
 };
@@ -24,9 +28,8 @@ use alloc::vec::Vec;
 
 /// `nop`, for which [`meter`](super::meter) sets a price.
 pub(super) const PRICED: u8 = 0x01;
-/// What is put before an instruction that grows: a loop without end is a place of its own to pay at.
-const BEFORE_GROWTH: [u8; 11] =
-    [0x03, 0x40, PRICED, PRICED, PRICED, PRICED, PRICED, PRICED, PRICED, PRICED, 0x0b];
+/// The instructions that a growth is paid with.
+const GROWTH: [u8; 8] = [PRICED; 8];
 /// What noting one place takes of host memory, from above.
 const SITE_BYTES: u64 = 128;
 
@@ -42,6 +45,8 @@ pub(super) fn edit(
     if outline.growths == 0 {
         return Ok(());
     }
+    let loop_before = [&[0x03, 0x40][..], &GROWTH, &[0x0b]].concat();
+    let mut call_before = Vec::new();
     let mut taken = outline.load_bytes(bytes.len() as u64);
     for section in sections(bytes) {
         let Section { id: 10, contents } = section? else { continue };
@@ -51,18 +56,38 @@ pub(super) fn edit(
             if !glance(&bytes[body.clone()], 0, 0, outline.memories).grows {
                 continue;
             }
-            each_growth(&bytes[body.clone()], |place| {
+            each_growth(&bytes[body.clone()], |place, grown| {
                 taken = taken.saturating_add(SITE_BYTES);
                 if taken > engine.limits.load_bytes {
                     return Err(Error::limit("load_bytes", taken, engine.limits.load_bytes));
                 }
                 let at = body.start.saturating_add(place);
-                edits.splices.push((at..at, BEFORE_GROWTH.into()));
+                let before = match grown {
+                    Grown::Memory => &loop_before,
+                    Grown::Table => {
+                        if call_before.is_empty() {
+                            call_before = call(bytes, outline, engine, edits)?;
+                        }
+                        &call_before
+                    }
+                };
+                edits.splices.push((at..at, before.clone()));
                 Ok(())
             })?;
         }
     }
     Ok(())
+}
+
+/// Adds a function that does nothing but cost what a growth does, and answers the instruction that calls it.
+fn call(bytes: &[u8], outline: &Outline, engine: &Engine, edits: &mut Edits) -> Result<Vec<u8>, Error> {
+    // As it is: with a function and a type more than it has, an invalid module could be a valid one.
+    engine.validate(bytes)?;
+    let mut call = Vec::from([0x10]);
+    leb128(&mut call, edits.next_function(outline) as usize);
+    let ty = edits.add_type([0x60, 0, 0].into(), outline);
+    edits.add_function(ty, &[&GROWTH[..], &[0x0b]].concat());
+    Ok(call)
 }
 
 /// For each function that is defined here, whether a table can come to hold it. One that is exported may be put into

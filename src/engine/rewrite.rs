@@ -113,6 +113,18 @@ impl Edits {
         self.edits_code || !self.called_indirectly.is_empty()
     }
 
+    /// Adds a type, and answers its index.
+    pub(super) fn add_type(&mut self, ty: Vec<u8>, outline: &Outline) -> u32 {
+        let index = u32::try_from(self.types.len()).unwrap_or(u32::MAX);
+        self.types.push(ty);
+        outline.types.saturating_add(index)
+    }
+
+    /// The index that the next function will have that is added.
+    pub(super) fn next_function(&self, outline: &Outline) -> u32 {
+        outline.functions.saturating_add(u32::try_from(self.functions.len()).unwrap_or(u32::MAX))
+    }
+
     /// Adds a function of the type `ty`, without locals and with this code.
     pub(super) fn add_function(&mut self, ty: u32, code: &[u8]) {
         let mut function = Vec::new();
@@ -127,10 +139,8 @@ impl Edits {
 
     /// Exports a function that calls the start function, instead of the start section.
     fn export_start(&mut self, start: u32, outline: &Outline) {
-        let index = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
-        let ty = outline.types.saturating_add(index(self.types.len()));
-        let function = outline.functions.saturating_add(index(self.functions.len()));
-        self.types.push([0x60, 0, 0].into());
+        let ty = self.add_type([0x60, 0, 0].into(), outline);
+        let function = self.next_function(outline);
         // `call`.
         let mut code = Vec::from([0x10]);
         leb128(&mut code, start as usize);

@@ -531,6 +531,29 @@ fn what_leaves_native_stack_is_paid_for_at_once() {
     }
 }
 
+/// The interpreter stops in the middle of growing a table without noting where.
+#[test]
+fn a_table_that_outgrows_its_slice_grows_once() {
+    let text = r#"(module (table $t 1 funcref) (memory 1)
+        (func $spin (param $n i32)
+            (loop $l (local.set $n (i32.sub (local.get $n) (i32.const 1))) (br_if $l (local.get $n))))
+        (func (export "f") (param $n i32) (result i32) (local $k f64)
+            (call $spin (local.get $n))
+            (i32.store (i32.const 0) (i32.add (i32.load (i32.const 0)) (i32.const 1)))
+            (local.set $k (f64.add (local.get $k) (f64.const 7)))
+            (f64.add (local.get $k) (f64.const 0.5))
+            (table.grow $t (ref.null func) (i32.const 900))
+            (i32.mul (i32.load (i32.const 0)))
+            (i32.add (i32.trunc_f64_s (f64.mul (f64.const 10) (local.get $k)))) (local.set $n)
+            (i32.add (i32.trunc_f64_s) (local.get $n))))"#;
+    let limits = Limits { slice_fuel: 500, ..Limits::server() };
+    for spin in 1..200 {
+        let mut guest = Guest::with(text, &limits, Metering::On).unwrap();
+        let results = guest.run("f", &[Val::I32(spin)]).unwrap();
+        assert_eq!(results, [Value::I32(78)], "{spin}");
+    }
+}
+
 /// The last byte of these constants looks like the opcode of a block.
 #[test]
 fn growth_is_found_behind_any_constant() {

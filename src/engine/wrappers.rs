@@ -15,7 +15,6 @@ use crate::{
     Error,
     engine::{
         Engine, Outline,
-        fault::load_error,
         operators::{Named, each_named},
         paying, references,
         rewrite::{Edits, leb128, tail_call_refused},
@@ -35,9 +34,10 @@ const WRAPPER_BYTES: u64 = 512;
 /// Notes in `edits` what keeps tail calls inside the module.
 pub(super) fn edit(bytes: &[u8], outline: &Outline, engine: &Engine, edits: &mut Edits) -> Result<(), Error> {
     // As it is: a `call` and a `return` are valid where a tail call need not be.
-    wasmi::Module::validate(&engine.inner, bytes).map_err(|error| load_error(&error))?;
+    engine.validate(bytes)?;
     let (taken, allowed) = (outline.load_bytes(bytes.len() as u64), engine.limits.load_bytes);
-    let mut wrappers = Wrappers { taken, allowed, first: outline.functions, ..Wrappers::default() };
+    let mut wrappers =
+        Wrappers { taken, allowed, first: edits.next_function(outline), ..Wrappers::default() };
     wrappers.imports(bytes)?;
     let mut is_indirect = false;
     each_in_code(bytes, |_, named| {
