@@ -271,6 +271,29 @@ fn trailers_go_both_ways() {
     assert_eq!(header(&response, "saw-transfer-encoding"), "chunked");
 }
 
+#[test]
+fn trailers_that_are_known_are_named_and_others_have_to_be() {
+    let server = Server::start(None);
+    let client = server.client();
+    let seen = |body: Box<dyn Body>, named: &[&str]| {
+        let mut request = get(&server.authority(), "/echo");
+        request.method = Method::Put;
+        named.iter().for_each(|name| request.headers.append("trailer", *name));
+        request.body = body;
+        header(&send(&client, request).unwrap(), "x-saw-trailer")
+    };
+    let body = || {
+        let mut trailers = Fields::from_iter([("X-Trailer", "seen"), ("x-other", "1")]);
+        // What may not be one keeps no other back.
+        trailers.append("content-length", "7");
+        Whole::new("body").with_trailers(trailers)
+    };
+    assert_eq!(seen(Box::new(body()), &[]), "seen");
+    assert_eq!(seen(Box::new(body()), &["x-other", "X-Trailer, x-other"]), "seen");
+    assert_eq!(seen(Box::new(Unknown(body())), &["x-other, x-trailer"]), "seen");
+    assert_eq!(seen(Box::new(Unknown(body())), &["x-other"]), "");
+}
+
 /// A body that does not say its length.
 struct Unknown<B>(B);
 
@@ -517,6 +540,189 @@ fn answers_that_are_none_are_errors() {
     let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let client = Client::new(allowing(&[&nobody]));
     assert_eq!(send(&client, get(&nobody, "/")).unwrap_err(), ErrorCode::ConnectionRefused);
+}
+
+/// What comes of it when a server says `interim` so many times before its answer.
+fn answered_after(interim: &str, count: usize) -> Result<Vec<u8>, ErrorCode> {
+    let answer = format!("{}HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", interim.repeat(count));
+    let address = raw(answer, Duration::from_secs(1));
+    let client = Client::new(allowing(&[&address.to_string()]));
+    read(send(&client, get(&address.to_string(), "/"))?.body).map(|(bytes, _)| bytes)
+}
+
+#[test]
+fn n_11_a_server_that_never_comes_to_the_point_is_not_listened_to() {
+    for interim in ["HTTP/1.1 100 Continue\r\n\r\n", "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n"] {
+        assert_eq!(answered_after(interim, 100), Ok(b"ok".to_vec()));
+        // In one piece, and in several.
+        for count in [200, 20_000] {
+            assert_eq!(answered_after(interim, count), Err(ErrorCode::HttpProtocolError), "{count}");
+        }
+    }
+
+    // One without an end is left, and holds nobody up meanwhile.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let flood = listener.local_addr().unwrap().to_string();
+    let flooding = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let piece = "HTTP/1.1 102 Processing\r\n\r\n".repeat(1_000);
+        let mut bytes = 0;
+        while let Ok(count) = stream.write(piece.as_bytes()) {
+            bytes += count;
+        }
+        bytes
+    });
+    let server = Server::start(None);
+    let client = Client::new(allowing(&[&flood, &server.authority()]));
+    let flooded = client.send(get(&flood, "/"), Options::default());
+    assert_eq!(read(send(&client, get(&server.authority(), "/")).unwrap().body).unwrap().0, b"hello");
+    let bytes = flooding.join().unwrap();
+    assert!(bytes < 64 << 20, "{bytes}");
+    drop(flooded);
+}
+
+/// A frame of HTTP/2 (RFC 9113, section 4.1).
+fn frame(kind: u8, flags: u8, stream: u8, contents: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(contents.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags, 0, 0, 0, stream], contents].concat()
+}
+
+/// A server under TLS that answers the first connection, whatever is asked, with these frames of HTTP/2; and a client
+/// that trusts it.
+fn answering(frames: Vec<u8>) -> (Client, Request) {
+    let (root, config) = tls(&["localhost"], &[b"h2"]);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let authority = format!("localhost:{}", listener.local_addr().unwrap().port());
+    thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+        let connection = rustls::ServerConnection::new(config).unwrap();
+        let mut stream = rustls::StreamOwned::new(connection, stream);
+        // The client may have gone at any time. It says its preface, its settings and its request.
+        let (mut asked, mut piece) = (Vec::new(), [0; 4096]);
+        let _ = stream.write_all(&[frame(4, 0, 0, &[]), frame(4, 1, 0, &[])].concat());
+        while !asked.windows(9).any(|nine| nine[3] == 1 && nine[5..] == [0, 0, 0, 1]) {
+            match stream.read(&mut piece) {
+                Ok(count @ 1..) => asked.extend_from_slice(&piece[..count]),
+                _ => return,
+            }
+        }
+        let _ = stream.write_all(&frames);
+        while stream.read(&mut piece).is_ok_and(|count| count > 0) {}
+    });
+    let client = Client::builder(allowing(&[&format!("https://{authority}")]));
+    let client = client.root_certificates(root.as_bytes()).unwrap().build();
+    (client, Request { scheme: Some(Scheme::Https), ..get(&authority, "/") })
+}
+
+#[test]
+fn hostile_servers_of_http_2_end_with_an_error() {
+    let of = |frames: &[Vec<u8>]| {
+        let (client, request) = answering(frames.concat());
+        send(&client, request).and_then(|response| read(response.body)).map(|(bytes, _)| bytes)
+    };
+    // :status as a literal, and 200 from the table (RFC 7541, appendix A).
+    let interim = frame(1, 4, 1, b"\x08\x03103");
+    let (ok, end) = (frame(1, 4, 1, b"\x88"), frame(0, 1, 1, b"ok"));
+    assert_eq!(of(&[ok.clone(), end.clone()]), Ok(b"ok".to_vec()));
+    assert_eq!(of(&[interim.repeat(100), ok.clone(), end.clone()]), Ok(b"ok".to_vec()));
+    for count in [103, 20_000] {
+        let got = of(&[interim.repeat(count), ok.clone(), end.clone()]);
+        assert_eq!(got, Err(ErrorCode::HttpProtocolError), "{count}");
+    }
+    // A length that is not that of what comes; contents of nobody's; a section without an end; settings and pings
+    // that want to be answered without end, on a connection that then says nothing more.
+    let sized = |length: &str| {
+        let field = [b"\x88\x0f\x0d", &[u8::try_from(length.len()).unwrap()][..], length.as_bytes()].concat();
+        frame(1, 4, 1, &field)
+    };
+    assert_eq!(of(&[sized("2"), end.clone()]), Ok(b"ok".to_vec()));
+    for (what, frames) in [
+        ("shorter", vec![sized("3"), end.clone()]),
+        ("longer", vec![sized("1"), end.clone()]),
+        ("early", vec![end.clone()]),
+        ("pushed", vec![frame(5, 4, 1, &[0, 0, 0, 2, 0x88])]),
+        ("continued", [vec![frame(1, 0, 1, b"\x88")], vec![frame(9, 0, 1, b""); 100_000]].concat()),
+        ("large", vec![frame(1, 0, 1, b"\x88"), frame(9, 0, 1, &[0; 16_000]).repeat(100)]),
+        ("reset", vec![frame(3, 0, 1, &[0, 0, 0, 2])]),
+        ("gone", vec![frame(7, 0, 0, &[0, 0, 0, 0, 0, 0, 0, 0])]),
+    ] {
+        let got = of(&frames);
+        assert!(got.is_err(), "{what}: {got:?}");
+    }
+    for kept in [frame(6, 0, 0, &[0; 8]), frame(4, 0, 0, &[]), frame(8, 0, 1, &[0, 0, 0, 1])] {
+        let got = of(&[kept.repeat(10_000), ok.clone(), end.clone()]);
+        assert!(got.as_ref().map_or(true, |bytes| bytes == b"ok"), "{got:?}");
+    }
+}
+
+#[test]
+fn what_comes_behind_an_answer_is_no_answer_to_the_next_request() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let authority = listener.local_addr().unwrap().to_string();
+    thread::spawn(move || {
+        for (count, stream) in listener.incoming().enumerate() {
+            let mut stream = stream.unwrap();
+            thread::spawn(move || {
+                let mut head = [0; 4096];
+                while stream.read(&mut head).is_ok_and(|count| count > 0) {
+                    let good = format!("HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n{}", count % 10);
+                    let _ = stream.write_all(
+                        format!("{good}HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil").as_bytes(),
+                    );
+                }
+            });
+        }
+    });
+    let client = Client::new(allowing(&[&authority]));
+    for _ in 0..10 {
+        // Each by a connection of its own, or not at all where the other end was quicker.
+        if let Ok(response) = send(&client, get(&authority, "/")) {
+            let (body, _) = read(response.body).unwrap();
+            assert!(body.len() == 1 && body[0].is_ascii_digit(), "{body:?}");
+        }
+    }
+}
+
+#[test]
+fn connections_are_bounded() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let authority = listener.local_addr().unwrap().to_string();
+    let client = Client::builder(allowing(&[&authority])).connections_max(2).build();
+    let first = client.send(get(&authority, "/"), Options::default());
+    let second = client.send(get(&authority, "/"), Options::default());
+    let accepted = [(); 2].map(|()| listener.accept().unwrap());
+    assert_eq!(send(&client, get(&authority, "/")).unwrap_err(), ErrorCode::ConnectionLimitReached);
+    drop(first);
+    // Its place is free when it has ended.
+    let began = Instant::now();
+    let third = loop {
+        let mut third = client.send(get(&authority, "/"), Options::default());
+        let polled = poll_for(&mut *third, Duration::from_millis(200));
+        if polled.is_none() {
+            break third;
+        }
+        assert!(began.elapsed() < Duration::from_secs(20));
+    };
+    assert!(listener.accept().is_ok());
+    drop((second, third, accepted));
+}
+
+/// What `sent` is answered with, if that comes soon.
+fn poll_for(
+    sent: &mut dyn wasmote::cap::http::ResponseFuture,
+    time: Duration,
+) -> Option<Result<Response, ErrorCode>> {
+    let until = Instant::now() + time;
+    loop {
+        if let Poll::Ready(answer) = sent.poll_response(&mut Context::from_waker(std::task::Waker::noop())) {
+            return Some(answer);
+        }
+        if Instant::now() > until {
+            return None;
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// An endless body that counts what was taken of it.

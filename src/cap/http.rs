@@ -54,6 +54,12 @@ pub trait Body: Send {
         None
     }
 
+    /// The trailers behind the contents, where they are known before they are reached. HTTP/1.1 names them in the header
+    /// section, if it is to send them at all.
+    fn trailers(&self) -> Option<Fields> {
+        None
+    }
+
     /// Whether its writer is the guest that gave it away, so that nothing more comes when that has ended.
     fn ends_with_guest(&self) -> bool {
         false
@@ -320,7 +326,12 @@ impl Body for Whole {
     }
 
     fn length(&self) -> Option<u64> {
-        Some(self.contents.len() as u64)
+        // Behind a length there are no trailers in HTTP/1.1 (RFC 9112, section 7.1.2).
+        self.trailers.is_none().then_some(self.contents.len() as u64)
+    }
+
+    fn trailers(&self) -> Option<Fields> {
+        self.trailers.clone()
     }
 }
 

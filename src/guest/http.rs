@@ -6,7 +6,7 @@
 use super::Guest;
 use crate::{
     Error,
-    cap::http::{Body, ErrorCode, Frame, Request, Response},
+    cap::http::{Body, ErrorCode, Fields, Frame, Request, Response},
     wasi::http::Answer,
 };
 use alloc::{boxed::Box, sync::Arc};
@@ -232,6 +232,10 @@ impl Body for GuestBody {
 
     fn length(&self) -> Option<u64> {
         self.body.length()
+    }
+
+    fn trailers(&self) -> Option<Fields> {
+        self.body.trailers()
     }
 }
 

@@ -25,6 +25,23 @@ impl Fields {
         "upgrade",
     ];
 
+    /// Names that stand in no trailer section: what they say has to be known before the contents are read (RFC 9110,
+    /// section 6.5.1).
+    pub const NOT_IN_TRAILERS: [&str; 12] = [
+        "authorization",
+        "cache-control",
+        "content-encoding",
+        "content-length",
+        "content-range",
+        "content-type",
+        "host",
+        "max-forwards",
+        "set-cookie",
+        "te",
+        "trailer",
+        "transfer-encoding",
+    ];
+
     /// No fields.
     #[must_use]
     pub const fn new() -> Self {
@@ -80,6 +97,19 @@ impl Fields {
     #[must_use]
     pub fn is_of_connection(name: &str) -> bool {
         Self::OF_CONNECTION.iter().any(|known| known.eq_ignore_ascii_case(name))
+    }
+
+    /// Whether a field of this name may stand in a trailer section: it is not one of
+    /// [`NOT_IN_TRAILERS`](Self::NOT_IN_TRAILERS).
+    #[must_use]
+    pub fn may_trail(name: &str) -> bool {
+        !Self::NOT_IN_TRAILERS.iter().any(|known| known.eq_ignore_ascii_case(name))
+    }
+
+    /// The names that `Trailer` fields announce.
+    pub fn announced(&self) -> impl Iterator<Item = &str> {
+        let names = self.get("trailer").filter_map(|value| str::from_utf8(value).ok());
+        names.flat_map(|names| names.split(',')).map(str::trim)
     }
 
     /// One more value for `name`, behind all others.

@@ -7,7 +7,7 @@ use super::{
     send::Slot,
     timeout::Timeout,
 };
-use crate::cap::http::{Body, ErrorCode, Frame};
+use crate::cap::http::{self, Body, ErrorCode, Frame};
 use alloc::{boxed::Box, vec::Vec};
 use core::{
     fmt, mem,
@@ -214,6 +214,14 @@ impl Body for IncomingBody {
             // Behind a length that was not said they would be lost in HTTP/1.1 (RFC 9112, section 7.1.2).
             State::Over(Ok(Some(_))) if self.remaining.is_none() => None,
             _ => Some(unread),
+        }
+    }
+
+    fn trailers(&self) -> Option<http::Fields> {
+        match &self.state {
+            State::Coming(body) => body.trailers(),
+            State::Over(Ok(Some(trailers))) => Some(trailers.to_wire()),
+            State::Over(_) | State::Taken => None,
         }
     }
 }

@@ -305,6 +305,13 @@ impl Body for PipedBody {
         }
     }
 
+    fn trailers(&self) -> Option<Fields> {
+        match &self.0.lock().end {
+            Some(Ok(trailers)) => trailers.clone(),
+            Some(Err(_)) | None => None,
+        }
+    }
+
     fn ends_with_guest(&self) -> bool {
         true
     }

@@ -10,7 +10,7 @@ use core::{
 };
 use http::{
     HeaderMap, HeaderName, HeaderValue,
-    header::{CONNECTION, TRANSFER_ENCODING},
+    header::{CONNECTION, TRAILER, TRANSFER_ENCODING},
 };
 use hyper::body::{Body as _, Bytes, Frame as HyperFrame, Incoming, SizeHint};
 
@@ -155,6 +155,25 @@ pub(super) fn map(fields: &Fields) -> Result<HeaderMap, ErrorCode> {
         map.try_append(name, value).map_err(|_| ErrorCode::HttpRequestHeaderSectionSize(None))?;
     }
     Ok(map)
+}
+
+/// Names the trailers that are known by now: HTTP/1.1 is given no others (RFC 9110, section 6.6.2).
+pub(super) fn announce(headers: &mut HeaderMap, said: &Fields, body: &dyn cap::Body) {
+    let Some(trailers) = body.trailers() else { return };
+    let mut names: Vec<_> = said.announced().map(str::to_ascii_lowercase).collect();
+    let known = names.len();
+    for (name, _) in trailers.iter().filter(|(name, _)| Fields::may_trail(name)) {
+        let name = name.to_ascii_lowercase();
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    // Names of fields that may not be sent are no names.
+    if let Ok(value) = HeaderValue::try_from(names[known..].join(", "))
+        && !value.is_empty()
+    {
+        headers.append(TRAILER, value);
+    }
 }
 
 /// Fields as they came, without `Connection` and what that names: they were for this connection (RFC 9110, section

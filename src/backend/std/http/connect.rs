@@ -4,6 +4,7 @@ use super::{
     Denied,
     error::from_io,
     policy::{Destination, Policy},
+    stream::{Slots, Stream},
 };
 use crate::{
     backend::std::resolver::Resolver,
@@ -22,18 +23,11 @@ use core::{
     time::Duration,
 };
 use http::Uri;
-use hyper_util::{
-    client::legacy::connect::{Connected, Connection},
-    rt::TokioIo,
-};
+use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use std::io;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-    time::timeout,
-};
-use tokio_rustls::{TlsConnector, client::TlsStream};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_rustls::TlsConnector;
 
 tokio::task_local! {
     /// How long the request that asks for a connection is ready to wait for it.
@@ -47,6 +41,8 @@ pub(super) struct Connector {
     pub(super) denied: Option<Denied>,
     pub(super) resolver: Resolver,
     pub(super) tls: TlsConnector,
+    /// For those that are open.
+    pub(super) slots: Slots,
     /// The longest that any connection may take.
     pub(super) timeout: Duration,
 }
@@ -95,13 +91,14 @@ impl Connector {
         if !self.policy.names(&destination) {
             return Err(ErrorCode::HttpRequestDenied);
         }
+        let slot = self.slots.take().ok_or(ErrorCode::ConnectionLimitReached)?;
         let tcp = self.tcp(&destination).await?;
         if !https {
-            return Ok(Stream::Plain(tcp));
+            return Ok(Stream::plain(tcp, slot));
         }
         let name = ServerName::try_from(destination.host).map_err(|_| ErrorCode::HttpRequestUriInvalid)?;
         let tls = self.tls.connect(name, tcp).await.map_err(|error| tls_error(&error))?;
-        Ok(Stream::Tls(Box::new(tls)))
+        Ok(Stream::tls(tls, slot))
     }
 
     /// Connects to the first address that answers, of those that the policy lets be reached.
@@ -172,58 +169,5 @@ fn tls_error(error: &io::Error) -> ErrorCode {
         }),
         Some(_) => ErrorCode::TlsProtocolError,
         None => from_io(error),
-    }
-}
-
-/// A connection, plain or under TLS.
-pub(super) enum Stream {
-    Plain(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
-}
-
-impl Connection for Stream {
-    fn connected(&self) -> Connected {
-        match self {
-            Self::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2") => {
-                Connected::new().negotiated_h2()
-            }
-            _ => Connected::new(),
-        }
-    }
-}
-
-impl AsyncRead for Stream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
-        }
-    }
-}
-
-impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
-        }
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
-        }
     }
 }

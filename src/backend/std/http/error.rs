@@ -8,6 +8,7 @@ use std::io::{self, ErrorKind};
 /// Of an operation on a socket.
 pub(super) fn from_io(error: &io::Error) -> ErrorCode {
     match error.kind() {
+        _ if is_tls(error) => ErrorCode::TlsProtocolError,
         ErrorKind::ConnectionRefused => ErrorCode::ConnectionRefused,
         ErrorKind::TimedOut => ErrorCode::ConnectionTimeout,
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable | ErrorKind::AddrNotAvailable => {
@@ -21,6 +22,10 @@ pub(super) fn from_io(error: &io::Error) -> ErrorCode {
         | ErrorKind::UnexpectedEof => ErrorCode::ConnectionTerminated,
         _ => ErrorCode::InternalError(None),
     }
+}
+
+fn is_tls(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
 }
 
 /// Of sending a request: its own body's error, if that is why.
@@ -56,8 +61,16 @@ fn one(error: &(dyn Error + 'static)) -> Option<ErrorCode> {
         return Some(code.clone());
     }
     if let Some(error) = error.downcast_ref::<io::Error>() {
+        // What is inside one is not its source.
+        if let Some(ConnectError(code)) = error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            return Some(code.clone());
+        }
         return match error.kind() {
             ErrorKind::Other => None,
+            // A chunk that is none; or a record of TLS, which is told apart.
+            ErrorKind::InvalidData | ErrorKind::InvalidInput if !is_tls(error) => {
+                Some(ErrorCode::HttpProtocolError)
+            }
             _ => Some(from_io(error)),
         };
     }

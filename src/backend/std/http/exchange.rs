@@ -1,7 +1,7 @@
 //! Exchanges of a hyper server's, for whoever serves a guest with one.
 
 use super::{
-    body::{Outgoing, Received, fields, map},
+    body::{Outgoing, Received, announce, fields, map},
     policy::Destination,
 };
 use crate::cap::http::{ErrorCode, Fields, Method, Request, Response, Scheme};
@@ -22,8 +22,16 @@ use hyper::body::Incoming;
 /// When nobody can say for which host it is, which is to be answered with 400 (RFC 9112, section 3.2): in HTTP/1.1
 /// there is not one `Host` field, or what is said is no host and port. A guest could not tell, since it never sees
 /// the field; and whoever stands before this server may have believed another one.
+///
+/// When the contents have a transfer coding besides `chunked`, in which the guest would read them; a server that looks
+/// for it before may answer 501 (RFC 9112, section 6.1).
 pub fn request_from_hyper(request: http::Request<Incoming>, scheme: Scheme) -> Result<Request, ErrorCode> {
     let (head, body) = request.into_parts();
+    let mut codings = head.headers.get_all(header::TRANSFER_ENCODING).into_iter();
+    let is_other = |coding: &HeaderValue| !coding.as_bytes().eq_ignore_ascii_case(b"chunked");
+    if codings.next().is_some_and(is_other) || codings.next().is_some() {
+        return Err(ErrorCode::HttpProtocolError);
+    }
     Ok(Request {
         method: Method::from(head.method.as_str()),
         scheme: Some(scheme),
@@ -51,6 +59,10 @@ fn authority(head: &http::request::Parts) -> Result<Option<String>, ErrorCode> {
 /// A guest's response, as a hyper server sends it. `method` is the request's: an answer to `HEAD` has no contents,
 /// whatever it says about them.
 ///
+/// Over HTTP/1.1 hyper sends the trailers alone that a `Trailer` field names, to a client that said `TE: trailers`, and
+/// only behind contents without a `Content-Length`. Those that [`cap::http::Body::trailers`](crate::cap::http::Body::trailers)
+/// knows by now are named here; what a guest says later it has to name itself.
+///
 /// # Errors
 ///
 /// When the response can go on no wire: its status is none that ends an exchange, a field is none, or there are two
@@ -72,6 +84,7 @@ pub fn response_to_hyper(
     let body = if has_none {
         Outgoing::none()
     } else {
+        announce(&mut headers, &response.headers, &*response.body);
         Outgoing::new(response.body, length, ErrorCode::HttpResponseBodySize(None))
     };
     let mut out = http::Response::new(body);

@@ -8,7 +8,9 @@ mod body;
 mod connect;
 mod error;
 mod exchange;
+mod frames;
 mod policy;
+mod stream;
 
 pub use body::Outgoing;
 pub use exchange::{request_from_hyper, response_to_hyper};
@@ -17,7 +19,7 @@ pub use policy::Policy;
 use super::{reactor::reactor, resolver::Resolver};
 use crate::cap::http::{self as cap, ErrorCode, Fields, Options, Request, Response, ResponseFuture, Scheme};
 use alloc::{boxed::Box, format, string::String, sync::Arc, vec};
-use body::{Received, fields, map};
+use body::{Received, announce, fields, map};
 use connect::{CONNECT_TIMEOUT, Connector};
 use core::{
     fmt,
@@ -37,6 +39,7 @@ use rustls::{
     pki_types::{CertificateDer, pem::PemObject},
 };
 use std::{io, sync::OnceLock};
+use stream::{Slots, bound_interim};
 use tokio::{runtime::Handle, task::JoinHandle};
 use tokio_rustls::TlsConnector;
 
@@ -67,11 +70,19 @@ pub struct Builder {
     connect_timeout: Duration,
     idle: Duration,
     idle_max: usize,
+    connections_max: usize,
 }
 
 /// Bytes of a response's header section, and how many fields it may have.
 const HEADER_BYTES_MAX: u32 = 64 << 10;
 const HEADERS_MAX: usize = 128;
+
+/// Of HTTP/2, bytes that one exchange, and that one connection, may have on their way in that nobody has read; and bytes of
+/// a request's contents that lie ready while the server takes none. The library's own are up to 5 MiB, which no
+/// guest has been charged for.
+const STREAM_WINDOW: u32 = 256 << 10;
+const CONNECTION_WINDOW: u32 = 1 << 20;
+const SEND_BYTES_MAX: usize = 64 << 10;
 
 impl Client {
     /// A client for these destinations, with the root certificates of Mozilla's list.
@@ -90,6 +101,7 @@ impl Client {
             connect_timeout: Duration::from_secs(60),
             idle: Duration::from_secs(30),
             idle_max: 16,
+            connections_max: 1_024,
         }
     }
 }
@@ -139,6 +151,14 @@ impl Builder {
         self
     }
 
+    /// How many connections are open at once, those included that are kept and not used: one more is
+    /// [`ErrorCode::ConnectionLimitReached`]. Default: 1,024.
+    #[must_use]
+    pub fn connections_max(mut self, count: usize) -> Self {
+        self.connections_max = count;
+        self
+    }
+
     /// The client. It connects nowhere yet.
     #[must_use]
     pub fn build(self) -> Client {
@@ -155,6 +175,7 @@ impl Builder {
             denied: self.denied,
             resolver: Resolver::default(),
             tls: TlsConnector::from(Arc::new(tls)),
+            slots: Slots::new(self.connections_max),
             timeout: self.connect_timeout,
         };
         let Self { idle, idle_max, .. } = self;
@@ -176,6 +197,9 @@ impl Shared {
             .http1_max_headers(HEADERS_MAX)
             .http1_max_buf_size(HEADER_BYTES_MAX as usize)
             .http2_max_header_list_size(HEADER_BYTES_MAX)
+            .http2_initial_stream_window_size(STREAM_WINDOW)
+            .http2_initial_connection_window_size(CONNECTION_WINDOW)
+            .http2_max_send_buf_size(SEND_BYTES_MAX)
             .build(self.connector.clone());
         Ok(self.pool.get_or_init(|| (reactor, client)))
     }
@@ -206,6 +230,7 @@ impl Shared {
         }
         let mut headers = map(&request.headers)?;
         Fields::OF_CONNECTION.iter().for_each(|name| _ = headers.remove(*name));
+        announce(&mut headers, &request.headers, &*request.body);
         // Or servers leave trailers out (RFC 9110, section 6.5.1).
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
         let mut out =
@@ -230,7 +255,7 @@ fn uri(scheme: &Scheme, authority: &str, path: String) -> Result<Uri, ErrorCode>
 
 impl cap::Client for Client {
     fn send(&self, request: Request, options: Options) -> Box<dyn ResponseFuture> {
-        let request = match self.shared.request(request) {
+        let mut request = match self.shared.request(request) {
             Ok(request) => request,
             Err(error) => return Box::new(Sent::Failed(Some(error))),
         };
@@ -239,8 +264,10 @@ impl cap::Client for Client {
         };
         let connect = options.connect_timeout_ns.map(Duration::from_nanos);
         let client = client.clone();
+        let interim = bound_interim(&mut request);
         let task = reactor.spawn(CONNECT_TIMEOUT.scope(connect, async move {
             let response = client.request(request).await.map_err(|error| error::from_client(&error))?;
+            interim.check()?;
             let (head, body) = response.into_parts();
             Ok(Response {
                 status: head.status.as_u16(),
