@@ -1,6 +1,8 @@
 //! Driving the built program.
 #![allow(dead_code, reason = "each suite uses a part of this")]
 
+pub mod server;
+
 use std::{
     fs,
     io::Write,

@@ -3,16 +3,19 @@
 use crate::{
     component, failure, file, grants, network,
     serve::{
+        contents::Contents,
         log::Log,
         manifest::{App, FileGrant},
         metrics::{AppMetrics, Reason},
         output::{Lines, Told},
+        piece::Piece,
         pool::{Kept, Pool},
-        record::{Failure, Record, Stage, Used},
+        record::{Failure, Id, Record, Stage, Used},
         server::{Answer, Body, BodyError, Exchange, Handler, Served, Turn, plain},
         slices::Slices,
         spin,
         streamed::{Room, Streamed},
+        trailers::{Lost, Trailers},
     },
     settings::{Randomness, Resolved},
     watch::Trace,
@@ -24,7 +27,10 @@ use hyper::body::{Bytes, Frame};
 use std::{
     borrow::Cow,
     pin::Pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll, Waker},
     time::{Duration, Instant},
 };
@@ -114,7 +120,16 @@ pub fn load(app: &App, common: &Common, metrics: Arc<AppMetrics>) -> Result<Serv
     let pool = Pool::new(program, template, common.trace.clone(), requests_max);
     let deadline = settings.timeout.unwrap_or(TIMEOUT);
     let room = common.room.clone();
-    let shared = Shared { file: name, pool: Arc::new(pool), settings, deadline, room };
+    let shared = Shared {
+        name: app.name.clone(),
+        log: common.log.clone(),
+        file: name,
+        told_trailers: AtomicBool::new(false),
+        pool: Arc::new(pool),
+        settings,
+        deadline,
+        room,
+    };
     // One instance that nobody calls: what is missing is said now, and not to each request.
     drop(shared.pool.start().map_err(|error| anyhow::Error::msg(shared.not_started(&error).text))?);
     let handler =
@@ -217,7 +232,11 @@ fn files(grants: &[FileGrant]) -> Result<mem::Directory> {
 }
 
 struct Shared {
+    name: String,
+    log: Log,
     file: String,
+    /// Whether it was told that trailers were not sent that could have been.
+    told_trailers: AtomicBool,
     pool: Arc<Pool>,
     settings: Resolved,
     deadline: Duration,
@@ -237,6 +256,9 @@ impl Handler for Instances {
         Box::pin(async move {
             let Exchange { request, peer, record, deadline, route, rest, turn } = exchange;
             let method = request.method().clone();
+            let (of_trailers, id) = (shared.clone(), record.id);
+            let trailers =
+                Trailers::to(&request, move |lost, names| of_trailers.lost_trailers(id, lost, names));
             let mut request = match request_from_hyper(request, cap::Scheme::Http) {
                 Ok(request) => request,
                 Err(code) => return Ok(refused(&code)),
@@ -248,6 +270,7 @@ impl Handler for Instances {
             if let Err(code) = wasi::http::check(&shared.settings.limits.http, &request) {
                 return Ok(refused(&code));
             }
+            request.body = Box::new(Contents::new(request.body, record.clone()));
             let taken = shared.pool.take(record.id).map_err(|error| shared.not_started(&error));
             let (guest, kept, is_new) = taken.inspect_err(|_| shared.pool.flush())?;
             if is_new {
@@ -255,7 +278,7 @@ impl Handler for Instances {
             }
             let kept = Mutex::new(Some(kept));
             let work = Work { shared, record, kept, deadline, _turn: turn };
-            Arc::new(work).answer(guest, request, &method).await
+            Arc::new(work).answer(guest, request, &method, trailers).await
         })
     }
 }
@@ -287,6 +310,7 @@ impl Work {
         guest: Guest,
         request: cap::Request,
         method: &Method,
+        trailers: Trailers,
     ) -> Result<Response<Body>, Failure> {
         let at_end = self.clone();
         let handling = guest.handle(request).on_end(move |rest| at_end.finish(rest));
@@ -300,7 +324,7 @@ impl Work {
         self.record.given();
         let (record, deadline) = (self.record.clone(), self.shared.deadline);
         let late = move || record.failed(Failure::late(deadline));
-        let body = Streamed::new(response.body, self.deadline, late).await;
+        let body = Streamed::new(&response.headers, response.body, trailers, self.deadline, late).await;
         let body = body.map_err(|code| self.record.failure().unwrap_or_else(|| broken_off(&code)))?;
         let Some(mut place) = self.shared.room.take(body.bytes()) else {
             let text = "the answers that nobody takes leave no room for another".into();
@@ -319,7 +343,12 @@ impl Work {
                 });
                 Box::new(code) as BodyError
             };
-            let keep = move |frame: Frame<Bytes>| frame.map_data(|data| place.keep(data));
+            let keep = move |frame: Frame<Bytes>| {
+                frame.map_data(|data| {
+                    let permit = place.of(data.len());
+                    Piece::new(data, permit)
+                })
+            };
             body.map_frame(keep).map_err(broken).boxed_unsync()
         }))
     }
@@ -419,6 +448,18 @@ fn no_response(text: String) -> Failure {
 }
 
 impl Shared {
+    /// Trailers that answer request `id` were not sent. What the program could do about it is told to who runs it, once.
+    fn lost_trailers(&self, id: Id, lost: Lost, names: &[String]) {
+        let (names, text) = (names.join(", "), lost.text());
+        self.pool.line(id, || format!("trailers not sent ({names}): {text}"));
+        if lost.is_programs() && !self.told_trailers.swap(true, Ordering::Relaxed) {
+            let Self { name, log, .. } = self;
+            let text =
+                format!("app `{name}`: trailers of request {id} were not sent ({names}): {text}; told once");
+            log.event(&text);
+        }
+    }
+
     fn not_started(&self, error: &Error) -> Failure {
         let reason = match error.trap() {
             Some(Trap::OutOfFuel) => Reason::Fuel,

@@ -1,5 +1,6 @@
 //! What is counted while serving, as text that Prometheus reads (exposition format 0.0.4).
 
+use http::StatusCode;
 use std::{
     collections::BTreeMap,
     fmt::Write as _,
@@ -75,6 +76,7 @@ pub struct AppMetrics {
     /// One more than there are bounds: for what is longer than all.
     durations: [AtomicU64; BOUNDS_US.len() + 1],
     duration_us: AtomicU64,
+    waiting: AtomicI64,
     in_flight: AtomicI64,
     instances: AtomicU64,
     fuel: AtomicU64,
@@ -88,10 +90,10 @@ fn add(counter: &AtomicU64, count: u64) {
 }
 
 impl AppMetrics {
-    /// A request begins; it ends when the answer is dropped.
-    pub fn begin(self: &Arc<Self>) -> InFlight {
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
-        InFlight(self.clone())
+    /// A request waits for its turn, until the answer begins or is dropped.
+    pub fn waits(self: &Arc<Self>) -> Waiting {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        Waiting(self.clone())
     }
 
     /// A request has ended, with a status or without one.
@@ -123,7 +125,25 @@ impl AppMetrics {
     }
 }
 
-/// A request under way.
+/// A request that waits for its turn.
+pub struct Waiting(Arc<AppMetrics>);
+
+impl Waiting {
+    /// It has it, until the answer is dropped.
+    pub fn begins(self) -> InFlight {
+        // First, so that it is never in neither.
+        self.0.in_flight.fetch_add(1, Ordering::Relaxed);
+        InFlight(self.0.clone())
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A request that is being answered.
 pub struct InFlight(Arc<AppMetrics>);
 
 impl Drop for InFlight {
@@ -138,13 +158,44 @@ pub struct Metrics {
     apps: Mutex<BTreeMap<String, Arc<AppMetrics>>>,
     pub connections: AtomicI64,
     pub log_lines_dropped: AtomicU64,
+    refused: [AtomicU64; REFUSED.len()],
+    closed: [AtomicU64; Closed::ALL.len()],
+}
+
+/// With what requests are refused that are for no app, or not yet known to be.
+const REFUSED: [u16; 5] = [400, 404, 414, 431, 501];
+
+/// Why a connection was closed by the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// No request came, or not all of its head.
+    Silent,
+    /// The client took too little of what it was sent.
+    Stuck,
+    /// The client broke a rule of HTTP/2.
+    Broken,
+}
+
+impl Closed {
+    const ALL: [Self; 3] = [Self::Silent, Self::Stuck, Self::Broken];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Silent => "head_timeout",
+            Self::Stuck => "write_timeout",
+            Self::Broken => "protocol",
+        }
+    }
 }
 
 /// A gauge or a counter of each app: name, kind, help, and how to read it.
 type Simple = (&'static str, &'static str, &'static str, fn(&AppMetrics) -> u64);
 
-const SIMPLE: [Simple; 6] = [
-    ("wasmote_requests_in_flight", "gauge", "Requests under way.", |app| {
+const SIMPLE: [Simple; 7] = [
+    ("wasmote_requests_waiting", "gauge", "Requests that wait for their turn (--max-concurrent).", |app| {
+        u64::try_from(app.waiting.load(Ordering::Relaxed)).unwrap_or(0)
+    }),
+    ("wasmote_requests_in_flight", "gauge", "Requests that are being answered.", |app| {
         u64::try_from(app.in_flight.load(Ordering::Relaxed)).unwrap_or(0)
     }),
     ("wasmote_instances_total", "counter", "Instances made.", |app| app.instances.load(Ordering::Relaxed)),
@@ -167,10 +218,25 @@ impl Metrics {
         apps.entry(name.into()).or_default().clone()
     }
 
-    /// Requests under way, of all apps.
-    pub fn in_flight(&self) -> i64 {
+    /// Requests under way, of all apps: those that wait, and those that are being answered.
+    pub fn under_way(&self) -> i64 {
         let apps = self.apps.lock().unwrap_or_else(PoisonError::into_inner);
-        apps.values().map(|app| app.in_flight.load(Ordering::Relaxed)).sum()
+        let of_app = |app: &Arc<AppMetrics>| {
+            app.waiting.load(Ordering::Relaxed) + app.in_flight.load(Ordering::Relaxed)
+        };
+        apps.values().map(of_app).sum()
+    }
+
+    /// A request was refused that is for no app, or not yet known to be for one.
+    pub fn refused(&self, status: StatusCode) {
+        if let Some(at) = REFUSED.iter().position(|known| *known == status.as_u16()) {
+            add(&self.refused[at], 1);
+        }
+    }
+
+    /// A connection was closed by the server.
+    pub fn closed(&self, why: Closed) {
+        add(&self.closed[why as usize], 1);
     }
 
     /// All of it.
@@ -218,8 +284,20 @@ impl Metrics {
     }
 
     fn process(&self, out: &mut String) {
+        let text = "Requests that were refused before an app was asked, by status.";
+        head(out, "wasmote_requests_refused_total", "counter", text);
+        for (status, count) in REFUSED.iter().zip(&self.refused) {
+            let count = count.load(Ordering::Relaxed);
+            _ = writeln!(out, "wasmote_requests_refused_total{{status=\"{status}\"}} {count}");
+        }
         head(out, "wasmote_connections", "gauge", "Open connections.");
         _ = writeln!(out, "wasmote_connections {}", self.connections.load(Ordering::Relaxed).max(0));
+        let text = "Connections closed for what the client did or left undone, by reason.";
+        head(out, "wasmote_connections_closed_total", "counter", text);
+        for why in Closed::ALL {
+            let (count, why) = (self.closed[why as usize].load(Ordering::Relaxed), why.name());
+            _ = writeln!(out, "wasmote_connections_closed_total{{reason=\"{why}\"}} {count}");
+        }
         head(out, "wasmote_log_lines_dropped_total", "counter", "Lines that the log was too slow for.");
         let dropped = self.log_lines_dropped.load(Ordering::Relaxed);
         _ = writeln!(out, "wasmote_log_lines_dropped_total {dropped}");
@@ -268,7 +346,13 @@ mod tests {
     fn counts_read_back_as_prometheus_reads_them() {
         let metrics = Metrics::default();
         let app = metrics.app("a\"b");
-        let in_flight = app.begin();
+        let waiting = app.waits();
+        assert_eq!(metrics.under_way(), 1);
+        assert!(metrics.text().contains("wasmote_requests_waiting{app=\"a\\\"b\"} 1"));
+        let in_flight = waiting.begins();
+        assert_eq!(metrics.under_way(), 1);
+        metrics.refused(StatusCode::BAD_REQUEST);
+        metrics.closed(Closed::Stuck);
         app.answered(Some(200), Duration::from_micros(300));
         app.answered(Some(504), Duration::from_secs(60));
         app.answered(None, Duration::from_millis(2));
@@ -276,7 +360,11 @@ mod tests {
         app.used(7, 65_536);
         let text = metrics.text();
         for line in [
+            "wasmote_requests_waiting{app=\"a\\\"b\"} 0",
             "wasmote_requests_in_flight{app=\"a\\\"b\"} 1",
+            "wasmote_requests_refused_total{status=\"400\"} 1",
+            "wasmote_requests_refused_total{status=\"431\"} 0",
+            "wasmote_connections_closed_total{reason=\"write_timeout\"} 1",
             "wasmote_requests_total{app=\"a\\\"b\",status=\"2xx\"} 1",
             "wasmote_requests_total{app=\"a\\\"b\",status=\"5xx\"} 1",
             "wasmote_requests_total{app=\"a\\\"b\",status=\"4xx\"} 0",

@@ -2,12 +2,15 @@
 
 mod app;
 mod connection;
+mod contents;
 mod descriptors;
 mod log;
 mod manifest;
 mod metrics;
 mod output;
+mod piece;
 mod pool;
+mod protocol;
 mod record;
 mod reload;
 mod route;
@@ -16,6 +19,7 @@ mod share;
 mod slices;
 mod spin;
 mod streamed;
+mod trailers;
 
 use crate::{
     grants::{DirectoryGrant, Variable},
@@ -88,7 +92,7 @@ pub struct Arguments {
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = units::some_time)]
     head_timeout: Duration,
 
-    /// How long a client may take nothing of what it is sent
+    /// How long a client may take nothing of what it is sent, or less than 240 bytes a second on the average
     #[arg(long, value_name = "TIME", default_value = "1m", value_parser = units::some_time)]
     write_timeout: Duration,
 

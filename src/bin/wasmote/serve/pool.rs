@@ -114,6 +114,13 @@ impl Pool {
         }
     }
 
+    /// Traces what the server did for request `id`, if anybody listens.
+    pub fn line(&self, id: Id, text: impl FnOnce() -> String) {
+        if let Some(trace) = &self.trace {
+            trace.line(&format!("{id} {}", text()));
+        }
+    }
+
     /// A request is over: what was traced of it is there to be read.
     pub fn flush(&self) {
         self.trace.iter().for_each(Trace::flush);

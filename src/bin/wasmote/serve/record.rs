@@ -60,6 +60,8 @@ struct State {
     failure: Option<Failure>,
     /// How the response broke off, which a failure explains, if there is one.
     broken: Option<Failure>,
+    /// How the request's contents broke off.
+    request_broken: Option<String>,
     used: Option<Used>,
 }
 
@@ -133,6 +135,19 @@ impl Record {
         self.state().broken.get_or_insert(failure);
     }
 
+    /// The client broke the contents of its request off: what fails from here on is its doing.
+    pub fn request_broke_off(&self, how: String) {
+        let mut state = self.state();
+        if state.failure.is_none() {
+            state.request_broken.get_or_insert(how);
+        }
+    }
+
+    /// Whether it did.
+    pub fn is_broken(&self) -> bool {
+        self.state().request_broken.is_some()
+    }
+
     /// A program is done with it.
     pub fn used(&self, used: Used) {
         self.state().used = Some(used);
@@ -167,8 +182,15 @@ impl Drop for Record {
         let failure = state.failure.as_ref().or(state.broken.as_ref());
         let took = state.took.unwrap_or_else(|| began.elapsed());
         let name = app.map_or("-", |(name, _)| name);
+        let (failure, consequence) = match &state.request_broken {
+            Some(how) => (None, failure.map(|failure| (how, failure))),
+            None => (failure, None),
+        };
+        // A response that breaks off because the request did is none.
+        let is_response = consequence.is_none() || state.stage != Stage::Out;
+        let status = state.status.filter(|_| is_response);
         if let Some((_, metrics)) = app {
-            metrics.answered(state.status.map(|status| status.as_u16()), took);
+            metrics.answered(status.map(|status| status.as_u16()), took);
             if let Some(used) = state.used {
                 metrics.used(used.fuel, used.memory_bytes);
             }
@@ -181,8 +203,16 @@ impl Drop for Record {
             log.error(&format!("request {id} ({request}) of app `{name}` failed{when}: {text}"));
         }
         log.request(|| {
-            let status = state.status.map_or_else(|| "aborted".into(), |status| status.as_u16().to_string());
-            format!("{peer} {request} {status} {} {took:.1?} {name}", state.bytes)
+            let status = status.map_or_else(|| "aborted".into(), |status| status.as_u16().to_string());
+            let line = format!("{peer} {request} {status} {} {took:.1?} {name}", state.bytes);
+            match consequence {
+                None => line,
+                // The program's own words may be of several lines.
+                Some((how, Failure { text, .. })) => {
+                    let first = text.lines().next().unwrap_or_default();
+                    format!("{line} (its client broke the request off: {how}; then: {first})")
+                }
+            }
         });
     }
 }

@@ -2,9 +2,11 @@
 //! happened. Knows no WebAssembly: a [`Handler`] answers.
 
 use crate::serve::{
-    connection::{Activity, Patience, Stream, Watched, drive},
+    connection::{Activity, BYTES_PER_SECOND_MIN, Cause, End, Patience, Stream, Watched, drive},
     log::Log,
-    metrics::{AppMetrics, InFlight, Metrics, Reason},
+    metrics::{AppMetrics, Closed, InFlight, Metrics, Reason},
+    piece::Piece,
+    protocol::{self, Fault},
     record::{Failure, Id, Record},
     route::Routes,
 };
@@ -37,7 +39,7 @@ use tokio::{
 pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What is sent back.
-pub type Body = UnsyncBoxBody<Bytes, BodyError>;
+pub type Body = UnsyncBoxBody<Piece, BodyError>;
 
 /// Whoever answers the requests for one app.
 pub trait Handler: Send + Sync + 'static {
@@ -160,12 +162,12 @@ impl Server {
             });
             let io = TokioIo::new(Watched::new(stream, activity.clone()));
             let connection = builder.serve_connection(io, service).into_owned();
-            let (metrics, patience, stopped) = (self.metrics.clone(), self.patience, stopped.clone());
+            let (server, stopped) = (self.clone(), stopped.clone());
             tokio::spawn(async move {
-                metrics.connections.fetch_add(1, Ordering::Relaxed);
-                // A peer that breaks off or speaks no HTTP harms nobody else.
-                drive(connection, auto::Connection::graceful_shutdown, activity, patience, stopped).await;
-                metrics.connections.fetch_sub(1, Ordering::Relaxed);
+                server.metrics.connections.fetch_add(1, Ordering::Relaxed);
+                let leave = auto::Connection::graceful_shutdown;
+                server.over(peer, drive(connection, leave, activity, server.patience, stopped).await);
+                server.metrics.connections.fetch_sub(1, Ordering::Relaxed);
                 drop(slot);
             });
         }
@@ -175,12 +177,43 @@ impl Server {
         let over = async {
             stopping.closed().await;
             // What a program does after its response is under way too.
-            while self.metrics.in_flight() > 0 {
+            while self.metrics.under_way() > 0 {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
         };
         // A client that does not leave, or takes nothing, is not what was to be waited for.
-        timeout(drain, over).await.is_ok() || self.metrics.in_flight() == 0
+        timeout(drain, over).await.is_ok() || self.metrics.under_way() == 0
+    }
+
+    /// A connection has ended. A peer that breaks off or speaks no HTTP harms nobody else; what it was refused, nobody else
+    /// has told.
+    fn over(&self, peer: SocketAddr, end: End<BodyError>) {
+        let Self { log, metrics, .. } = self;
+        match end {
+            End::Here(Cause::Stuck) => {
+                metrics.closed(Closed::Stuck);
+                let Patience { write, .. } = self.patience;
+                log.request(|| {
+                    format!("{peer} was left: it took less than {BYTES_PER_SECOND_MIN} bytes a second for {write:?}")
+                });
+            }
+            End::Here(Cause::Silent) => metrics.closed(Closed::Silent),
+            End::Itself(Err(error)) => match protocol::fault(&*error) {
+                Some(Fault::Refused(status)) => {
+                    metrics.refused(status);
+                    let text = protocol::text(&*error);
+                    log.request(|| format!("{peer} - - {} 0 - - ({text})", status.as_u16()));
+                }
+                Some(Fault::Silent) => metrics.closed(Closed::Silent),
+                Some(Fault::Broken) => {
+                    metrics.closed(Closed::Broken);
+                    let text = protocol::text(&*error);
+                    log.request(|| format!("{peer} was left: {text}"));
+                }
+                None => {}
+            },
+            End::Here(Cause::Left) | End::Itself(Ok(())) => {}
+        }
     }
 
     async fn accept(&self, listener: &TcpListener) -> (TcpStream, SocketAddr, OwnedSemaphorePermit) {
@@ -229,17 +262,29 @@ impl Server {
             (route.text().to_owned(), rest, app.clone())
         });
         let id = Id(self.next_id.fetch_add(1, Ordering::Relaxed));
-        let of_app = found.as_ref().map(|(_, _, app)| (app.name.clone(), app.metrics.clone()));
         let request_line = format!("{} {path}", request.method());
+        let refused = |status, text| {
+            self.metrics.refused(status);
+            plain(status, text)
+        };
+        if let Some((status, text)) = protocol::refusal(request.headers()) {
+            let mut response = refused(status, text);
+            // Where it ends, and with it where the next one begins, is not to be known for sure.
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            let record = Record::new(id, self.log.clone(), peer, request_line, None);
+            return finished(response, record, stream);
+        }
+        let of_app = found.as_ref().map(|(_, _, app)| (app.name.clone(), app.metrics.clone()));
         let record = Record::new(id, self.log.clone(), peer, request_line, of_app);
         let Some((route, rest, app)) = found else {
-            return finished(plain(StatusCode::NOT_FOUND, "nothing answers this path\n"), record, stream);
+            let response = refused(StatusCode::NOT_FOUND, "nothing answers this path\n");
+            return finished(response, record, stream);
         };
         let deadline = record.began + app.deadline;
-        let in_flight = app.metrics.begin();
+        let waiting = app.metrics.waits();
         let turn = timeout_at(deadline.into(), self.turns.clone().acquire_owned()).await;
         let failure = if let Ok(Ok(permit)) = turn {
-            let turn = Turn { _permit: permit, _in_flight: in_flight };
+            let turn = Turn { _permit: permit, _in_flight: waiting.begins() };
             let exchange = Exchange { request, peer, record: record.clone(), deadline, route, rest, turn };
             match timeout_at(deadline.into(), app.handler.handle(exchange)).await {
                 Ok(Ok(response)) => return finished(response, record, stream),
@@ -249,7 +294,11 @@ impl Server {
         } else {
             Failure { reason: Reason::Busy, text: "too many requests were under way all the time".into() }
         };
-        let answer = answer_to(failure.reason, id);
+        let answer = if record.is_broken() {
+            plain(StatusCode::BAD_REQUEST, "the contents of the request break off\n")
+        } else {
+            answer_to(failure.reason, id)
+        };
         record.failed(failure);
         finished(answer, record, stream)
     }
@@ -280,7 +329,7 @@ fn answer_to(reason: Reason, id: Id) -> Response<Body> {
 
 /// A short answer of the server's own.
 pub fn plain(status: StatusCode, text: &str) -> Response<Body> {
-    let body = Full::new(Bytes::copy_from_slice(text.as_bytes()));
+    let body = Full::new(Piece::new(Bytes::copy_from_slice(text.as_bytes()), None));
     let mut response = Response::new(body.map_err(|never| match never {}).boxed_unsync());
     *response.status_mut() = status;
     response
@@ -309,17 +358,20 @@ impl Drop for Logged {
 }
 
 impl HyperBody for Logged {
-    type Data = Bytes;
+    type Data = Piece;
     type Error = BodyError;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        let frame = Pin::new(&mut self.body).poll_frame(cx);
+    ) -> Poll<Option<Result<Frame<Piece>, BodyError>>> {
+        let mut frame = Pin::new(&mut self.body).poll_frame(cx);
         self.stream.got_on(frame.is_pending());
-        if let Poll::Ready(Some(Ok(frame))) = &frame {
-            self.record.sent(frame.data_ref().map_or(0, |data| data.len() as u64));
+        if let Poll::Ready(Some(Ok(frame))) = &mut frame
+            && let Some(piece) = frame.data_mut()
+        {
+            self.record.sent(piece.len() as u64);
+            piece.count(|bytes| self.stream.sends(bytes));
         }
         frame
     }

@@ -1,7 +1,6 @@
 //! The contents of a response, until they are all gone or the request's time is over.
 
-use crate::serve::slices::Slices;
-use hyper::body::Bytes;
+use crate::serve::{slices::Slices, trailers::Trailers};
 use std::{
     collections::VecDeque,
     future::poll_fn,
@@ -13,7 +12,7 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     task::AbortHandle,
 };
-use wasmote::cap::http::{Body, ErrorCode, Frame};
+use wasmote::cap::http::{Body, ErrorCode, Fields, Frame};
 
 /// The contents of a response. What the guest has at once is taken at once, so a short answer is whole, with its
 /// length, before its head goes out, and its guest is gone.
@@ -22,6 +21,9 @@ pub struct Streamed {
     /// The length, where everything is there and no trailers follow.
     length: Option<u64>,
     rest: Option<Rest>,
+    trailers: Trailers,
+    /// Which of them the header section names.
+    named: Vec<String>,
 }
 
 /// Room for what guests have answered and no client has taken. A guest that has answered is gone, and with it what bounded
@@ -33,8 +35,11 @@ pub struct Room(Arc<Semaphore>);
 pub struct Place {
     /// For how many bytes more.
     bytes: usize,
-    permit: Option<Arc<OwnedSemaphorePermit>>,
+    permit: Option<Permit>,
 }
+
+/// What keeps a place.
+pub type Permit = Arc<OwnedSemaphorePermit>;
 
 /// Bytes of all answers that wait.
 const UNTAKEN_BYTES_MAX: usize = 256 << 20;
@@ -57,26 +62,10 @@ impl Room {
 }
 
 impl Place {
-    /// `data`, which keeps the place until whoever sends it lets it go: HTTP/2 takes all of an answer in as soon as the client
-    /// has a window of one byte, and lets the answer go.
-    pub fn keep(&mut self, data: Bytes) -> Bytes {
-        self.bytes = self.bytes.saturating_sub(data.len());
-        let permit = if self.bytes > 0 { self.permit.clone() } else { self.permit.take() };
-        match permit {
-            Some(permit) => Bytes::from_owner(Placed { data, _permit: permit }),
-            None => data,
-        }
-    }
-}
-
-struct Placed {
-    data: Bytes,
-    _permit: Arc<OwnedSemaphorePermit>,
-}
-
-impl AsRef<[u8]> for Placed {
-    fn as_ref(&self) -> &[u8] {
-        &self.data
+    /// What is to keep the place as long as the next bytes, so many, are not gone.
+    pub fn of(&mut self, bytes: usize) -> Option<Permit> {
+        self.bytes = self.bytes.saturating_sub(bytes);
+        if self.bytes > 0 { self.permit.clone() } else { self.permit.take() }
     }
 }
 
@@ -99,36 +88,40 @@ const FIRST_BYTES_MAX: usize = 64 << 10;
 const FIRST_FRAMES_MAX: usize = 64;
 
 impl Streamed {
-    /// Takes what is there. The rest is given up at `deadline`; where somebody waits for it, `late` is told before.
+    /// Takes what is there of what comes behind `headers`. The rest is given up at `deadline`; where somebody waits for
+    /// it, `late` is told before.
     pub async fn new(
+        headers: &Fields,
         mut body: Box<dyn Body>,
+        trailers: Trailers,
         deadline: Instant,
         late: impl FnOnce() + Send + 'static,
     ) -> Result<Self, ErrorCode> {
         let (mut first, mut bytes, mut slices) = (VecDeque::new(), 0, Slices::new());
+        let trailers = trailers.behind(headers);
+        let whole = |first, length, trailers| Self { first, length, rest: None, trailers, named: Vec::new() };
         while bytes < FIRST_BYTES_MAX && first.len() < FIRST_FRAMES_MAX {
             match poll_fn(|cx| Poll::Ready(slices.poll(cx, |cx| body.poll_frame(cx)))).await {
                 Poll::Pending => break,
-                Poll::Ready(Some(frame)) => {
-                    let frame = frame?;
-                    let trailers = match &frame {
-                        Frame::Data(data) => {
-                            bytes += data.len();
-                            false
-                        }
-                        Frame::Trailers(_) => true,
-                    };
-                    first.push_back(frame);
-                    if trailers {
-                        return Ok(Self { first, length: None, rest: None });
+                Poll::Ready(Some(frame)) => match frame? {
+                    Frame::Data(data) => {
+                        bytes += data.len();
+                        first.push_back(Frame::Data(data));
                     }
-                }
-                Poll::Ready(None) => {
-                    return Ok(Self { first, length: Some(bytes as u64), rest: None });
-                }
+                    Frame::Trailers(fields) => {
+                        let Some(fields) = trailers.early(fields) else {
+                            return Ok(whole(first, Some(bytes as u64), trailers));
+                        };
+                        first.push_back(Frame::Trailers(fields));
+                        return Ok(whole(first, None, trailers));
+                    }
+                },
+                Poll::Ready(None) => return Ok(whole(first, Some(bytes as u64), trailers)),
             }
         }
-        Ok(Self { first, length: None, rest: Some(Rest::new(body, deadline, late)) })
+        let named = headers.announced().map(str::to_owned).collect();
+        let rest = Some(Rest::new(body, deadline, late));
+        Ok(Self { first, length: None, rest, trailers, named })
     }
 
     /// How many bytes were there at once.
@@ -177,11 +170,24 @@ impl Body for Streamed {
         };
         let polled = body.poll_frame(cx);
         held.reader = polled.is_pending().then(|| cx.waker().clone());
-        polled
+        match polled {
+            Poll::Ready(Some(Ok(Frame::Trailers(fields)))) => {
+                let fields = self.trailers.late(fields, &self.named);
+                Poll::Ready(fields.map(|fields| Ok(Frame::Trailers(fields))))
+            }
+            polled => polled,
+        }
     }
 
     fn length(&self) -> Option<u64> {
         self.length
+    }
+
+    fn trailers(&self) -> Option<Fields> {
+        match self.first.back() {
+            Some(Frame::Trailers(fields)) => Some(fields.clone()),
+            _ => None,
+        }
     }
 }
 
@@ -220,6 +226,10 @@ mod tests {
         }
     }
 
+    fn none() -> Trailers {
+        Trailers::to(&http::Request::new(()), |_, _| ())
+    }
+
     /// So many bytes at once.
     struct Large(usize);
 
@@ -235,12 +245,13 @@ mod tests {
         let room = Room(Arc::new(Semaphore::new(10)));
         let answer = |bytes| {
             let body = Box::new(Large(bytes));
-            let streamed = runtime.block_on(Streamed::new(body, Instant::now(), || ()));
+            let fields = Fields::new();
+            let streamed = runtime.block_on(Streamed::new(&fields, body, none(), Instant::now(), || ()));
             let bytes = streamed.map_or(0, |streamed| streamed.bytes());
             let mut place = room.take(bytes)?;
             // In two pieces, the first of which is taken at once.
-            drop(place.keep(Bytes::from(vec![0; 1])));
-            Some(place.keep(Bytes::from(vec![0; bytes - 1])))
+            drop(place.of(1));
+            place.of(bytes - 1)
         };
         let first = answer(6 * BLOCK_BYTES);
         assert!(first.is_some() && answer(6 * BLOCK_BYTES).is_none());
@@ -255,8 +266,9 @@ mod tests {
         for slices in [1, 7, 100] {
             let polls = Arc::<AtomicUsize>::default();
             let body = Box::new(Slow { slices, polls: polls.clone() });
-            let taken =
-                runtime.block_on(Streamed::new(body, Instant::now() + Duration::from_secs(60), || ()));
+            let deadline = Instant::now() + Duration::from_secs(60);
+            let fields = Fields::new();
+            let taken = runtime.block_on(Streamed::new(&fields, body, none(), deadline, || ()));
             assert!(taken.is_ok_and(|streamed| streamed.length().is_none()));
             assert!(polls.load(Ordering::Relaxed) <= FIRST_FRAMES_MAX + 8, "{slices}: {polls:?}");
         }
