@@ -4,14 +4,14 @@
 Every one must be answered, each with its own answer; says how many were not, and what the server's memory did.
 
     wasmote serve --addr 127.0.0.1:8080 --quiet -W fuel=2000000,max-memory-size=4M tests/program/handler.wat &
-    benches/serve_faults.py 127.0.0.1:8080 $!
+    benches/serve_faults.py 127.0.0.1:8080 $!           # or with another number of requests behind
 """
 import asyncio
 import re
 import sys
 import time
 
-REQUESTS, CONNECTIONS = 100_000, 32
+REQUESTS, CONNECTIONS = int(sys.argv[3]) if len(sys.argv) > 3 else 100_000, 32
 host, port = sys.argv[1].split(":")
 pid = sys.argv[2]
 wrong, taken, seen, resident = 0, 0, {}, []
@@ -36,7 +36,7 @@ async def worker():
     while taken < REQUESTS:
         number = taken
         taken += 1
-        if number % 10_000 == 0:
+        if number % max(REQUESTS // 10, 1) == 0:
             resident.append(resident_kib())
         fails = number % 100 == 99
         path = f"/{'tlm'[number // 100 % 3] if fails else 'p'}{number}"
@@ -55,5 +55,5 @@ async def main():
 began = time.time()
 asyncio.run(main())
 print(f"{sum(seen.values())} answered, {wrong} of them wrong, in {time.time() - began:.1f} s: {seen}")
-print(f"resident KiB at each 10,000: {resident}, {resident_kib()} in the end")
+print(f"resident KiB at each tenth: {resident}, {resident_kib()} in the end")
 sys.exit(wrong > 0)
