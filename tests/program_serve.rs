@@ -25,6 +25,9 @@ fn requests_are_answered_each_by_an_instance_of_its_own() {
         let answer = server.get(path);
         assert_eq!(answer.status, 200, "{answer:?}");
         assert_eq!(answer.text(), if path == "/" { "hello" } else { path });
+        // What is there at once has its length.
+        let length = format!("content-length: {}", answer.body.len());
+        assert!(answer.head.contains(&length), "{}", answer.head);
     }
     let streamed = server.get("/stream");
     assert_eq!((streamed.status, streamed.body.len(), streamed.whole), (200, 1 << 20, true));

@@ -8,7 +8,7 @@ use crate::{
         manifest::{App, FileGrant},
         metrics::{AppMetrics, Reason},
         output::{Lines, Told},
-        piece::Piece,
+        piece::Pieces,
         pool::{Kept, Pool},
         record::{Failure, Id, Record, Stage, Used},
         server::{Answer, Body, BodyError, Exchange, Handler, Served, Turn, plain},
@@ -23,7 +23,6 @@ use crate::{
 use anyhow::{Context as _, Result, bail};
 use http::{Method, Response, StatusCode};
 use http_body_util::BodyExt as _;
-use hyper::body::{Bytes, Frame};
 use std::{
     borrow::Cow,
     pin::Pin,
@@ -326,7 +325,7 @@ impl Work {
         let late = move || record.failed(Failure::late(deadline));
         let body = Streamed::new(&response.headers, response.body, trailers, self.deadline, late).await;
         let body = body.map_err(|code| self.record.failure().unwrap_or_else(|| broken_off(&code)))?;
-        let Some(mut place) = self.shared.room.take(body.bytes()) else {
+        let Some(place) = self.shared.room.take(body.bytes()) else {
             let text = "the answers that nobody takes leave no room for another".into();
             return Err(Failure { reason: Reason::Busy, text });
         };
@@ -343,13 +342,7 @@ impl Work {
                 });
                 Box::new(code) as BodyError
             };
-            let keep = move |frame: Frame<Bytes>| {
-                frame.map_data(|data| {
-                    let permit = place.of(data.len());
-                    Piece::new(data, permit)
-                })
-            };
-            body.map_frame(keep).map_err(broken).boxed_unsync()
+            Pieces::new(body, place).map_err(broken).boxed_unsync()
         }))
     }
 
