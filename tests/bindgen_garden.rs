@@ -3,6 +3,17 @@
 
 #![cfg(feature = "component")]
 
+/// Worlds whose structs are called as what generated code uses; packages that are called as crates.
+#[path = "bindgen/collisions.rs"]
+#[allow(
+    non_snake_case,
+    clippy::module_inception,
+    clippy::new_ret_no_self,
+    clippy::type_complexity,
+    clippy::wrong_self_convention,
+    reason = "their names are those of WIT"
+)]
+mod collisions;
 #[path = "bindgen/garden.rs"]
 #[allow(
     clippy::new_ret_no_self,

@@ -94,6 +94,88 @@ fn wit_that_is_large_in_one_way_is_refused_or_bound() {
 }
 
 #[test]
+fn no_world_is_called_as_something_its_module_uses() {
+    let text = include_str!("bindgen/names.wit");
+    let worlds = text.lines().filter_map(|line| line.strip_prefix("world ")?.split(' ').next());
+    let mut count = 0;
+    for world in worlds {
+        let text = Config::default().inline(text).world(world).generate().unwrap();
+        let root = text.split("pub mod ").next().unwrap();
+        let name = root.split("pub struct ").nth(1).unwrap().split([' ', ';']).next().unwrap();
+        for uses in root.lines().filter(|line| line.starts_with("use ")) {
+            let mut words = uses.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+            assert!(!words.any(|word| word == name), "{world}: `{name}` and {uses}");
+        }
+        count += 1;
+    }
+    assert_eq!(count, 9);
+}
+
+#[test]
+fn settings_about_nothing_or_about_two_things_are_refused() {
+    let two = "package a:b; package c:d@1.0.0 { interface i { resource r; f: func() -> r; } }
+        package c:d@2.0.0 { interface i { resource r; f: func() -> r; } }
+        world w { import c:d/i@1.0.0; import c:d/i@2.0.0; }";
+    let config = || Config::default().inline(two);
+    let error = |config: Config| config.generate().unwrap_err();
+    for name in ["c:d", "c:d/i", "c:d/i/r"] {
+        let error = error(config().with(name, "crate::x"));
+        assert!(matches!(error, Error::Ambiguous { setting: "with", .. }), "{name}: {error}");
+    }
+    let at_root = error(config().at_root("c:d"));
+    assert!(matches!(at_root, Error::Ambiguous { setting: "at-root", .. }), "{at_root}");
+    assert!(matches!(error(config().at_root("c:e")), Error::Unused { setting: "at-root", .. }));
+    let hidden = error(config().with("c:d/i@1.0.0", "crate::x").with("c:d/i@1.0.0/r", "crate::R"));
+    assert!(matches!(hidden, Error::Unused { setting: "with", .. }), "{hidden}");
+    for name in ["c:d@1.0.0", "c:d/i@1.0.0", "c:d/i@1.0.0/r"] {
+        let text = config().with(name, "crate::x").generate().unwrap();
+        assert_eq!(
+            text.matches("pub trait Host ").count() + text.matches("pub trait Host:").count(),
+            2 - usize::from(!name.ends_with("/r")),
+            "{name}"
+        );
+    }
+    let text = config().poll("c:d/i@1.0.0/f").generate().unwrap();
+    assert_eq!(text.matches("cx: &mut Context").count(), 1, "{text}");
+    let text = config().at_root("c:d@2.0.0").generate().unwrap();
+    assert!(text.contains("\npub mod i {"), "{text}");
+}
+
+#[test]
+fn what_needs_a_feature_is_there_when_it_is_asked_for() {
+    let text = "package a:b@0.2.0; interface i {
+        @unstable(feature = early)
+        f: func();
+        @since(version = 0.1.0)
+        @deprecated(version = 0.2.0)
+        g: func();
+    }
+    world w { import i; }";
+    let config = || Config::default().inline(text);
+    let [none, one, all] = [config(), config().feature("early"), config().all_features()];
+    let [none, one, all] = [none, one, all].map(|config| config.generate().unwrap());
+    assert!(!none.contains("fn f(") && one.contains("fn f("), "{one}");
+    assert_eq!(one, all);
+    assert!(none.contains("/// Deprecated since 0.2.0."), "{none}");
+}
+
+#[test]
+fn a_world_is_found_in_any_package_of_a_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    for (package, worlds) in [("a", "world one {} world both {}"), ("b", "world two {} world both {}")] {
+        std::fs::create_dir(folder.path().join(package)).unwrap();
+        write(&format!("{package}/{package}.wit"), &format!("package x:{package}; {worlds}"));
+    }
+    let generate = |world: &str| Config::new(folder.path()).world(world).generate();
+    assert!(generate("one").is_ok() && generate("two").unwrap().contains("pub struct Two;"));
+    for (world, said) in [("both", "x:a/both, x:b/both"), ("three", "no package has a world `three`")] {
+        let error = generate(world).unwrap_err();
+        assert!(matches!(&error, Error::World(text) if text.contains(said)), "{world}: {error}");
+    }
+}
+
+#[test]
 fn what_is_not_bound_is_named() {
     let tuple = ["u8"; 13].join(", ");
     let params: Vec<_> = (0..17).map(|n| format!("p{n}: u8")).collect();
@@ -104,6 +186,8 @@ fn what_is_not_bound_is_named() {
         (format!("record pair {{ first: tuple<{tuple}> }}"), "a:b/i/pair"),
         ("type page = list<u64, 2000>;".into(), "a:b/i/page"),
         ("f: func() -> list<list<u8, 4000000000>>;".into(), "a:b/i/f"),
+        ("type row = list<u8, 40>; f: func() -> list<tuple<row, u8>, 40>;".into(), "a:b/i/f"),
+        ("f: func() -> list<u8, 0>;".into(), "a:b/i/f"),
         ("resource r { get: func() -> list<u8, 2000>; }".into(), "a:b/i/r.get"),
     ] {
         let text = format!("package a:b; interface i {{ {item} }} world w {{ import i; }}");

@@ -184,6 +184,11 @@ fn bindings_of_the_test_worlds_are_current() {
         &Config::new("tests/bindgen/odd.wit").store("fault.constructor").poll("ok"),
     )
     .unwrap();
+    check("tests/bindgen/paths.rs", &Config::new("tests/bindgen/paths.wit")).unwrap();
+    for world in ["component", "store", "%result", "host-component-imports"] {
+        let path = format!("tests/bindgen/names_{}.rs", world.trim_start_matches('%').replace('-', "_"));
+        check(&path, &Config::new("tests/bindgen/names.wit").world(world)).unwrap();
+    }
 }
 
 #[test]

@@ -34,7 +34,7 @@ fn bindings_are_printed_or_written() {
         "pubtraitHostShelf{",
         "fntake(&mutself,this:Resource<Shelf>,count:u32",
         "cx:&mutContext<'_>",
-        "usewasmote::{",
+        "use::wasmote::{",
         "pubfncall_greet<T",
     ] {
         assert!(text.contains(part), "`{part}` is not in: {}", printed.text());
@@ -76,6 +76,16 @@ fn settings_change_what_is_generated() {
 }
 
 #[test]
+fn a_package_is_given_as_text_and_put_at_the_root() {
+    let text = "package a:b; interface i { @unstable(feature = early) f: func(); } world w { import i; }";
+    let ran = wasmote(["bindgen", "--inline", text, "--at-root", "a:b", "--features", "late,early"]);
+    ran.said(0, &[]);
+    assert!(ran.text().contains("\npub mod i {") && ran.text().contains("fn f("), "{}", ran.text());
+    wasmote(["bindgen", "--inline", text, "--at-root", "a:c"]).said(1, &["--at-root a:c", "nothing"]);
+    wasmote(["bindgen", "--inline", text, "--all-features"]).said(0, &[]);
+}
+
+#[test]
 fn what_is_wrong_is_said_with_its_place() {
     let files = Files::new();
     let wit = files.file("shop.wit", WIT);
@@ -89,7 +99,7 @@ fn what_is_wrong_is_said_with_its_place() {
         (&[&wit, "-w", "market"], &["market"]),
         (&[&broken], &["nothing", "broken.wit:2:"]),
         (&[&page], &["w/f: no bindings for a fixed-length list"]),
-        (&["/nowhere/at/all.wit"], &["cannot read `/nowhere/at/all.wit`"]),
+        (&["/nowhere/at/all.wit"], &["cannot read `/nowhere/at/all.wit`: No such file"]),
         (&[&none, "-w", "shop"], &["there is no WIT in `", "none`"]),
         (&[&wit, "-w", "shop", "--poll", "shelf.tkae"], &["--poll shelf.tkae", "nothing of this name"]),
         (&[&wit, "-w", "shop", "--with", "a:b/c/d=E"], &["--with a:b/c/d", "nothing of this name"]),
@@ -106,4 +116,24 @@ fn what_is_wrong_is_said_with_its_place() {
     }
     wasmote(["bindgen", &wit, "--with", "a:b"]).said(2, &["WIT=RUST"]);
     wasmote(["bindgen"]).said(2, &["<WIT>"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_formatter_that_fails_is_quoted() {
+    use std::os::unix::fs::PermissionsExt;
+    let files = Files::new();
+    // It reads nothing of what it is to format, which is more than fits a pipe.
+    let formatter = files.file("rustfmt", "#!/bin/sh\nexec 0<&-\necho no such option >&2\nexit 3\n");
+    std::fs::set_permissions(&formatter, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let functions: String = (0..400).map(|n| format!("export go{n}: func(a: string) -> string;")).collect();
+    let folder = std::path::Path::new(&formatter).parent().unwrap();
+    let ran = std::process::Command::new(env!("CARGO_BIN_EXE_wasmote"))
+        .args(["bindgen", "--inline", &format!("package a:b; world w {{ {functions} }}")])
+        .env("PATH", format!("{}:/bin:/usr/bin", folder.display()))
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(said.contains("not formatted: no such option"), "{said}");
+    assert!(ran.status.success() && ran.stdout.len() > 1 << 16);
 }

@@ -2,10 +2,11 @@
 
 use super::{
     Error,
+    comment::comment,
     imports::{Hosts, function_name, parameters},
-    names::{Taken, camel, within},
+    names::{Taken, within},
     plan::{Plan, Side},
-    scope::{Scope, comment, tuple},
+    scope::{Scope, tuple},
     wit,
 };
 use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
@@ -76,13 +77,14 @@ impl<'p> GuestFunction<'p> {
             if suffix.is_empty() {
                 let otherwise = format!("Calls `{}`.", wit::function(scope.plan.resolve, self.wit));
                 scope.docs(&self.wit.docs, &otherwise);
+                scope.stability(&self.wit.stability);
             } else {
-                scope.line(&format!("/// [`call_{name}`](Self::call_{name}), as a future."));
+                scope.comment(&format!("/// [`call_{name}`](Self::call_{name}), as a future."));
             }
-            scope.line("///");
-            scope.line("/// # Errors");
-            scope.line("///");
-            scope.line("/// When the guest traps, or nothing can ever make the call return.");
+            scope.comment("///");
+            scope.comment("/// # Errors");
+            scope.comment("///");
+            scope.comment("/// When the guest traps, or nothing can ever make the call return.");
             scope.line(&format!(
                 "pub {word}fn call_{name}{suffix}<T: Send + 'static>({params}) -> {returns} {{"
             ));
@@ -117,11 +119,11 @@ impl Guest<'_> {
     fn find(&self, scope: &mut Scope<'_>) {
         let (store, instance, result, error) =
             (scope.used("Store"), scope.used("Instance"), scope.result(), scope.used("Error"));
-        scope.line("/// Finds what is exported in an instance.");
-        scope.line("///");
-        scope.line("/// # Errors");
-        scope.line("///");
-        scope.line("/// When it does not export this, or with other types.");
+        scope.comment("/// Finds what is exported in an instance.");
+        scope.comment("///");
+        scope.comment("/// # Errors");
+        scope.comment("///");
+        scope.comment("/// When it does not export this, or with other types.");
         // A resource without functions has nothing to be found.
         let (of, within) = match self.functions.is_empty() && self.parts.is_empty() {
             true => ("_", "_"),
@@ -204,8 +206,7 @@ impl<'p> Scope<'p> {
     /// Writes the world itself.
     pub(super) fn world(&mut self, plan: &'p Plan<'p>, hosts: &[(usize, Hosts<'p>)]) -> Result<(), Error> {
         let world = &plan.resolve.worlds[plan.world];
-        let mut taken = self.module().taken.clone();
-        let name = taken.unique(camel(&world.name));
+        let name = plan.world_name.clone();
         let mut fields = Taken::default();
         let mut functions = Vec::new();
         for function in plan.exported_functions() {
@@ -266,11 +267,11 @@ impl<'p> Scope<'p> {
             .collect();
         let modules: Vec<_> = offering.iter().filter(|(at, _)| *at != 0).map(|(at, _)| path(*at)).collect();
         let (linker, result, error) = (self.used("Linker"), self.result(), self.used("Error"));
-        self.line("/// Offers everything that the world imports to components.");
-        self.line("///");
-        self.line("/// # Errors");
-        self.line("///");
-        self.line("/// When something that is no interface was offered under the name of one.");
+        self.comment("/// Offers everything that the world imports to components.");
+        self.comment("///");
+        self.comment("/// # Errors");
+        self.comment("///");
+        self.comment("/// When something that is no interface was offered under the name of one.");
         self.line("pub fn add_to_linker<T, H>(");
         self.line(&format!("linker: &mut {linker}<T>,"));
         self.line("get: fn(&mut T) -> &mut H,");
@@ -299,11 +300,11 @@ impl<'p> Scope<'p> {
             self.used("Error"),
         );
         self.gap();
-        self.line("/// Makes an instance of a component, and finds what the world exports in it.");
-        self.line("///");
-        self.line("/// # Errors");
-        self.line("///");
-        self.line("/// When the component imports or exports other things than the world says, or traps while it starts.");
+        self.comment("/// Makes an instance of a component, and finds what the world exports in it.");
+        self.comment("///");
+        self.comment("/// # Errors");
+        self.comment("///");
+        self.comment("/// When the component imports or exports other things than the world says, or traps while it starts.");
         self.line("pub fn instantiate<T: Send + 'static>(");
         self.line(&format!("store: &mut {store}<T>,"));
         self.line(&format!("component: &{component},"));
@@ -316,9 +317,10 @@ impl<'p> Scope<'p> {
 }
 
 /// In a program of an embedder's, nothing else uses what it does not.
-const UNUSED: &str = "#[allow(dead_code, reason = \"not every host uses everything\")]";
+pub(super) const UNUSED: &str =
+    "#[allow(dead_code, unused_imports, reason = \"not every host uses everything\")]";
 
-fn may_stay_unused(plan: &Plan<'_>) -> bool {
+pub(super) fn may_stay_unused(plan: &Plan<'_>) -> bool {
     plan.config.crate_path.as_deref() != Some("crate")
 }
 

@@ -128,6 +128,7 @@ impl<'p> HostFunction<'p> {
         scope.gap();
         let otherwise = format!("`{}`", wit::function(scope.plan.resolve, self.wit));
         scope.docs(&self.wit.docs, &otherwise);
+        scope.stability(&self.wit.stability);
         let mut params = Vec::new();
         if self.needs_store {
             params.push(format!("access: {}<'_, T, Self>", scope.used("Access")));
@@ -225,10 +226,10 @@ impl Scope<'_> {
         let name = &self.module().name;
         self.gap();
         self.docs(&Docs::default(), &format!("Offers `{name}` to components."));
-        self.line("///");
-        self.line("/// # Errors");
-        self.line("///");
-        self.line("/// When something that is no interface was offered under this name.");
+        self.comment("///");
+        self.comment("/// # Errors");
+        self.comment("///");
+        self.comment("/// When something that is no interface was offered under this name.");
         let (linker, result, error) = (self.used("Linker"), self.result(), self.used("Error"));
         self.line("pub fn add_to_linker<T: Send + 'static, H: Host + 'static>(");
         self.line(&format!("linker: &mut {linker}<T>,"));

@@ -43,8 +43,11 @@
 //! arguments with [`StreamReader::take`](crate::component::StreamReader::take).
 //!
 //! Not bound, and refused by name: functions of more than 16 parameters, tuples of more than 12 values, lists of a
-//! fixed length above 1,024, flags of more than 32 labels.
+//! fixed length of none or, together with those within them, more than 1,024 values, flags of more than 32 labels.
+//!
+//! Two versions of a package have modules of their own: `wasi::io0_2_0` and `wasi::io0_2_12`.
 
+mod comment;
 mod exports;
 mod imports;
 mod names;
@@ -68,8 +71,8 @@ use std::{
 const VALUES_MAX: usize = 12;
 /// Functions have a Rust type up to this many parameters.
 const PARAMETERS_MAX: usize = 16;
-/// Arrays stand on the stack: up to this many values.
-const ARRAY_MAX: u32 = 1_024;
+/// Arrays stand on the stack: up to this many values, arrays within them included.
+const ARRAY_MAX: u64 = 1_024;
 
 /// What to generate bindings for, and how they look. The default reads nothing but what [`inline`](Self::inline) gives.
 #[derive(Clone, Debug, Default)]
@@ -81,6 +84,8 @@ pub struct Config {
     store: Vec<String>,
     with: Vec<(String, String)>,
     at_root: Option<String>,
+    features: Vec<String>,
+    all_features: bool,
     crate_path: Option<String>,
     rustfmt: bool,
 }
@@ -109,7 +114,14 @@ pub enum Error {
     },
     /// A pattern or name that was given and is found nowhere in the world.
     Unused {
-        /// Which setting: `poll`, `store` or `with`.
+        /// Which setting: `poll`, `store`, `with` or `at-root`.
+        setting: &'static str,
+        /// What it was set to.
+        value: String,
+    },
+    /// A name without a version that two versions in the world answer to.
+    Ambiguous {
+        /// Which setting: `with` or `at-root`.
         setting: &'static str,
         /// What it was set to.
         value: String,
@@ -134,6 +146,12 @@ impl fmt::Display for Error {
             Self::Wit(text) | Self::World(text) => f.write_str(text.trim_end()),
             Self::Unsupported { what, place } => write!(f, "{place}: no bindings for {what} yet"),
             Self::Unused { setting, value } => write!(f, "`{setting}`: the world has nothing like `{value}`"),
+            Self::Ambiguous { setting, value } => {
+                write!(
+                    f,
+                    "`{setting}`: the world has more than one version of `{value}`: say which, with `@`"
+                )
+            }
             Self::Write { path, error } => write!(f, "cannot write `{}`: {error}", path.display()),
             Self::NoOutDir => f.write_str("`OUT_DIR` is not set: this is no build script"),
             Self::Rustfmt(text) => write!(f, "rustfmt failed: {}", text.trim_end()),
@@ -173,8 +191,8 @@ impl Config {
     }
 
     /// Host functions that may wait: see [the kinds](crate::bindgen#what-is-generated). `*` in the pattern stands for any
-    /// characters. Where it has a `/` it is matched with the whole name (`wasi:io/poll/pollable.block`), else with what
-    /// comes after the interface (`*.blocking-*`).
+    /// characters. Where it has a `/` it is matched with the whole name (`wasi:io/poll/pollable.block`, and with a
+    /// version, `wasi:io/poll@0.2.12/pollable.block`), else with what comes after the interface (`*.blocking-*`).
     #[must_use]
     pub fn poll(mut self, pattern: impl Into<String>) -> Self {
         self.poll.push(pattern.into());
@@ -188,23 +206,48 @@ impl Config {
         self
     }
 
-    /// Takes something from elsewhere instead of generating it: a resource (`wasi:io/poll/pollable`) from the Rust type
-    /// that stands for it, an interface (`wasi:io/poll`) or all of a package (`wasi:io`) from modules generated before.
-    /// `path` is as seen from the root of what is generated, or begins with `crate::` or `::`.
+    /// Takes something from elsewhere instead of generating it: an imported resource (`wasi:io/poll/pollable`) from the
+    /// Rust type that stands for it, an imported interface (`wasi:io/poll`) or all of a package (`wasi:io`) from modules
+    /// generated before. A name may end the package or interface with its version (`wasi:io/poll@0.2.12`), and has to
+    /// where the world has two.
+    ///
+    /// `path` is as seen from the root of what is generated, where `super::` is the module around it, or begins with
+    /// `crate::` or `::`. An interface's is that of its module, `crate::bindings::wasi::io::poll`; a package's is where
+    /// those of its interfaces are, `crate::bindings::wasi::io`. Such a module has the types under the names that are
+    /// generated for them, its own `add_to_linker`, and nothing else that these bindings ask for: what it offers to
+    /// components has to be offered apart.
+    ///
+    /// A resource's is a type of the crate that generates, or one that both know, and its `drop` is part of the host's
+    /// trait as always. One of an interface that is taken from elsewhere is as it is there.
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, path: impl Into<String>) -> Self {
         self.with.push((name.into(), path.into()));
         self
     }
 
-    /// Puts the interfaces of this package (`wasi:io`) at the root of what is generated, not in `wasi::io`.
+    /// Has the parts of the WIT that need this feature (`@unstable(feature = …)`). They are left out if it is not said.
+    #[must_use]
+    pub fn feature(mut self, name: impl Into<String>) -> Self {
+        self.features.push(name.into());
+        self
+    }
+
+    /// Has the parts of the WIT that need a feature, whichever.
+    #[must_use]
+    pub fn all_features(mut self) -> Self {
+        self.all_features = true;
+        self
+    }
+
+    /// Puts the interfaces of this package (`wasi:io`, or `wasi:io@0.2.12`) at the root of what is generated, not in
+    /// `wasi::io`.
     #[must_use]
     pub fn at_root(mut self, package: impl Into<String>) -> Self {
         self.at_root = Some(package.into());
         self
     }
 
-    /// How generated code names this crate: `wasmote` if nothing else is said.
+    /// How generated code names this crate: `::wasmote` if nothing else is said.
     #[must_use]
     pub fn crate_path(mut self, path: impl Into<String>) -> Self {
         self.crate_path = Some(path.into());
@@ -225,7 +268,7 @@ impl Config {
     /// When the WIT cannot be read, is wrong, or has what bindings cannot express; when a setting is about nothing in the
     /// world; when `rustfmt` was asked for and fails.
     pub fn generate(&self) -> Result<String, Error> {
-        let (resolve, world) = source::read(&self.paths, self.inline.as_deref(), self.world.as_deref())?;
+        let (resolve, world) = source::read(self)?;
         let text = Plan::new(self, &resolve, world)?.generate()?;
         if self.rustfmt { rustfmt(&text) } else { Ok(text) }
     }
@@ -265,13 +308,17 @@ fn rustfmt(text: &str) -> Result<String, Error> {
         .stderr(Stdio::piped())
         .spawn()
         .map_err(failed)?;
-    // It reads all of its input before it writes, so neither waits for the other.
-    if let Some(mut input) = child.stdin.take() {
-        input.write_all(text.as_bytes()).map_err(failed)?;
-    }
+    // It reads all of its input before it writes, so neither waits for the other. One that fails early reads none of
+    // it: then it has more to say than that its pipe is broken.
+    let written = child.stdin.take().map(|mut input| input.write_all(text.as_bytes()));
     let output = child.wait_with_output().map_err(failed)?;
     if !output.status.success() {
-        return Err(Error::Rustfmt(String::from_utf8_lossy(&output.stderr).into_owned()));
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(Error::Rustfmt(match said.trim_end() {
+            "" => alloc::string::ToString::to_string(&output.status),
+            said => said.to_owned(),
+        }));
     }
+    written.transpose().map_err(failed)?;
     String::from_utf8(output.stdout).map_err(|_| Error::Rustfmt("its output is no UTF-8".into()))
 }

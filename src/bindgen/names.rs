@@ -1,11 +1,6 @@
 //! WIT identifiers as Rust identifiers.
 
-use alloc::{
-    borrow::ToOwned,
-    collections::BTreeSet,
-    format,
-    string::{String, ToString},
-};
+use alloc::{borrow::ToOwned, collections::BTreeSet, format, string::String};
 
 /// Strict and reserved keywords of every edition, and `self` and its like.
 const KEYWORDS: &[&str] = &[
@@ -16,9 +11,10 @@ const KEYWORDS: &[&str] = &[
     "where", "while", "yield",
 ];
 
-/// Type names that mean something else in generated code or in the macros it calls.
+/// Type names that mean something else in generated code or in the macros it calls, whose type parameters have one
+/// letter.
 const TAKEN_TYPES: &[&str] =
-    &["Self", "Ok", "Err", "Some", "None", "Host", "Guest", "Send", "Sync", "Fn", "Copy"];
+    &["Self", "Ok", "Err", "Some", "None", "Host", "Guest", "Send", "Sync", "Fn", "Copy", "T", "H"];
 
 /// `blocking-read` as a function, parameter, field or module.
 pub(super) fn snake(name: &str) -> String {
@@ -29,6 +25,12 @@ pub(super) fn snake(name: &str) -> String {
 /// The same within a longer identifier, where no word is a keyword.
 pub(super) fn within(snake: &str) -> &str {
     snake.strip_suffix('_').filter(|word| KEYWORDS.contains(word)).unwrap_or(snake)
+}
+
+/// The same as a module on the way to an interface: none of them is the crate that generated code brings in.
+pub(super) fn segment(name: &str) -> String {
+    let name = snake(name);
+    if name == "alloc" { name + "_" } else { name }
 }
 
 /// `input-stream` as a type or case.
@@ -52,10 +54,9 @@ pub(super) fn shouting(name: &str) -> String {
 pub(super) struct Taken(BTreeSet<String>);
 
 impl Taken {
-    /// A scope of types, where the names that generated code needs are taken. One letter is a type parameter.
+    /// A scope of types, where the names that generated code needs are taken.
     pub(super) fn types() -> Self {
-        let letters = ('A'..='Z').map(|letter| letter.to_string());
-        Self(TAKEN_TYPES.iter().map(|name| (*name).to_owned()).chain(letters).collect())
+        Self::new(TAKEN_TYPES)
     }
 
     /// A scope where `names` are taken.
@@ -70,12 +71,14 @@ impl Taken {
 
     /// A name for a function to be called by `call_…` and `call_…_async`, where those are no other's either.
     pub(super) fn unique_call(&mut self, mut name: String) -> String {
-        let all =
-            |name: &str| ["", "_async"].map(|end| [format!("{name}{end}"), format!("call_{name}{end}")]);
-        while all(&name).as_flattened().iter().any(|name| self.0.contains(name)) {
+        let all = |name: &str| {
+            let call = format!("call_{}", within(name));
+            [name.to_owned(), format!("{call}_async"), call]
+        };
+        while all(&name).iter().any(|name| self.0.contains(name)) {
             name.push('_');
         }
-        self.0.extend(all(&name).into_iter().flatten());
+        self.0.extend(all(&name));
         name
     }
 
@@ -124,6 +127,7 @@ mod tests {
     fn no_two_things_have_one_name() {
         let mut taken = Taken::types();
         assert_eq!(taken.unique(camel("t")), "T_");
+        assert_eq!(taken.unique(camel("s")), "S");
         assert_eq!(taken.unique(camel("host")), "Host_");
         assert_eq!(taken.unique(camel("a-b")), "AB");
         assert_eq!(taken.unique(camel("a-B")), "AB_");
@@ -132,6 +136,8 @@ mod tests {
         assert_eq!(taken.unique_call("f".into()), "f_");
         assert_eq!(taken.unique_call("new".into()), "new_");
         assert_eq!(taken.unique("call_f_".into()), "call_f__");
+        assert_eq!(taken.unique_call(snake("yield")), "yield_");
+        assert_eq!(taken.unique_call(snake("yield-async")), "yield_async_");
     }
 
     #[test]

@@ -2,9 +2,16 @@
 
 use super::{
     Config, Error,
-    names::{self, Taken, camel, snake},
+    names::{self, Taken, camel, segment},
 };
-use alloc::{borrow::ToOwned, collections::BTreeMap, format, string::String, vec, vec::Vec};
+use alloc::{
+    borrow::ToOwned,
+    collections::{BTreeMap, BTreeSet},
+    format,
+    string::String,
+    vec,
+    vec::Vec,
+};
 use core::cell::RefCell;
 use std::collections::HashMap;
 use wit_parser::{
@@ -67,11 +74,16 @@ pub(super) struct Plan<'p> {
     pub(super) config: &'p Config,
     pub(super) resolve: &'p Resolve,
     pub(super) world: WorldId,
+    /// What the world's struct is called.
+    pub(super) world_name: String,
     pub(super) modules: Vec<Module>,
     /// In which module a type is, and under which name.
     types: HashMap<TypeId, (usize, String)>,
     /// Rust types that stand for resources, by the embedder's will.
     resources: HashMap<TypeId, String>,
+    /// What each setting of `with`, by its place, and `at_root` are about: package, interface or resource, with version.
+    with: BTreeMap<usize, BTreeSet<String>>,
+    at_root: BTreeSet<String>,
     abilities: RefCell<HashMap<TypeId, Abilities>>,
 }
 
@@ -81,6 +93,7 @@ impl<'p> Plan<'p> {
             config,
             resolve,
             world,
+            world_name: String::new(),
             modules: vec![Module {
                 side: Side::Import,
                 path: Vec::new(),
@@ -92,6 +105,8 @@ impl<'p> Plan<'p> {
             }],
             types: HashMap::new(),
             resources: HashMap::new(),
+            with: BTreeMap::new(),
+            at_root: BTreeSet::new(),
             abilities: RefCell::default(),
         };
         plan.add_modules();
@@ -131,19 +146,26 @@ impl<'p> Plan<'p> {
     }
 
     /// Where the module for something in a world is.
-    fn module_path(&self, key: &WorldKey) -> Vec<String> {
+    fn module_path(&mut self, key: &WorldKey) -> Vec<String> {
         let id = match key {
-            WorldKey::Name(name) => return vec![snake(name)],
+            WorldKey::Name(name) => return vec![segment(name)],
             WorldKey::Interface(id) => *id,
         };
         let interface = &self.resolve.interfaces[id];
-        let name = snake(interface.name.as_deref().unwrap_or("interface"));
+        let name = segment(interface.name.as_deref().unwrap_or("interface"));
         let Some(package) = interface.package else { return vec![name] };
         let package = &self.resolve.packages[package].name;
-        if self.config.at_root.as_deref() == Some(&format!("{}:{}", package.namespace, package.name)) {
+        let unversioned = format!("{}:{}", package.namespace, package.name);
+        if self
+            .config
+            .at_root
+            .as_ref()
+            .is_some_and(|at_root| *at_root == unversioned || *at_root == format!("{package}"))
+        {
+            self.at_root.insert(format!("{package}"));
             return vec![name];
         }
-        let mut module = snake(&package.name);
+        let mut module = segment(&package.name);
         // Of a package in two versions, each has its version in its name.
         let versions = self.resolve.package_names.keys();
         let is_other = |other: &&wit_parser::PackageName| {
@@ -157,21 +179,28 @@ impl<'p> Plan<'p> {
             let version = format!("{version}").replace(|letter: char| !letter.is_ascii_alphanumeric(), "_");
             module = format!("{module}{version}");
         }
-        vec![snake(&package.namespace), module, name]
+        vec![segment(&package.namespace), module, name]
+    }
+
+    /// The path that `with` sets for the first of these names that it has; `whole` is the name with its version.
+    fn with(&mut self, names: &[&str], whole: &str) -> Option<&'p str> {
+        let config = self.config;
+        let set = |wanted: &&str| config.with.iter().position(|(name, _)| name == wanted);
+        let at = names.iter().find_map(set)?;
+        self.with.entry(at).or_default().insert(whole.to_owned());
+        Some(&config.with[at].1)
     }
 
     /// Where an interface is to be had, if the embedder says so: by its own name or its package's.
-    fn mapping(&self, name: &str, unversioned: &str) -> Option<String> {
-        let find = |wanted: &str| {
-            self.config.with.iter().find(|(name, _)| name == wanted).map(|(_, path)| path.clone())
-        };
-        if let Some(path) = find(name).or_else(|| find(unversioned)) {
-            return Some(path);
+    fn mapping(&mut self, name: &str, unversioned: &str) -> Option<String> {
+        if let Some(path) = self.with(&[name, unversioned], name) {
+            return Some(path.to_owned());
         }
         let (package, interface) = unversioned.split_once('/')?;
         let version = name.split_once('@').map_or("", |(_, version)| version);
-        let path = find(package).or_else(|| find(&format!("{package}@{version}")))?;
-        Some(format!("{path}::{}", snake(interface)))
+        let whole = format!("{package}@{version}");
+        let path = self.with(&[&whole, package], &whole)?;
+        Some(format!("{path}::{}", segment(interface)))
     }
 
     fn name_types(&mut self) {
@@ -182,24 +211,30 @@ impl<'p> Plan<'p> {
             _ => None,
         });
         let root = at_root.collect::<Vec<_>>();
-        for (at, module) in self.modules.iter_mut().enumerate() {
+        for at in 0..self.modules.len() {
+            let module = &mut self.modules[at];
             let types: Vec<(&String, TypeId)> = match module.interface {
                 Some(id) => resolve.interfaces[id].types.iter().map(|(name, id)| (name, *id)).collect(),
                 None => root.clone(),
             };
-            for (name, id) in types {
-                let rust = module.taken.unique(camel(name));
+            // What is in a module that is to be had elsewhere is as it is there.
+            let is_import = module.side == Side::Import && module.mapped.is_none();
+            let (name, unversioned) = (module.name.clone(), module.pattern_name.clone());
+            for (ty, id) in types {
+                let rust = self.modules[at].taken.unique(camel(ty));
                 self.types.insert(id, (at, rust));
-                if module.side == Side::Import && matches!(resolve.types[id].kind, TypeDefKind::Resource) {
-                    let names = ["/", "."].map(|dot| format!("{}{dot}{name}", module.pattern_name));
-                    let versioned = ["/", "."].map(|dot| format!("{}{dot}{name}", module.name));
-                    let is_it = |given: &str| names.iter().chain(&versioned).any(|name| name == given);
-                    if let Some((_, path)) = self.config.with.iter().find(|(given, _)| is_it(given)) {
-                        self.resources.insert(id, path.clone());
+                if is_import && matches!(resolve.types[id].kind, TypeDefKind::Resource) {
+                    let names =
+                        [&name, &unversioned].map(|of| ["/", "."].map(|dot| format!("{of}{dot}{ty}")));
+                    let [whole, ..] = names.as_flattened() else { continue };
+                    let all: Vec<&str> = names.as_flattened().iter().map(String::as_str).collect();
+                    if let Some(path) = self.with(&all, whole) {
+                        self.resources.insert(id, path.to_owned());
                     }
                 }
             }
         }
+        self.world_name = self.modules[0].taken.unique(camel(&world.name));
     }
 
     /// Refuses settings that are about nothing: they would be typing errors.
@@ -217,19 +252,10 @@ impl<'p> Plan<'p> {
                 }
             }
         }
-        for (name, path) in &self.config.with {
-            let is_module = |module: &Module| {
-                module.mapped.as_ref().is_some_and(|mapped| {
-                    *mapped == *path || mapped.rsplit_once("::").is_some_and(|(package, _)| package == path)
-                })
-            };
-            let used =
-                self.modules.iter().any(is_module) || self.resources.values().any(|found| found == path);
-            if !used {
-                return Err(Error::Unused { setting: "with", value: name.clone() });
-            }
+        for (at, (name, _)) in self.config.with.iter().enumerate() {
+            is_one("with", name, self.with.get(&at))?;
         }
-        Ok(())
+        self.config.at_root.iter().try_for_each(|package| is_one("at-root", package, Some(&self.at_root)))
     }
 
     /// The functions of a module, or of the world's imports.
@@ -302,6 +328,31 @@ impl<'p> Plan<'p> {
         abilities
     }
 
+    /// How many values of arrays, arrays within them included, a type has at one place.
+    pub(super) fn array_values(&self, ty: &Type) -> u64 {
+        self.array_values_known(ty, &mut BTreeMap::new())
+    }
+
+    fn array_values_known(&self, ty: &Type, known: &mut BTreeMap<usize, u64>) -> u64 {
+        let Type::Id(id) = ty else { return 1 };
+        if let Some(known) = known.get(&id.index()) {
+            return *known;
+        }
+        let values = match &self.resolve.types[*id].kind {
+            TypeDefKind::FixedLengthList(part, length) => {
+                u64::from(*length).saturating_mul(self.array_values_known(part, known))
+            }
+            // These lie elsewhere.
+            TypeDefKind::List(_) | TypeDefKind::Map(..) => 1,
+            kind => {
+                let parts = parts(kind);
+                parts.iter().map(|part| self.array_values_known(part, known)).max().unwrap_or(1)
+            }
+        };
+        known.insert(id.index(), values);
+        values
+    }
+
     /// What a type is another name for.
     pub(super) fn origin(&self, mut id: TypeId) -> TypeId {
         while let TypeDefKind::Type(Type::Id(next)) = self.resolve.types[id].kind {
@@ -371,10 +422,22 @@ pub(super) fn local_name(function: &Function) -> String {
     }
 }
 
+/// Refuses a setting that is about nothing, or about several things where it can mean only one.
+fn is_one(setting: &'static str, value: &str, of: Option<&BTreeSet<String>>) -> Result<(), Error> {
+    let value = value.to_owned();
+    match of.map_or(0, BTreeSet::len) {
+        0 => Err(Error::Unused { setting, value }),
+        1 => Ok(()),
+        _ => Err(Error::Ambiguous { setting, value }),
+    }
+}
+
 fn is_named(pattern: &str, module: &Module, function: &Function) -> bool {
     let local = local_name(function);
     if pattern.contains('/') {
-        names::matches(pattern, &format!("{}/{local}", module.pattern_name))
+        [&module.pattern_name, &module.name]
+            .iter()
+            .any(|interface| names::matches(pattern, &format!("{interface}/{local}")))
     } else {
         names::matches(pattern, &local)
     }

@@ -2,10 +2,11 @@
 
 use super::{
     Error,
+    comment::comment,
     plan::{Module, Plan, Side},
 };
 use alloc::{borrow::ToOwned, collections::BTreeSet, format, string::String, vec::Vec};
-use wit_parser::{Docs, Handle, Type, TypeDefKind, TypeId};
+use wit_parser::{Docs, Handle, Stability, Type, TypeDefKind, TypeId};
 
 /// What generated code uses by name: `(name, where it is, which crate)`.
 const USED: &[(&str, &str, Source)] = &[
@@ -41,7 +42,7 @@ enum Source {
 pub(super) struct Scope<'p> {
     pub(super) plan: &'p Plan<'p>,
     pub(super) at: usize,
-    /// Type names that it defines.
+    /// Type names that it defines; those of traits and of what calls a guest begin as nothing does that is used.
     own: BTreeSet<String>,
     uses: BTreeSet<(Source, &'static str, &'static str)>,
     needs_alloc: bool,
@@ -54,7 +55,8 @@ pub(super) struct Scope<'p> {
 impl<'p> Scope<'p> {
     pub(super) fn new(plan: &'p Plan<'p>, at: usize) -> Self {
         let types = plan.types_of(at);
-        let own = types.iter().filter_map(|id| plan.name_of(*id)).map(ToOwned::to_owned).collect();
+        let own = types.iter().filter_map(|id| plan.name_of(*id));
+        let own = own.chain((at == 0).then_some(plan.world_name.as_str())).map(ToOwned::to_owned).collect();
         Self {
             plan,
             at,
@@ -90,12 +92,31 @@ impl<'p> Scope<'p> {
         }
     }
 
+    /// Adds a line of a comment, which may end with a brace and open nothing.
+    pub(super) fn comment(&mut self, line: &str) {
+        self.text.extend(core::iter::repeat_n("    ", self.depth));
+        self.text.push_str(line);
+        self.text.push('\n');
+    }
+
     /// Adds a comment: the WIT's own, or else `otherwise`.
     pub(super) fn docs(&mut self, docs: &Docs, otherwise: &str) {
-        let text = docs.contents.as_deref().map_or("", str::trim);
-        let text = if text.is_empty() { otherwise } else { text };
+        let text = docs.contents.as_deref().unwrap_or_default();
+        let text = if text.trim().is_empty() { otherwise } else { text };
         for line in comment(text) {
-            self.line(&line);
+            self.comment(&line);
+        }
+    }
+
+    /// Adds what WIT says of how long something is to last.
+    pub(super) fn stability(&mut self, stability: &Stability) {
+        let (Stability::Stable { deprecated, .. } | Stability::Unstable { deprecated, .. }) = stability
+        else {
+            return;
+        };
+        if let Some(version) = deprecated {
+            self.comment("///");
+            self.comment(&format!("/// Deprecated since {version}."));
         }
     }
 
@@ -115,20 +136,20 @@ impl<'p> Scope<'p> {
 
     /// What the prelude has under a name, in a module that may have a type of the same name.
     fn prelude(&self, name: &str, module: &str) -> String {
-        if self.own.contains(name) { format!("core::{module}::{name}") } else { name.to_owned() }
+        if self.own.contains(name) { format!("::core::{module}::{name}") } else { name.to_owned() }
     }
 
     fn root(&self, source: Source) -> &'p str {
         match source {
             Source::This => self.krate(),
             Source::Alloc => "alloc",
-            Source::Core => "core",
+            Source::Core => "::core",
         }
     }
 
     /// How generated code names this crate.
     pub(super) fn krate(&self) -> &'p str {
-        self.plan.config.crate_path.as_deref().unwrap_or("wasmote")
+        self.plan.config.crate_path.as_deref().unwrap_or("::wasmote")
     }
 
     /// The lines that bring in what the text uses.
@@ -139,7 +160,7 @@ impl<'p> Scope<'p> {
             lines.push_str("extern crate alloc;\n\n");
         }
         // In the order that the formatter would have them in.
-        let mut sources = [Source::This, Source::Alloc, Source::Core];
+        let mut sources = [Source::This, Source::Core, Source::Alloc];
         if self.krate() != "crate" {
             sources.sort_by_key(|source| self.root(*source));
         }
@@ -172,6 +193,7 @@ impl<'p> Scope<'p> {
         if matches!(path.split("::").next(), Some("crate" | "")) {
             return path.to_owned();
         }
+        let path = path.strip_prefix("self::").unwrap_or(path);
         let here = &self.module().path;
         let shared = here.iter().zip(path.split("::")).take_while(|(a, b)| a == b).count();
         // A path that names this very module would end before its last part.
@@ -272,8 +294,11 @@ impl<'p> Scope<'p> {
                 format!("{}<{key}, {value}>", self.used("BTreeMap"))
             }
             TypeDefKind::FixedLengthList(part, length) => {
-                if *length > super::ARRAY_MAX {
-                    return Err(self.unsupported("a fixed-length list of so many values"));
+                let values = u64::from(*length).saturating_mul(self.plan.array_values(part));
+                match values {
+                    0 => return Err(self.unsupported("a fixed-length list of no values")),
+                    1..=super::ARRAY_MAX => {}
+                    _ => return Err(self.unsupported("a fixed-length list of so many values")),
                 }
                 format!("[{}; {length}]", self.ty(part)?)
             }
@@ -313,23 +338,4 @@ pub(super) fn tuple(items: &[String]) -> String {
         [item] => format!("({item},)"),
         items => format!("({})", items.join(", ")),
     }
-}
-
-/// Text as a documentation comment.
-pub(super) fn comment(text: &str) -> Vec<String> {
-    let mut in_code = false;
-    text.lines()
-        .map(|line| {
-            let mut line = line.trim_end().replace('\r', " ");
-            if line.trim_start().starts_with("```") {
-                in_code = !in_code;
-                // What a WIT file shows is no Rust to be tested.
-                if in_code {
-                    let before = line.len() - line.trim_start().len();
-                    line = format!("{}```text", &line[..before]);
-                }
-            }
-            if line.is_empty() { "///".to_owned() } else { format!("/// {line}") }
-        })
-        .collect()
 }

@@ -1,6 +1,6 @@
 //! Reading WIT: from files and folders to one world.
 
-use super::Error;
+use super::{Config, Error};
 use alloc::{
     format,
     string::{String, ToString},
@@ -12,42 +12,65 @@ use std::{
 };
 use wit_parser::{PackageId, Resolve, SourceMap, UnresolvedPackageGroup, WorldId};
 
-/// Reads every package below `paths`, and `inline` after them, and finds the world in them.
-pub(super) fn read(
-    paths: &[PathBuf],
-    inline: Option<&str>,
-    world: Option<&str>,
-) -> Result<(Resolve, WorldId), Error> {
+/// Reads every package below the paths, and the one given as text after them, and finds the world in them.
+pub(super) fn read(config: &Config) -> Result<(Resolve, WorldId), Error> {
     let mut groups = Vec::new();
-    let mut roots = 0;
-    for path in paths {
-        roots += packages(path, &mut groups)?;
+    // The packages a world without one is looked for in: the one given as text, or else those of the first path.
+    let mut roots = 1;
+    for (at, path) in config.paths.iter().enumerate() {
+        let found = packages(path, &mut groups)?;
+        if at == 0 {
+            roots = found;
+        }
     }
-    // The package a world without one is looked for in: the one given as text, or else the first path's.
-    let main = match inline {
-        Some(text) => {
-            let mut map = SourceMap::new();
-            map.push_str("inline.wit", text);
-            parse(map)?
-        }
-        None if groups.is_empty() => {
-            let paths: Vec<_> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
-            return Err(Error::Wit(format!("there is no WIT in {}", paths.join(", "))));
-        }
-        None => groups.remove(0),
-    };
+    if let Some(text) = &config.inline {
+        let mut map = SourceMap::new();
+        map.push_str("inline.wit", text);
+        groups.insert(0, parse(map)?);
+        roots = 1;
+    }
+    let names: Vec<_> = groups.iter().take(roots).map(|group| group.main.name.clone()).collect();
+    if names.is_empty() {
+        let paths: Vec<_> = config.paths.iter().map(|path| format!("`{}`", path.display())).collect();
+        return Err(Error::Wit(format!("there is no WIT in {}", paths.join(", "))));
+    }
     let mut resolve = Resolve::new();
-    let main =
-        resolve.push_groups(main, groups).map_err(|error| Error::Wit(error.render(&resolve.source_map)))?;
-    let mains: &[PackageId] = &[main];
-    let world = match world {
-        None if inline.is_none() && roots != 1 => {
-            return Err(Error::World("there is more than one package: say which world".into()));
-        }
-        world => resolve.select_world(mains, world).map_err(|error| Error::World(error.to_string()))?,
-    };
+    resolve.features.extend(config.features.iter().cloned());
+    resolve.all_features = config.all_features;
+    resolve
+        .push_groups(groups.remove(0), groups)
+        .map_err(|error| Error::Wit(error.render(&resolve.source_map)))?;
+    let roots: Vec<_> = names.iter().filter_map(|name| resolve.package_names.get(name).copied()).collect();
+    let world = select(&resolve, &roots, config.world.as_deref())?;
     resolve.generate_nominal_type_ids(world);
     Ok((resolve, world))
+}
+
+/// The world of this name; without a package, of one of `roots`.
+fn select(resolve: &Resolve, roots: &[PackageId], world: Option<&str>) -> Result<WorldId, Error> {
+    let by = |packages: &[PackageId]| {
+        resolve.select_world(packages, world).map_err(|error| Error::World(error.to_string()))
+    };
+    let (Some(name), [_, _, ..]) = (world, roots) else {
+        return match roots {
+            [_, _, ..] => Err(Error::World("there is more than one package: say which world".into())),
+            roots => by(roots),
+        };
+    };
+    if name.contains(':') {
+        return by(roots);
+    }
+    let plain = name.trim_start_matches('%');
+    let has = |package: &&PackageId| resolve.packages[**package].worlds.contains_key(plain);
+    match roots.iter().filter(has).collect::<Vec<_>>().as_slice() {
+        [package] => by(&[**package]),
+        [] => Err(Error::World(format!("no package has a world `{name}`"))),
+        several => {
+            let ids = several.iter().map(|package| resolve.id_of_name(**package, plain));
+            let ids = ids.collect::<Vec<_>>().join(", ");
+            Err(Error::World(format!("there is more than one world `{name}`: {ids}")))
+        }
+    }
 }
 
 /// Adds the packages at a path, the main one first; how many are not just there to be depended on.

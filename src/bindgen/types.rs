@@ -2,6 +2,7 @@
 
 use super::{
     Error,
+    exports::{UNUSED, may_stay_unused},
     names::{Taken, camel, shouting, snake},
     plan::{Abilities, Side},
     scope::Scope,
@@ -45,8 +46,19 @@ impl Scope<'_> {
                 lines.push(if is_renamed { format!("{path} as {name}") } else { path });
             }
         }
+        // A path that begins with a module could begin with a crate of that name as well.
+        for path in &mut lines {
+            if !["self", "super", "crate", ""].contains(&path.split("::").next().unwrap_or_default()) {
+                path.insert_str(0, "self::");
+            }
+        }
         lines.sort_by_key(|path| path.replace("super::", " "));
-        lines.iter().for_each(|path| self.line(&format!("pub use {path};")));
+        for path in lines {
+            if self.at == 0 && may_stay_unused(self.plan) {
+                self.line(UNUSED);
+            }
+            self.line(&format!("pub use {path};"));
+        }
         Ok(())
     }
 
@@ -69,6 +81,7 @@ impl Scope<'_> {
                     kind => self.kind(kind)?,
                 };
                 self.docs(&def.docs, &format!("`type {wit}`"));
+                self.stability(&def.stability);
                 self.line(&format!("pub type {name} = {ty};"));
             }
         }
@@ -77,6 +90,7 @@ impl Scope<'_> {
 
     fn resource(&mut self, def: &TypeDef, wit: &str, name: &str) {
         self.docs(&def.docs, &format!("`resource {wit}`"));
+        self.stability(&def.stability);
         if self.module().side == Side::Export {
             let any = self.used("ResourceAny");
             self.line(&format!("pub type {name} = {any};"));
@@ -107,6 +121,7 @@ impl Scope<'_> {
             fields.push((taken.unique(snake(&field.name)), self.ty(&field.ty)?, field));
         }
         self.docs(&def.docs, &format!("`record {wit}`"));
+        self.stability(&def.stability);
         self.derive(abilities);
         self.line(&format!("pub struct {name} {{"));
         for (rust, ty, field) in &fields {
@@ -139,6 +154,7 @@ impl Scope<'_> {
             cases.push((rust, &case.name, format!("`{}{}`", case.name, ty.unwrap_or_default()), &case.docs));
         }
         self.docs(&def.docs, &format!("`variant {wit}`"));
+        self.stability(&def.stability);
         self.derive(abilities);
         self.cases(name, &cases);
         Ok(())
@@ -152,6 +168,7 @@ impl Scope<'_> {
             .map(|case| (taken.unique(camel(&case.name)), &case.name, format!("`{}`", case.name), &case.docs))
             .collect();
         self.docs(&def.docs, &format!("`enum {wit}`"));
+        self.stability(&def.stability);
         self.derive(Abilities::ALL);
         self.cases(name, &cases);
     }
@@ -182,6 +199,7 @@ impl Scope<'_> {
         let mut taken = Taken::default();
         self.line(&format!("{krate}::flags! {{"));
         self.docs(&def.docs, &format!("`flags {wit}`"));
+        self.stability(&def.stability);
         self.line(&format!("{name} {{"));
         for flag in &flags.flags {
             self.docs(&flag.docs, &format!("`{}`", flag.name));

@@ -2,12 +2,12 @@
 
 extern crate alloc;
 
-use alloc::{string::String, vec::Vec};
-use wasmote::{
+use ::wasmote::{
     Error,
     component::{Component, Instance, Linker, Store, TypedFunc},
     engine::Fault,
 };
+use alloc::{string::String, vec::Vec};
 
 /// What a host does for what the world imports itself.
 pub trait GardenImports {
@@ -23,7 +23,7 @@ pub struct Garden {
     example_garden_diary: exports::example::garden::diary::Guest,
 }
 
-#[allow(dead_code, reason = "not every host uses everything")]
+#[allow(dead_code, unused_imports, reason = "not every host uses everything")]
 impl Garden {
     /// Offers everything that the world imports to components.
     ///
@@ -126,7 +126,7 @@ impl Garden {
 }
 
 /// Interfaces of `example`.
-#[allow(dead_code, reason = "not every host uses everything")]
+#[allow(dead_code, unused_imports, reason = "not every host uses everything")]
 pub mod example {
     /// Interfaces of `example:garden`.
     pub mod garden {
@@ -134,9 +134,9 @@ pub mod example {
         pub mod weather {
             extern crate alloc;
 
+            use ::core::task::{Context, Poll};
+            use ::wasmote::{Error, component::Linker, engine::Fault};
             use alloc::string::String;
-            use core::task::{Context, Poll};
-            use wasmote::{Error, component::Linker, engine::Fault};
 
             /// `variant sky`
             #[derive(Clone, Debug, PartialEq, Eq)]
@@ -149,7 +149,7 @@ pub mod example {
                 Other(String),
             }
 
-            wasmote::variant! {
+            ::wasmote::variant! {
                 Sky {
                     Clear = "clear",
                     Rain(u32) = "rain",
@@ -157,7 +157,7 @@ pub mod example {
                 }
             }
 
-            wasmote::flags! {
+            ::wasmote::flags! {
                 /// `flags alarms`
                 Alarms {
                     /// `frost`
@@ -178,7 +178,7 @@ pub mod example {
                 pub alarms: Alarms,
             }
 
-            wasmote::record! {
+            ::wasmote::record! {
                 Report {
                     celsius: f32 = "celsius",
                     sky: Sky = "sky",
@@ -199,7 +199,7 @@ pub mod example {
                 Winter,
             }
 
-            wasmote::variant! {
+            ::wasmote::variant! {
                 Season {
                     Spring = "spring",
                     Summer = "summer",
@@ -241,12 +241,12 @@ pub mod example {
         pub mod beds {
             extern crate alloc;
 
-            use alloc::{string::String, vec::Vec};
-            use wasmote::{
+            use ::wasmote::{
                 Error,
                 component::{Linker, Resource, ResourceType},
                 engine::Fault,
             };
+            use alloc::{string::String, vec::Vec};
 
             /// `resource bed`
             #[derive(Clone, Copy, Debug)]
@@ -320,7 +320,7 @@ pub mod example {
 }
 
 /// What the world exports.
-#[allow(dead_code, reason = "not every host uses everything")]
+#[allow(dead_code, unused_imports, reason = "not every host uses everything")]
 pub mod exports {
     /// Interfaces of `example`.
     pub mod example {
@@ -330,11 +330,11 @@ pub mod exports {
             pub mod diary {
                 extern crate alloc;
 
-                use alloc::string::String;
-                use wasmote::{
+                use ::wasmote::{
                     Error,
                     component::{Instance, ResourceAny, Store, TypedFunc},
                 };
+                use alloc::string::String;
 
                 pub use super::super::super::super::example::garden::weather::Report;
 

@@ -2,14 +2,15 @@
 
 extern crate alloc;
 
-use alloc::string::String;
-use wasmote::{
+use ::wasmote::{
     Error,
     component::{Component, Instance, Linker, Resource, ResourceType, Store, TypedFunc},
     engine::Fault,
 };
+use alloc::string::String;
 
-pub use odd::names::types::Poll as WorldPoll;
+#[allow(dead_code, unused_imports, reason = "not every host uses everything")]
+pub use self::odd::names::types::Poll as WorldPoll;
 
 /// `record world`
 #[derive(Clone, Debug, PartialEq)]
@@ -18,7 +19,7 @@ pub struct World {
     pub a: WorldPoll,
 }
 
-wasmote::record! {
+::wasmote::record! {
     World {
         a: WorldPoll = "a",
     }
@@ -55,7 +56,7 @@ pub struct World_ {
     own: exports::own::Guest,
 }
 
-#[allow(dead_code, reason = "not every host uses everything")]
+#[allow(dead_code, unused_imports, reason = "not every host uses everything")]
 impl World_ {
     /// Offers everything that the world imports to components.
     ///
@@ -224,7 +225,7 @@ impl World_ {
 }
 
 /// Interfaces of `odd`.
-#[allow(dead_code, reason = "not every host uses everything")]
+#[allow(dead_code, unused_imports, reason = "not every host uses everything")]
 pub mod odd {
     /// Interfaces of `odd:names`.
     pub mod names {
@@ -232,7 +233,7 @@ pub mod odd {
         pub mod types {
             extern crate alloc;
 
-            use wasmote::component::{FutureReader, Resource, ResourceType, StreamReader};
+            use ::wasmote::component::{FutureReader, Resource, ResourceType, StreamReader};
 
             /// `type string`
             pub type String = alloc::string::String;
@@ -261,7 +262,7 @@ pub mod odd {
                 pub type_: char,
             }
 
-            wasmote::record! {
+            ::wasmote::record! {
                 Result {
                     ok: bool = "ok",
                     err: alloc::string::String = "err",
@@ -290,7 +291,7 @@ pub mod odd {
                 None,
             }
 
-            wasmote::variant! {
+            ::wasmote::variant! {
                 Poll {
                     Pending = "pending",
                     Ready(alloc::string::String) = "ready",
@@ -313,7 +314,7 @@ pub mod odd {
                 Send,
             }
 
-            wasmote::variant! {
+            ::wasmote::variant! {
                 Context {
                     Host = "host",
                     Guest = "guest",
@@ -321,7 +322,7 @@ pub mod odd {
                 }
             }
 
-            wasmote::flags! {
+            ::wasmote::flags! {
                 /// `flags error`
                 Error {
                     /// `ok`
@@ -333,7 +334,7 @@ pub mod odd {
                 }
             }
 
-            wasmote::flags! {
+            ::wasmote::flags! {
                 /// `flags access`
                 Access {
                     /// `self-destruct`
@@ -356,17 +357,20 @@ pub mod odd {
             #[derive(Debug)]
             pub struct H_ {
                 /// `t: option<t>`
-                pub t: core::option::Option<Resource<T_>>,
+                pub t: ::core::option::Option<Resource<T_>>,
                 /// `s: option<result<tuple<u8>, list<option<string>>>>`
-                pub s: core::option::Option<
-                    core::result::Result<(u8,), alloc::vec::Vec<core::option::Option<alloc::string::String>>>,
+                pub s: ::core::option::Option<
+                    ::core::result::Result<
+                        (u8,),
+                        alloc::vec::Vec<::core::option::Option<alloc::string::String>>,
+                    >,
                 >,
             }
 
-            wasmote::record! {
+            ::wasmote::record! {
                 H_ {
-                    t: core::option::Option<Resource<T_>> = "t",
-                    s: core::option::Option<core::result::Result<(u8,), alloc::vec::Vec<core::option::Option<alloc::string::String>>>> = "s",
+                    t: ::core::option::Option<Resource<T_>> = "t",
+                    s: ::core::option::Option<::core::result::Result<(u8,), alloc::vec::Vec<::core::option::Option<alloc::string::String>>>> = "s",
                 }
             }
 
@@ -377,7 +381,7 @@ pub mod odd {
                 HostFault,
             }
 
-            wasmote::variant! {
+            ::wasmote::variant! {
                 Host_ {
                     HostFault = "host-fault",
                 }
@@ -390,7 +394,7 @@ pub mod odd {
                 A,
             }
 
-            wasmote::variant! {
+            ::wasmote::variant! {
                 HostFault {
                     A = "a",
                 }
@@ -403,7 +407,7 @@ pub mod odd {
                 ResourceAny(Resource<Linker>),
             }
 
-            wasmote::variant! {
+            ::wasmote::variant! {
                 ResourceAny {
                     ResourceAny(Resource<Linker>) = "resource-any",
                 }
@@ -414,15 +418,15 @@ pub mod odd {
                 /// `ok: func(some: option<result>, none: borrow<t>) -> poll`
                 fn ok(
                     &mut self,
-                    cx: &mut core::task::Context<'_>,
-                    some: &mut core::option::Option<Result>,
+                    cx: &mut ::core::task::Context<'_>,
+                    some: &mut ::core::option::Option<Result>,
                     none: &mut Resource<T_>,
-                ) -> core::task::Poll<core::result::Result<Poll, wasmote::engine::Fault>>;
+                ) -> ::core::task::Poll<::core::result::Result<Poll, ::wasmote::engine::Fault>>;
 
                 /// `err: func() -> result`
                 fn err(
                     &mut self,
-                ) -> core::result::Result<core::result::Result<(), ()>, wasmote::engine::Fault>;
+                ) -> ::core::result::Result<::core::result::Result<(), ()>, ::wasmote::engine::Fault>;
 
                 /// `use: func(as: h, crate: host, super: host-fault, fn: context, loop: access) -> error`
                 fn use_(
@@ -432,25 +436,25 @@ pub mod odd {
                     super_: HostFault,
                     fn_: Context,
                     loop_: Access,
-                ) -> core::result::Result<Error, wasmote::engine::Fault>;
+                ) -> ::core::result::Result<Error, ::wasmote::engine::Fault>;
 
                 /// `channels: func(in: stream<h>, out: future<string>) -> tuple<stream, future, future<result<_, error>>>`
                 fn channels<T: Send + 'static>(
-                    access: wasmote::component::Access<'_, T, Self>,
+                    access: ::wasmote::component::Access<'_, T, Self>,
                     in_: StreamReader<H_>,
                     out: FutureReader<alloc::string::String>,
-                ) -> core::result::Result<
-                    (StreamReader<()>, FutureReader<()>, FutureReader<core::result::Result<(), Error>>),
-                    wasmote::engine::Fault,
+                ) -> ::core::result::Result<
+                    (StreamReader<()>, FutureReader<()>, FutureReader<::core::result::Result<(), Error>>),
+                    ::wasmote::engine::Fault,
                 >;
 
                 /// `wait: async func(x: vec) -> option<resource-any>`
                 fn wait(
                     &mut self,
-                    cx: &mut core::task::Context<'_>,
+                    cx: &mut ::core::task::Context<'_>,
                     x: &mut Vec,
-                ) -> core::task::Poll<
-                    core::result::Result<core::option::Option<ResourceAny>, wasmote::engine::Fault>,
+                ) -> ::core::task::Poll<
+                    ::core::result::Result<::core::option::Option<ResourceAny>, ::wasmote::engine::Fault>,
                 >;
             }
 
@@ -458,14 +462,14 @@ pub mod odd {
             pub trait HostFault_ {
                 /// `constructor(this: u32, get: string, store: list<u64>)`
                 fn new<T: Send + 'static>(
-                    access: wasmote::component::Access<'_, T, Self>,
+                    access: ::wasmote::component::Access<'_, T, Self>,
                     this: u32,
                     get_: alloc::string::String,
                     store_: alloc::vec::Vec<u64>,
-                ) -> core::result::Result<Resource<Fault>, wasmote::engine::Fault>;
+                ) -> ::core::result::Result<Resource<Fault>, ::wasmote::engine::Fault>;
 
                 /// `new: static func() -> fault`
-                fn new_(&mut self) -> core::result::Result<Resource<Fault>, wasmote::engine::Fault>;
+                fn new_(&mut self) -> ::core::result::Result<Resource<Fault>, ::wasmote::engine::Fault>;
 
                 /// `drop: func(this: u8, access: u8, cx: f32, value: s8) -> result<string, string>`
                 fn drop_(
@@ -475,20 +479,22 @@ pub mod odd {
                     access_: u8,
                     cx_: f32,
                     value_: i8,
-                ) -> core::result::Result<
-                    core::result::Result<String, alloc::string::String>,
-                    wasmote::engine::Fault,
+                ) -> ::core::result::Result<
+                    ::core::result::Result<String, alloc::string::String>,
+                    ::wasmote::engine::Fault,
                 >;
 
                 /// `result: func() -> result`
                 fn result(
                     &mut self,
                     this: Resource<Fault>,
-                ) -> core::result::Result<Result, wasmote::engine::Fault>;
+                ) -> ::core::result::Result<Result, ::wasmote::engine::Fault>;
 
                 /// A guest drops the `fault` it owns.
-                fn drop(&mut self, this: Resource<Fault>)
-                -> core::result::Result<(), wasmote::engine::Fault>;
+                fn drop(
+                    &mut self,
+                    this: Resource<Fault>,
+                ) -> ::core::result::Result<(), ::wasmote::engine::Fault>;
             }
 
             /// What a host does for resources of type `linker`.
@@ -497,7 +503,7 @@ pub mod odd {
                 fn drop(
                     &mut self,
                     this: Resource<Linker>,
-                ) -> core::result::Result<(), wasmote::engine::Fault>;
+                ) -> ::core::result::Result<(), ::wasmote::engine::Fault>;
             }
 
             /// Offers `odd:names/types@0.1.0` to components.
@@ -506,9 +512,9 @@ pub mod odd {
             ///
             /// When something that is no interface was offered under this name.
             pub fn add_to_linker<T: Send + 'static, H: Host + 'static>(
-                linker: &mut wasmote::component::Linker<T>,
+                linker: &mut ::wasmote::component::Linker<T>,
                 get: fn(&mut T) -> &mut H,
-            ) -> core::result::Result<(), wasmote::Error> {
+            ) -> ::core::result::Result<(), ::wasmote::Error> {
                 let mut instance = linker.instance("odd:names/types@0.1.0")?;
                 instance.resource("fault", ResourceType::host::<Fault>(), move |mut store, rep| {
                     HostFault_::drop(get(store.data_mut()), Resource::new_own(rep))
@@ -519,7 +525,7 @@ pub mod odd {
                 instance.func_wrap(
                     "[constructor]fault",
                     move |store, (this, get_, store_): (u32, alloc::string::String, alloc::vec::Vec<u64>)| {
-                        HostFault_::new(wasmote::component::Access::new(store, get), this, get_, store_)
+                        HostFault_::new(::wasmote::component::Access::new(store, get), this, get_, store_)
                             .map(|value| (value,))
                     },
                 )?;
@@ -535,12 +541,9 @@ pub mod odd {
                         HostFault_::result(get(store.data_mut()), this).map(|value| (value,))
                     },
                 )?;
-                instance.func_wrap_poll(
-                    "ok",
-                    move |mut store, cx, (some, none): &mut (core::option::Option<Result>, Resource<T_>)| {
-                        Host::ok(get(store.data_mut()), cx, some, none).map_ok(|value| (value,))
-                    },
-                )?;
+                instance.func_wrap_poll("ok", move |mut store, cx, (some, none): &mut (::core::option::Option<Result>, Resource<T_>)| {
+                    Host::ok(get(store.data_mut()), cx, some, none).map_ok(|value| (value,))
+                })?;
                 instance.func_wrap("err", move |mut store, (): ()| {
                     Host::err(get(store.data_mut())).map(|value| (value,))
                 })?;
@@ -550,7 +553,7 @@ pub mod odd {
                 instance.func_wrap(
                     "channels",
                     move |store, (in_, out): (StreamReader<H_>, FutureReader<alloc::string::String>)| {
-                        Host::channels(wasmote::component::Access::new(store, get), in_, out)
+                        Host::channels(::wasmote::component::Access::new(store, get), in_, out)
                             .map(|value| (value,))
                     },
                 )?;
@@ -563,7 +566,7 @@ pub mod odd {
 
         /// The interface `odd:names/again@0.1.0`.
         pub mod again {
-            use wasmote::{
+            use ::wasmote::{
                 Error,
                 component::{Linker, Resource},
             };
@@ -582,10 +585,10 @@ pub mod odd {
                     &mut self,
                     to: Resource<Fault>,
                     x: Resource<Type>,
-                ) -> Result<String, wasmote::engine::Fault>;
+                ) -> Result<String, ::wasmote::engine::Fault>;
 
                 /// `hh: func(h: h)`
-                fn hh(&mut self, h: H_) -> Result<(), wasmote::engine::Fault>;
+                fn hh(&mut self, h: H_) -> Result<(), ::wasmote::engine::Fault>;
             }
 
             /// Offers `odd:names/again@0.1.0` to components.
@@ -612,9 +615,9 @@ pub mod odd {
 }
 
 /// The interface `own`.
-#[allow(dead_code, reason = "not every host uses everything")]
+#[allow(dead_code, unused_imports, reason = "not every host uses everything")]
 pub mod own {
-    use wasmote::{Error, component::Linker, engine::Fault};
+    use ::wasmote::{Error, component::Linker, engine::Fault};
 
     /// `record own`
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -623,7 +626,7 @@ pub mod own {
         pub a: u8,
     }
 
-    wasmote::record! {
+    ::wasmote::record! {
         Own {
             a: u8 = "a",
         }
@@ -653,7 +656,7 @@ pub mod own {
 }
 
 /// What the world exports.
-#[allow(dead_code, reason = "not every host uses everything")]
+#[allow(dead_code, unused_imports, reason = "not every host uses everything")]
 pub mod exports {
     /// Interfaces of `odd`.
     pub mod odd {
@@ -663,7 +666,7 @@ pub mod exports {
             pub mod types {
                 extern crate alloc;
 
-                use wasmote::component::{FutureReader, Instance, Store, StreamReader, TypedFunc};
+                use ::wasmote::component::{FutureReader, Instance, Store, StreamReader, TypedFunc};
 
                 /// `type string`
                 pub type String = alloc::string::String;
@@ -692,7 +695,7 @@ pub mod exports {
                     pub type_: char,
                 }
 
-                wasmote::record! {
+                ::wasmote::record! {
                     Result {
                         ok: bool = "ok",
                         err: alloc::string::String = "err",
@@ -721,7 +724,7 @@ pub mod exports {
                     None,
                 }
 
-                wasmote::variant! {
+                ::wasmote::variant! {
                     Poll {
                         Pending = "pending",
                         Ready(alloc::string::String) = "ready",
@@ -744,7 +747,7 @@ pub mod exports {
                     Send,
                 }
 
-                wasmote::variant! {
+                ::wasmote::variant! {
                     Context {
                         Host = "host",
                         Guest = "guest",
@@ -752,7 +755,7 @@ pub mod exports {
                     }
                 }
 
-                wasmote::flags! {
+                ::wasmote::flags! {
                     /// `flags error`
                     Error {
                         /// `ok`
@@ -764,7 +767,7 @@ pub mod exports {
                     }
                 }
 
-                wasmote::flags! {
+                ::wasmote::flags! {
                     /// `flags access`
                     Access {
                         /// `self-destruct`
@@ -773,10 +776,10 @@ pub mod exports {
                 }
 
                 /// `resource fault`
-                pub type Fault = wasmote::component::ResourceAny;
+                pub type Fault = ::wasmote::component::ResourceAny;
 
                 /// `resource linker`
-                pub type Linker = wasmote::component::ResourceAny;
+                pub type Linker = ::wasmote::component::ResourceAny;
 
                 /// `type t`
                 pub type T_ = Fault;
@@ -785,20 +788,20 @@ pub mod exports {
                 #[derive(Clone, Debug, PartialEq, Eq)]
                 pub struct H_ {
                     /// `t: option<t>`
-                    pub t: core::option::Option<T_>,
+                    pub t: ::core::option::Option<T_>,
                     /// `s: option<result<tuple<u8>, list<option<string>>>>`
-                    pub s: core::option::Option<
-                        core::result::Result<
+                    pub s: ::core::option::Option<
+                        ::core::result::Result<
                             (u8,),
-                            alloc::vec::Vec<core::option::Option<alloc::string::String>>,
+                            alloc::vec::Vec<::core::option::Option<alloc::string::String>>,
                         >,
                     >,
                 }
 
-                wasmote::record! {
+                ::wasmote::record! {
                     H_ {
-                        t: core::option::Option<T_> = "t",
-                        s: core::option::Option<core::result::Result<(u8,), alloc::vec::Vec<core::option::Option<alloc::string::String>>>> = "s",
+                        t: ::core::option::Option<T_> = "t",
+                        s: ::core::option::Option<::core::result::Result<(u8,), alloc::vec::Vec<::core::option::Option<alloc::string::String>>>> = "s",
                     }
                 }
 
@@ -809,7 +812,7 @@ pub mod exports {
                     HostFault,
                 }
 
-                wasmote::variant! {
+                ::wasmote::variant! {
                     Host_ {
                         HostFault = "host-fault",
                     }
@@ -822,7 +825,7 @@ pub mod exports {
                     A,
                 }
 
-                wasmote::variant! {
+                ::wasmote::variant! {
                     HostFault {
                         A = "a",
                     }
@@ -835,7 +838,7 @@ pub mod exports {
                     ResourceAny(Linker),
                 }
 
-                wasmote::variant! {
+                ::wasmote::variant! {
                     ResourceAny {
                         ResourceAny(Linker) = "resource-any",
                     }
@@ -844,14 +847,18 @@ pub mod exports {
                 /// What a component exports as `odd:names/types@0.1.0`.
                 #[derive(Clone, Debug)]
                 pub struct Guest {
-                    ok: TypedFunc<(core::option::Option<Result>, T_), (Poll,)>,
-                    err: TypedFunc<(), (core::result::Result<(), ()>,)>,
+                    ok: TypedFunc<(::core::option::Option<Result>, T_), (Poll,)>,
+                    err: TypedFunc<(), (::core::result::Result<(), ()>,)>,
                     use_: TypedFunc<(H_, Host_, HostFault, Context, Access), (Error,)>,
                     channels: TypedFunc<
                         (StreamReader<H_>, FutureReader<alloc::string::String>),
-                        ((StreamReader<()>, FutureReader<()>, FutureReader<core::result::Result<(), Error>>),),
+                        ((
+                            StreamReader<()>,
+                            FutureReader<()>,
+                            FutureReader<::core::result::Result<(), Error>>,
+                        ),),
                     >,
-                    wait: TypedFunc<(Vec,), (core::option::Option<ResourceAny>,)>,
+                    wait: TypedFunc<(Vec,), (::core::option::Option<ResourceAny>,)>,
                     fault: GuestFault,
                     linker: GuestLinker,
                 }
@@ -865,7 +872,7 @@ pub mod exports {
                     pub fn new<T: Send + 'static>(
                         store: &Store<T>,
                         instance: &Instance,
-                    ) -> core::result::Result<Self, wasmote::Error> {
+                    ) -> ::core::result::Result<Self, ::wasmote::Error> {
                         Ok(Self {
                             ok: instance.get_typed_func(store, "odd:names/types@0.1.0#ok")?,
                             err: instance.get_typed_func(store, "odd:names/types@0.1.0#err")?,
@@ -897,9 +904,9 @@ pub mod exports {
                     pub fn call_ok<T: Send + 'static>(
                         &self,
                         store: &mut Store<T>,
-                        some: core::option::Option<Result>,
+                        some: ::core::option::Option<Result>,
                         none: T_,
-                    ) -> core::result::Result<Poll, wasmote::Error> {
+                    ) -> ::core::result::Result<Poll, ::wasmote::Error> {
                         self.ok.call(store, (some, none)).map(|(value,)| value)
                     }
 
@@ -911,9 +918,9 @@ pub mod exports {
                     pub async fn call_ok_async<T: Send + 'static>(
                         &self,
                         store: &mut Store<T>,
-                        some: core::option::Option<Result>,
+                        some: ::core::option::Option<Result>,
                         none: T_,
-                    ) -> core::result::Result<Poll, wasmote::Error> {
+                    ) -> ::core::result::Result<Poll, ::wasmote::Error> {
                         self.ok.call_async(store, (some, none)).await.map(|(value,)| value)
                     }
 
@@ -925,7 +932,7 @@ pub mod exports {
                     pub fn call_err<T: Send + 'static>(
                         &self,
                         store: &mut Store<T>,
-                    ) -> core::result::Result<core::result::Result<(), ()>, wasmote::Error>
+                    ) -> ::core::result::Result<::core::result::Result<(), ()>, ::wasmote::Error>
                     {
                         self.err.call(store, ()).map(|(value,)| value)
                     }
@@ -938,7 +945,7 @@ pub mod exports {
                     pub async fn call_err_async<T: Send + 'static>(
                         &self,
                         store: &mut Store<T>,
-                    ) -> core::result::Result<core::result::Result<(), ()>, wasmote::Error>
+                    ) -> ::core::result::Result<::core::result::Result<(), ()>, ::wasmote::Error>
                     {
                         self.err.call_async(store, ()).await.map(|(value,)| value)
                     }
@@ -956,7 +963,7 @@ pub mod exports {
                         super_: HostFault,
                         fn_: Context,
                         loop_: Access,
-                    ) -> core::result::Result<Error, wasmote::Error> {
+                    ) -> ::core::result::Result<Error, ::wasmote::Error> {
                         self.use_.call(store, (as_, crate_, super_, fn_, loop_)).map(|(value,)| value)
                     }
 
@@ -973,7 +980,7 @@ pub mod exports {
                         super_: HostFault,
                         fn_: Context,
                         loop_: Access,
-                    ) -> core::result::Result<Error, wasmote::Error> {
+                    ) -> ::core::result::Result<Error, ::wasmote::Error> {
                         self.use_
                             .call_async(store, (as_, crate_, super_, fn_, loop_))
                             .await
@@ -990,9 +997,9 @@ pub mod exports {
                         store: &mut Store<T>,
                         in_: StreamReader<H_>,
                         out: FutureReader<alloc::string::String>,
-                    ) -> core::result::Result<
-                        (StreamReader<()>, FutureReader<()>, FutureReader<core::result::Result<(), Error>>),
-                        wasmote::Error,
+                    ) -> ::core::result::Result<
+                        (StreamReader<()>, FutureReader<()>, FutureReader<::core::result::Result<(), Error>>),
+                        ::wasmote::Error,
                     > {
                         self.channels.call(store, (in_, out)).map(|(value,)| value)
                     }
@@ -1007,9 +1014,9 @@ pub mod exports {
                         store: &mut Store<T>,
                         in_: StreamReader<H_>,
                         out: FutureReader<alloc::string::String>,
-                    ) -> core::result::Result<
-                        (StreamReader<()>, FutureReader<()>, FutureReader<core::result::Result<(), Error>>),
-                        wasmote::Error,
+                    ) -> ::core::result::Result<
+                        (StreamReader<()>, FutureReader<()>, FutureReader<::core::result::Result<(), Error>>),
+                        ::wasmote::Error,
                     > {
                         self.channels.call_async(store, (in_, out)).await.map(|(value,)| value)
                     }
@@ -1023,7 +1030,7 @@ pub mod exports {
                         &self,
                         store: &mut Store<T>,
                         x: Vec,
-                    ) -> core::result::Result<core::option::Option<ResourceAny>, wasmote::Error>
+                    ) -> ::core::result::Result<::core::option::Option<ResourceAny>, ::wasmote::Error>
                     {
                         self.wait.call(store, (x,)).map(|(value,)| value)
                     }
@@ -1037,7 +1044,7 @@ pub mod exports {
                         &self,
                         store: &mut Store<T>,
                         x: Vec,
-                    ) -> core::result::Result<core::option::Option<ResourceAny>, wasmote::Error>
+                    ) -> ::core::result::Result<::core::option::Option<ResourceAny>, ::wasmote::Error>
                     {
                         self.wait.call_async(store, (x,)).await.map(|(value,)| value)
                     }
@@ -1050,7 +1057,7 @@ pub mod exports {
                     new: TypedFunc<(), (Fault,)>,
                     drop: TypedFunc<
                         (Fault, u8, u8, f32, i8),
-                        (core::result::Result<String, alloc::string::String>,),
+                        (::core::result::Result<String, alloc::string::String>,),
                     >,
                     result: TypedFunc<(Fault,), (Result,)>,
                 }
@@ -1064,7 +1071,7 @@ pub mod exports {
                     pub fn new<T: Send + 'static>(
                         store: &Store<T>,
                         instance: &Instance,
-                    ) -> core::result::Result<Self, wasmote::Error> {
+                    ) -> ::core::result::Result<Self, ::wasmote::Error> {
                         Ok(Self {
                             constructor: instance
                                 .get_typed_func(store, "odd:names/types@0.1.0#[constructor]fault")?,
@@ -1087,7 +1094,7 @@ pub mod exports {
                         this: u32,
                         get_: alloc::string::String,
                         store_: alloc::vec::Vec<u64>,
-                    ) -> core::result::Result<Fault, wasmote::Error> {
+                    ) -> ::core::result::Result<Fault, ::wasmote::Error> {
                         self.constructor.call(store, (this, get_, store_)).map(|(value,)| value)
                     }
 
@@ -1102,7 +1109,7 @@ pub mod exports {
                         this: u32,
                         get_: alloc::string::String,
                         store_: alloc::vec::Vec<u64>,
-                    ) -> core::result::Result<Fault, wasmote::Error> {
+                    ) -> ::core::result::Result<Fault, ::wasmote::Error> {
                         self.constructor.call_async(store, (this, get_, store_)).await.map(|(value,)| value)
                     }
 
@@ -1114,7 +1121,7 @@ pub mod exports {
                     pub fn call_new<T: Send + 'static>(
                         &self,
                         store: &mut Store<T>,
-                    ) -> core::result::Result<Fault, wasmote::Error> {
+                    ) -> ::core::result::Result<Fault, ::wasmote::Error> {
                         self.new.call(store, ()).map(|(value,)| value)
                     }
 
@@ -1126,7 +1133,7 @@ pub mod exports {
                     pub async fn call_new_async<T: Send + 'static>(
                         &self,
                         store: &mut Store<T>,
-                    ) -> core::result::Result<Fault, wasmote::Error> {
+                    ) -> ::core::result::Result<Fault, ::wasmote::Error> {
                         self.new.call_async(store, ()).await.map(|(value,)| value)
                     }
 
@@ -1143,9 +1150,9 @@ pub mod exports {
                         access_: u8,
                         cx_: f32,
                         value_: i8,
-                    ) -> core::result::Result<
-                        core::result::Result<String, alloc::string::String>,
-                        wasmote::Error,
+                    ) -> ::core::result::Result<
+                        ::core::result::Result<String, alloc::string::String>,
+                        ::wasmote::Error,
                     > {
                         self.drop.call(store, (this, this_, access_, cx_, value_)).map(|(value,)| value)
                     }
@@ -1163,9 +1170,9 @@ pub mod exports {
                         access_: u8,
                         cx_: f32,
                         value_: i8,
-                    ) -> core::result::Result<
-                        core::result::Result<String, alloc::string::String>,
-                        wasmote::Error,
+                    ) -> ::core::result::Result<
+                        ::core::result::Result<String, alloc::string::String>,
+                        ::wasmote::Error,
                     > {
                         self.drop
                             .call_async(store, (this, this_, access_, cx_, value_))
@@ -1182,7 +1189,7 @@ pub mod exports {
                         &self,
                         store: &mut Store<T>,
                         this: Fault,
-                    ) -> core::result::Result<Result, wasmote::Error> {
+                    ) -> ::core::result::Result<Result, ::wasmote::Error> {
                         self.result.call(store, (this,)).map(|(value,)| value)
                     }
 
@@ -1195,7 +1202,7 @@ pub mod exports {
                         &self,
                         store: &mut Store<T>,
                         this: Fault,
-                    ) -> core::result::Result<Result, wasmote::Error> {
+                    ) -> ::core::result::Result<Result, ::wasmote::Error> {
                         self.result.call_async(store, (this,)).await.map(|(value,)| value)
                     }
                 }
@@ -1213,7 +1220,7 @@ pub mod exports {
                     pub fn new<T: Send + 'static>(
                         _: &Store<T>,
                         _: &Instance,
-                    ) -> core::result::Result<Self, wasmote::Error> {
+                    ) -> ::core::result::Result<Self, ::wasmote::Error> {
                         Ok(Self {})
                     }
                 }
@@ -1221,7 +1228,7 @@ pub mod exports {
 
             /// The interface `odd:names/again@0.1.0`.
             pub mod again {
-                use wasmote::{
+                use ::wasmote::{
                     Error,
                     component::{Instance, Store, TypedFunc},
                 };
@@ -1316,7 +1323,7 @@ pub mod exports {
 
     /// The interface `own`.
     pub mod own {
-        use wasmote::{
+        use ::wasmote::{
             Error,
             component::{Instance, Store, TypedFunc},
         };

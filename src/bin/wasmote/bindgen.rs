@@ -15,12 +15,24 @@ use wasmote::bindgen::{Config, Error};
 pub struct Arguments {
     /// The WIT: a file, a folder of one package with its folder `deps`, or a folder of packages; more of
     /// them for what is imported
-    #[arg(value_name = "WIT", required = true)]
+    #[arg(value_name = "WIT", required_unless_present = "inline")]
     wit: Vec<PathBuf>,
 
     /// The world: its name, or with its package; may be left out where there is only one
     #[arg(short, long, value_name = "WORLD")]
     world: Option<String>,
+
+    /// A package as text, whose world it is; the WIT that is named is what it imports
+    #[arg(long, value_name = "TEXT")]
+    inline: Option<String>,
+
+    /// Features whose parts of the WIT are bound (`@unstable(feature = …)`)
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    features: Vec<String>,
+
+    /// Bind the parts of all features
+    #[arg(long)]
+    all_features: bool,
 
     /// The file to write; standard output if there is none
     #[arg(short, long, value_name = "FILE")]
@@ -37,6 +49,10 @@ pub struct Arguments {
     /// Take a resource, an interface or a package from a Rust path instead of generating it
     #[arg(long, value_name = "WIT=RUST", value_parser = with)]
     with: Vec<(String, String)>,
+
+    /// Put the interfaces of a package at the root, not in modules of its names
+    #[arg(long, value_name = "PACKAGE")]
+    at_root: Option<String>,
 
     /// How the bindings name the crate `wasmote`
     #[arg(long, value_name = "PATH", value_parser = rust_path)]
@@ -79,10 +95,12 @@ pub fn bindgen(arguments: &Arguments) -> Result<()> {
 }
 
 fn config(arguments: &Arguments) -> Config {
-    let Arguments { wit, world, poll, store, with, crate_path, .. } = arguments;
-    let mut paths = wit.iter();
-    let config = Config::new(paths.next().cloned().unwrap_or_default());
-    let config = paths.fold(config, Config::path);
+    let Arguments { wit, world, poll, store, with, crate_path, inline, features, at_root, .. } = arguments;
+    let config = wit.iter().fold(Config::default(), Config::path);
+    let config = inline.iter().fold(config, Config::inline);
+    let config = features.iter().fold(config, Config::feature);
+    let config = if arguments.all_features { config.all_features() } else { config };
+    let config = at_root.iter().fold(config, Config::at_root);
     let config = poll.iter().fold(config, Config::poll);
     let config = store.iter().fold(config, Config::store);
     let config = with.iter().fold(config, |config, (wit, rust)| config.with(wit, rust));
@@ -101,6 +119,9 @@ fn generate(config: &Config) -> Result<String> {
             bail!("`--{setting} {value}` is about nothing: the world imports nothing of this name")
         }
         Err(Error::World(reason)) => bail!("{}: name one with --world", reason.trim_end()),
+        Err(Error::Ambiguous { setting, value }) => {
+            bail!("`--{setting} {value}` is about more than one version: say which, as in `wasi:io@0.2.12`")
+        }
         generated => Ok(generated?),
     }
 }

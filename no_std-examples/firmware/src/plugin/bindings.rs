@@ -2,13 +2,13 @@
 
 extern crate alloc;
 
-use alloc::string::String;
-use core::task::{Context, Poll};
-use wasmote::{
+use ::core::task::{Context, Poll};
+use ::wasmote::{
     Error,
     component::{Component, Instance, Linker, Store},
     engine::Fault,
 };
+use alloc::string::String;
 
 /// What a host does for what the world imports itself.
 pub trait PluginImports {
@@ -25,7 +25,7 @@ pub struct Plugin {
     example_plugin_readings: exports::example::plugin::readings::Guest,
 }
 
-#[allow(dead_code, reason = "not every host uses everything")]
+#[allow(dead_code, unused_imports, reason = "not every host uses everything")]
 impl Plugin {
     /// Offers everything that the world imports to components.
     ///
@@ -78,7 +78,7 @@ impl Plugin {
 }
 
 /// What the world exports.
-#[allow(dead_code, reason = "not every host uses everything")]
+#[allow(dead_code, unused_imports, reason = "not every host uses everything")]
 pub mod exports {
     /// Interfaces of `example`.
     pub mod example {
@@ -88,11 +88,11 @@ pub mod exports {
             pub mod readings {
                 extern crate alloc;
 
-                use alloc::{string::String, vec::Vec};
-                use wasmote::{
+                use ::wasmote::{
                     Error,
                     component::{Instance, ResourceAny, Store, TypedFunc},
                 };
+                use alloc::{string::String, vec::Vec};
 
                 /// `record reading`
                 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -105,7 +105,7 @@ pub mod exports {
                     pub at: u64,
                 }
 
-                wasmote::record! {
+                ::wasmote::record! {
                     Reading {
                         sensor: String = "sensor",
                         millidegrees: i32 = "millidegrees",
@@ -128,7 +128,7 @@ pub mod exports {
                     pub sensors: Vec<String>,
                 }
 
-                wasmote::record! {
+                ::wasmote::record! {
                     Summary {
                         title: String = "title",
                         count: u32 = "count",

@@ -29,8 +29,8 @@ pub mod types {
         component::{Access, Linker, Resource, ResourceType},
         engine::Fault,
     };
+    use ::core::task::{Context, Poll};
     use alloc::{string::String, vec::Vec};
-    use core::task::{Context, Poll};
 
     pub use super::super::clocks::wall_clock::Datetime;
     pub use super::super::io::streams::Error;

@@ -64,8 +64,8 @@ pub mod types {
         component::{Linker, Resource, ResourceType},
         engine::Fault,
     };
+    use ::core::task::{Context, Poll};
     use alloc::{string::String, vec::Vec};
-    use core::task::{Context, Poll};
 
     pub use super::super::clocks::monotonic_clock::Duration;
     pub use super::super::io::error::Error as IoError;

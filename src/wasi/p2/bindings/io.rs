@@ -76,8 +76,8 @@ pub mod poll {
         component::{Linker, Resource, ResourceType},
         engine::Fault,
     };
+    use ::core::task::{Context, Poll};
     use alloc::vec::Vec;
-    use core::task::{Context, Poll};
 
     pub use crate::wasi::p2::Pollable;
 
@@ -142,8 +142,8 @@ pub mod streams {
         component::{Access, Linker, Resource, ResourceType},
         engine::Fault,
     };
+    use ::core::task::{Context, Poll};
     use alloc::vec::Vec;
-    use core::task::{Context, Poll};
 
     pub use super::error::Error;
     pub use super::poll::Pollable;

@@ -32,7 +32,7 @@ pub mod types {
 /// The interface `wasi:clocks/monotonic-clock@0.3.0`.
 pub mod monotonic_clock {
     use crate::{Error, component::Linker, engine::Fault};
-    use core::task::{Context, Poll};
+    use ::core::task::{Context, Poll};
 
     pub use super::types::Duration;
 

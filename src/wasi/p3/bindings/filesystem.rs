@@ -30,8 +30,8 @@ pub mod types {
         component::{Access, FutureReader, Linker, Resource, ResourceType, StreamReader},
         engine::Fault,
     };
+    use ::core::task::{Context, Poll};
     use alloc::string::String;
-    use core::task::{Context, Poll};
 
     pub use super::super::clocks::system_clock::Instant;
 

@@ -823,7 +823,7 @@ pub mod handler {
         component::{Linker, Resource},
         engine::Fault,
     };
-    use core::task::{Context, Poll};
+    use ::core::task::{Context, Poll};
 
     pub use super::types::ErrorCode;
     pub use super::types::Request;
@@ -863,7 +863,7 @@ pub mod client {
         component::{Linker, Resource},
         engine::Fault,
     };
-    use core::task::{Context, Poll};
+    use ::core::task::{Context, Poll};
 
     pub use super::types::ErrorCode;
     pub use super::types::Request;

@@ -30,8 +30,8 @@ pub mod types {
         component::{Access, FutureReader, Linker, Resource, ResourceType, StreamReader},
         engine::Fault,
     };
+    use ::core::task::{Context, Poll};
     use alloc::{string::String, vec::Vec};
-    use core::task::{Context, Poll};
 
     pub use super::super::clocks::types::Duration;
     pub use crate::wasi::p3::TcpSocket;
@@ -717,8 +717,8 @@ pub mod types {
 /// The interface `wasi:sockets/ip-name-lookup@0.3.0`.
 pub mod ip_name_lookup {
     use crate::{Error, component::Linker, engine::Fault};
+    use ::core::task::{Context, Poll};
     use alloc::{string::String, vec::Vec};
-    use core::task::{Context, Poll};
 
     pub use super::types::IpAddress;
 
