@@ -2,6 +2,8 @@
 
 #![cfg(feature = "component")]
 
+#[path = "component_api/cases.rs"]
+mod cases;
 #[path = "component_api/ends.rs"]
 mod ends;
 #[path = "component_api/passed_on.rs"]
@@ -10,6 +12,8 @@ mod passed_on;
 mod resources;
 #[path = "component_api/slices.rs"]
 mod slices;
+#[path = "component_api/stores.rs"]
+mod stores;
 #[path = "component_api/within.rs"]
 mod within;
 

@@ -40,7 +40,7 @@ impl<'a, T: Send + 'static, H: ?Sized + 'static> Access<'a, T, H> {
         self.get
     }
 
-    /// Has the host do something in the background: polled whenever a call runs, until it is done.
+    /// Has the host do something in the background: see [`StoreContextMut::spawn`], which says when it is polled.
     pub fn spawn(
         &mut self,
         mut task: impl FnMut(Access<'_, T, H>, &mut Context<'_>) -> Poll<Result<(), Fault>> + Send + 'static,

@@ -130,6 +130,11 @@ impl<T: Send + 'static> LowerContext<'_, '_, T> {
 
 /// Makes a struct stand for a WIT record: each field with its type and its name there, in the record's order.
 ///
+/// The struct is one of named fields, all of them listed, and has no type parameters or lifetimes; each field's type is
+/// one that [crosses](crate::component::Lift) too. Whether it is the record it stands for shows where a function with it
+/// is met: [`get_typed_func`](crate::component::Instance::get_typed_func) and
+/// [`instantiate`](crate::component::Linker::instantiate) refuse one of other fields, naming what was found.
+///
 /// ```
 /// #[derive(Debug, PartialEq)]
 /// struct Point { x: i32, label: String }
@@ -199,6 +204,9 @@ macro_rules! record {
 
 /// Makes an enum stand for a WIT variant or enum: each case with its payload, if it has one, and its name there, in
 /// order.
+///
+/// A case is written without anything, or with one payload in parentheses; where WIT's is a record or a tuple, that is a
+/// struct or a tuple. The enum has no type parameters or lifetimes. A mismatch shows as [`record!`](crate::record)'s does.
 ///
 /// ```
 /// #[derive(Debug, PartialEq)]
@@ -289,6 +297,9 @@ macro_rules! variant {
 
 /// Defines a struct of bits that stands for WIT flags: each flag as a constant, with its name there, in order.
 ///
+/// The struct is `pub` and holds a `u32`, the first flag in its lowest bit: there are 32 flags at most. Bits that are no
+/// flag's are left out when it goes to a guest. A mismatch shows as [`record!`](crate::record)'s does.
+///
 /// ```
 /// wasmote::flags! { Access { READ = "read", WRITE = "write" } }
 /// let both = Access::READ | Access::WRITE;
@@ -305,13 +316,13 @@ macro_rules! flags {
 
         const _: () = {
             #[allow(non_camel_case_types, clippy::upper_case_acronyms, reason = "the names are the user's")]
-            enum At {
+            enum __WasmoteFlagPlaces {
                 $($flag),*
             }
 
             #[allow(missing_docs, dead_code, reason = "the names are the user's")]
             impl $name {
-                $($(#[$flag_attr])* pub const $flag: Self = Self(1 << (At::$flag as u32));)*
+                $($(#[$flag_attr])* pub const $flag: Self = Self(1 << (__WasmoteFlagPlaces::$flag as u32));)*
 
                 /// No flag at all.
                 #[must_use]

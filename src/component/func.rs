@@ -37,6 +37,8 @@ pub struct Instance {
     pub(crate) exports: ExportsId,
     pub(crate) component: Component,
     pub(crate) instance: InstanceId,
+    /// The number of its store.
+    pub(crate) store: u32,
 }
 
 impl Instance {
@@ -50,8 +52,9 @@ impl Instance {
     ///
     /// # Errors
     ///
-    /// When there is no function of this name.
+    /// When there is no function of this name, or the instance is of another store.
     pub fn get_func<T: Send + 'static>(&self, store: &Store<T>, name: &str) -> Result<Func, Error> {
+        store.state().check_number(self.store)?;
         let missing = || Error::export(name, "there is no function of this name");
         let (path, function) = match name.rsplit_once('#') {
             Some((instance, function)) => (Some(self.component.export_name(instance)), function),
@@ -75,7 +78,8 @@ impl Instance {
         }
         match (state.export(exports, function), ty) {
             (Some(Item::Func(func)), Some(ItemType::Func(ty))) => {
-                Ok(Func { func: *func, ty, component: self.component.clone(), instance: self.instance })
+                let Self { component, instance, store, .. } = self.clone();
+                Ok(Func { func: *func, ty, component, instance, store })
             }
             _ => Err(missing()),
         }
@@ -85,7 +89,7 @@ impl Instance {
     ///
     /// # Errors
     ///
-    /// When there is no function of this name, or of another type.
+    /// When there is no function of this name, or of another type, and when the instance is of another store.
     pub fn get_typed_func<P, R>(
         &self,
         store: &Store<impl Send + 'static>,
@@ -107,6 +111,8 @@ pub struct Func {
     pub(super) ty: FuncTypeId,
     pub(super) component: Component,
     pub(super) instance: InstanceId,
+    /// The number of its store.
+    pub(super) store: u32,
 }
 
 /// A component function with Rust types.
@@ -150,12 +156,13 @@ impl Func {
     ///
     /// # Errors
     ///
-    /// When those are not its types.
+    /// When those are not its types, or it is of another store.
     pub fn typed<P, R>(&self, store: &Store<impl Send + 'static>) -> Result<TypedFunc<P, R>, Error>
     where
         P: ComponentNamedList + Lower,
         R: LiftResult,
     {
+        store.state().check_number(self.store)?;
         let state = store.state();
         let implementor = |ix: ResourceIx| {
             let ty = state.resource_of(self.instance, ix).ok()?;
@@ -178,8 +185,8 @@ impl Func {
     ///
     /// # Errors
     ///
-    /// When the values are not of its types, it traps, its instance may not be entered, or nothing can ever make it
-    /// return.
+    /// When the values are not of its types, it traps, its instance may not be entered, nothing can ever make it
+    /// return, or it is of another store.
     pub fn call(
         &self,
         mut store: impl AsContextMut,
@@ -238,6 +245,7 @@ impl Func {
         params: &[Val],
         results: &[Val],
     ) -> Result<(), Error> {
+        state.check_number(self.store)?;
         let ty = self.component.loaded.types().func(self.ty);
         if params.len() != ty.params.len() {
             return Err(Error::export(
@@ -287,7 +295,8 @@ where
     ///
     /// # Errors
     ///
-    /// When it traps, its instance may not be entered, or nothing can ever make it return.
+    /// When it traps, its instance may not be entered, nothing can ever make it return, or it is of another
+    /// store.
     pub fn call(&self, mut store: impl AsContextMut, params: P) -> Result<R, Error> {
         match store.as_store() {
             Some(store) => match self.begin(store, params, None)? {
@@ -326,6 +335,7 @@ where
 
     /// Looks at handles that it is to be called with.
     fn check<T: Send + 'static>(&self, state: &State<T>, params: &P) -> Result<(), Error> {
+        state.check_number(self.func.store)?;
         if !P::HANDLES {
             return Ok(());
         }

@@ -176,7 +176,8 @@ pub(crate) fn instantiate_root<T: Send + 'static>(
     let made = instantiate(store, &value, instance, arguments, 0);
     // What ran and trapped may have left anything half done.
     store.state_mut().poisoned |= made.is_err();
-    made.map(|exports| super::Instance { exports, component: component.clone(), instance })
+    let store = store.state().number;
+    made.map(|exports| super::Instance { exports, component: component.clone(), instance, store })
 }
 
 /// An instance that exports just what its type says, of one that exports that or more. As deep as instance types nest,

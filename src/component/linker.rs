@@ -27,8 +27,8 @@ pub(crate) enum Offer<T: 'static> {
     Resource(ResourceType, HostDestructor<T>),
     Module(ModuleRef),
     Component(Box<Component>),
-    /// An item of another instance in the same store.
-    Item(Item),
+    /// An item of an instance in the store of this number.
+    Item(u32, Item),
 }
 
 impl<T: 'static> Clone for Offer<T> {
@@ -39,7 +39,7 @@ impl<T: 'static> Clone for Offer<T> {
             Self::Resource(ty, dtor) => Self::Resource(*ty, dtor.clone()),
             Self::Module(module) => Self::Module(module.clone()),
             Self::Component(component) => Self::Component(component.clone()),
-            Self::Item(item) => Self::Item(item.clone()),
+            Self::Item(store, item) => Self::Item(*store, item.clone()),
         }
     }
 }
@@ -115,9 +115,6 @@ fn imports_of(component: &Component, name: &str) -> impl Iterator<Item = ItemTyp
     imports.filter(move |(import, _)| names::is_among(import, shared)).map(|(_, ty)| *ty)
 }
 
-/// What answers each of a component's imports, and whether one is an item of the store.
-type Met = (Vec<Item>, bool);
-
 impl<T: Send + 'static> Linker<T> {
     /// A linker that offers nothing.
     #[must_use]
@@ -181,13 +178,14 @@ impl<T: Send + 'static> Linker<T> {
     /// # Errors
     ///
     /// When imports are missing or of another type (all of them are listed), when the instance does not fit its limits,
-    /// and when a start function traps.
+    /// when a start function traps, and when what another instance exports is among what is offered and that is of
+    /// another store.
     pub fn instantiate(&self, store: &mut Store<T>, component: &Component) -> Result<super::Instance, Error> {
         store.check_alive()?;
         store.state_mut().hooks.add(&self.hooks);
         let instance = instance::reserve(store.state_mut(), &component.loaded, None)?;
         match self.meet(store.state_mut(), component, instance) {
-            Ok((arguments, _)) => instance::instantiate_root(store, component, instance, arguments),
+            Ok(arguments) => instance::instantiate_root(store, component, instance, arguments),
             Err(error) => {
                 let state = store.state_mut();
                 state.instances.pop();
@@ -207,16 +205,18 @@ impl<T: Send + 'static> Linker<T> {
         // Met in a world of its own, which is copied for each instance.
         let mut world = State::new(component.engine.limits());
         let instance = instance::reserve(&mut world, &component.loaded, None)?;
-        let (arguments, has_items) = self.meet(&mut world, component, instance)?;
-        if has_items {
-            return Err(Error::misuse("an item of another instance is only known in its store"));
-        }
+        let arguments = self.meet(&mut world, component, instance)?;
         world.hooks.add(&self.hooks);
         Ok(InstancePre::new(component.clone(), world, arguments))
     }
 
-    /// What answers each of a component's imports, and whether one is an item of the store.
-    fn meet(&self, state: &mut State<T>, component: &Component, instance: InstanceId) -> Result<Met, Error> {
+    /// What answers each of a component's imports.
+    fn meet(
+        &self,
+        state: &mut State<T>,
+        component: &Component,
+        instance: InstanceId,
+    ) -> Result<Vec<Item>, Error> {
         let mut matcher = Matcher::new(state, &component.loaded, instance, component.engine.limits());
         let mut arguments = Vec::new();
         for (name, ty) in &component.root().imports {
@@ -224,8 +224,10 @@ impl<T: Send + 'static> Linker<T> {
                 arguments.push(item);
             }
         }
-        let has_items = matcher.has_items;
-        matcher.finish().map(|()| (arguments, has_items))
+        if matcher.has_items {
+            return Err(Error::misuse("what an instance exports is only known in its store"));
+        }
+        matcher.finish().map(|()| arguments)
     }
 }
 
@@ -303,6 +305,10 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
 
     /// Offers a function whose type is only known when it is imported.
     ///
+    /// It gets as many arguments as that type has parameters, each of its type, and as many places for results: one or
+    /// none. In such a place is `false` until it puts the result there; one that is not of the result's type ends the
+    /// guest with [`Rule::ValueType`](crate::Rule::ValueType).
+    ///
     /// # Errors
     ///
     /// None now; as [`func_wrap`](Self::func_wrap).
@@ -319,7 +325,8 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
     }
 
     /// Offers a function that may wait, whose type is only known when it is imported. What it does to its arguments, the
-    /// next poll of the same call sees.
+    /// next poll of the same call sees. It answers as many results as the type has: one or none; another number of them,
+    /// or one of another type, ends the guest with [`Rule::ValueType`](crate::Rule::ValueType).
     ///
     /// # Errors
     ///
@@ -387,7 +394,7 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
     ///
     /// None now; as [`func_wrap`](Self::func_wrap).
     pub fn exports(&mut self, name: &str, instance: &super::Instance) -> Result<(), Error> {
-        self.offer(name, || Offer::Item(Item::Instance(instance.exports)));
+        self.offer(name, || Offer::Item(instance.store, Item::Instance(instance.exports)));
         Ok(())
     }
 
@@ -395,7 +402,7 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
     ///
     /// # Errors
     ///
-    /// When it exports nothing of this name.
+    /// When it exports nothing of this name, or is of another store.
     pub fn export(
         &mut self,
         name: &str,
@@ -403,9 +410,10 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
         instance: &super::Instance,
         export: &str,
     ) -> Result<(), Error> {
+        store.state().check_number(instance.store)?;
         let item = store.state().export(instance.exports, export).cloned();
         let item = item.ok_or_else(|| Error::export(export, "there is none of this name"))?;
-        self.offer(name, || Offer::Item(item));
+        self.offer(name, || Offer::Item(instance.store, item));
         Ok(())
     }
 }

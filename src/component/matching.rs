@@ -34,7 +34,7 @@ pub(crate) struct Matcher<'m, T: 'static> {
     missing: Vec<MissingImport>,
     /// Types that the host implements, which were met.
     host_types: Vec<ResourceTypeId>,
-    /// Whether an offer was an item of the store, which means nothing in another.
+    /// Whether an offer was an item of another store, which means nothing in this one.
     pub(crate) has_items: bool,
     /// Items of instances that were met, each as often as it was, and how many may be: instance types share their
     /// parts, so they are many times what the file declares.
@@ -91,7 +91,12 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
         expected: ItemType,
         offer: Option<&Offer<T>>,
     ) -> Option<Item> {
-        self.has_items |= matches!(offer, Some(Offer::Item(_)));
+        if let Some(Offer::Item(store, _)) = offer
+            && *store != self.state.number
+        {
+            self.has_items = true;
+            return None;
+        }
         match (expected, offer) {
             (ItemType::Type(_), _) => Some(Item::Type),
             (ItemType::Instance(ty), None) => self.instance(module, name, ty, &|_, _| None),
@@ -111,26 +116,28 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
                     Err(found) => self.miss(module, name, expected, Some(format!("type mismatch: {found}"))),
                 }
             }
-            (ItemType::Func(ty), Some(Offer::Item(Item::Func(func)))) => match self.check_func(*func, ty) {
-                Ok(()) => Some(Item::Func(*func)),
-                Err(found) => self.miss(module, name, expected, Some(found)),
-            },
+            (ItemType::Func(ty), Some(Offer::Item(_, Item::Func(func)))) => {
+                match self.check_func(*func, ty) {
+                    Ok(()) => Some(Item::Func(*func)),
+                    Err(found) => self.miss(module, name, expected, Some(found)),
+                }
+            }
             (ItemType::Resource(ix), Some(Offer::Resource(resource, dtor))) => {
                 let ty = self.host_resource(*resource, dtor);
                 self.resource(module, name, ix, ty)
             }
-            (ItemType::Resource(ix), Some(Offer::Item(Item::Resource(ty)))) => {
+            (ItemType::Resource(ix), Some(Offer::Item(_, Item::Resource(ty)))) => {
                 self.resource(module, name, ix, *ty)
             }
             (ItemType::Instance(ty), Some(Offer::Instance(names))) => {
                 self.instance(module, name, ty, &|_, name| names.find(name).cloned())
             }
-            (ItemType::Instance(ty), Some(Offer::Item(Item::Instance(exports)))) => {
+            (ItemType::Instance(ty), Some(Offer::Item(_, Item::Instance(exports)))) => {
                 self.instance(module, name, ty, &|state, name| {
-                    state.export(*exports, name).cloned().map(Offer::Item)
+                    state.export(*exports, name).cloned().map(|item| Offer::Item(state.number, item))
                 })
             }
-            (ItemType::Module(ty), Some(Offer::Module(found) | Offer::Item(Item::Module(found)))) => {
+            (ItemType::Module(ty), Some(Offer::Module(found) | Offer::Item(_, Item::Module(found)))) => {
                 match self.check_module(ty, found) {
                     Ok(()) => Some(Item::Module(found.clone())),
                     Err(found) => self.miss(module, name, expected, Some(found)),
@@ -141,7 +148,7 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
                 let found = Arc::new(ComponentValue { program, definition, captured: Vec::new() });
                 self.component(module, name, ty, &found)
             }
-            (ItemType::Component(ty), Some(Offer::Item(Item::Component(found)))) => {
+            (ItemType::Component(ty), Some(Offer::Item(_, Item::Component(found)))) => {
                 self.component(module, name, ty, found)
             }
             (_, Some(offer)) => self.miss(module, name, expected, Some(sort_of(offer).to_owned())),
@@ -282,12 +289,12 @@ pub(crate) fn module_fits(expected: &ModuleTypeDef, found: &ModuleTypeDef) -> bo
 
 fn sort_of<T>(offer: &Offer<T>) -> &'static str {
     match offer {
-        Offer::Instance(_) | Offer::Item(Item::Instance(_)) => "instance",
-        Offer::Func(_) | Offer::Item(Item::Func(_)) => "function",
-        Offer::Resource(..) | Offer::Item(Item::Resource(_)) => "resource",
-        Offer::Module(_) | Offer::Item(Item::Module(_)) => "module",
-        Offer::Component(_) | Offer::Item(Item::Component(_)) => "component",
-        Offer::Item(Item::Type) => "type",
+        Offer::Instance(_) | Offer::Item(_, Item::Instance(_)) => "instance",
+        Offer::Func(_) | Offer::Item(_, Item::Func(_)) => "function",
+        Offer::Resource(..) | Offer::Item(_, Item::Resource(_)) => "resource",
+        Offer::Module(_) | Offer::Item(_, Item::Module(_)) => "module",
+        Offer::Component(_) | Offer::Item(_, Item::Component(_)) => "component",
+        Offer::Item(_, Item::Type) => "type",
     }
 }
 

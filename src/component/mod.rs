@@ -43,6 +43,7 @@ mod checked;
 #[cfg(feature = "bundle")]
 mod codec;
 mod collections;
+mod debug;
 mod definition;
 #[doc(hidden)]
 pub mod derive;
@@ -82,7 +83,6 @@ mod task;
 mod ty;
 #[doc(hidden)]
 pub mod typed;
-#[doc(hidden)]
 pub mod types;
 mod val;
 mod waitable;

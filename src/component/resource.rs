@@ -494,6 +494,7 @@ struct Entry {
 
 /// Why a resource is not to be had from a [`ResourceTable`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ResourceTableError {
     /// The table is full.
     Full,

@@ -294,7 +294,8 @@ impl<T: Send + 'static> Store<T> {
         Self::with_limits(engine, data, engine.limits())
     }
 
-    /// An empty world, under limits that should be no wider than the engine's.
+    /// An empty world, under limits of its own. They are taken as they are: ones that are wider than the engine's hold
+    /// for what runs, while what was loaded stays within the engine's. [`Limits::at_most`] cuts them down.
     pub fn with_limits(engine: &Engine, data: T, limits: &Limits) -> Self {
         let inner = Inner { user: data, state: State::new(limits) };
         Self { inner: engine::Store::new(engine.core(), inner, limits) }
@@ -429,6 +430,14 @@ impl<T: 'static> State<T> {
             exited: None,
             scratch: Vec::new(),
             host_bytes: 0,
+        }
+    }
+
+    /// Refuses what is of the store of another number.
+    pub(crate) fn check_number(&self, number: u32) -> Result<(), Error> {
+        match self.number == number {
+            true => Ok(()),
+            false => Err(Error::misuse("an instance or a function of another store")),
         }
     }
 

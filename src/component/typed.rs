@@ -17,6 +17,7 @@ use crate::{
     engine::Fault,
 };
 use alloc::{boxed::Box, format, string::String, vec::Vec};
+use core::any;
 
 /// A Rust type that stands for a component type.
 pub trait ComponentType: Send + 'static {
@@ -395,7 +396,7 @@ impl<E: Lower> Lower for Option<E> {
 pub(crate) fn check_case<E: ComponentType>(check: &Check<'_>, ty: Option<ValType>) -> Result<(), String> {
     match ty {
         Some(ty) => E::check(check, ty),
-        None if size_of::<E>() == 0 => Ok(()),
+        None if any::TypeId::of::<E>() == any::TypeId::of::<()>() => Ok(()),
         None => Err("expected a payload, found none".into()),
     }
 }

@@ -1,4 +1,7 @@
-//! Component types, resolved and laid out once at load.
+//! Types of components, as [`Component::component_type`](super::Component::component_type) and
+//! [`Func::ty`](super::Func::ty) tell of them: names and shapes of `wasmtime::component::types`.
+//!
+//! Beneath them, hidden, are the types that this crate computes with, resolved and laid out once at load.
 //!
 //! A component's value types live in one arena, [`Types`], interned: within one loaded component two
 //! equal types have the same id. Each carries what the Canonical ABI asks of it again and again: size and
@@ -10,6 +13,7 @@
 
 use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
 
+#[doc(inline)]
 pub use crate::component::ty::{
     Case, Component, ComponentFunc, ComponentInstance, ComponentItem, Enum, Field, FixedLengthList, Flags,
     FutureType, List, Map, OptionType, Record, ResourceType, ResultType, StreamType, Tuple, Type, Variant,
@@ -26,6 +30,7 @@ const FLAT_KEPT_MAX: usize = MAX_FLAT_PARAMS + 1;
 
 /// A core value type, as far as the Canonical ABI makes use of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[doc(hidden)]
 pub enum Flat {
     I32,
     I64,
@@ -79,6 +84,7 @@ impl AddressType {
 
 /// A value type: a primitive, or a definition in the arena.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[doc(hidden)]
 pub enum ValType {
     Bool,
     S8,
@@ -106,18 +112,22 @@ impl ValType {
 
 /// A definition in [`Types`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[doc(hidden)]
 pub struct TypeId(pub(crate) u32);
 
 /// A resource type as one component sees it: which one it is at run time, each instance knows for itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[doc(hidden)]
 pub struct ResourceIx(pub(crate) u32);
 
 /// A function type in [`Types`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[doc(hidden)]
 pub struct FuncTypeId(pub(crate) u32);
 
 /// A composite value type.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[doc(hidden)]
 pub enum TypeDef {
     Record(Box<[(Arc<str>, ValType)]>),
     Tuple(Box<[ValType]>),
@@ -226,6 +236,7 @@ pub(crate) enum CoreVal {
 
 /// The types of one loaded component and of all that nest in it.
 #[derive(Debug, Default)]
+#[doc(hidden)]
 pub struct Types {
     defs: Vec<TypeDef>,
     layouts: Vec<Layout>,
