@@ -32,6 +32,7 @@ enum Kind {
 
 /// A bound of [`Limits`](crate::Limits) that a program asked to go past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct LimitExceeded {
     /// The field of `Limits`.
     pub limit: &'static str,
@@ -43,6 +44,7 @@ pub struct LimitExceeded {
 
 /// An import that a host does not provide, or provides with another type.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MissingImport {
     /// The module or interface it is imported from.
     pub module: String,

@@ -4,6 +4,9 @@ use crate::{Error, Rule, Trap, bug};
 use core::fmt;
 
 /// Ends the guest that called a host function.
+///
+/// A [`Trap`], a [`Rule`] and an [`Error`] become one by `?`. What a guest is to be told of, a
+/// [`Code`](crate::cap::Code) say, is no fault: it is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The guest broke a rule.
@@ -40,18 +43,40 @@ impl fmt::Display for Fault {
     }
 }
 
-impl wasmi::errors::HostError for Fault {}
+// What it says is all there is to say: it has no source.
+impl core::error::Error for Fault {}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Trap(trap) => trap.into(),
+            Fault::Exit(_) => Self::misuse("a guest asked to exit where nothing can"),
+        }
+    }
+}
+
+/// A fault as wasmi carries it.
+#[derive(Debug)]
+struct Carried(Fault);
+
+impl fmt::Display for Carried {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl wasmi::errors::HostError for Carried {}
 
 impl Fault {
     /// The fault as wasmi carries it out of a host function.
     #[cold]
     pub(super) fn into_wasmi(self) -> wasmi::Error {
-        wasmi::Error::host(self)
+        wasmi::Error::host(Carried(self))
     }
 
     /// What ended a call, from the error wasmi reports for it.
     pub(super) fn from_wasmi(error: &wasmi::Error) -> Self {
-        if let Some(fault) = error.downcast_ref::<Self>() {
+        if let Some(Carried(fault)) = error.downcast_ref() {
             return *fault;
         }
         Self::Trap(trap_of(error))

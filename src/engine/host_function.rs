@@ -35,10 +35,17 @@ pub trait Resolver<T: 'static> {
 }
 
 /// A core value as a Rust parameter.
-pub trait HostParam: wasmi::WasmTy + Copy + Send + 'static {
+pub trait HostParam: CoreParam + Copy + Send + 'static {
     /// Its bits, in the low end.
     fn bits(self) -> u64;
 }
+
+/// Those of them that there are: what the interpreter takes is nothing to rely on.
+pub trait CoreParam: wasmi::WasmTy {}
+
+impl CoreParam for u32 {}
+impl CoreParam for u64 {}
+impl CoreParam for i64 {}
 
 impl HostParam for u32 {
     fn bits(self) -> u64 {

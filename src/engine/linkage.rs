@@ -408,10 +408,7 @@ impl Outline {
 impl Fault {
     /// The fault as an embedder is told of it.
     pub(crate) fn into_error(self) -> Error {
-        match self {
-            Self::Trap(trap) => trap.into(),
-            Self::Exit(_) => Error::misuse("a guest asked to exit where nothing can"),
-        }
+        self.into()
     }
 }
 

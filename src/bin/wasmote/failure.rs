@@ -90,7 +90,7 @@ pub fn imports_of(file: &str, missing: &[MissingImport]) -> String {
 }
 
 fn import(import: &MissingImport) -> String {
-    let MissingImport { module, name, expected, found } = import;
+    let MissingImport { module, name, expected, found, .. } = import;
     let path = match (module.as_str(), name.as_str()) {
         ("", only) | (only, "") => only.to_string(),
         (interface, item) if is_of_component(import) => format!("{interface}#{item}"),
