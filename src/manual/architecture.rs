@@ -31,6 +31,9 @@
 //! The same noun has a file of the same name in every layer: `cap/clocks.rs`, `wasi/clocks.rs`,
 //! `wasi/p1/clocks.rs`, `backend/mem/clocks.rs`, `backend/std/clocks.rs`.
 //!
+//! Rooms that are planned and not there yet: `backend/hal` (embedded-hal), `replay`, `snapshot` and `fuzz`, which stand on
+//! the line between guest and host that [`engine::Interposer`](crate::engine::Interposer) watches already.
+//!
 //! # The doors
 //!
 //! ```text

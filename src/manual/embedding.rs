@@ -2,8 +2,8 @@
 //!
 //! # From `wasmtime::component`
 //!
-//! [`component`](crate::component) has the names and shapes of `wasmtime::component`, so a host ports by changing its
-//! `use` lines. This one gives components a resource and a function, and calls what one exports:
+//! [`component`](crate::component) has the names and shapes of `wasmtime::component`, so most of a host ports by changing
+//! its `use` lines, and the table below has the rest. This one gives components a resource and a function, and calls what one exports:
 //!
 //! ```
 //! // use wasmtime::component::{Component, Linker, Resource, ResourceTable, ResourceType};
@@ -90,8 +90,9 @@
 //! #       (realloc (core func $memory "realloc")))))"#;
 //! ```
 //!
-//! What differs: a host function ends its guest with a [`Fault`](crate::engine::Fault), for which a
-//! [`Trap`](crate::Trap) serves and most errors of this crate do. A function that waits is no `async` closure but one
+//! What differs: a host function ends its guest with a [`Fault`](crate::engine::Fault), which `?` makes of a
+//! [`Trap`](crate::Trap), a [`Rule`](crate::Rule), an [`Error`](crate::Error) and the errors of a `ResourceTable`, and
+//! which `?` makes an `Error` of. A function that waits is no `async` closure but one
 //! that is polled, [`func_wrap_poll`](crate::component::LinkerInstance::func_wrap_poll). Types of one's own stand for
 //! WIT types by [`record!`](crate::record), [`variant!`](crate::variant) and [`flags!`](crate::flags) in place of
 //! derives. Beyond that:
@@ -102,7 +103,19 @@
 //! | a host function may call any guest, also one that waits, by `call_async` | a synchronous function of one that is not among its callers: see [`Func::call`](crate::component::Func::call) |
 //! | a name is defined once, unless shadowing is allowed | the last definition holds |
 //! | a `ResourceTable` lists children, and has them added and removed later | a child is one from when it is pushed |
-//! | streams are made by `Pin`ned producers with a `Destination` | by a producer that answers items, or by a writer that the host keeps |
+//! | streams are made by `Pin`ned producers with a `Destination` | by a [`StreamProducer`](crate::component::StreamProducer) that is given a [`StreamWriter`](crate::component::StreamWriter) to write to and answers a [`StreamResult`](crate::component::StreamResult), or by a writer that the host keeps |
+//! | `Engine::new(&Config)`, `Engine::default()` | [`Engine::new(Features, &Limits)`](crate::component::Engine::new): fuel is counted and memory bounded without being asked for |
+//! | `get_fuel` | [`fuel_left`](crate::component::Store::fuel_left) and [`fuel_spent`](crate::component::Store::fuel_spent) |
+//! | a store's data may be anything | it is `Send` |
+//! | `TypedFunc<(&str, &[u8]), _>` lowers what is borrowed | parameters are `String` and `Vec`, or `&'static str`: a call that the guest has not let in yet keeps its arguments |
+//! | `Val::List(Vec<Val>)` | [`Val::List(List)`](crate::component::List), where numbers stay numbers |
+//! | an instance, a function or a resource of another store panics | it is an [`Error`](crate::Error) |
+//! | `ComponentType::imports(&engine)` | [`component_type().imports()`](crate::component::Component::component_type), without the engine |
+//! | `LinkerInstance::module` takes a `Module` | it takes the [bytes](crate::component::LinkerInstance::module) |
+//! | `Component::{from_file, from_binary}` | [`Component::new`](crate::component::Component::new) of the bytes |
+//! | `func_new` tells its function the type | it gets the arguments, and as many places as there are results: see [`func_new`](crate::component::LinkerInstance::func_new) |
+//! | `post_return` | has no counterpart: it is called when the result was lifted |
+//! | `Instance::{get_resource, get_module}`, `ResourceAny::ty`, `Store::into_data`, `Linker::define_unknown_imports_as_traps`, a maximum of `ResourceTable` | are not there |
 //!
 //! # Bindings for a WIT world
 //!
