@@ -65,7 +65,7 @@ impl Blocks {
         if line.indent >= within + CODE_INDENT {
             if after_gap && line.quotes == 0 {
                 self.open = Some(Open::Indented(within));
-                self.lines.push(format!("{:within$}```text", ""));
+                self.lines.push(format!("{}```text", " ".repeat(within)));
                 self.lines.push(text);
             } else {
                 self.lines.push(text);
@@ -128,9 +128,13 @@ impl Blocks {
             None => return,
             Some(Open::Fence { mark, length, quotes, indent }) => {
                 let marks: String = core::iter::repeat_n("> ", quotes).collect();
-                format!("{:indent$}{marks}{}", "", core::iter::repeat_n(mark, length).collect::<String>())
+                format!(
+                    "{}{marks}{}",
+                    " ".repeat(indent),
+                    core::iter::repeat_n(mark, length).collect::<String>()
+                )
             }
-            Some(Open::Indented(within)) => format!("{:within$}```", ""),
+            Some(Open::Indented(within)) => format!("{}```", " ".repeat(within)),
         };
         let last = self.lines.iter().rposition(|line| !line.is_empty()).map_or(0, |last| last + 1);
         self.lines.insert(last, end);

@@ -346,7 +346,14 @@ impl<'p> Plan<'p> {
             TypeDefKind::List(_) | TypeDefKind::Map(..) => 1,
             kind => {
                 let parts = parts(kind);
-                parts.iter().map(|part| self.array_values_known(part, known)).max().unwrap_or(1)
+                let values = parts.iter().map(|part| self.array_values_known(part, known));
+                match kind {
+                    TypeDefKind::Record(_) | TypeDefKind::Tuple(_) => {
+                        values.fold(0, u64::saturating_add).max(1)
+                    }
+                    // One of them.
+                    _ => values.max().unwrap_or(1),
+                }
             }
         };
         known.insert(id.index(), values);

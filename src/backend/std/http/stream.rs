@@ -1,7 +1,7 @@
 //! One connection to a server: plain or under TLS, counted, and broken off where the server floods it.
 
 use super::{connect::ConnectError, frames::Frames};
-use crate::cap::http::ErrorCode;
+use crate::{backend::std::descriptors::Ticket, cap::http::ErrorCode};
 use alloc::{boxed::Box, sync::Arc};
 use core::{
     pin::Pin,
@@ -51,7 +51,10 @@ pub(super) struct Slots {
 }
 
 /// One of them. Free again when it is dropped.
-pub(super) struct Slot(Arc<AtomicUsize>);
+pub(super) struct Slot {
+    open: Arc<AtomicUsize>,
+    _ticket: Ticket,
+}
 
 impl Slots {
     pub(super) fn new(max: usize) -> Self {
@@ -59,15 +62,16 @@ impl Slots {
     }
 
     pub(super) fn take(&self) -> Option<Slot> {
+        let ticket = Ticket::take().ok()?;
         let more = |open: usize| (open < self.max).then_some(open + 1);
         self.open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).ok()?;
-        Some(Slot(self.open.clone()))
+        Some(Slot { open: self.open.clone(), _ticket: ticket })
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

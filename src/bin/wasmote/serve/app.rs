@@ -25,6 +25,7 @@ use http::{Method, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use std::{
     borrow::Cow,
+    io::Read as _,
     pin::Pin,
     sync::{
         Arc, Mutex, PoisonError,
@@ -220,7 +221,10 @@ fn files(grants: &[FileGrant]) -> Result<mem::Directory> {
     let mut bytes = 0;
     for FileGrant { source, name } in grants {
         let shown = source.display();
-        let contents = std::fs::read(source).with_context(|| format!("cannot read `{shown}`"))?;
+        let mut contents = Vec::new();
+        std::fs::File::open(source)
+            .and_then(|file| file.take(FILES_BYTES_MAX - bytes + 1).read_to_end(&mut contents))
+            .with_context(|| format!("cannot read `{shown}`"))?;
         bytes += contents.len() as u64;
         if bytes > FILES_BYTES_MAX {
             bail!("its `files` have more than 256 MiB: mount their directory instead");

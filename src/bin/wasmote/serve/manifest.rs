@@ -11,6 +11,7 @@ use serde::Deserialize;
 use std::{
     collections::BTreeMap,
     fs,
+    io::Read as _,
     path::{Path, PathBuf},
 };
 use wasmote::wasi::{http, sockets::policy::Rule};
@@ -129,11 +130,13 @@ pub fn is_manifest(path: &Path) -> bool {
 /// the app says something else.
 pub fn read(path: &Path, given: &App) -> Result<Manifest> {
     let shown = path.display();
-    let length = fs::metadata(path).with_context(|| format!("cannot read `{shown}`"))?.len();
-    if length > MANIFEST_BYTES_MAX {
+    let mut text = String::new();
+    let read = fs::File::open(path)
+        .and_then(|file| file.take(MANIFEST_BYTES_MAX + 1).read_to_string(&mut text))
+        .with_context(|| format!("cannot read `{shown}`"))?;
+    if read as u64 > MANIFEST_BYTES_MAX {
         bail!("`{shown}` is larger than 1 MiB: that is no manifest");
     }
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read `{shown}`"))?;
     let folder = path.parent().unwrap_or(Path::new(""));
     let manifest = parse(&text, folder, given, &|name| std::env::var(name));
     let manifest = manifest.with_context(|| format!("`{shown}` cannot be served"))?;

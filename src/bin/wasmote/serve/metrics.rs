@@ -63,6 +63,11 @@ impl Reason {
             Self::NotStarted => "not_started",
         }
     }
+
+    /// Whether a program can come to this by its client breaking a request off: what it spends is its own doing.
+    pub fn may_follow_a_broken_request(self) -> bool {
+        matches!(self, Self::Trap | Self::NoResponse)
+    }
 }
 
 /// What is counted of one app. It outlives reloads.

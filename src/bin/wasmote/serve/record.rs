@@ -174,6 +174,17 @@ impl Record {
     }
 }
 
+/// How much of a method and path goes into the log, and how much of what failed: both are others' words.
+const REQUEST_BYTES_MAX: usize = 2 << 10;
+const TEXT_BYTES_MAX: usize = 4 << 10;
+
+/// `text`, no longer than that, in which no line can pass for one of the log's own.
+fn shown(text: &str, bytes_max: usize) -> String {
+    let end = text.floor_char_boundary(bytes_max);
+    let cut = if end < text.len() { " …" } else { "" };
+    format!("{}{cut}", text[..end].replace('\n', "\n    "))
+}
+
 impl Drop for Record {
     fn drop(&mut self) {
         let Self { id, log, peer, request, app, began, state } = self;
@@ -182,9 +193,12 @@ impl Drop for Record {
         let failure = state.failure.as_ref().or(state.broken.as_ref());
         let took = state.took.unwrap_or_else(|| began.elapsed());
         let name = app.map_or("-", |(name, _)| name);
+        let request = shown(request, REQUEST_BYTES_MAX);
         let (failure, consequence) = match &state.request_broken {
-            Some(how) => (None, failure.map(|failure| (how, failure))),
-            None => (failure, None),
+            Some(how) if failure.is_none_or(|failure| failure.reason.may_follow_a_broken_request()) => {
+                (None, failure.map(|failure| (how, failure)))
+            }
+            _ => (failure, None),
         };
         // A response that breaks off because the request did is none.
         let is_response = consequence.is_none() || state.stage != Stage::Out;
@@ -199,6 +213,7 @@ impl Drop for Record {
             }
         }
         if let Some(Failure { text, .. }) = failure {
+            let text = shown(text, TEXT_BYTES_MAX);
             let when = if state.stage == Stage::Out { " after its response began" } else { "" };
             log.error(&format!("request {id} ({request}) of app `{name}` failed{when}: {text}"));
         }
@@ -209,10 +224,22 @@ impl Drop for Record {
                 None => line,
                 // The program's own words may be of several lines.
                 Some((how, Failure { text, .. })) => {
-                    let first = text.lines().next().unwrap_or_default();
+                    let first = shown(text.lines().next().unwrap_or_default(), TEXT_BYTES_MAX);
                     format!("{line} (its client broke the request off: {how}; then: {first})")
                 }
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn no_words_of_others_begin_a_line_or_fill_the_log() {
+        assert_eq!(shown("it said: x\n2026 GET / 200", 100), "it said: x\n    2026 GET / 200");
+        assert_eq!(shown("größer", 3), "gr …");
+        assert_eq!(shown("größer", 8), "größer");
     }
 }

@@ -294,7 +294,7 @@ impl Server {
         } else {
             Failure { reason: Reason::Busy, text: "too many requests were under way all the time".into() }
         };
-        let answer = if record.is_broken() {
+        let answer = if record.is_broken() && failure.reason.may_follow_a_broken_request() {
             plain(StatusCode::BAD_REQUEST, "the contents of the request break off\n")
         } else {
             answer_to(failure.reason, id)

@@ -95,9 +95,9 @@ impl Trailers {
 
     fn sent(&self, trailers: Fields, is_named: impl Fn(&str) -> bool) -> Option<Fields> {
         let lost = |name: &str| match self.fate {
-            Fate::All => None,
             Fate::None(lost) => Some(lost),
-            Fate::Named if !Fields::may_trail(name) => Some(Lost::NotTrailers),
+            Fate::All | Fate::Named if !Fields::may_trail(name) => Some(Lost::NotTrailers),
+            Fate::All => None,
             Fate::Named => (!is_named(name)).then_some(Lost::NotNamed),
         };
         let (mut sent, mut told) = (Fields::new(), Vec::new());
@@ -141,7 +141,7 @@ mod tests {
         let named = ["x-sum".to_owned()];
         let all = "X-Sum,content-type,x-other".to_owned();
         for (version, te, headers, early, late, told) in [
-            (Version::HTTP_2, "", &[][..], 3, 3, &[][..]),
+            (Version::HTTP_2, "", &[][..], 2, 2, &[(Lost::NotTrailers, "content-type".into())][..]),
             (Version::HTTP_11, "gzip;q=1", &[], 0, 0, &[(Lost::NotTaken, all.clone())]),
             (Version::HTTP_10, "trailers", &[], 0, 0, &[(Lost::NotTaken, all.clone())]),
             (Version::HTTP_11, "trailers", &[("Content-Length", "1")], 0, 0, &[(Lost::Length, all)]),
