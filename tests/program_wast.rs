@@ -181,6 +181,9 @@ fn a_call_that_never_ends_is_a_failure_and_the_script_goes_on() {
     let ran = wasmote(["wast", "-W", "fuel=1000", &start]);
     ran.said(1, &[]);
     assert!(ran.text().contains("all fuel consumed"), "{}", ran.text());
+    let ran = wasmote(["wast", &start]);
+    ran.said(1, &[]);
+    assert!(ran.text().contains("did not return"), "{}", ran.text());
     wasmote(["wast", "-W", "fuel=1000000,timeout=1m", &files.file("good.wast", GOOD)]).said(0, &[]);
     for text in ["max-memory-size=1k", "metering=n", "help"] {
         wasmote(["wast", "-W", text, &path]).said(2, &["`fuel=N` and `timeout=TIME`"]);

@@ -654,10 +654,11 @@ fn begin_destructor<T: Send + 'static>(
     let (callee, dtor) = match resource.implementor {
         Implementor::Host(_) => {
             if let Some(dtor) = holder.and_then(|holder| state.host_dtor(holder, ty)) {
-                dtor(cx, rep)?;
+                let dropped = dtor(cx, rep);
                 if let Some(fault) = cx.state().ended_by() {
                     return Err(fault);
                 }
+                dropped?;
             }
             return Ok(None);
         }

@@ -16,7 +16,7 @@ use crate::{
     },
     engine::{Activation, Answer, CoreFunc, CoreMemory, Fault, Step, Val, value_of},
 };
-use alloc::{boxed::Box, sync::Arc, vec, vec::Vec};
+use alloc::{boxed::Box, collections::VecDeque, sync::Arc, vec, vec::Vec};
 use core::{any::Any, mem};
 
 /// Where a task is in its life.
@@ -406,8 +406,12 @@ pub(crate) fn turn<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<Turn, Fault>
         }
         let mut outer = mem::take(&mut state.frozen);
         outer.pop_front();
+        // Nobody enters what stands in the middle of a call, now no more than when it made it.
+        state.set_stopped(&outer, true);
         let result = run_at_root(cx, front);
-        cx.state_mut().frozen.append(&mut outer);
+        let state = cx.state_mut();
+        state.set_stopped(&outer, false);
+        state.frozen.append(&mut outer);
         result?;
     } else {
         let Some(ready) = state.first_ready(None) else {
@@ -426,6 +430,18 @@ pub(crate) fn after_turn<T: Send + 'static>(cx: &Cx<'_, T>) -> Turn {
         .front()
         .is_some_and(|id| state.threads.find(*id).is_some_and(|thread| matches!(thread.wait, Wait::Fuel)));
     if preempted { Turn::Preempted } else { Turn::Ran }
+}
+
+impl<T> State<T> {
+    /// Marks the instances of threads as entered, or left again.
+    fn set_stopped(&mut self, threads: &VecDeque<ThreadId>, entered: bool) {
+        for thread in threads {
+            let task = self.threads.find(*thread).and_then(|thread| self.tasks.find(thread.task));
+            if let Some(instance) = task.map(|task| task.func.options.instance) {
+                self.set_entered(instance, None, entered);
+            }
+        }
+    }
 }
 
 fn run_at_root<T: Send + 'static>(cx: &mut Cx<'_, T>, thread: ThreadId) -> Result<(), Fault> {

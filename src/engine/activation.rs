@@ -193,8 +193,11 @@ pub(super) fn refuel<T: 'static>(
     let counter = context.get_fuel().unwrap_or(0);
     if counter < required || counter == 0 {
         let data = context.data_mut();
-        let counter = data.meter.go_on(counter, required, data.depth > 0)?;
+        let filled = data.meter.go_on(counter, required, data.depth > 0);
+        // Where there is too little for anything, all is spent: how much was in the counter depends on slices.
+        let counter = if filled == Err(Trap::OutOfFuel) { 0 } else { filled.unwrap_or(counter) };
         set_counter(context, counter);
+        filled?;
     }
     Ok(())
 }

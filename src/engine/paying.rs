@@ -24,7 +24,7 @@ use crate::{
         scan::{Cursor, Section, sections},
     },
 };
-use alloc::vec::Vec;
+use alloc::{collections::BTreeSet, vec::Vec};
 
 /// `nop`, for which [`meter`](super::meter) sets a price.
 pub(super) const PRICED: u8 = 0x01;
@@ -90,8 +90,8 @@ fn call(bytes: &[u8], outline: &Outline, engine: &Engine, edits: &mut Edits) -> 
     Ok(call)
 }
 
-/// For each function that is defined here, whether a table can come to hold it. One that is exported may be put into
-/// the table of another module, where modules are linked.
+/// For each function that is defined here, whether a table can come to hold it. One that is exported may be put there by
+/// code that names it, and where modules are linked also by another module.
 fn called_indirectly(bytes: &[u8], outline: &Outline, is_linked: bool) -> Result<Vec<bool>, Error> {
     let mut found = Vec::new();
     let mut note = |function: u32| {
@@ -107,8 +107,15 @@ fn called_indirectly(bytes: &[u8], outline: &Outline, is_linked: bool) -> Result
         note(function);
         Ok(())
     })?;
-    if is_linked {
-        references::each_export(bytes, note)?;
+    let mut exported = BTreeSet::new();
+    references::each_export(bytes, |function| _ = exported.insert(function))?;
+    if !is_linked && outline.tables > 0 {
+        let mut named = BTreeSet::new();
+        references::each_named(bytes, |function| _ = exported.contains(&function) && named.insert(function))?;
+        exported = named;
+    }
+    if is_linked || outline.tables > 0 {
+        exported.into_iter().for_each(note);
     }
     Ok(found)
 }

@@ -56,6 +56,22 @@ pub(super) fn each_export(bytes: &[u8], mut visit: impl FnMut(u32)) -> Result<()
     Ok(())
 }
 
+/// Each function that code may name with `ref.func`, by its bytes alone: no fewer than those that it does name.
+pub(super) fn each_named(bytes: &[u8], mut visit: impl FnMut(u32)) -> Result<(), Error> {
+    for section in sections(bytes) {
+        let Section { id: 10, contents } = section? else { continue };
+        let code = &bytes[..contents.end];
+        for at in contents.start..contents.end {
+            if code[at] == REF_FUNC
+                && let Ok(function) = (Cursor { bytes: code, at: at + 1 }).u32()
+            {
+                visit(function);
+            }
+        }
+    }
+    Ok(())
+}
+
 fn segment(
     cursor: &mut Cursor<'_>,
     visit: &mut impl FnMut(Range<usize>, u32) -> Result<(), Error>,

@@ -17,7 +17,7 @@ use crate::{
     Error,
     engine::{
         Engine, Metering, Outline, growth, paying,
-        scan::{Cursor, START, Section, locals_fuel, sections},
+        scan::{Cursor, START, Section, locals_fuel, place, sections},
         wrappers,
     },
 };
@@ -47,9 +47,8 @@ pub(super) fn rewrite<'a>(
         if outline.exports_reserved_name {
             return Err(reserved_name());
         }
-        if start >= outline.functions {
-            return Err(Error::malformed("its start function is none of its functions", None));
-        }
+        // As it is: with a function and a type more than it has, an invalid module could be a valid one.
+        engine.validate(bytes)?;
         edits.export_start(start, outline);
     }
     if edits.is_empty() {
@@ -58,7 +57,8 @@ pub(super) fn rewrite<'a>(
     outline.functions = outline.functions.saturating_add(wrappers.0);
     outline.code_bytes = outline.code_bytes.saturating_add(wrappers.1);
     let added = outline.locals_priced.saturating_mul(DROPPED_CONSTANT.len() as u64);
-    let size = (bytes.len() as u64).saturating_add(added).saturating_add(edits.splices_bytes());
+    edits.added_bytes = added.saturating_add(edits.splices_bytes());
+    let size = (bytes.len() as u64).saturating_add(edits.added_bytes);
     let size_max = u64::from(engine.limits.module_bytes);
     if size > size_max {
         return Err(Error::limit("module_bytes", size, size_max));
@@ -99,6 +99,8 @@ pub(super) struct Edits {
     pub(super) called_indirectly: Vec<bool>,
     drops_start: bool,
     edits_code: bool,
+    /// By how much the module grows, without the lengths of what does.
+    added_bytes: u64,
 }
 
 impl Edits {
@@ -205,7 +207,10 @@ impl Edits {
         let mut cursor = Cursor { bytes: &bytes[..contents.end], at: contents.start };
         let count = cursor.u32()?;
         let mut splices = self.splices.iter().peekable();
-        let mut section = Vec::with_capacity(contents.len());
+        // All at once, or it would have two homes for a while. The length of a body can take a byte more as well.
+        let added_bytes =
+            usize::try_from(self.added_bytes.saturating_add(count.into())).unwrap_or(usize::MAX);
+        let mut section = Vec::with_capacity(contents.len().saturating_add(added_bytes));
         leb128(&mut section, usize::try_from(count).unwrap_or(usize::MAX).saturating_add(added.len()));
         for at in 0..count as usize {
             let body = cursor.body()?;
@@ -244,16 +249,15 @@ fn splice<'s>(
     out.extend_from_slice(&bytes[at..range.end]);
 }
 
-/// The order of sections (core specification, 5.5.16); their ids are in the order they were invented.
-fn rank(id: u8) -> usize {
-    const ORDER: [u8; 13] = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11];
-    ORDER.iter().position(|known| *known == id).unwrap_or(ORDER.len())
+/// Whether a section of this id comes before one of that, which may be the end.
+fn before(id: u8, other: u8) -> bool {
+    place(other).is_none_or(|other| place(id) < Some(other))
 }
 
 /// Emits as sections of their own the additions that come before section `id` and found none to join.
 fn flush(out: &mut Vec<u8>, additions: &mut [(u8, &[Vec<u8>])], id: u8) {
     for (addition, items) in additions {
-        if !items.is_empty() && rank(*addition) < rank(id) {
+        if !items.is_empty() && before(*addition, id) {
             let mut section = Vec::new();
             leb128(&mut section, items.len());
             section.extend(items.iter().flatten());

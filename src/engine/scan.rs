@@ -104,6 +104,13 @@ pub(crate) fn format(bytes: &[u8]) -> Result<Format, Error> {
     }
 }
 
+/// Where among the others a section stands that is no custom one (core specification, 5.5.16): their ids are in the order
+/// they were invented.
+pub(super) fn place(id: u8) -> Option<usize> {
+    const ORDER: [u8; 13] = [1, 2, 3, 4, 5, 13, 6, 7, 8, 9, 12, 10, 11];
+    ORDER.iter().position(|known| *known == id)
+}
+
 /// One section: its id, and the range of its contents.
 pub(super) struct Section {
     pub(super) id: u8,
@@ -136,9 +143,17 @@ impl Outline {
         let length = bytes.len() as u64;
         check("module_bytes", length, u64::from(limits.module_bytes))?;
         let mut outline = Self::default();
+        let mut last = None;
         for section in sections(bytes) {
             let Section { id, contents } = section?;
             let mut cursor = Cursor { bytes: &bytes[..contents.end], at: contents.start };
+            // Each at most once, and in their order (5.5.2): what reads or edits the module later counts on it.
+            if let Some(place) = place(id) {
+                if last >= Some(place) {
+                    return Err(cursor.malformed("a section out of place"));
+                }
+                last = Some(place);
+            }
             match id {
                 1 => outline.types(&mut cursor, limits)?,
                 2 => outline.imports(&mut cursor)?,

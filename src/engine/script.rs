@@ -54,7 +54,7 @@ impl World {
     ///
     /// As [`Module::load`].
     pub(crate) fn load(&self, bytes: &[u8]) -> Result<Module, Error> {
-        Module::load(&self.engine, bytes)
+        Module::look_and_load(&self.engine, bytes, true)
     }
 
     /// Makes an instance, with its imports from the instances that `find` says their module's name stands for, and
@@ -87,6 +87,8 @@ impl World {
         if !missing.is_empty() {
             return Err(Error::imports(missing));
         }
+        // What its start function may take is counted from here on.
+        self.store.begin_turn();
         self.store.instantiate_and_start(module, &externs).map(Instance)
     }
 

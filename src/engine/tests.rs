@@ -531,6 +531,63 @@ fn what_leaves_native_stack_is_paid_for_at_once() {
     }
 }
 
+/// What is spliced into the first code section is not looked for in the second.
+#[test]
+fn a_second_code_section_is_refused_before_the_first_is_edited() {
+    let bytes = [
+        &b"\0asm\x01\0\0\0"[..],
+        &[0x0a, 0x0a, 0x01, 0x08, 0x00, 0x41, 0x00, 0x40, 0x80, 0x00, 0x1a, 0x0b],
+        &[0x0a, 0x04, 0x01, 0x02, 0x00, 0x0b],
+    ]
+    .concat();
+    let error = Module::load(&Engine::new(Metering::On, &Limits::server()), &bytes).err().unwrap();
+    assert!(error.is_malformed(), "{error}");
+}
+
+/// An export declares a reference, so code may put what is exported into a table.
+#[test]
+fn what_is_exported_and_named_pays_for_being_called_indirectly() {
+    let fuel = |put: &str| {
+        let text = format!(
+            r#"(module (table 1 funcref) (func $f (export "g") (result i32) (i32.const 7)) (elem (i32.const 0) {put})
+                (func (export "f") (param i32) (result i32)
+                    (drop (table.get (i32.const 0))) {}
+                    (call_indirect (result i32) (i32.const 0))))"#,
+            if put.is_empty() { "(table.set (i32.const 0) (ref.func $f))" } else { "" },
+        );
+        let mut guest = Guest::with(&text, &Limits::server(), Metering::On).unwrap();
+        let before = guest.store.fuel_spent();
+        assert_eq!(guest.run("f", &[Val::I32(0)]).unwrap(), [Value::I32(7)]);
+        guest.store.fuel_spent() - before
+    };
+    assert!(fuel("") >= fuel("$f") && fuel("$f") > 32);
+}
+
+/// There is no type; the one of what calls the start function would be it.
+#[test]
+fn what_is_invalid_stays_invalid_where_a_start_function_is_called() {
+    for start in [&[][..], &[8, 1, 0]] {
+        let bytes = [&b"\0asm\x01\0\0\0"[..], &[3, 2, 1, 0], start, &[10, 4, 1, 2, 0, 0x0b]].concat();
+        assert!(Module::load(&Engine::new(Metering::On, &Limits::server()), &bytes).is_err(), "{start:?}");
+    }
+}
+
+/// However much of it was in the interpreter's hands.
+#[test]
+fn who_runs_out_of_fuel_has_spent_all_of_it() {
+    for slice_fuel in [50, 100, 1_000, 100_000] {
+        for fuel in 1_040..1_050 {
+            let limits = Limits { slice_fuel, ..Limits::server() };
+            let mut guest =
+                Guest::with("(module (func (export \"f\") (loop (br 0))))", &limits, Metering::On).unwrap();
+            guest.store.set_fuel(fuel).unwrap();
+            let before = guest.store.fuel_spent();
+            assert_eq!(guest.run("f", &[]).unwrap_err(), Fault::Trap(Trap::OutOfFuel));
+            assert_eq!(guest.store.fuel_spent() - before, fuel, "slices of {slice_fuel}");
+        }
+    }
+}
+
 /// The interpreter stops in the middle of growing a table without noting where.
 #[test]
 fn a_table_that_outgrows_its_slice_grows_once() {
@@ -577,7 +634,9 @@ fn a_start_section_out_of_place_is_refused() {
         Module::load(&Engine::new(Metering::On, &Limits::server()), &[&head[..], &sections.concat()].concat())
     };
     assert!(load(&[&start, &code]).is_ok());
-    for sections in [&[&code[..], &start][..], &[&start, &start, &code], &[&[8, 2, 0, 0], &code]] {
+    for sections in
+        [&[&code[..], &start][..], &[&start, &start, &code], &[&[8, 2, 0, 0], &code], &[&code, &code]]
+    {
         assert!(load(sections).err().is_some_and(|error| error.is_malformed()), "{sections:?}");
     }
 }

@@ -18,6 +18,8 @@ use core::mem;
 /// What is known of a turn.
 #[derive(Debug)]
 pub(super) struct Turn {
+    /// It began when so much was spent.
+    began: u64,
     /// It is over when so much was spent.
     ends: u64,
     /// The host stays with the guest.
@@ -28,7 +30,7 @@ pub(super) struct Turn {
 
 impl Turn {
     pub(super) fn new() -> Self {
-        Self { ends: u64::MAX, stays: false, is_overdue: false }
+        Self { began: 0, ends: u64::MAX, stays: false, is_overdue: false }
     }
 }
 
@@ -54,14 +56,14 @@ impl Meter {
 
     /// Begins a turn that may take so much fuel, and a slice in any case.
     fn begin_turn(&mut self, counter: u64, fuel: u64) {
-        self.turn.ends = self.spent(counter).saturating_add(fuel.max(self.slice));
+        self.turn.began = self.spent(counter);
+        self.turn.ends = self.turn.began.saturating_add(fuel.max(self.slice));
         self.turn.is_overdue = false;
     }
 
-    /// Whether the turn, which may take so much fuel, has taken a slice.
-    fn has_taken_slice(&self, counter: u64, fuel: u64) -> bool {
-        let left = self.turn.ends.saturating_sub(self.spent(counter));
-        left <= fuel.max(self.slice) - self.slice
+    /// Whether the turn has taken a slice.
+    fn has_taken_slice(&self, counter: u64) -> bool {
+        self.spent(counter).saturating_sub(self.turn.began) >= self.slice
     }
 }
 
@@ -77,14 +79,14 @@ impl<T: Send + 'static> Store<T> {
     /// Whether this turn has taken the fuel of a slice: then it is the host's, if it can have it.
     pub(crate) fn has_taken_slice(&self) -> bool {
         let data = self.inner.data();
-        data.meter.is_on()
-            && data.meter.has_taken_slice(counter(&*self.inner), data.limits.uninterrupted_fuel)
+        data.meter.is_on() && data.meter.has_taken_slice(counter(&*self.inner))
     }
 
     /// Lets the turn take more by what was spent since `spent`: on what no guest can make any longer.
     pub(super) fn extend_turn(&mut self, spent: u64) {
         let more = self.fuel_spent().saturating_sub(spent);
         let turn = &mut self.inner.data_mut().meter.turn;
+        turn.began = turn.began.saturating_add(more);
         turn.ends = turn.ends.saturating_add(more);
     }
 }
@@ -127,13 +129,13 @@ mod tests {
         meter.begin_turn(counter - 30, 250);
         meter.turn.stays = true;
         assert_eq!(meter.rest_of_turn(0, 1), Ok(100));
-        assert!(!meter.has_taken_slice(71, 250) && meter.has_taken_slice(70, 250));
+        assert!(!meter.has_taken_slice(71) && meter.has_taken_slice(70));
         assert_eq!((meter.rest_of_turn(0, 1), meter.spent(0)), (Ok(80), 280));
         assert_eq!(meter.rest_of_turn(0, 1), Err(Trap::Component(Rule::TooLong)));
         // A slice is had in any case, and an instruction that costs more than is left.
         meter.begin_turn(0, 10);
         assert_eq!(meter.rest_of_turn(0, 1), Ok(100));
-        assert!(meter.has_taken_slice(0, 10) && meter.rest_of_turn(0, 1).is_err());
+        assert!(meter.has_taken_slice(0) && meter.rest_of_turn(0, 1).is_err());
         meter.begin_turn(0, 10);
         assert_eq!(meter.rest_of_turn(0, 300), Ok(300));
         // Who is only called when a slice is over has no more than its first step.

@@ -110,6 +110,43 @@ fn a_guest_may_not_be_entered_by_whom_it_called() {
     );
 }
 
+/// The same, where it stands in the middle of a call of another that was stopped since.
+#[test]
+fn a_guest_may_not_be_entered_behind_the_back_of_another_whatever_slices_are() {
+    // Asks its host after a while.
+    let slow = ASKS.replace(
+        "(func (export \"run\") (param i32) (result i32)",
+        "(memory 1) (func (export \"run\") (param i32) (result i32) (local $n i32)
+            (loop
+                (memory.fill (i32.const 0) (i32.const 0) (i32.const 1000))
+                (br_if 0 (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 700))))",
+    );
+    for slice_fuel in [100, 1_000, 20_000, 1_000_000] {
+        let engine = Engine::new(Features::default(), &Limits { slice_fuel, ..Limits::server() });
+        let mut linker = Linker::<Asking>::new(&engine);
+        let refuse = |mut store: StoreContextMut<'_, Asking>, (n,): (u32,)| {
+            let whom = store.data_mut().whom.pop().expect("somebody to ask");
+            let refused = whom.call(&mut store, (n,)).unwrap_err();
+            store.data_mut().refused.push(refused.to_string());
+            Ok((n,))
+        };
+        linker.root().func_wrap("ask", refuse).unwrap();
+        let mut store = Store::new(&engine, Asking::default());
+        let slow = linker.instantiate(&mut store, &load(&engine, &slow)).unwrap();
+        let mut linker = Linker::<Asking>::new(&engine);
+        linker.root().export("ask", &store, &slow, "run").unwrap();
+        let asks = linker.instantiate(&mut store, &load(&engine, ASKS)).unwrap();
+        let run: Asked = asks.get_typed_func(&store, "run").unwrap();
+        store.data_mut().whom.push(run.clone());
+        assert_eq!(run.call(&mut store, (1,)).unwrap(), (3,), "{slice_fuel}");
+        let refused = &store.data().refused;
+        assert!(refused[0].contains("cannot enter component instance"), "{slice_fuel}: {refused:?}");
+        // And may be entered again.
+        store.data_mut().whom.push(run.clone());
+        assert_eq!(run.call(&mut store, (2,)).unwrap(), (4,), "{slice_fuel}");
+    }
+}
+
 #[test]
 fn a_guest_that_traps_ends_the_one_it_was_called_for() {
     let engine = Engine::default();
