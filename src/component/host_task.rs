@@ -163,7 +163,7 @@ pub(crate) fn poll_time<T: Send + 'static>(cx: &mut Cx<'_, T>, waker: &Waker, ma
     let mut has_come =
         |ask: &IdleHook<T>| ask(StoreContextMut(cx.reborrow()), &mut context, deadline, may_wait).is_ready();
     // Asked in turn: a virtual clock that jumps does so once.
-    let has_come = hooks.iter().any(&mut has_come);
+    let has_come = hooks.iter().fold(false, |come, ask| has_come(ask) | come);
     cx.state_mut().hooks.idle = hooks;
     if !has_come {
         return Poll::Pending;

@@ -13,7 +13,7 @@ use core::{hint::black_box, ptr};
 /// hundred bytes on the native stack until its slice of fuel ends. A program that runs untrusted guests and does not
 /// know how it will be built asks once, when it starts; it takes some 50 µs. What to do then: `manual::limits`.
 ///
-/// Of the instructions that are priced for what they leave behind (growing, indirect calls) this says nothing.
+/// Of what is paid for because it leaves some behind (growing, indirect calls) this says nothing.
 ///
 /// ```
 /// assert!(wasmote::engine::keeps_native_stack());
