@@ -50,7 +50,7 @@
 //! | a client, for its request's contents | within the program's time | `-W timeout` |
 //! | a program, from the request's head to the last byte that it gives | 30 s | `-W timeout` |
 //! | a client, to take any of its answer | 1 min | `--write-timeout` |
-//! | a client, to take 240 bytes a second of it, on the average over that time | 1 min | `--write-timeout` |
+//! | a client, to take 240 bytes a second of it (of each answer, where it has several under way), on the average over that time | 1 min | `--write-timeout` |
 //! | requests under way, when the server is to end | 30 s | `--drain-timeout` |
 //!
 //! Bytes count as taken when they have left for the socket: not those that a window of HTTP/2 holds back, and not

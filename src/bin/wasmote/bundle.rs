@@ -157,7 +157,7 @@ fn refused(arguments: &Arguments, file: &str, error: &wasmote::Error) -> anyhow:
 }
 
 fn verify(path: &Path, key: &PublicKey) -> Result<()> {
-    let bytes = file::read_bytes(path, BUNDLE_BYTES_MAX)?;
+    let bytes = file::read_bytes(path, BUNDLE_BYTES_MAX, None)?;
     let path = path.display();
     let bundle = VerifiedBundle::verify(&bytes, key);
     let bundle = bundle.map_err(|error| anyhow::anyhow!("{path} must not be loaded: {error}"))?;
@@ -227,7 +227,7 @@ fn public_key(text: &OsStr) -> Result<PublicKey> {
 }
 
 fn key_file(path: &Path) -> Result<String> {
-    let bytes = file::read_bytes(path, KEY_FILE_BYTES_MAX)?;
+    let bytes = file::read_bytes(path, KEY_FILE_BYTES_MAX, None)?;
     String::from_utf8(bytes).map_err(|_| anyhow::anyhow!("`{}` is no text, so no key", path.display()))
 }
 

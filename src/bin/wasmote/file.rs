@@ -36,7 +36,7 @@ const ASSEMBLY_BYTES_PER_BYTE: u64 = 80;
 /// takes no more memory than loading may.
 pub fn read(path: &Path, limits: &Limits) -> Result<Module> {
     let name = name(path);
-    let bytes = read_bytes(path, limits.module_bytes)?;
+    let bytes = read_bytes(path, limits.module_bytes, Some("module_bytes"))?;
     Ok(Module { bytes: binary(bytes, &name, limits.load_bytes)?, name: name.into() })
 }
 
@@ -50,8 +50,8 @@ fn name(path: &Path) -> Cow<'_, str> {
     if is_stdin(path) { "standard input".into() } else { path.to_string_lossy() }
 }
 
-/// Reads the file at `path`, `-` being standard input, but no more than `bytes_max`.
-pub fn read_bytes(path: &Path, bytes_max: u32) -> Result<Vec<u8>> {
+/// Reads the file at `path`, `-` being standard input, but no more than `bytes_max`, which is this limit if it is one.
+pub fn read_bytes(path: &Path, bytes_max: u32, limit: Option<&str>) -> Result<Vec<u8>> {
     let name = name(path);
     let bytes = if is_stdin(path) {
         read_at_most(std::io::stdin().lock(), bytes_max)
@@ -60,11 +60,16 @@ pub fn read_bytes(path: &Path, bytes_max: u32) -> Result<Vec<u8>> {
     };
     let bytes = bytes.with_context(|| format!("cannot read {name}"))?;
     let Some(bytes) = bytes else {
-        bail!(
-            "{name} is larger than {}, which is the limit: raise it with `{}`",
-            show_bytes(u64::from(bytes_max)),
-            settings::raise("module_bytes"),
-        );
+        let largest = show_bytes(u64::from(bytes_max));
+        match limit {
+            Some(limit) => {
+                bail!(
+                    "{name} is larger than {largest}, which is the limit: raise it with `{}`",
+                    settings::raise(limit)
+                )
+            }
+            None => bail!("{name} is larger than {largest}: is it what it should be?"),
+        }
     };
     Ok(bytes)
 }
@@ -78,7 +83,7 @@ fn open(path: &Path) -> Result<File> {
     })?;
     let metadata = file.metadata().with_context(|| format!("cannot open `{shown}`"))?;
     if metadata.is_dir() {
-        bail!("`{shown}` is a directory: name the .wasm file in it");
+        bail!("`{shown}` is a directory: name a file in it");
     }
     Ok(file)
 }

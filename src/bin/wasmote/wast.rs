@@ -162,7 +162,7 @@ fn find(path: &Path, into: &mut Vec<PathBuf>, depth: usize) -> Result<()> {
 
 fn run(path: &Path, features: &[Feature], bounds: Bounds) -> Result<Outcome> {
     let file = path.display().to_string();
-    let bytes = file::read_bytes(path, SCRIPT_BYTES_MAX)?;
+    let bytes = file::read_bytes(path, SCRIPT_BYTES_MAX, None)?;
     let reasons = |of: Vec<(usize, String)>| {
         of.into_iter().map(|(line, reason)| Reason { line, reason }).collect::<Vec<_>>()
     };

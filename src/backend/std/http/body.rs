@@ -172,7 +172,8 @@ pub(super) fn announce(headers: &mut HeaderMap, said: &Fields, body: &dyn cap::B
     if let Ok(value) = HeaderValue::try_from(names[known..].join(", "))
         && !value.is_empty()
     {
-        headers.append(TRAILER, value);
+        // A header section that is full as it is goes out without.
+        let _ = headers.try_append(TRAILER, value);
     }
 }
 

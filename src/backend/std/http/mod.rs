@@ -232,7 +232,8 @@ impl Shared {
         Fields::OF_CONNECTION.iter().for_each(|name| _ = headers.remove(*name));
         announce(&mut headers, &request.headers, &*request.body);
         // Or servers leave trailers out (RFC 9110, section 6.5.1).
-        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+        let te = HeaderValue::from_static("trailers");
+        headers.try_insert(header::TE, te).map_err(|_| ErrorCode::HttpRequestHeaderSectionSize(None))?;
         let mut out =
             http::Request::new(Outgoing::new(request.body, length, ErrorCode::HttpRequestBodySize(None)));
         *out.method_mut() = method;

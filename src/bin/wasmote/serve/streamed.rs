@@ -128,7 +128,9 @@ impl Streamed {
     pub fn bytes(&self) -> usize {
         let bytes = |frame: &Frame| match frame {
             Frame::Data(data) => data.len(),
-            Frame::Trailers(_) => 0,
+            Frame::Trailers(trailers) => {
+                trailers.iter().map(|(name, value)| name.len() + value.len()).sum()
+            }
         };
         self.first.iter().map(bytes).sum()
     }
