@@ -128,9 +128,7 @@ impl Streamed {
     pub fn bytes(&self) -> usize {
         let bytes = |frame: &Frame| match frame {
             Frame::Data(data) => data.len(),
-            Frame::Trailers(trailers) => {
-                trailers.iter().map(|(name, value)| name.len() + value.len()).sum()
-            }
+            Frame::Trailers(trailers) => trailers.iter().map(|(name, value)| name.len() + value.len()).sum(),
         };
         self.first.iter().map(bytes).sum()
     }
