@@ -295,7 +295,7 @@ impl<T: Send + 'static> Store<T> {
     }
 
     /// An empty world, under limits of its own. They are taken as they are: ones that are wider than the engine's hold
-    /// for what runs, while what was loaded stays within the engine's. [`Limits::at_most`] cuts them down.
+    /// for what runs, while what was loaded stays within the engine's.
     pub fn with_limits(engine: &Engine, data: T, limits: &Limits) -> Self {
         let inner = Inner { user: data, state: State::new(limits) };
         Self { inner: engine::Store::new(engine.core(), inner, limits) }
