@@ -201,7 +201,9 @@ impl Func {
             None => {
                 let cx = &mut store.as_context_mut().0;
                 self.check(cx.state(), params, results)?;
-                within::call(cx, self, &Values(params), lift_value, lift_value_later)?
+                let given = Values(params);
+                let lower = |cx: &mut LowerContext<'_, '_, _>, tuple, to| given.lower(cx, tuple, to);
+                unbox(within::call(cx, self, &lower, lift_value_later)?).map_err(Fault::into_error)?
             }
         };
         put(value, results)
@@ -306,7 +308,10 @@ where
             None => {
                 let cx = &mut store.as_context_mut().0;
                 self.check(cx.state(), &params)?;
-                within::call(cx, &self.func, &Typed(params), R::lift_result, lift_result_later::<_, R>)
+                let given = Typed(params);
+                let lower = |cx: &mut LowerContext<'_, '_, _>, tuple, to| given.lower(cx, tuple, to);
+                let result = within::call(cx, &self.func, &lower, lift_result_later::<_, R>)?;
+                unbox(result).map_err(Fault::into_error)
             }
         }
     }
@@ -422,6 +427,10 @@ impl<T: Send + 'static, R: Send + 'static> Future for Stopped<'_, T, R> {
     }
 }
 
+/// Lowers what a call is given.
+pub(super) type LowerAs<'l, T> =
+    &'l dyn Fn(&mut LowerContext<'_, '_, T>, ValType, Place) -> Result<(), Fault>;
+
 /// Lifts what a call returns.
 pub(super) type LiftAs<T, R> = fn(&mut LiftContext<'_, '_, T>, Option<ValType>, Place) -> Result<R, Fault>;
 
@@ -486,7 +495,8 @@ fn pass_on<'s, T: Send + 'static, R: Send + 'static>(
     waker: Option<Waker>,
 ) -> Result<Called<'s, T, R>, Error> {
     let before = waker.map(|waker| store.inner.swap_waker(Some(waker)));
-    let called = passed_on::begin(&mut store.cx(), func, given, lift);
+    let lower = |cx: &mut LowerContext<'_, '_, T>, tuple, to| given.lower(cx, tuple, to);
+    let called = passed_on::begin(&mut store.cx(), func, &lower, lift);
     if let Some(before) = before {
         store.inner.swap_waker(before);
     }

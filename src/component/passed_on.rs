@@ -8,7 +8,7 @@ use crate::{
     component::{
         abi::{GuestOptions, LiftContext, LowerContext, Place, reallocate},
         call::{self, Lowered},
-        func::{Func, Given, LiftAs},
+        func::{Func, LiftAs, LowerAs},
         handles::Lender,
         host::{self, Begun},
         instance,
@@ -46,7 +46,7 @@ pub(crate) struct Passage {
 pub(crate) fn begin<T: Send + 'static, R>(
     cx: &mut Cx<'_, T>,
     func: &Func,
-    given: &impl Given<T>,
+    lower_params: LowerAs<'_, T>,
     lift: LiftAs<T, R>,
 ) -> Result<Called<R>, Error> {
     let FuncInst::Host(function, _) = &cx.state().funcs[func.func.0] else {
@@ -58,7 +58,7 @@ pub(crate) fn begin<T: Send + 'static, R>(
     let program = func.component.loaded.clone();
     let lowered = Lowered { callee: func.func, program, ty: func.ty, options };
     let begin = || {
-        let (flat, count, result) = lower(cx, &lowered, given)?;
+        let (flat, count, result) = lower(cx, &lowered, lower_params)?;
         let begun = host::begin(cx, &lowered, &flat[..count], &*function)?;
         let passage = Passage { lowered, result };
         match begun {
@@ -87,7 +87,7 @@ fn open<T: Send + 'static>(state: &mut State<T>, func: &Func) -> Result<Instance
 fn lower<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     lowered: &Lowered,
-    given: &impl Given<T>,
+    lower_params: LowerAs<'_, T>,
 ) -> Result<([u64; MAX_FLAT_PARAMS + 1], usize, Option<usize>), Fault> {
     let (types, options) = (lowered.program.types(), &lowered.options);
     let func = types.func(lowered.ty);
@@ -102,7 +102,7 @@ fn lower<T: Send + 'static>(
     };
     let (view, lender) = (options.instance, Lender::default());
     let mut context = LowerContext { cx, types, view, options, flat: &mut flat[..count], lender };
-    given.lower(&mut context, ValType::Def(func.params_tuple), to)?;
+    lower_params(&mut context, ValType::Def(func.params_tuple), to)?;
     let mut result = None;
     if let Some(ty) = func.result.filter(|ty| types.flat_count(*ty) as usize > MAX_FLAT_RESULTS) {
         let layouts = options.layouts(types);

@@ -5,13 +5,15 @@
 //! ([`Limits::uninterrupted_fuel`](crate::Limits::uninterrupted_fuel)), and may not wait. Where a guest may not be entered
 //! (`CanonicalABI.md`, "Component Invariants"), the call is refused, and nothing has ended.
 
+use alloc::boxed::Box;
+use core::any::Any;
+
 use crate::{
     Error, Rule, Trap,
     component::{
-        abi::LowerContext,
         call::{self, HostLift},
         direct,
-        func::{Func, Given, LiftAs, take_result, unbox},
+        func::{Func, LowerAs, take_result},
         passed_on,
         store::{Cx, FuncInst, Lifted, TaskId},
         task,
@@ -20,14 +22,14 @@ use crate::{
     engine::Fault,
 };
 
-/// Calls a function of another guest, for as long as it takes.
-pub(crate) fn call<T: Send + 'static, R: Send + 'static>(
+/// Calls a function of another guest, for as long as it takes. Whatever its types are, this is one function: few hosts
+/// call it, and each that calls typed functions would have a copy for each of them.
+pub(crate) fn call<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     func: &Func,
-    given: &impl Given<T>,
-    lift: LiftAs<T, R>,
-    lift_later: HostLift<T>,
-) -> Result<R, Error> {
+    lower: LowerAs<'_, T>,
+    lift: HostLift<T>,
+) -> Result<Box<dyn Any + Send>, Error> {
     let state = cx.state();
     state.check_alive()?;
     // What is polled runs between two instructions of a guest, or not, as slices of fuel have it.
@@ -36,7 +38,7 @@ pub(crate) fn call<T: Send + 'static, R: Send + 'static>(
     }
     let (note, host_bytes) = (state.note, state.host_bytes);
     let result = match &state.funcs[func.func.0] {
-        FuncInst::Host(..) => through(cx, func, given, lift),
+        FuncInst::Host(..) => through(cx, func, lower, lift),
         FuncInst::Lifted(lifted) => {
             let lifted = *lifted;
             let program = state.instance(lifted.options.instance).program.clone();
@@ -47,8 +49,7 @@ pub(crate) fn call<T: Send + 'static, R: Send + 'static>(
             if !state.may_enter(lifted.options.instance, None) {
                 return Err(Trap::from(Rule::CannotEnter).into());
             }
-            cx.stay(|cx| run(cx, &lifted, types, given, lift, lift_later))
-                .map_err(|fault| cx.state_mut().end(fault))
+            cx.stay(|cx| run(cx, &lifted, types, lower, lift)).map_err(|fault| cx.state_mut().end(fault))
         }
     };
     // The caller's own call goes on.
@@ -57,32 +58,30 @@ pub(crate) fn call<T: Send + 'static, R: Send + 'static>(
     result
 }
 
-fn run<T: Send + 'static, R: Send + 'static>(
+fn run<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     lifted: &Lifted,
     types: &Types,
-    given: &impl Given<T>,
-    lift: LiftAs<T, R>,
-    lift_later: HostLift<T>,
-) -> Result<R, Fault> {
-    let lower = |cx: &mut LowerContext<'_, '_, T>, tuple, to| given.lower(cx, tuple, to);
-    match direct::call_from_host(cx, lifted, types, lower, lift, lift_later)? {
+    lower: LowerAs<'_, T>,
+    lift: HostLift<T>,
+) -> Result<Box<dyn Any + Send>, Fault> {
+    match direct::call_from_host(cx, lifted, types, lower, lift, lift)? {
         direct::Called::Returned(result) => Ok(result),
         direct::Called::Stopped(task) => finish(cx, lifted, task),
     }
 }
 
 /// Stays with a call that stopped.
-fn finish<T: Send + 'static, R: 'static>(
+fn finish<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     lifted: &Lifted,
     task: TaskId,
-) -> Result<R, Fault> {
+) -> Result<Box<dyn Any + Send>, Fault> {
     let callee = lifted.options.instance;
     loop {
         let state = cx.state_mut();
         if let Some(result) = take_result(state, task) {
-            return unbox(result);
+            return Ok(result);
         }
         match state.frozen.front().map(|front| state.is_ready(*front)) {
             // Its slice of fuel was over.
@@ -98,13 +97,13 @@ fn finish<T: Send + 'static, R: 'static>(
 }
 
 /// Calls a function of the host's own, which may not wait either.
-fn through<T: Send + 'static, R>(
+fn through<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     func: &Func,
-    given: &impl Given<T>,
-    lift: LiftAs<T, R>,
-) -> Result<R, Error> {
-    match passed_on::begin(cx, func, given, lift)? {
+    lower: LowerAs<'_, T>,
+    lift: HostLift<T>,
+) -> Result<Box<dyn Any + Send>, Error> {
+    match passed_on::begin(cx, func, lower, lift)? {
         passed_on::Called::Returned(result) => Ok(result),
         passed_on::Called::Waits(subtask, passage) => {
             passage.cancel(cx, subtask);
