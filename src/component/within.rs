@@ -5,9 +5,6 @@
 //! ([`Limits::uninterrupted_fuel`](crate::Limits::uninterrupted_fuel)), and may not wait. Where a guest may not be entered
 //! (`CanonicalABI.md`, "Component Invariants"), the call is refused, and nothing has ended.
 
-use alloc::boxed::Box;
-use core::any::Any;
-
 use crate::{
     Error, Rule, Trap,
     component::{
@@ -21,6 +18,8 @@ use crate::{
     },
     engine::Fault,
 };
+use alloc::boxed::Box;
+use core::any::Any;
 
 /// Calls a function of another guest, for as long as it takes. Whatever its types are, this is one function: few hosts
 /// call it, and each that calls typed functions would have a copy for each of them.

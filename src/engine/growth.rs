@@ -10,6 +10,7 @@ use crate::{
     Error,
     engine::{
         Engine, Outline,
+        operators::glance,
         rewrite::{Edits, export, leb128, reserved_name},
         scan::sections,
         store::Data,
@@ -49,7 +50,8 @@ pub(super) fn edit(bytes: &[u8], outline: &Outline, engine: &Engine, edits: &mut
     let load_bytes_max = engine.limits.load_bytes;
     let mut sites = Vec::new();
     for body in bodies(bytes)? {
-        if !may_grow(&bytes[body.clone()], outline) {
+        // Few bodies have one, and decoding them all is a second reading of the program.
+        if !glance(&bytes[body.clone()], 0, 0, outline.memories).grows {
             continue;
         }
         each_growth(bytes, body, |range, grown| sites.push((range, grown)))?;
@@ -126,17 +128,6 @@ fn bodies(bytes: &[u8]) -> Result<Vec<core::ops::Range<usize>>, Error> {
         }
     }
     Ok(ranges)
-}
-
-/// Whether a body could hold an instruction that grows, by its bytes alone: few bodies have one, and decoding
-/// them all is a second reading of the program. `memory.grow` is 0x40 and a memory's index, `table.grow` 0xfc and
-/// 15; either number may be written longer than it has to be.
-fn may_grow(code: &[u8], outline: &Outline) -> bool {
-    code.windows(2).any(|pair| match *pair {
-        [0x40, index] => index >= 0x80 || u32::from(index) < outline.memories,
-        [0xfc, number] => number & 0x7f == 15,
-        _ => false,
-    })
 }
 
 fn each_growth(

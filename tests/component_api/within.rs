@@ -51,6 +51,14 @@ fn ask(mut store: StoreContextMut<'_, Asking>, (n,): (u32,)) -> Result<(u32,), F
     Ok(whom.call(&mut store, (n,))?)
 }
 
+/// Asks somebody who must not be asked, and answers for him.
+fn refuse(mut store: StoreContextMut<'_, Asking>, (n,): (u32,)) -> Result<(u32,), Fault> {
+    let whom = store.data_mut().whom.pop().expect("somebody to ask");
+    let refused = whom.call(&mut store, (n,)).unwrap_err();
+    store.data_mut().refused.push(refused.to_string());
+    Ok((n,))
+}
+
 fn linker(engine: &Engine) -> Linker<Asking> {
     let mut linker = Linker::new(engine);
     linker.root().func_wrap("ask", ask).unwrap();
@@ -90,12 +98,6 @@ fn a_host_function_calls_a_guest_whatever_slices_are() {
 fn a_guest_may_not_be_entered_by_whom_it_called() {
     let engine = Engine::default();
     let mut linker = Linker::<Asking>::new(&engine);
-    let refuse = |mut store: StoreContextMut<'_, Asking>, (n,): (u32,)| {
-        let whom = store.data_mut().whom.pop().expect("somebody to ask");
-        let refused = whom.call(&mut store, (n,)).unwrap_err();
-        store.data_mut().refused.push(refused.to_string());
-        Ok((n,))
-    };
     linker.root().func_wrap("ask", refuse).unwrap();
     let mut store = Store::new(&engine, Asking::default());
     let asks = linker.instantiate(&mut store, &load(&engine, ASKS)).unwrap();
@@ -124,12 +126,6 @@ fn a_guest_may_not_be_entered_behind_the_back_of_another_whatever_slices_are() {
     for slice_fuel in [100, 1_000, 20_000, 1_000_000] {
         let engine = Engine::new(Features::default(), &Limits { slice_fuel, ..Limits::server() });
         let mut linker = Linker::<Asking>::new(&engine);
-        let refuse = |mut store: StoreContextMut<'_, Asking>, (n,): (u32,)| {
-            let whom = store.data_mut().whom.pop().expect("somebody to ask");
-            let refused = whom.call(&mut store, (n,)).unwrap_err();
-            store.data_mut().refused.push(refused.to_string());
-            Ok((n,))
-        };
         linker.root().func_wrap("ask", refuse).unwrap();
         let mut store = Store::new(&engine, Asking::default());
         let slow = linker.instantiate(&mut store, &load(&engine, &slow)).unwrap();
