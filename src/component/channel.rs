@@ -370,7 +370,28 @@ pub(crate) fn copy<T: Send + 'static>(
     end_.buffer = Some(Buffer { options: *options, at, progress: 0, length });
     end_.state = CopyState::Copying;
     rendezvous(cx, shared, id, end)?;
+    meet_host(cx, shared, id, end)?;
     Ok(id)
+}
+
+/// Has the host's end meet a guest's right away, where it can: what is there is read without waiting, and what a guest
+/// that asks but once and cancels then gets does not depend on when the host has its turn.
+fn meet_host<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    shared: ChannelId,
+    id: WaitableId,
+    end: End,
+) -> Result<(), Fault> {
+    let channel = cx.state().channels.get(shared)?;
+    let (is_hosts, other) = match end {
+        End::Readable => (channel.host_writes, End::Writable),
+        End::Writable => (channel.host_reads, End::Readable),
+    };
+    if !is_hosts || channel.pending != Some(id) {
+        return Ok(());
+    }
+    let interest = channel.interest[other as usize].clone();
+    host_task::poll_interested(cx, &interest)
 }
 
 /// What using an end that is done breaks.

@@ -6,9 +6,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 use wasmote::{
+    Limits,
     component::{
-        AsContextMut, ChannelAny, Engine, FutureReader, Lift, Linker, Store, StoreContextMut, StreamConsumer,
-        StreamProducer, StreamReader, StreamResult, StreamWriter, Val,
+        AsContextMut, ChannelAny, Engine, Features, FutureReader, Lift, Linker, Store, StoreContextMut,
+        StreamConsumer, StreamProducer, StreamReader, StreamResult, StreamWriter, Val,
     },
     engine::Fault,
 };
@@ -114,6 +115,42 @@ fn typed_ends_of_streams_meet_those_of_a_guest() {
     let received: Vec<_> = received.iter().collect();
     assert!(received.iter().all(|part| part.len() <= 3), "{received:?}");
     assert_eq!(received.concat(), [2, 4, 6, 8, 10, 12, 14, 16, 18, 20]);
+}
+
+/// Asks a stream once whether it has something, then reads it once and gives up: what it got.
+const ONCE: &str = r#"(component
+    (type $st (stream u8))
+    (core module $libc (memory (export "mem") 1))
+    (core instance $libc (instantiate $libc))
+    (core func $wait (canon stream.read $st (memory (core memory $libc "mem"))))
+    (core func $read (canon stream.read $st async (memory (core memory $libc "mem"))))
+    (core func $cancel (canon stream.cancel-read $st))
+    (core module $m
+        (import "" "wait" (func $wait (param i32 i32 i32) (result i32)))
+        (import "" "read" (func $read (param i32 i32 i32) (result i32)))
+        (import "" "cancel" (func $cancel (param i32) (result i32)))
+        (func (export "run") (param $st i32) (result i32) (local $got i32)
+            (drop (call $wait (local.get $st) (i32.const 0) (i32.const 0)))
+            (local.set $got (call $read (local.get $st) (i32.const 0) (i32.const 8)))
+            (if (i32.eq (local.get $got) (i32.const -1)) (then
+                (local.set $got (call $cancel (local.get $st)))))
+            (local.get $got)))
+    (core instance $i (instantiate $m (with "" (instance
+        (export "wait" (func $wait)) (export "read" (func $read)) (export "cancel" (func $cancel))))))
+    (func (export "run") async (param "in" $st) (result u32) (canon lift (core func $i "run"))))"#;
+
+/// What is there is read at once: whoever asks again and again, and waits in between for nothing but that there is
+/// something, would never get it otherwise.
+#[test]
+fn what_the_host_has_is_read_by_a_guest_that_does_not_wait() {
+    let engine = Engine::new(Features::all(), &Limits::server());
+    let mut store = Store::new(&engine, ());
+    let instance = Linker::new(&engine).instantiate(&mut store, &load(&engine, ONCE)).unwrap();
+    let run = instance.get_typed_func::<(StreamReader<u8>,), (u32,)>(&store, "run").unwrap();
+    let filled = StreamReader::new(&mut store, Fill(vec![7; 20]));
+    assert_eq!(run.call(&mut store, (filled,)).unwrap(), (8 << 4,));
+    let listed = StreamReader::new(&mut store, vec![1_u8, 2, 3].into_iter());
+    assert_eq!(run.call(&mut store, (listed,)).unwrap(), (3 << 4,));
 }
 
 #[test]
