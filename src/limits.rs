@@ -78,7 +78,8 @@ pub struct Limits {
     pub component_instances: u32,
     /// Tasks, threads and calls under way, of each. Of calls that are stopped in the middle of core code, each keeps a
     /// stack: no more of them than [`memory_bytes`](Self::memory_bytes) has room for stacks of
-    /// [`stack_bytes`](Self::stack_bytes), but sixteen in any case.
+    /// [`stack_bytes`](Self::stack_bytes), but sixteen in any case. What the host does in the background, for a stream
+    /// that it gives a guest say, is bounded by four times as many.
     pub tasks: u32,
     /// Handles of every kind, store-wide.
     pub handles: u32,

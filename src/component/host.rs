@@ -158,7 +158,7 @@ pub(crate) fn begin<T: Send + 'static>(
     let mut call = HostCall { cx, types, lowered, flat, subtask, result: None };
     let called = function.call(&mut call);
     let result = call.result;
-    let called = settle(cx).and(called);
+    let called = settle(cx).and_then(|()| cx.state().check_host_tasks()).and(called);
     if !matches!(called, Ok(Some(_))) {
         show::returned(cx, lowered, flat, called.as_ref().map(|_| result).map_err(|fault| *fault));
     }

@@ -1,7 +1,7 @@
 //! What the host does in the background, and when: a round of polls, and time.
 
 use crate::{
-    Error,
+    Error, Rule,
     component::{
         host::{self, poll_with},
         store::{Cx, State, Store},
@@ -25,7 +25,17 @@ pub(crate) struct HostTask<T: 'static> {
 
 type Work<T> = Box<dyn FnMut(StoreContextMut<'_, T>, &mut Context<'_>) -> Poll<Result<(), Fault>> + Send>;
 
+/// How many background tasks the host may have for each task that [`Limits::tasks`](crate::Limits::tasks) allows: a
+/// guest has the host make them, one for each stream that it is given, say.
+const HOST_TASKS_A_TASK_MAX: u32 = 4;
+
 impl<T: Send + 'static> State<T> {
+    /// Refuses what a guest did if the host now does too much in the background.
+    pub(crate) fn check_host_tasks(&self) -> Result<(), Fault> {
+        let max = self.tasks_max.saturating_mul(HOST_TASKS_A_TASK_MAX);
+        if self.host_tasks.len() > max as usize { Err(Rule::Tasks.into()) } else { Ok(()) }
+    }
+
     /// Whether anything can still come from the host. A background task that only waits for a guest can bring nothing.
     pub(crate) fn host_waits(&self) -> bool {
         !self.host_calls.is_empty() || self.host_tasks.iter().any(|task| task.wakeup.can_come())
@@ -136,6 +146,9 @@ pub(crate) fn poll_interested<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     interest: &Interest,
 ) -> Result<(), Fault> {
+    if interest.strong_count() == 0 {
+        return Ok(());
+    }
     let tasks = &mut cx.state_mut().host_tasks;
     let Some(at) = tasks.iter().position(|task| task.wakeup.is(interest)) else { return Ok(()) };
     let mut task = tasks.remove(at);

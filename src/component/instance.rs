@@ -14,7 +14,7 @@ use crate::{
             Lifted, ModuleRef, ResourceType, ResourceTypeId, State, Store,
         },
         table::Table,
-        task::Caller,
+        task::{Caller, TaskState},
         types::{AddressType, FuncTypeId, ItemType, ResourceIx, Types},
     },
     engine::{self, CoreFunc, CoreGlobal, CoreMemory, CoreTable, Extern, Fault, Prepared},
@@ -469,7 +469,7 @@ impl<'f> Frame<'f> {
         };
         let (task, thread) = state.new_task(func, false, Caller::Instantiation).map_err(Fault::into_error)?;
         state.register_thread(thread).map_err(Fault::into_error)?;
-        state.tasks.get_mut(task)?.state = crate::component::task::TaskState::Started;
+        state.tasks.get_mut(task)?.state = TaskState::Started;
         let before = state.current.replace(thread);
         state.set_entered(self.instance, None, true);
         let result = store.inner.instantiate_and_start(module, imports);
@@ -477,10 +477,9 @@ impl<'f> Frame<'f> {
         state.current = before;
         state.set_entered(self.instance, None, false);
         if result.is_ok() {
-            let index = state.threads.get(thread)?.index;
-            state.instance_mut(self.instance).threads.remove(index)?;
-            state.threads.remove(thread);
-            state.tasks.remove(task);
+            // Threads that it made go on without it.
+            state.tasks.get_mut(task)?.state = TaskState::Resolved;
+            state.unregister_thread(thread)?;
         }
         result
     }

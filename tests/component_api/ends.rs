@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 use wasmote::{
-    Limits,
+    Limits, Rule, Trap,
     component::{
         AsContextMut, ChannelAny, Engine, Features, FutureReader, Lift, Linker, Store, StoreContextMut,
         StreamConsumer, StreamProducer, StreamReader, StreamResult, StreamWriter, Val,
@@ -454,4 +454,37 @@ fn an_end_of_another_type_is_refused_before_the_call_begins() {
     bytes.call(&mut store, (left,)).unwrap();
     assert!(bytes.call(&mut store, (input,)).unwrap_err().trap().is_none());
     assert!(store.run_until_idle().is_ok());
+}
+
+/// Has the host begin something of its own as many times as it is told.
+const BEGINNER: &str = r#"(component
+    (import "begin" (func $begin))
+    (core func $begin (canon lower (func $begin)))
+    (core module $m
+        (import "" "begin" (func $begin))
+        (func (export "run") (param $times i32)
+            (loop $more
+                (call $begin)
+                (br_if $more (local.tee $times (i32.sub (local.get $times) (i32.const 1)))))))
+    (core instance $i (instantiate $m (with "" (instance (export "begin" (func $begin))))))
+    (func (export "run") (param "times" u32) (canon lift (core func $i "run"))))"#;
+
+#[test]
+fn what_a_guest_has_its_host_do_in_the_background_is_bounded() {
+    let engine = Engine::new(Features::default(), &Limits { tasks: 16, ..Limits::server() });
+    let mut linker = Linker::new(&engine);
+    let begin = |mut store: StoreContextMut<'_, ()>, (): ()| {
+        store.spawn(|_, _| Poll::Pending);
+        Ok(())
+    };
+    linker.root().func_wrap("begin", begin).unwrap();
+    let component = load(&engine, BEGINNER);
+    let run = |times: u32| {
+        let mut store = Store::new(&engine, ());
+        let instance = linker.instantiate(&mut store, &component).unwrap();
+        instance.get_typed_func::<(u32,), ()>(&store, "run").unwrap().call(&mut store, (times,))
+    };
+    run(64).unwrap();
+    let error = run(65).unwrap_err();
+    assert!(matches!(error.trap(), Some(Trap::Component(Rule::Tasks))), "{error}");
 }

@@ -167,19 +167,30 @@ def drop_future(self):
 
 d.SharedFutureImpl.drop = drop_future
 
-enter = d.Task.enter_implicit_thread
+enter, start_waiting = d.Task.enter_implicit_thread, d.Thread.start_waiting_internal
+# What is waited for by who merely gives way: the one function in each of these.
+ALWAYS = [
+    next(constant for constant in giver.__code__.co_consts if hasattr(constant, "co_code"))
+    for giver in (d.Thread.resume_later, d.Thread.yield_, d.Thread.yield_then_resume)
+]
+
+
+def start_waiting_noted(self, ready_func):
+    self.gave_way = ready_func.__code__ in ALWAYS
+    start_waiting(self, ready_func)
 
 
 def enter_after_exclusive(self):
     """The specification's tests (async/sync-streams.wast) want a caller not to find an instance closed by a task that
-    is ready to go on: that one goes on first."""
+    its own read or write made ready: that one goes on first. One that merely gave way does not."""
     if self.ft.async_ and self.needs_exclusive() and self.inst.backpressure == 0:
         exclusive = self.inst.exclusive_thread
-        if exclusive is not None and exclusive.ready():
+        if exclusive is not None and exclusive.ready() and not exclusive.gave_way:
             exclusive.resume()
     return enter(self)
 
 
+d.Thread.start_waiting_internal = start_waiting_noted
 d.Task.enter_implicit_thread = enter_after_exclusive
 
 U32 = d.U32Type()

@@ -147,3 +147,44 @@
 (assert_trap (invoke "give") "cannot leave component instance")
 ;; and after a trap nothing may enter
 (assert_trap (invoke "give") "cannot enter component instance")
+
+;; Who is kept out of an instance by a task that could go on waits all the same: that goes on when the caller has
+;; stopped, not in the middle of its call (`Task.enter_implicit_thread`, `Store.tick`).
+(component
+    (component $held
+        (core module $m
+            (import "" "yield" (func $yield (result i32)))
+            (global $gone-on (mut i32) (i32.const 0))
+            (func (export "hold") (drop (call $yield)) (global.set $gone-on (i32.const 1)))
+            (func (export "get") (result i32) (global.get $gone-on)))
+        (core func $yield (canon thread.yield))
+        (core instance $i (instantiate $m (with "" (instance (export "yield" (func $yield))))))
+        (func (export "hold") async (canon lift (core func $i "hold")))
+        (func (export "get") async (result u32) (canon lift (core func $i "get"))))
+    (component $caller
+        (import "held" (instance $held (export "hold" (func async)) (export "get" (func async (result u32)))))
+        (core module $libc (memory (export "mem") 1))
+        (core instance $libc (instantiate $libc))
+        (core module $m
+            (import "" "hold" (func $hold (result i32)))
+            (import "" "get" (func $get (param i32) (result i32)))
+            (import "" "return" (func $return (param i32)))
+            ;; The state of each subtask, as digits: STARTED is 1, STARTING 0.
+            (func (export "run") (result i32) (local $hold i32)
+                (local.set $hold (i32.and (call $hold) (i32.const 15)))
+                (call $return (i32.add
+                    (i32.mul (local.get $hold) (i32.const 10))
+                    (i32.and (call $get (i32.const 16)) (i32.const 15))))
+                (i32.const 0))
+            (func (export "callback") (param i32 i32 i32) (result i32) unreachable))
+        (core func $hold (canon lower (func $held "hold") async))
+        (core func $get (canon lower (func $held "get") async (memory (core memory $libc "mem"))))
+        (core func $return (canon task.return (result u32)))
+        (core instance $i (instantiate $m (with "" (instance
+            (export "hold" (func $hold)) (export "get" (func $get)) (export "return" (func $return))))))
+        (func (export "run") async (result u32)
+            (canon lift (core func $i "run") async (callback (core func $i "callback")))))
+    (instance $held (instantiate $held))
+    (instance $caller (instantiate $caller (with "held" (instance $held))))
+    (func (export "run") (alias export $caller "run")))
+(assert_return (invoke "run") (u32.const 10))

@@ -164,3 +164,29 @@
 (assert_trap (invoke "new-of-other-type") "start function does not match expected type")
 (component instance $i $threads)
 (assert_trap (invoke "new-out-of-bounds") "undefined element")
+
+;; A thread that a start function makes outlives it.
+(component
+    (core module $table (table (export "t") 1 funcref))
+    (core instance $table (instantiate $table))
+    (alias core export $table "t" (core table $t))
+    (core type $function (func (param i32)))
+    (core func $new (canon thread.new-indirect $function (core table $t)))
+    (core func $later (canon thread.resume-later))
+    (core func $yield (canon thread.yield))
+    (core module $m
+        (import "" "t" (table 1 funcref))
+        (import "" "new" (func $new (param i32 i32) (result i32)))
+        (import "" "later" (func $later (param i32)))
+        (import "" "yield" (func $yield (result i32)))
+        (global $seen (mut i32) (i32.const 0))
+        (func $thread (param i32) (global.set $seen (local.get 0)))
+        (elem (i32.const 0) func $thread)
+        (func $start (call $later (call $new (i32.const 0) (i32.const 5))))
+        (start $start)
+        (func (export "run") (result i32) (drop (call $yield)) (drop (call $yield)) (global.get $seen)))
+    (core instance $i (instantiate $m (with "" (instance
+        (export "t" (table $t)) (export "new" (func $new)) (export "later" (func $later))
+        (export "yield" (func $yield))))))
+    (func (export "run") async (result u32) (canon lift (core func $i "run"))))
+(assert_return (invoke "run") (u32.const 5))
