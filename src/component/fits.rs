@@ -7,6 +7,7 @@ use crate::component::{
     definition::Channel,
     describe,
     resource::{HostHeldId, ResourceAny},
+    sorted::sort,
     store::{ChannelId, InstanceId, State},
     typed::Lower,
     types::{ResourceIx, TypeDef, Types, ValType},
@@ -63,8 +64,8 @@ impl<'s, T: Send + 'static> Fitting<'s, T> {
 
     /// Refuses what is given away and given or lent once more.
     fn finish(mut self) -> Result<(), String> {
-        self.given.sort_unstable();
-        self.channels.sort_unstable();
+        sort(&mut self.given, |a, b| a < b);
+        sort(&mut self.channels, |a, b| a < b);
         let is_given = |lent: &u64| self.given.binary_search(lent).is_ok();
         if self.given.windows(2).any(|pair| pair[0] == pair[1]) || self.lent.iter().any(is_given) {
             return Err("a resource is given away that the same call gives or lends once more".into());

@@ -7,10 +7,11 @@
 
 use super::{
     definition::{Definition, Op, Sort},
+    sorted::Sorted,
     types::{ItemType, Types},
 };
 use crate::engine::Module;
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloc::{sync::Arc, vec::Vec};
 
 /// Links the components of one program, of which the last is the outermost.
 pub(crate) fn link(definitions: &mut [Definition], types: &Types, modules: &[Module]) {
@@ -49,7 +50,7 @@ fn export_names(module: &Module) -> Vec<&str> {
 }
 
 /// What instances of a type export, in the order of the names.
-type Sorted<'k> = Box<[(&'k str, ItemType)]>;
+type Names<'k> = Sorted<&'k str, ItemType>;
 
 /// What was loaded.
 struct Known<'k> {
@@ -60,7 +61,7 @@ struct Known<'k> {
     /// What each module exports, in the order of the names.
     module_exports: Vec<Vec<&'k str>>,
     /// What instances of each type export, of those that were asked for.
-    type_exports: Vec<Option<Sorted<'k>>>,
+    type_exports: Vec<Option<Names<'k>>>,
 }
 
 impl<'k> Known<'k> {
@@ -69,13 +70,9 @@ impl<'k> Known<'k> {
         let types = self.types;
         let known = self.type_exports.get_mut(ty as usize)?;
         let items = known.get_or_insert_with(|| {
-            let items = types.instances[ty as usize].iter();
-            let mut items: Sorted<'k> = items.map(|(name, item)| (&**name, *item)).collect();
-            items.sort_unstable_by_key(|(name, _)| *name);
-            items
+            types.instances[ty as usize].iter().map(|(name, item)| (&**name, *item)).collect()
         });
-        let at = items.binary_search_by_key(&name, |(known, _)| known).ok()?;
-        Some((at as u32, items[at].1))
+        items.find(&name).map(|(at, item)| (at as u32, *item))
     }
 }
 

@@ -8,6 +8,7 @@ use crate::{
         linker::Offer,
         load::Loaded,
         resource::ResourceType as HostResource,
+        sorted::Sorted,
         store::{
             ComponentValue, FuncId, FuncInst, HostDestructor, InstanceId, Item, ModuleRef, ResourceTypeId,
             State,
@@ -19,7 +20,6 @@ use crate::{
 };
 use alloc::{
     borrow::ToOwned,
-    collections::BTreeMap,
     format,
     string::{String, ToString},
     sync::Arc,
@@ -246,7 +246,7 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
             };
             fits(ty, &core_type(&export))?;
         }
-        let given: BTreeMap<_, _> =
+        let given: Sorted<_, _> =
             expected.imports.iter().map(|(from, name, ty)| ((&**from, &**name), ty)).collect();
         for (from, name, ty) in module.import_types() {
             let Some(given) = given.get(&(from, name)) else {
@@ -273,9 +273,9 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
 
 /// Whether a module of one type can stand where one of another is expected.
 pub(crate) fn module_fits(expected: &ModuleTypeDef, found: &ModuleTypeDef) -> bool {
-    let given: BTreeMap<_, _> =
+    let given: Sorted<_, _> =
         expected.imports.iter().map(|(from, name, ty)| ((&**from, &**name), ty)).collect();
-    let gives: BTreeMap<_, _> = found.exports.iter().map(|(name, ty)| (&**name, ty)).collect();
+    let gives: Sorted<_, _> = found.exports.iter().map(|(name, ty)| (&**name, ty)).collect();
     let imports = found
         .imports
         .iter()
@@ -284,7 +284,7 @@ pub(crate) fn module_fits(expected: &ModuleTypeDef, found: &ModuleTypeDef) -> bo
         && expected
             .exports
             .iter()
-            .all(|(name, ty)| gives.get(&**name).is_some_and(|found| fits(ty, found).is_ok()))
+            .all(|(name, ty)| gives.get(&&**name).is_some_and(|found| fits(ty, found).is_ok()))
 }
 
 fn sort_of<T>(offer: &Offer<T>) -> &'static str {

@@ -76,6 +76,7 @@ mod resolve;
 mod resource;
 mod rest;
 mod show;
+mod sorted;
 mod store;
 mod subtype;
 mod table;

@@ -13,6 +13,7 @@ use crate::{
         load::Loaded,
         ready::Doors,
         resource::{HostHeld, HostType},
+        sorted::sort,
         table::{Id, List, Slab, Table},
         task::{Task, Thread},
         types::{FuncTypeId, ResourceIx},
@@ -625,7 +626,7 @@ impl<T: 'static> State<T> {
     }
 
     pub(crate) fn add_exports(&mut self, mut exports: Vec<(Arc<str>, Item)>) -> ExportsId {
-        exports.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        sort(&mut exports, |a, b| a.0 < b.0);
         ExportsId(self.exports.push(exports.into()))
     }
 

@@ -6,12 +6,13 @@
 
 use crate::component::{
     matching::module_fits,
+    sorted::Sorted,
     types::{ComponentTypeDef, FuncTypeId, ItemType, ResourceIx, TypeDef, Types, ValType},
 };
 use alloc::{collections::BTreeMap, format, string::String, sync::Arc};
 
 /// What a component imports or exports, by name.
-type Names<'n> = BTreeMap<&'n str, ItemType>;
+type Names<'n> = Sorted<&'n str, ItemType>;
 
 /// How many parts are compared: types share theirs, so that a small file can have very many.
 const PARTS_MAX: u32 = 1_000_000;
@@ -57,7 +58,7 @@ impl<'t> Comparison<'t> {
     ) -> Result<(), String> {
         let given = names(expected.imports.iter().map(|(name, ty)| (name, *ty)));
         for (name, ty) in imports {
-            let Some(given) = given.get(&**name) else {
+            let Some(given) = given.get(&&**name) else {
                 return Err(format!("a component that imports `{name}`"));
             };
             if !self.item(*given, ty, Giver::Expected) {
@@ -66,7 +67,7 @@ impl<'t> Comparison<'t> {
         }
         let exports = names(exports);
         for (name, ty) in &expected.exports {
-            let Some(found) = exports.get(&**name) else {
+            let Some(found) = exports.get(&&**name) else {
                 return Err(format!("a component that does not export `{name}`"));
             };
             if !self.item(*ty, *found, Giver::Found) {
