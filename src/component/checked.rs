@@ -3,9 +3,8 @@
 use super::{
     host::Check,
     store::Implementor,
-    typed::{ComponentNamedList, ComponentType},
+    typed::ComponentType,
     types::{FuncTypeId, ResourceIx, ValType},
-    wrapped::check_signature,
 };
 use alloc::{string::String, vec::Vec};
 use core::{any::TypeId, cell::RefCell};
@@ -32,20 +31,24 @@ enum Type {
 
 type Resources = Vec<(ResourceIx, Option<Implementor>)>;
 
+/// [`check_signature`](super::wrapped::check_signature) of some Rust types.
+pub(crate) type CheckSignature = fn(&Check<'_>, FuncTypeId) -> Result<(), String>;
+
 impl Checked {
-    /// As [`check_signature`].
-    pub(crate) fn signature<P: ComponentNamedList, R: ComponentNamedList>(
+    /// As [`check_signature`](super::wrapped::check_signature) of these Rust types.
+    pub(crate) fn signature(
         &self,
         check: &Check<'_>,
         ty: FuncTypeId,
+        rust: TypeId,
+        check_signature: CheckSignature,
     ) -> Result<(), String> {
-        let rust = TypeId::of::<(P, R)>();
-        self.look(check, Type::Func(ty), rust, |check| check_signature::<P, R>(check, ty))
+        self.look(check, Type::Func(ty), rust, &|check| check_signature(check, ty))
     }
 
     /// As [`ComponentType::check`].
     pub(crate) fn value<V: ComponentType>(&self, check: &Check<'_>, ty: ValType) -> Result<(), String> {
-        self.look(check, Type::Value(ty), TypeId::of::<V>(), |check| V::check(check, ty))
+        self.look(check, Type::Value(ty), TypeId::of::<V>(), &|check| V::check(check, ty))
     }
 
     /// Looks whether it is known, and if not, whether it is so.
@@ -54,7 +57,7 @@ impl Checked {
         check: &Check<'_>,
         ty: Type,
         rust: TypeId,
-        is_so: impl FnOnce(&Check<'_>) -> Result<(), String>,
+        is_so: &dyn Fn(&Check<'_>) -> Result<(), String>,
     ) -> Result<(), String> {
         let is_same = |(resource, by): &(ResourceIx, _)| (check.implementor)(*resource) == *by;
         let is_known =

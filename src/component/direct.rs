@@ -7,7 +7,8 @@
 use crate::{
     component::{
         abi::{Copier, LiftContext, LowerContext, Place, in_guest, reallocate},
-        call::{self, HostLift, Lowered, core_type, lifted_place},
+        call::{self, Lowered, core_type, lifted_place},
+        func::Crossing,
         handles::Lender,
         store::{Cx, InstanceId, Lifted, TaskId, ThreadId, WaitableId},
         task::{self, Caller, TaskState},
@@ -18,8 +19,8 @@ use crate::{
 };
 
 /// How a call of the host's went so far.
-pub(crate) enum Called<R> {
-    Returned(R),
+pub(crate) enum Called {
+    Returned,
     /// It stopped: its task goes on later.
     Stopped(TaskId),
 }
@@ -43,24 +44,23 @@ impl<T: Send + 'static> crate::component::store::State<T> {
 }
 
 /// Calls a function for the host.
-pub(crate) fn call_from_host<T: Send + 'static, R>(
+pub(crate) fn call_from_host<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     func: &Lifted,
     types: &Types,
-    lower: impl FnOnce(&mut LowerContext<'_, '_, T>, ValType, Place) -> Result<(), Fault>,
-    lift: impl FnOnce(&mut LiftContext<'_, '_, T>, Option<ValType>, Place) -> Result<R, Fault>,
-    lift_later: HostLift<T>,
-) -> Result<Called<R>, Fault> {
+    crossing: &mut dyn Crossing<T>,
+) -> Result<Called, Fault> {
     let (view, options, ty) = (func.options.instance, &func.options, types.func(func.ty));
     cx.state_mut().set_entered(view, None, true);
     let begun = begin(cx, func)?;
     let lender = Lender { subtask: None, task: Some(begun.task) };
     let returned = run(cx, func, &begun, types, ty.params_tuple, |cx, to, flat| {
         let tuple = ValType::Def(ty.params_tuple);
-        lower(&mut LowerContext { cx, types, view, options, flat, lender }, tuple, to)
+        crossing.lower(&mut LowerContext { cx, types, view, options, flat, lender }, tuple, to)
     })?;
     let Some(bits) = returned else {
-        let caller = Caller::Host { arguments: None, lift: lift_later, result: None, abandoned: false };
+        let lift = crossing.lift_later();
+        let caller = Caller::Host { arguments: None, lift, result: None, abandoned: false };
         cx.state_mut().tasks.get_mut(begun.task)?.caller = caller;
         task::switch(cx)?;
         call::run_if_sync(cx, begun.task, view)?;
@@ -70,20 +70,18 @@ pub(crate) fn call_from_host<T: Send + 'static, R>(
     cx.state().check_resolve(begun.task)?;
     cx.state_mut().host_bytes = 0;
     let flat = &[bits][..func.results];
-    let result = {
-        let from = match ty.result {
-            Some(ty) => lifted_place(cx, types, options, ty, flat, MAX_FLAT_RESULTS)?,
-            None => Place::Flat(0),
-        };
-        let lender = Lender::default();
-        lift(&mut LiftContext { cx, types, view, options, flat, lender }, ty.result, from)?
+    let from = match ty.result {
+        Some(ty) => lifted_place(cx, types, options, ty, flat, MAX_FLAT_RESULTS)?,
+        None => Place::Flat(0),
     };
+    let lender = Lender::default();
+    crossing.lift(&mut LiftContext { cx, types, view, options, flat, lender }, ty.result, from)?;
     if types.layout(ty.params_tuple).borrows {
         cx.state_mut().end_host_loans(begun.task)?;
     }
     end(cx, func, &begun, &[bits][..func.results])?;
     cx.state_mut().set_entered(view, None, false);
-    Ok(Called::Returned(result))
+    Ok(Called::Returned)
 }
 
 /// Calls a function for a guest: what `canon lower` does, after its instance was entered. `lends` says whether handles may

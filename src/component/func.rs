@@ -6,6 +6,7 @@ use crate::{
         Val,
         abi::{LiftContext, LowerContext, Place},
         call::{self, Arguments, HostLift},
+        checked::CheckSignature,
         describe, direct, fits,
         host::Check,
         load::Component,
@@ -16,13 +17,13 @@ use crate::{
         typed::{ComponentNamedList, Lift, LiftResult, Lower},
         types::{FuncTypeId, ItemType, ResourceIx, ValType},
         within,
-        wrapped::{AsContextMut, lower_values},
+        wrapped::{AsContextMut, check_signature, lower_values},
     },
     engine::Fault,
 };
 use alloc::{boxed::Box, format, string::String, sync::Arc};
 use core::{
-    any::Any,
+    any::{Any, TypeId},
     fmt,
     future::{Future, poll_fn},
     marker::PhantomData,
@@ -162,6 +163,17 @@ impl Func {
         P: ComponentNamedList + Lower,
         R: LiftResult,
     {
+        self.check_types(store, TypeId::of::<(P, R)>(), check_signature::<P, R>)?;
+        Ok(TypedFunc { func: self.clone(), types: PhantomData })
+    }
+
+    /// Looks whether Rust types are those of its parameters and its result.
+    fn check_types<T: Send + 'static>(
+        &self,
+        store: &Store<T>,
+        rust: TypeId,
+        check_signature: CheckSignature,
+    ) -> Result<(), Error> {
         store.state().check_number(self.store)?;
         let state = store.state();
         let implementor = |ix: ResourceIx| {
@@ -170,10 +182,8 @@ impl Func {
         };
         let loaded = &self.component.loaded;
         let check = Check { types: loaded.types(), implementor: &implementor };
-        match loaded.checked().signature::<P, R>(&check, self.ty) {
-            Ok(()) => Ok(TypedFunc { func: self.clone(), types: PhantomData }),
-            Err(reason) => Err(Error::export(&self.describe(), format!("type mismatch: {reason}"))),
-        }
+        let checked = loaded.checked().signature(&check, self.ty, rust, check_signature);
+        checked.map_err(|reason| self.refuses(format!("type mismatch: {reason}")))
     }
 
     /// Calls it, and stays with it until it returns. `results` is as long as it has results: one or none.
@@ -193,20 +203,7 @@ impl Func {
         params: &[Val],
         results: &mut [Val],
     ) -> Result<(), Error> {
-        let value = match store.as_store() {
-            Some(store) => match self.begin(store, params, results, None)? {
-                Called::Returned(value) => value,
-                Called::Stopped(calling) => crate::block_on_with(calling, core::hint::spin_loop)?,
-            },
-            None => {
-                let cx = &mut store.as_context_mut().0;
-                self.check(cx.state(), params, results)?;
-                let given = Values(params);
-                let lower = |cx: &mut LowerContext<'_, '_, _>, tuple, to| given.lower(cx, tuple, to);
-                unbox(within::call(cx, self, &lower, lift_value_later)?).map_err(Fault::into_error)?
-            }
-        };
-        put(value, results)
+        call(&mut store, self, &mut Values { params, results })
     }
 
     /// Calls it as a future, which makes progress while it is polled and gives way where the guest waits and after
@@ -222,22 +219,12 @@ impl Func {
         params: &[Val],
         results: &mut [Val],
     ) -> Result<(), Error> {
-        let value = match self.begin(store, params, results, Some(waker().await))? {
-            Called::Returned(value) => value,
-            Called::Stopped(calling) => calling.await?,
-        };
-        put(value, results)
-    }
-
-    fn begin<'s, T: Send + 'static>(
-        &self,
-        store: &'s mut Store<T>,
-        params: &[Val],
-        results: &[Val],
-        waker: Option<Waker>,
-    ) -> Result<Called<'s, T, Option<Val>>, Error> {
-        self.check(store.state(), params, results)?;
-        begin(store, self, Values(params), lift_value, lift_value_later, waker)
+        let waker = waker().await;
+        let mut values = Values { params, results };
+        match begin(store, self, &mut values, Some(waker))? {
+            None => Ok(()),
+            Some(stopped) => put(unbox(stopped.await?).map_err(Fault::into_error)?, results),
+        }
     }
 
     /// Looks at what it is to be called with.
@@ -247,28 +234,22 @@ impl Func {
         params: &[Val],
         results: &[Val],
     ) -> Result<(), Error> {
-        state.check_number(self.store)?;
         let ty = self.component.loaded.types().func(self.ty);
         if params.len() != ty.params.len() {
-            return Err(Error::export(
-                &self.describe(),
-                format!("expected {} argument(s), got {}", ty.params.len(), params.len()),
-            ));
+            let reason = format!("expected {} argument(s), got {}", ty.params.len(), params.len());
+            return Err(self.refuses(reason));
         }
         if results.len() != usize::from(ty.result.is_some()) {
             return Err(Error::misuse("the results of a call are as many as its function has"));
         }
         fits::check(state, self.component.loaded.types(), self.instance, &ty.params, params)
-            .map_err(|reason| Error::export(&self.describe(), reason))
+            .map_err(|reason| self.refuses(reason))
     }
-}
 
-fn lift_value<T: Send + 'static>(
-    cx: &mut LiftContext<'_, '_, T>,
-    ty: Option<ValType>,
-    from: Place,
-) -> Result<Option<Val>, Fault> {
-    ty.map(|ty| Val::lift(cx, ty, from)).transpose()
+    #[cold]
+    fn refuses(&self, reason: String) -> Error {
+        Error::export(&self.describe(), reason)
+    }
 }
 
 fn lift_value_later<T: Send + 'static>(
@@ -276,7 +257,8 @@ fn lift_value_later<T: Send + 'static>(
     ty: Option<ValType>,
     from: Place,
 ) -> Result<Box<dyn Any + Send>, Fault> {
-    Ok(Box::new(lift_value(cx, ty, from)?))
+    let value: Option<Val> = ty.map(|ty| Val::lift(cx, ty, from)).transpose()?;
+    Ok(Box::new(value))
 }
 
 fn put(value: Option<Val>, results: &mut [Val]) -> Result<(), Error> {
@@ -300,20 +282,9 @@ where
     /// When it traps, its instance may not be entered, nothing can ever make it return, or it is of another
     /// store.
     pub fn call(&self, mut store: impl AsContextMut, params: P) -> Result<R, Error> {
-        match store.as_store() {
-            Some(store) => match self.begin(store, params, None)? {
-                Called::Returned(result) => Ok(result),
-                Called::Stopped(calling) => crate::block_on_with(calling, core::hint::spin_loop),
-            },
-            None => {
-                let cx = &mut store.as_context_mut().0;
-                self.check(cx.state(), &params)?;
-                let given = Typed(params);
-                let lower = |cx: &mut LowerContext<'_, '_, _>, tuple, to| given.lower(cx, tuple, to);
-                let result = within::call(cx, &self.func, &lower, lift_result_later::<_, R>)?;
-                unbox(result).map_err(Fault::into_error)
-            }
-        }
+        let mut typed = Typed { params: Some(params), result: None };
+        call(&mut store, &self.func, &mut typed)?;
+        typed.result.ok_or_else(no_result)
     }
 
     /// Calls it as a future: see [`Func::call_async`].
@@ -322,33 +293,15 @@ where
     ///
     /// As [`call`](Self::call).
     pub async fn call_async<T: Send + 'static>(&self, store: &mut Store<T>, params: P) -> Result<R, Error> {
-        match self.begin(store, params, Some(waker().await))? {
-            Called::Returned(result) => Ok(result),
-            Called::Stopped(calling) => calling.await,
+        let waker = waker().await;
+        let mut typed = Typed { params: Some(params), result: None };
+        let stopped = begin(store, &self.func, &mut typed, Some(waker))?;
+        let Typed { params, result } = typed;
+        drop(params);
+        match stopped {
+            None => result.ok_or_else(no_result),
+            Some(stopped) => unbox(stopped.await?).map_err(Fault::into_error),
         }
-    }
-
-    fn begin<'s, T: Send + 'static>(
-        &self,
-        store: &'s mut Store<T>,
-        params: P,
-        waker: Option<Waker>,
-    ) -> Result<Called<'s, T, R>, Error> {
-        self.check(store.state(), &params)?;
-        begin(store, &self.func, Typed(params), R::lift_result, lift_result_later::<_, R>, waker)
-    }
-
-    /// Looks at handles that it is to be called with.
-    fn check<T: Send + 'static>(&self, state: &State<T>, params: &P) -> Result<(), Error> {
-        state.check_number(self.func.store)?;
-        if !P::HANDLES {
-            return Ok(());
-        }
-        let Func { component, ty, instance, .. } = &self.func;
-        let types = component.loaded.types();
-        let tuple = ValType::Def(types.func(*ty).params_tuple);
-        fits::check_typed(state, types, *instance, tuple, params)
-            .map_err(|reason| Error::export(&self.func.describe(), reason))
     }
 
     /// The function itself.
@@ -371,82 +324,174 @@ pub(crate) fn waker() -> impl Future<Output = Waker> {
     poll_fn(|cx| Poll::Ready(cx.waker().clone()))
 }
 
-/// Arguments the host gives.
-pub(super) trait Given<T: 'static> {
+/// What crosses in a call of the host's: its arguments one way, its result the other. Whatever their types are, what
+/// calls is made once: on a small device, copies of it for each function would be most of what typed calls take.
+pub(super) trait Crossing<T: 'static> {
+    /// Whether a function can be called with these.
+    fn check(&self, state: &State<T>, func: &Func) -> Result<(), Error>;
+
     fn lower(&self, cx: &mut LowerContext<'_, '_, T>, tuple: ValType, to: Place) -> Result<(), Fault>;
 
-    /// Keeps them until the call can start.
-    fn keep(self) -> Arguments<T>;
+    /// Gives the arguments away, until the call can start.
+    fn keep(&mut self) -> Arguments<T>;
+
+    /// Lifts the result, and keeps it.
+    fn lift(
+        &mut self,
+        cx: &mut LiftContext<'_, '_, T>,
+        ty: Option<ValType>,
+        from: Place,
+    ) -> Result<(), Fault>;
+
+    /// What lifts the result of a call that this does not outlive.
+    fn lift_later(&self) -> HostLift<T>;
+
+    /// Takes what that has lifted.
+    fn put(&mut self, result: Box<dyn Any + Send>) -> Result<(), Error>;
 }
 
-struct Typed<P>(P);
+struct Typed<P, R> {
+    /// Until they are kept elsewhere.
+    params: Option<P>,
+    result: Option<R>,
+}
 
-impl<T: Send + 'static, P: ComponentNamedList + Lower> Given<T> for Typed<P> {
-    fn lower(&self, cx: &mut LowerContext<'_, '_, T>, tuple: ValType, to: Place) -> Result<(), Fault> {
-        if P::COUNT == 0 { Ok(()) } else { self.0.lower(cx, tuple, to) }
+impl<T: Send + 'static, P: ComponentNamedList + Lower, R: LiftResult> Crossing<T> for Typed<P, R> {
+    /// Looks at handles, which alone can be wrong.
+    fn check(&self, state: &State<T>, func: &Func) -> Result<(), Error> {
+        match &self.params {
+            Some(params) if P::HANDLES => {
+                let types = func.component.loaded.types();
+                let tuple = ValType::Def(types.func(func.ty).params_tuple);
+                fits::check_typed(state, types, func.instance, tuple, params)
+                    .map_err(|reason| func.refuses(reason))
+            }
+            _ => Ok(()),
+        }
     }
 
-    fn keep(self) -> Arguments<T> {
-        Box::new(move |cx, tuple, to| self.lower(cx, tuple, to))
+    fn lower(&self, cx: &mut LowerContext<'_, '_, T>, tuple: ValType, to: Place) -> Result<(), Fault> {
+        match &self.params {
+            Some(_) if P::COUNT == 0 => Ok(()),
+            Some(params) => params.lower(cx, tuple, to),
+            None => Err(crate::bug!("arguments are given twice").into()),
+        }
+    }
+
+    fn keep(&mut self) -> Arguments<T> {
+        let kept = Self { params: self.params.take(), result: None };
+        Box::new(move |cx, tuple, to| kept.lower(cx, tuple, to))
+    }
+
+    fn lift(
+        &mut self,
+        cx: &mut LiftContext<'_, '_, T>,
+        ty: Option<ValType>,
+        from: Place,
+    ) -> Result<(), Fault> {
+        self.result = Some(R::lift_result(cx, ty, from)?);
+        Ok(())
+    }
+
+    fn lift_later(&self) -> HostLift<T> {
+        lift_result_later::<T, R>
+    }
+
+    fn put(&mut self, result: Box<dyn Any + Send>) -> Result<(), Error> {
+        self.result = Some(unbox(result).map_err(Fault::into_error)?);
+        Ok(())
     }
 }
 
-struct Values<'p>(&'p [Val]);
+#[cold]
+fn no_result() -> Error {
+    crate::bug!("a call returned, and has no result").into()
+}
 
-impl<T: Send + 'static> Given<T> for Values<'_> {
-    fn lower(&self, cx: &mut LowerContext<'_, '_, T>, tuple: ValType, to: Place) -> Result<(), Fault> {
-        lower_values(self.0, cx, tuple, to)
+struct Values<'v> {
+    params: &'v [Val],
+    results: &'v mut [Val],
+}
+
+impl<T: Send + 'static> Crossing<T> for Values<'_> {
+    fn check(&self, state: &State<T>, func: &Func) -> Result<(), Error> {
+        func.check(state, self.params, self.results)
     }
 
-    fn keep(self) -> Arguments<T> {
-        let values = self.0.to_vec();
+    fn lower(&self, cx: &mut LowerContext<'_, '_, T>, tuple: ValType, to: Place) -> Result<(), Fault> {
+        lower_values(self.params, cx, tuple, to)
+    }
+
+    fn keep(&mut self) -> Arguments<T> {
+        let values = self.params.to_vec();
         Box::new(move |cx, tuple, to| lower_values(&values, cx, tuple, to))
     }
+
+    fn lift(
+        &mut self,
+        cx: &mut LiftContext<'_, '_, T>,
+        ty: Option<ValType>,
+        from: Place,
+    ) -> Result<(), Fault> {
+        let value = ty.map(|ty| Val::lift(cx, ty, from)).transpose()?;
+        put(value, self.results).map_err(Fault::from)
+    }
+
+    fn lift_later(&self) -> HostLift<T> {
+        lift_value_later
+    }
+
+    fn put(&mut self, result: Box<dyn Any + Send>) -> Result<(), Error> {
+        put(unbox(result).map_err(Fault::into_error)?, self.results)
+    }
 }
 
-/// How a call of the host's went so far.
-enum Called<'s, T: Send + 'static, R> {
-    Returned(R),
-    Stopped(Stopped<'s, T, R>),
+/// A call that goes on.
+struct Stopped<'s, T: Send + 'static> {
+    store: &'s mut Store<T>,
+    way: Way<T>,
 }
 
-/// A call that goes on: of a guest's function, or of one of the host's own.
-enum Stopped<'s, T: Send + 'static, R> {
-    Guest(Calling<'s, T, R>),
-    Host(Waiting<'s, T, R>),
+/// Of a guest's function, or of one of the host's own.
+enum Way<T: 'static> {
+    Guest(Calling),
+    Host(Waiting<T>),
 }
 
-impl<T: Send + 'static, R: Send + 'static> Future for Stopped<'_, T, R> {
-    type Output = Result<R, Error>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match self.get_mut() {
-            Self::Guest(calling) => Pin::new(calling).poll(cx),
-            Self::Host(waiting) => Pin::new(waiting).poll(cx),
+/// Calls a function, and stays with it until it returns.
+fn call<S: AsContextMut>(
+    store: &mut S,
+    func: &Func,
+    crossing: &mut dyn Crossing<S::Data>,
+) -> Result<(), Error> {
+    match store.as_store() {
+        Some(store) => match begin(store, func, crossing, None)? {
+            None => Ok(()),
+            Some(stopped) => crossing.put(crate::block_on_with(stopped, core::hint::spin_loop)?),
+        },
+        None => {
+            let cx = &mut store.as_context_mut().0;
+            cx.state().check_number(func.store)?;
+            crossing.check(cx.state(), func)?;
+            within::call(cx, func, crossing)
         }
     }
 }
 
-/// Lowers what a call is given.
-pub(super) type LowerAs<'l, T> =
-    &'l dyn Fn(&mut LowerContext<'_, '_, T>, ValType, Place) -> Result<(), Fault>;
-
-/// Lifts what a call returns.
-pub(super) type LiftAs<T, R> = fn(&mut LiftContext<'_, '_, T>, Option<ValType>, Place) -> Result<R, Fault>;
-
-/// Calls a function of a store: straight through, or as far as it gets. `waker` is who is to be woken.
-fn begin<'s, T: Send + 'static, R: Send + 'static>(
+/// Calls a function of a store: straight through, or as far as it gets. `waker` is who is to be woken. What has not
+/// stopped has returned.
+fn begin<'s, T: Send + 'static>(
     store: &'s mut Store<T>,
     func: &Func,
-    given: impl Given<T>,
-    lift: LiftAs<T, R>,
-    lift_later: HostLift<T>,
+    crossing: &mut dyn Crossing<T>,
     waker: Option<Waker>,
-) -> Result<Called<'s, T, R>, Error> {
+) -> Result<Option<Stopped<'s, T>>, Error> {
+    store.state().check_number(func.store)?;
+    crossing.check(store.state(), func)?;
     store.check_alive()?;
     store.inner.begin_turn();
     let FuncInst::Lifted(lifted) = &store.state().funcs[func.func.0] else {
-        return pass_on(store, func, &given, lift, waker);
+        return pass_on(store, func, crossing, waker);
     };
     let lifted = *lifted;
     let callee = lifted.options.instance;
@@ -458,28 +503,26 @@ fn begin<'s, T: Send + 'static, R: Send + 'static>(
     if !store.state().may_enter(callee, None) {
         return Err(Trap::from(Rule::CannotEnter).into());
     }
-    let result = PhantomData;
     if !store.state().is_direct(&lifted, is_async) {
-        let caller =
-            Caller::Host { arguments: Some(given.keep()), lift: lift_later, result: None, abandoned: false };
+        let (arguments, lift) = (Some(crossing.keep()), crossing.lift_later());
+        let caller = Caller::Host { arguments, lift, result: None, abandoned: false };
         let new = store.state_mut().new_task(lifted, is_async, caller);
         let (task, thread) = new.map_err(Fault::into_error)?;
         let thread = Some(thread);
-        let calling = Calling { store, task, callee, thread, is_async, preempted: false, result };
-        return Ok(Called::Stopped(Stopped::Guest(calling)));
+        let way = Way::Guest(Calling { task, callee, thread, is_async, preempted: false });
+        return Ok(Some(Stopped { store, way }));
     }
     let before = waker.map(|waker| store.inner.swap_waker(Some(waker)));
-    let lower = |cx: &mut LowerContext<'_, '_, T>, tuple, to| given.lower(cx, tuple, to);
-    let called = direct::call_from_host(&mut store.cx(), &lifted, types, lower, lift, lift_later);
+    let called = direct::call_from_host(&mut store.cx(), &lifted, types, crossing);
     if let Some(before) = before {
         store.inner.swap_waker(before);
     }
     match called {
-        Ok(direct::Called::Returned(result)) => Ok(Called::Returned(result)),
+        Ok(direct::Called::Returned) => Ok(None),
         Ok(direct::Called::Stopped(task)) => {
             let preempted = task::after_turn(&store.cx()) == Turn::Preempted;
-            let calling = Calling { store, task, callee, thread: None, is_async, preempted, result };
-            Ok(Called::Stopped(Stopped::Guest(calling)))
+            let way = Way::Guest(Calling { task, callee, thread: None, is_async, preempted });
+            Ok(Some(Stopped { store, way }))
         }
         Err(fault) => Err(store.state_mut().end(fault)),
     }
@@ -487,30 +530,25 @@ fn begin<'s, T: Send + 'static, R: Send + 'static>(
 
 /// Calls a function that the host gave the component.
 #[cold]
-fn pass_on<'s, T: Send + 'static, R: Send + 'static>(
+fn pass_on<'s, T: Send + 'static>(
     store: &'s mut Store<T>,
     func: &Func,
-    given: &impl Given<T>,
-    lift: LiftAs<T, R>,
+    crossing: &mut dyn Crossing<T>,
     waker: Option<Waker>,
-) -> Result<Called<'s, T, R>, Error> {
+) -> Result<Option<Stopped<'s, T>>, Error> {
     let before = waker.map(|waker| store.inner.swap_waker(Some(waker)));
-    let lower = |cx: &mut LowerContext<'_, '_, T>, tuple, to| given.lower(cx, tuple, to);
-    let called = passed_on::begin(&mut store.cx(), func, &lower, lift);
+    let called = passed_on::begin(&mut store.cx(), func, crossing);
     if let Some(before) = before {
         store.inner.swap_waker(before);
     }
     Ok(match called? {
-        passed_on::Called::Returned(result) => Called::Returned(result),
-        passed_on::Called::Waits(subtask, passage) => {
-            Called::Stopped(Stopped::Host(Waiting { store, subtask, passage, lift }))
-        }
+        passed_on::Called::Returned => None,
+        passed_on::Called::Waits(waiting) => Some(Stopped { store, way: Way::Host(waiting) }),
     })
 }
 
-/// A call of the host, on its way.
-struct Calling<'s, T: Send + 'static, R> {
-    store: &'s mut Store<T>,
+/// A call of a guest by the host, on its way.
+struct Calling {
     task: TaskId,
     callee: InstanceId,
     /// Its first thread, until that has begun.
@@ -518,19 +556,34 @@ struct Calling<'s, T: Send + 'static, R> {
     is_async: bool,
     /// Its slice of fuel is over, and others have not had their turn yet.
     preempted: bool,
-    result: PhantomData<fn() -> R>,
 }
 
-impl<T: Send + 'static, R: Send + 'static> Calling<'_, T, R> {
-    /// Runs guests until the task is resolved or nothing can go on.
-    fn run(&mut self, waker: &Waker) -> Poll<Result<R, Fault>> {
-        if mem::take(&mut self.preempted) {
+impl<T: Send + 'static> Stopped<'_, T> {
+    /// Runs guests until the call has its result or nothing can go on.
+    fn run(&mut self, waker: &Waker) -> Poll<Result<Box<dyn Any + Send>, Fault>> {
+        let Self { store, way } = self;
+        if let Way::Guest(Calling { preempted, .. }) = way
+            && mem::take(preempted)
+        {
             waker.wake_by_ref();
             return Poll::Pending;
         }
-        let Self { store, task, callee, thread, is_async, .. } = self;
-        let result = |store: &mut Store<T>| take_result(store.state_mut(), *task).map(|result| unbox(result));
-        let turn = |store: &mut Store<T>| turn(store, *task, *callee, thread, *is_async);
+        let (result, mut new) = match &mut *way {
+            Way::Guest(calling) => (None, Some(calling)),
+            Way::Host(waiting) => (Some(waiting), None),
+        };
+        let task = new.as_ref().map(|calling| calling.task);
+        let result = |store: &mut Store<T>| match (&result, task) {
+            (Some(waiting), _) => waiting.result(&mut store.cx()),
+            (None, Some(task)) => take_result(store.state_mut(), task).map(Ok),
+            (None, None) => None,
+        };
+        let turn = |store: &mut Store<T>| match &mut new {
+            Some(Calling { task, callee, thread, is_async, .. }) => {
+                turn(store, *task, *callee, thread, *is_async)
+            }
+            None => task::turn(&mut store.cx()),
+        };
         drive(store, waker, result, turn, || Err(Rule::Deadlock.into()))
     }
 }
@@ -579,12 +632,15 @@ pub(super) fn unbox<R: 'static>(result: Box<dyn Any + Send>) -> Result<R, Fault>
     result.map_err(|_| crate::bug!("a call has another result than its type").into())
 }
 
-/// A call that nobody waits for any more goes on in the store, and what it returns is dropped there. One that has not
-/// begun is taken back: its embedder may yet destroy what is among its arguments, and to lower those then would end the
-/// store.
-impl<T: Send + 'static, R> Drop for Calling<'_, T, R> {
+/// A call of a guest that nobody waits for any more goes on in the store, and what it returns is dropped there. One that
+/// has not begun is taken back: its embedder may yet destroy what is among its arguments, and to lower those then would end
+/// the store.
+impl<T: Send + 'static> Drop for Stopped<'_, T> {
     fn drop(&mut self) {
-        let task = self.task;
+        let task = match &self.way {
+            Way::Guest(calling) => calling.task,
+            Way::Host(waiting) => return waiting.give_up(&mut self.store.cx()),
+        };
         let state = self.store.state_mut();
         // Where the store is at fault, its next use says so.
         if state.take_back(task).unwrap_or(true) {
@@ -601,8 +657,8 @@ impl<T: Send + 'static, R> Drop for Calling<'_, T, R> {
     }
 }
 
-impl<T: Send + 'static, R: Send + 'static> Future for Calling<'_, T, R> {
-    type Output = Result<R, Error>;
+impl<T: Send + 'static> Future for Stopped<'_, T> {
+    type Output = Result<Box<dyn Any + Send>, Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.get_mut();

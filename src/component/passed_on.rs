@@ -4,51 +4,52 @@
 //! there. This one has no code, and for a memory bytes of the host's that are gone after the call.
 
 use crate::{
-    Error, Rule, Trap,
+    Error,
     component::{
         abi::{GuestOptions, LiftContext, LowerContext, Place, reallocate},
-        call::{self, Lowered},
-        func::{Func, LiftAs, LowerAs},
+        call::{self, HostLift, Lowered},
+        func::{Crossing, Func},
         handles::Lender,
         host::{self, Begun},
         instance,
-        rest::drive,
-        store::{Cx, FuncInst, InstanceId, State, Store, WaitableId},
-        task,
+        store::{Cx, FuncInst, InstanceId, State, WaitableId},
         types::{MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, ValType},
     },
     engine::Fault,
 };
-use alloc::vec::Vec;
-use core::{
-    future::Future,
-    mem,
-    pin::Pin,
-    task::{Context, Poll},
-};
+use alloc::{boxed::Box, vec::Vec};
+use core::{any::Any, mem};
+
+/// Lifts a result, and keeps it.
+type LiftAs<'l, T> = dyn FnMut(&mut LiftContext<'_, '_, T>, Option<ValType>, Place) -> Result<(), Fault> + 'l;
 
 /// How a call of the host's function went so far.
-pub(crate) enum Called<R> {
-    Returned(R),
-    /// It waits, and is known by this.
-    Waits(WaitableId, Passage),
+pub(crate) enum Called<T: 'static> {
+    Returned,
+    Waits(Waiting<T>),
 }
 
 /// What a call goes through.
 #[derive(Debug)]
-pub(crate) struct Passage {
+struct Passage {
     lowered: Lowered,
     /// Where the result will lie, if it is no flat value.
     result: Option<usize>,
 }
 
+/// A call that waits.
+pub(crate) struct Waiting<T: 'static> {
+    subtask: WaitableId,
+    passage: Passage,
+    lift: HostLift<T>,
+}
+
 /// Calls a function of the host's as far as it gets.
-pub(crate) fn begin<T: Send + 'static, R>(
+pub(crate) fn begin<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     func: &Func,
-    lower_params: LowerAs<'_, T>,
-    lift: LiftAs<T, R>,
-) -> Result<Called<R>, Error> {
+    crossing: &mut dyn Crossing<T>,
+) -> Result<Called<T>, Error> {
     let FuncInst::Host(function, _) = &cx.state().funcs[func.func.0] else {
         return Err(crate::bug!("a guest's function is called as the host's").into());
     };
@@ -58,12 +59,17 @@ pub(crate) fn begin<T: Send + 'static, R>(
     let program = func.component.loaded.clone();
     let lowered = Lowered { callee: func.func, program, ty: func.ty, options };
     let begin = || {
-        let (flat, count, result) = lower(cx, &lowered, lower_params)?;
+        let (flat, count, result) = lower(cx, &lowered, crossing)?;
         let begun = host::begin(cx, &lowered, &flat[..count], &*function)?;
         let passage = Passage { lowered, result };
         match begun {
-            Begun::Waits(subtask) => Ok(Called::Waits(subtask, passage)),
-            Begun::Returned(bits) => passage.end(cx, bits, lift).map(Called::Returned),
+            Begun::Waits(subtask) => {
+                Ok(Called::Waits(Waiting { subtask, passage, lift: crossing.lift_later() }))
+            }
+            Begun::Returned(bits) => {
+                passage.end(cx, bits, &mut |cx, ty, from| crossing.lift(cx, ty, from))?;
+                Ok(Called::Returned)
+            }
         }
     };
     let begun: Result<_, Fault> = begin();
@@ -87,7 +93,7 @@ fn open<T: Send + 'static>(state: &mut State<T>, func: &Func) -> Result<Instance
 fn lower<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     lowered: &Lowered,
-    lower_params: LowerAs<'_, T>,
+    crossing: &mut dyn Crossing<T>,
 ) -> Result<([u64; MAX_FLAT_PARAMS + 1], usize, Option<usize>), Fault> {
     let (types, options) = (lowered.program.types(), &lowered.options);
     let func = types.func(lowered.ty);
@@ -102,7 +108,7 @@ fn lower<T: Send + 'static>(
     };
     let (view, lender) = (options.instance, Lender::default());
     let mut context = LowerContext { cx, types, view, options, flat: &mut flat[..count], lender };
-    lower_params(&mut context, ValType::Def(func.params_tuple), to)?;
+    crossing.lower(&mut context, ValType::Def(func.params_tuple), to)?;
     let mut result = None;
     if let Some(ty) = func.result.filter(|ty| types.flat_count(*ty) as usize > MAX_FLAT_RESULTS) {
         let layouts = options.layouts(types);
@@ -115,28 +121,20 @@ fn lower<T: Send + 'static>(
 
 impl Passage {
     /// Lifts the result.
-    fn end<T: Send + 'static, R>(
+    fn end<T: Send + 'static>(
         &self,
         cx: &mut Cx<'_, T>,
         bits: Option<u64>,
-        lift: LiftAs<T, R>,
-    ) -> Result<R, Fault> {
+        lift: &mut LiftAs<'_, T>,
+    ) -> Result<(), Fault> {
         let (types, options) = (self.lowered.program.types(), &self.lowered.options);
         let from = self.result.map_or(Place::Flat(0), Place::Memory);
         let (flat, view, lender) = (&[bits.unwrap_or(0)], options.instance, Lender::default());
         cx.state_mut().host_bytes = 0;
         let mut context = LiftContext { cx, types, view, options, flat, lender };
-        let result = lift(&mut context, types.func(self.lowered.ty).result, from)?;
+        lift(&mut context, types.func(self.lowered.ty).result, from)?;
         self.close(cx.state_mut());
-        Ok(result)
-    }
-
-    /// Gives a call up that waits.
-    pub(crate) fn cancel<T: Send + 'static>(&self, cx: &mut Cx<'_, T>, subtask: WaitableId) {
-        cx.state_mut().host_calls.retain(|_, call| call.subtask != subtask);
-        // Where the store is at fault, its next use says so.
-        let _ = call::deliver(cx, subtask);
-        self.close(cx.state_mut());
+        Ok(())
     }
 
     /// Lets go of what is left: handles that were lent, and memory.
@@ -152,58 +150,36 @@ impl Passage {
     }
 }
 
-/// A call that waits.
-pub(crate) struct Waiting<'s, T: Send + 'static, R> {
-    pub(crate) store: &'s mut Store<T>,
-    pub(crate) subtask: WaitableId,
-    pub(crate) passage: Passage,
-    pub(crate) lift: LiftAs<T, R>,
-}
-
-impl<T: Send + 'static, R> Waiting<'_, T, R> {
+impl<T: Send + 'static> Waiting<T> {
     /// The result, if the function has returned.
-    fn result(
-        store: &mut Store<T>,
-        subtask: WaitableId,
-        passage: &Passage,
-        lift: LiftAs<T, R>,
-    ) -> Option<Result<R, Fault>> {
-        let resolved = store.state().waitables.get(subtask).map_err(Fault::from);
+    pub(crate) fn result(&self, cx: &mut Cx<'_, T>) -> Option<Result<Box<dyn Any + Send>, Fault>> {
+        let resolved = cx.state().waitables.get(self.subtask).map_err(Fault::from);
         match resolved.and_then(|waitable| Ok(waitable.subtask()?.resolved())) {
-            Ok(false) => return None,
-            Ok(true) => {}
-            Err(fault) => return Some(Err(fault)),
+            Ok(false) => None,
+            Ok(true) => Some(self.end(cx)),
+            Err(fault) => Some(Err(fault)),
         }
-        let cx = &mut store.cx();
-        Some(call::deliver(cx, subtask).and_then(|bits| passage.end(cx, bits, lift)))
     }
-}
 
-impl<T: Send + 'static, R> Future for Waiting<'_, T, R> {
-    type Output = Result<R, Error>;
-
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Self { store, subtask, passage, lift } = self.get_mut();
-        if store.state().poisoned {
-            return Poll::Ready(Err(Trap::from(Rule::CannotEnter).into()));
-        }
-        store.inner.begin_turn();
-        let waker = cx.waker().clone();
-        let before = store.inner.swap_waker(Some(waker.clone()));
-        let result = |store: &mut Store<T>| Self::result(store, *subtask, passage, *lift);
-        let turn = |store: &mut Store<T>| task::turn(&mut store.cx());
-        let polled = drive(store, &waker, result, turn, || Err(Rule::Deadlock.into()));
-        store.inner.swap_waker(before);
-        polled.map(|result| result.map_err(|fault| store.state_mut().end(fault)))
+    fn end(&self, cx: &mut Cx<'_, T>) -> Result<Box<dyn Any + Send>, Fault> {
+        let bits = call::deliver(cx, self.subtask)?;
+        let mut result: Box<dyn Any + Send> = Box::new(());
+        self.passage.end(cx, bits, &mut |cx, ty, from| {
+            result = (self.lift)(cx, ty, from)?;
+            Ok(())
+        })?;
+        Ok(result)
     }
-}
 
-/// A call that nobody waits for any more is not polled again.
-impl<T: Send + 'static, R> Drop for Waiting<'_, T, R> {
-    fn drop(&mut self) {
-        let Self { store, subtask, passage, .. } = self;
-        if store.state().waitables.find(*subtask).is_some() {
-            passage.cancel(&mut store.cx(), *subtask);
+    /// Gives the call up, if it has not returned.
+    pub(crate) fn give_up(&self, cx: &mut Cx<'_, T>) {
+        let subtask = self.subtask;
+        if cx.state().waitables.find(subtask).is_none() {
+            return;
         }
+        cx.state_mut().host_calls.retain(|_, call| call.subtask != subtask);
+        // Where the store is at fault, its next use says so.
+        let _ = call::deliver(cx, subtask);
+        self.passage.close(cx.state_mut());
     }
 }

@@ -8,9 +8,8 @@
 use crate::{
     Error, Rule, Trap,
     component::{
-        call::{self, HostLift},
-        direct,
-        func::{Func, LowerAs, take_result},
+        call, direct,
+        func::{Crossing, Func, take_result},
         passed_on,
         store::{Cx, FuncInst, Lifted, TaskId},
         task,
@@ -26,9 +25,8 @@ use core::any::Any;
 pub(crate) fn call<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     func: &Func,
-    lower: LowerAs<'_, T>,
-    lift: HostLift<T>,
-) -> Result<Box<dyn Any + Send>, Error> {
+    crossing: &mut dyn Crossing<T>,
+) -> Result<(), Error> {
     let state = cx.state();
     state.check_alive()?;
     // What is polled runs between two instructions of a guest, or not, as slices of fuel have it.
@@ -37,7 +35,7 @@ pub(crate) fn call<T: Send + 'static>(
     }
     let (note, host_bytes) = (state.note, state.host_bytes);
     let result = match &state.funcs[func.func.0] {
-        FuncInst::Host(..) => through(cx, func, lower, lift),
+        FuncInst::Host(..) => through(cx, func, crossing),
         FuncInst::Lifted(lifted) => {
             let lifted = *lifted;
             let program = state.instance(lifted.options.instance).program.clone();
@@ -48,7 +46,7 @@ pub(crate) fn call<T: Send + 'static>(
             if !state.may_enter(lifted.options.instance, None) {
                 return Err(Trap::from(Rule::CannotEnter).into());
             }
-            cx.stay(|cx| run(cx, &lifted, types, lower, lift)).map_err(|fault| cx.state_mut().end(fault))
+            cx.stay(|cx| run(cx, &lifted, types, crossing)).map_err(|fault| cx.state_mut().end(fault))
         }
     };
     // The caller's own call goes on.
@@ -61,12 +59,11 @@ fn run<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     lifted: &Lifted,
     types: &Types,
-    lower: LowerAs<'_, T>,
-    lift: HostLift<T>,
-) -> Result<Box<dyn Any + Send>, Fault> {
-    match direct::call_from_host(cx, lifted, types, lower, lift, lift)? {
-        direct::Called::Returned(result) => Ok(result),
-        direct::Called::Stopped(task) => finish(cx, lifted, task),
+    crossing: &mut dyn Crossing<T>,
+) -> Result<(), Fault> {
+    match direct::call_from_host(cx, lifted, types, crossing)? {
+        direct::Called::Returned => Ok(()),
+        direct::Called::Stopped(task) => Ok(crossing.put(finish(cx, lifted, task)?)?),
     }
 }
 
@@ -99,13 +96,12 @@ fn finish<T: Send + 'static>(
 fn through<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     func: &Func,
-    lower: LowerAs<'_, T>,
-    lift: HostLift<T>,
-) -> Result<Box<dyn Any + Send>, Error> {
-    match passed_on::begin(cx, func, lower, lift)? {
-        passed_on::Called::Returned(result) => Ok(result),
-        passed_on::Called::Waits(subtask, passage) => {
-            passage.cancel(cx, subtask);
+    crossing: &mut dyn Crossing<T>,
+) -> Result<(), Error> {
+    match passed_on::begin(cx, func, crossing)? {
+        passed_on::Called::Returned => Ok(()),
+        passed_on::Called::Waits(waiting) => {
+            waiting.give_up(cx);
             Err(Error::misuse("a host function calls one that waits"))
         }
     }
