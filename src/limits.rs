@@ -62,7 +62,8 @@ pub struct Limits {
     pub stack_bytes: u32,
     /// Calls within calls, inside one guest. Beyond it, the guest traps.
     pub call_depth: u32,
-    /// Calls from guest to host to guest. Each uses native stack: the bound is what makes that finite.
+    /// Calls from guest to host to guest, one inside the other. Each uses native stack, until the guest stops: the bound is
+    /// what makes that finite. Where guests stop makes no difference to how deep they may call.
     pub reentry_depth: u32,
     /// Core modules in one component.
     pub modules: u32,
@@ -76,10 +77,11 @@ pub struct Limits {
     pub type_depth: u32,
     /// Instances of components.
     pub component_instances: u32,
-    /// Tasks, threads and calls under way, of each. Of calls that are stopped in the middle of core code, each keeps a
-    /// stack: no more of them than [`memory_bytes`](Self::memory_bytes) has room for stacks of
-    /// [`stack_bytes`](Self::stack_bytes), but sixteen in any case. What the host does in the background, for a stream
-    /// that it gives a guest say, is bounded by four times as many.
+    /// Tasks, threads and calls under way, of each. Of calls that wait in the middle of core code, each keeps a stack: no
+    /// more of them than [`memory_bytes`](Self::memory_bytes) has room for stacks of
+    /// [`stack_bytes`](Self::stack_bytes), but sixteen in any case. Those that run, one inside the other, have theirs
+    /// besides: [`reentry_depth`](Self::reentry_depth) bounds them. What the host does in the background, for a stream that
+    /// it gives a guest say, is bounded by four times as many.
     pub tasks: u32,
     /// Handles of every kind, store-wide.
     pub handles: u32,

@@ -1113,28 +1113,47 @@ fn a_call_may_be_dropped_at_every_poll() {
     }
 }
 
+/// So many components, each of which calls the one before it; the first one takes its time.
+fn chain(depth: usize) -> String {
+    let first = r#"(component $c0 (core module $m (func (export "f") (local $n i32)
+            (loop (br_if 0 (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 100))))))
+        (core instance $m (instantiate $m))
+        (func (export "f") (canon lift (core func $m "f")))) (instance $i0 (instantiate $c0))"#;
+    let rest: String = (1..depth)
+        .map(|n| {
+            format!(
+                r#"(component $c{n} (import "f" (func $f)) (core func $f (canon lower (func $f)))
+                    (core module $m (import "" "f" (func $f)) (func (export "f") (call $f)))
+                    (core instance $m (instantiate $m (with "" (instance (export "f" (func $f))))))
+                    (func (export "f") (canon lift (core func $m "f"))))
+                (instance $i{n} (instantiate $c{n} (with "f" (func $i{} "f"))))"#,
+                n - 1
+            )
+        })
+        .collect();
+    format!(r#"(component {first} {rest} (export "run" (func $i{} "f")))"#, depth - 1)
+}
+
+/// Slices that end in the middle of nearly every call, in the middle of some, and in none.
+const SLICES: [u64; 6] = [40, 100, 170, 300, 1_000, 1_000_000];
+
 #[test]
-fn calls_through_many_components_are_counted() {
-    let text = |depth: usize| {
-        let first = r#"(component $c0 (core module $m (func (export "f"))) (core instance $m (instantiate $m))
-            (func (export "f") (canon lift (core func $m "f")))) (instance $i0 (instantiate $c0))"#;
-        let rest: String = (1..depth)
-            .map(|n| {
-                format!(
-                    r#"(component $c{n} (import "f" (func $f)) (core func $f (canon lower (func $f)))
-                        (core module $m (import "" "f" (func $f)) (func (export "f") (call $f)))
-                        (core instance $m (instantiate $m (with "" (instance (export "f" (func $f))))))
-                        (func (export "f") (canon lift (core func $m "f"))))
-                    (instance $i{n} (instantiate $c{n} (with "f" (func $i{} "f"))))"#,
-                    n - 1
-                )
-            })
-            .collect();
-        format!(r#"(component {first} {rest} (export "run" (func $i{} "f")))"#, depth - 1)
-    };
-    let limits = Limits { reentry_depth: 16, ..Limits::server() };
-    run_under(limits, &text(16)).unwrap();
-    assert_eq!(run_under(limits, &text(17)).unwrap_err().trap(), Some(Trap::ReentryDepth));
+fn calls_through_many_components_are_counted_wherever_slices_end() {
+    for slice_fuel in SLICES {
+        let limits = Limits { reentry_depth: 16, slice_fuel, ..Limits::server() };
+        run_under(limits, &chain(16)).unwrap();
+        let trap = run_under(limits, &chain(17)).unwrap_err().trap();
+        assert_eq!(trap, Some(Trap::ReentryDepth), "{slice_fuel}");
+    }
+}
+
+#[test]
+fn calls_that_a_slice_stopped_are_none_that_wait() {
+    for slice_fuel in SLICES {
+        // Room for no stacks but the sixteen that there are in any case.
+        let limits = Limits { memory_bytes: 1 << 20, stack_bytes: 1 << 20, slice_fuel, ..Limits::server() };
+        run_under(limits, &chain(40)).unwrap_or_else(|error| panic!("{slice_fuel}: {error}"));
+    }
 }
 
 #[test]

@@ -180,7 +180,8 @@ fn run<T: Send + 'static>(
     match through {
         Through::Returned(bits) => Ok(Some(bits)),
         Through::Stopped(activation, step) => {
-            cx.state_mut().stop_main(begun.thread, activation, step)?;
+            let nesting = cx.nesting();
+            cx.state_mut().stop_main(begun.thread, activation, step, nesting)?;
             Ok(None)
         }
     }

@@ -88,6 +88,8 @@ pub(crate) struct Thread<T: 'static> {
     pub(crate) storage: [u64; 2],
     pub(crate) progress: Progress<T>,
     pub(crate) wait: Wait,
+    /// How many guest calls it is nested in: the one that called it, and so on. One that is stopped goes on so deep.
+    pub(crate) nesting: u32,
     /// Its place among those that wait.
     pub(crate) place: Option<u64>,
 }
@@ -147,6 +149,18 @@ pub(crate) enum Wait {
     AfterDestructor { task: TaskId, callee: InstanceId },
     /// The cancellation it asked for was.
     AfterCancel { subtask: WaitableId, is_async: bool },
+}
+
+impl Wait {
+    /// Whether a call that waits so counts among those that keep a stack. What is only stopped, as no slice of fuel may make
+    /// a difference, had one as well while it ran: there are no more of them than calls may be nested.
+    fn keeps_stack(&self) -> bool {
+        let is_stopped = matches!(
+            self,
+            Self::Fuel | Self::AfterCall { .. } | Self::AfterDestructor { .. } | Self::AfterCancel { .. }
+        );
+        !is_stopped
+    }
 }
 
 /// What one turn of the scheduler came to.
@@ -251,6 +265,7 @@ impl<T: Send + 'static> State<T> {
             storage: [0; 2],
             progress,
             wait: Wait::Nothing,
+            nesting: 0,
             place: None,
         }))
     }
@@ -342,24 +357,33 @@ impl<T: Send + 'static> State<T> {
         id: ThreadId,
         activation: Box<Activation<crate::component::store::Inner<T>>>,
         step: Step,
+        nesting: u32,
     ) -> Result<(), Fault> {
-        self.keep_stack()?;
         let thread = self.threads.get_mut(id)?;
-        thread.progress = Progress::Core(activation, Stage::Main);
+        thread.nesting = nesting;
         if step == Step::Preempted {
             thread.wait = Wait::Fuel;
             self.frozen.push_back(id);
         }
-        Ok(())
+        self.keep(id, activation, Stage::Main)
     }
 
-    /// Counts one more call that is stopped. Its stack is the interpreter's, which does not say how large it is: any
-    /// may be as large as the limit allows.
-    fn keep_stack(&mut self) -> Result<(), Fault> {
-        if self.stacks >= self.stacks_max {
-            return Err(Rule::Tasks.into());
+    /// Keeps a call that is stopped, and counts it where it waits. Its stack is the interpreter's, which does not say how
+    /// large it is: any may be as large as the limit allows.
+    fn keep(
+        &mut self,
+        id: ThreadId,
+        activation: Box<Activation<crate::component::store::Inner<T>>>,
+        stage: Stage,
+    ) -> Result<(), Fault> {
+        let thread = self.threads.get_mut(id)?;
+        if thread.wait.keeps_stack() {
+            if self.stacks >= self.stacks_max {
+                return Err(Rule::Tasks.into());
+            }
+            self.stacks += 1;
         }
-        self.stacks += 1;
+        thread.progress = Progress::Core(activation, stage);
         Ok(())
     }
 
@@ -408,7 +432,8 @@ pub(crate) fn turn<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<Turn, Fault>
         outer.pop_front();
         // Nobody enters what stands in the middle of a call, now no more than when it made it.
         state.set_stopped(&outer, true);
-        let result = run_at_root(cx, front);
+        let nesting = state.threads.get(front)?.nesting;
+        let result = cx.nested_in(nesting, |cx| run_at_root(cx, front));
         let state = cx.state_mut();
         state.set_stopped(&outer, false);
         state.frozen.append(&mut outer);
@@ -473,8 +498,10 @@ pub(crate) fn switch<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<(), Fault>
 }
 
 fn resume_one<T: Send + 'static>(cx: &mut Cx<'_, T>, thread: ThreadId, cancelled: bool) -> Result<(), Fault> {
+    let nesting = cx.nesting();
     let state = cx.state_mut();
     state.end_wait(thread)?;
+    state.threads.get_mut(thread)?.nesting = nesting;
     let before = state.current.replace(thread);
     run(cx, thread, cancelled)?;
     cx.state_mut().current = before;
@@ -496,16 +523,17 @@ fn run<T: Send + 'static>(cx: &mut Cx<'_, T>, id: ThreadId, cancelled: bool) -> 
             let event = callback_event(cx, id, &wait, cancelled)?;
             call_back(cx, id, event)
         }
-        Progress::Core(activation, stage) => match finish_wait(cx, id, wait)? {
-            Answer::Return(value) => {
+        Progress::Core(activation, stage) => {
+            if wait.keeps_stack() {
                 cx.state_mut().stacks -= 1;
-                step(cx, id, *activation, stage, value)
             }
-            Answer::Suspend => {
-                cx.state_mut().threads.get_mut(id)?.progress = Progress::Core(activation, stage);
-                Ok(())
+            // What it calls there, it calls from inside its own call.
+            let inside = cx.nesting().saturating_add(1);
+            match cx.nested_in(inside, |cx| finish_wait(cx, id, wait))? {
+                Answer::Return(value) => step(cx, id, *activation, stage, value),
+                Answer::Suspend => cx.state_mut().keep(id, activation, stage),
             }
-        },
+        }
     }
 }
 
@@ -650,9 +678,7 @@ fn step<T: Send + 'static>(
             state.frozen.push_back(id);
         }
     }
-    cx.state_mut().keep_stack()?;
-    cx.state_mut().threads.get_mut(id)?.progress = Progress::Core(Box::new(activation), stage);
-    Ok(())
+    cx.state_mut().keep(id, Box::new(activation), stage)
 }
 
 /// What comes after core code has returned (`canon_lift`).

@@ -202,11 +202,12 @@ pub(super) fn refuel<T: 'static>(
     Ok(())
 }
 
-/// Counts one more guest call on the native stack.
+/// Counts one more guest call on the native stack. What bounds it is how deep calls are nested, of which no more than that
+/// stand there: where a slice of fuel ends, they leave it.
 #[inline]
 pub(super) fn enter<T: 'static>(context: &mut StoreContextMut<'_, Data<T>>) -> Result<(), Trap> {
     let data = context.data_mut();
-    if data.depth >= data.limits.reentry_depth {
+    if data.depth.saturating_add(data.depth_stopped) >= data.limits.reentry_depth {
         return Err(Trap::ReentryDepth);
     }
     data.depth += 1;

@@ -45,6 +45,8 @@ mod meter;
 mod module;
 #[cfg(feature = "validate")]
 mod native_stack;
+#[cfg(feature = "component")]
+mod nesting;
 mod operators;
 mod paying;
 #[cfg(feature = "component")]

@@ -46,6 +46,8 @@ pub(super) struct Data<T: 'static> {
     pub(super) host_call_bytes: u32,
     /// Guest calls that stand on the native stack now.
     pub(super) depth: u32,
+    /// Guest calls that are stopped, and that those are made for (`nesting`).
+    pub(super) depth_stopped: u32,
     /// What the host keeps count of for this guest by itself: asked at the end of each host call, and charged.
     pub(super) owed: Option<fn(&mut T) -> u64>,
 }
@@ -67,6 +69,7 @@ impl<T: Send + 'static> Store<T> {
             note: None,
             host_call_bytes: 0,
             depth: 0,
+            depth_stopped: 0,
             owed: None,
         };
         let mut store = Self { inner: Box::new(wasmi::Store::new(&engine.inner, data)) };
