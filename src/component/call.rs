@@ -242,12 +242,13 @@ pub(crate) fn progress<T: Send + 'static>(
     to: SubtaskState,
 ) -> Result<(), Fault> {
     let waitable = state.waitables.get_mut(id)?;
+    let (has_handle, waiter) = (waitable.index != 0, waitable.waiter);
     let subtask = waitable.subtask_mut()?;
     subtask.state = to;
     if subtask.resolved() {
-        state.host_held.remove_all(&mut subtask.held);
+        let held = core::mem::take(&mut subtask.held);
+        state.let_go_all(held);
     }
-    let (has_handle, waiter) = (waitable.index != 0, waitable.waiter);
     match waiter {
         _ if has_handle => state.set_event(id)?,
         Some(waiter) => state.look(waiter),
@@ -584,7 +585,7 @@ pub(crate) fn deliver<T: Send + 'static>(cx: &mut Cx<'_, T>, id: WaitableId) -> 
     };
     let instance = waitable.instance;
     let subtask = waitable.subtask_mut()?;
-    state.host_held.remove_all(&mut subtask.held);
+    state.let_go_all(core::mem::take(&mut subtask.held));
     state.return_lent(instance, &subtask.lenders)?;
     subtask.lenders.clear();
     state.lenders = core::mem::take(&mut subtask.lenders);

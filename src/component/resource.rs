@@ -17,7 +17,7 @@ use crate::{
     },
     engine::Fault,
 };
-use alloc::{boxed::Box, collections::BTreeSet, format, string::String};
+use alloc::{boxed::Box, collections::BTreeSet, format, string::String, vec::Vec};
 use core::{
     any::{Any, TypeId},
     fmt,
@@ -103,14 +103,8 @@ impl<R: 'static> Resource<R> {
         let Self { rep, owned, .. } = self;
         let mut store = store.as_context_mut();
         let state = store.0.state_mut();
-        if owned {
-            if state.handles >= state.handles_max {
-                return Err(Trap::Handles);
-            }
-            state.handles += 1;
-        }
+        let id = state.take_held(HostHeld::default())?;
         let ty = state.host_type(HostType::Rust(TypeId::of::<R>()), None);
-        let id = state.host_held.add(HostHeld::default());
         Ok(ResourceAny { ty, rep, owned, store: state.number, id })
     }
 }
@@ -224,7 +218,7 @@ impl ResourceAny {
     ///
     /// # Errors
     ///
-    /// [`Trap::Handles`] when the host is to own it and the store has no room for it.
+    /// [`Trap::Handles`] when the store has no room for it: it counts as a handle, whether it is lent or owned.
     pub fn try_from_resource<R: 'static>(
         resource: Resource<R>,
         store: impl AsContextMut,
@@ -249,7 +243,7 @@ impl ResourceAny {
         if self.owned {
             return self.give(state, self.ty).map(Resource::new_own);
         }
-        state.host_held.remove(id);
+        state.let_go(id);
         Ok(Resource::new_borrow(self.rep))
     }
 
@@ -294,7 +288,7 @@ impl ResourceAny {
         store.check_alive()?;
         if !self.owned {
             self.usable(store.state(), self.ty, false)?;
-            store.state_mut().host_held.remove(self.id);
+            store.state_mut().let_go(self.id);
             return Ok(None);
         }
         let giver = store.state().host_held.find(self.id).and_then(|held| held.giver);
@@ -311,7 +305,7 @@ impl ResourceAny {
         }
     }
 
-    /// What a guest gave or lent the host. What the host owns counts as a handle.
+    /// What a guest gave or lent the host. It counts as a handle, for as long as the host has it.
     pub(crate) fn lift<T: Send + 'static>(
         cx: &mut LiftContext<'_, '_, T>,
         resource: ResourceIx,
@@ -322,9 +316,9 @@ impl ResourceAny {
         let rep = if is_own { cx.own(ty, from)? } else { cx.borrow(ty, from)? };
         let (subtask, giver) = (cx.lender.subtask, cx.options.instance);
         let state = cx.cx.state_mut();
-        let id = state.host_held.add(HostHeld { lends: 0, giver: Some(giver) });
+        let id = state.take_held(HostHeld { lends: 0, giver: Some(giver) })?;
         match subtask {
-            _ if is_own => state.handles += 1, // the guest's is gone: there was room
+            _ if is_own => {}
             Some(subtask) => state.waitables.get_mut(subtask)?.subtask_mut()?.held.push(id),
             None => return Err(Fault::Trap(crate::bug!("a resource was lent for no call"))),
         }
@@ -380,13 +374,33 @@ impl ResourceAny {
     /// Ends the host's ownership.
     fn give<T: 'static>(&self, state: &mut State<T>, ty: ResourceTypeId) -> Result<u32, Trap> {
         let id = self.usable(state, ty, true)?;
-        state.host_held.remove(id);
-        state.handles = state.handles.saturating_sub(1);
+        state.let_go(id);
         Ok(self.rep)
     }
 }
 
 impl<T: 'static> State<T> {
+    /// Notes that the host has a resource, within what the store may have.
+    fn take_held(&mut self, held: HostHeld) -> Result<HostHeldId, Trap> {
+        if self.handles >= self.handles_max {
+            return Err(Trap::Handles);
+        }
+        self.handles += 1;
+        Ok(self.host_held.add(held))
+    }
+
+    /// Notes that the host has it no longer, if it still had.
+    fn let_go(&mut self, id: HostHeldId) {
+        if self.host_held.remove(id).is_some() {
+            self.handles = self.handles.saturating_sub(1);
+        }
+    }
+
+    /// The same of what was lent for a call.
+    pub(crate) fn let_go_all(&mut self, held: Vec<HostHeldId>) {
+        held.into_iter().for_each(|id| self.let_go(id));
+    }
+
     /// Ends what the host lends for a task.
     pub(crate) fn end_host_loans(&mut self, task: TaskId) -> Result<(), Trap> {
         for id in mem::take(&mut self.tasks.get_mut(task)?.lent) {

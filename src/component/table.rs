@@ -171,13 +171,6 @@ impl<E, K> Slab<E, K> {
         }
     }
 
-    /// Takes out what is there of these names.
-    pub(crate) fn remove_all(&mut self, ids: &mut Vec<Id<K>>) {
-        for id in ids.drain(..) {
-            self.remove(id);
-        }
-    }
-
     /// Takes the entry of this name out; its name means nothing from here on.
     pub(crate) fn remove(&mut self, id: Id<K>) -> Option<E> {
         let (generation, entry) = self.entries.get_mut(id.index as usize)?;

@@ -61,6 +61,54 @@ fn converted_resources_count_as_handles() {
         two.try_into_resource::<File>(&mut store).unwrap();
         three.resource_drop(&mut store).unwrap();
     }
+    // So do those that it lends.
+    let lent = |store: &mut Store<_>| ResourceAny::try_from_resource(Resource::<File>::new_borrow(1), store);
+    for _ in 0..10 {
+        let [one, two, three] = [(); 3].map(|()| lent(&mut store).unwrap());
+        assert_eq!(lent(&mut store).unwrap_err(), Trap::Handles);
+        one.resource_drop(&mut store).unwrap();
+        two.try_into_resource::<File>(&mut store).unwrap();
+        three.try_into_resource::<File>(&mut store).unwrap();
+    }
+}
+
+/// Lends one thing so many times with one call.
+const LENDS: &str = r#"(component
+    (import "thing" (type $thing (sub resource)))
+    (import "look" (func $look (param "x" (list (borrow $thing)))))
+    (core module $memory (memory (export "memory") 1))
+    (core instance $memory (instantiate $memory))
+    (core func $look (canon lower (func $look) (memory (core memory $memory "memory"))))
+    (core func $drop (canon resource.drop $thing))
+    (core module $m (import "" "memory" (memory 1)) (import "" "look" (func $look (param i32 i32)))
+        (import "" "drop" (func $drop (param i32)))
+        (func (export "run") (param $thing i32) (param $times i32) (local $at i32)
+            (loop
+                (i32.store (i32.mul (local.get $at) (i32.const 4)) (local.get $thing))
+                (br_if 0 (i32.lt_u
+                    (local.tee $at (i32.add (local.get $at) (i32.const 1))) (local.get $times))))
+            (call $look (i32.const 0) (local.get $times))
+            (call $drop (local.get $thing))))
+    (core instance $i (instantiate $m (with "" (instance (export "memory" (memory $memory "memory"))
+        (export "look" (func $look)) (export "drop" (func $drop))))))
+    (func (export "run") (param "x" (own $thing)) (param "times" u32) (canon lift (core func $i "run"))))"#;
+
+#[test]
+fn what_a_guest_lends_its_host_counts_as_handles_until_the_call_is_over() {
+    struct Thing;
+    let engine = Engine::new(Features::default(), &Limits { handles: 8, ..Limits::server() });
+    let mut linker = Linker::<()>::new(&engine);
+    linker.root().resource("thing", ResourceType::host::<Thing>(), |_, _| Ok(())).unwrap();
+    linker.root().func_wrap("look", |_, (_,): (Vec<ResourceAny>,)| Ok(())).unwrap();
+    let mut store = Store::new(&engine, ());
+    let lends = linker.instantiate(&mut store, &load(&engine, LENDS)).unwrap();
+    let run = lends.get_typed_func::<(Resource<Thing>, u32), ()>(&store, "run").unwrap();
+    for _ in 0..10 {
+        // And the guest has one.
+        run.call(&mut store, (Resource::new_own(1), 7)).unwrap();
+    }
+    let error = run.call(&mut store, (Resource::new_own(1), 8)).unwrap_err();
+    assert_eq!(error.trap(), Some(Trap::Handles));
 }
 
 #[test]
