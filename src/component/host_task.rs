@@ -166,7 +166,11 @@ pub(crate) fn poll_interested<T: Send + 'static>(
 }
 
 /// Asks about the earliest time that is waited for; what waits for it is polled when it has come.
-pub(crate) fn poll_time<T: Send + 'static>(cx: &mut Cx<'_, T>, waker: &Waker, may_wait: bool) -> Poll<()> {
+pub(crate) fn poll_time<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    waker: &Waker,
+    may_wait: bool,
+) -> Poll<Result<(), Fault>> {
     let state = cx.state();
     let Some(deadline) = state.wakeups().filter_map(|wakeup| wakeup.deadline).min() else {
         return Poll::Pending;
@@ -178,6 +182,8 @@ pub(crate) fn poll_time<T: Send + 'static>(cx: &mut Cx<'_, T>, waker: &Waker, ma
     // Asked in turn: a virtual clock that jumps does so once.
     let has_come = hooks.iter().fold(false, |come, ask| has_come(ask) | come);
     cx.state_mut().hooks.idle = hooks;
+    // They are the host's work as any other: they may have called a guest, and cost fuel.
+    settle(cx)?;
     if !has_come {
         return Poll::Pending;
     }
@@ -186,5 +192,5 @@ pub(crate) fn poll_time<T: Send + 'static>(cx: &mut Cx<'_, T>, waker: &Waker, ma
     for wakeup in state.wakeups().filter(|wakeup| wakeup.deadline.is_some_and(|at| at <= deadline)) {
         wakeup.mark();
     }
-    Poll::Ready(())
+    Poll::Ready(Ok(()))
 }

@@ -60,15 +60,14 @@ pub(crate) fn drive<T: Send + 'static, R>(
             // Woken meanwhile, by what has woken the embedder's task too.
             Turn::Idle if store.state().wakeups.any() => return Poll::Pending,
             Turn::Idle if !store.state().host_waits() => return Poll::Ready(stuck()),
-            Turn::Idle => {
-                if host_task::poll_time(&mut store.cx(), waker, true).is_pending() {
-                    return Poll::Pending;
-                }
-            }
+            Turn::Idle => match host_task::poll_time(&mut store.cx(), waker, true)? {
+                Poll::Ready(()) => {}
+                Poll::Pending => return Poll::Pending,
+            },
         }
     }
     // Time goes on for those who wait for it, however busy others are.
-    let _ = host_task::poll_time(&mut store.cx(), waker, false);
+    let _ = host_task::poll_time(&mut store.cx(), waker, false)?;
     store.state_mut().gave_way = Some(gave_way.map_or(0, |times| times.saturating_add(1)));
     waker.wake_by_ref();
     Poll::Pending

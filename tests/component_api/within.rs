@@ -1,7 +1,10 @@
 //! Host functions that call guests.
 
 use super::load;
-use std::task::Poll;
+use std::{
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
 use wasmote::{
     Limits, Rule, Trap,
     component::{AsContextMut, Engine, Features, Linker, Store, StoreContextMut, TypedFunc},
@@ -162,6 +165,41 @@ fn a_guest_that_traps_ends_the_one_it_was_called_for() {
         let run: Asked = asks.get_typed_func(&store, "run").unwrap();
         assert_eq!(run.call(&mut store, (1,)).unwrap_err().trap(), Some(trap), "{name}");
         assert!(run.call(&mut store, (1,)).is_err());
+    }
+}
+
+#[test]
+fn a_guest_that_traps_while_its_host_is_asked_about_time_ends_all() {
+    use std::future::Future;
+    let engine = Engine::default();
+    let mut linker = linker(&engine);
+    linker
+        .root()
+        .func_wrap_poll("sleep", |mut store, _, (): &mut ()| store.poll_deadline(9).map(Ok))
+        .unwrap();
+    // The hook thinks nothing of it, and no time comes.
+    linker.on_idle(|mut store, _, _, _| {
+        if let Some(whom) = store.data_mut().whom.pop() {
+            let _ = whom.call(&mut store, (1,));
+        }
+        Poll::Pending
+    });
+    let sleeps = r#"(component
+        (import "sleep" (func $sleep async))
+        (core func $sleep (canon lower (func $sleep)))
+        (core module $m (import "" "sleep" (func $sleep)) (func (export "run") (call $sleep)))
+        (core instance $i (instantiate $m (with "" (instance (export "sleep" (func $sleep))))))
+        (func (export "run") async (canon lift (core func $i "run"))))"#;
+    let mut store = Store::new(&engine, Asking::default());
+    let sleeps = linker.instantiate(&mut store, &load(&engine, sleeps)).unwrap();
+    let knows = linker.instantiate(&mut store, &load(&engine, KNOWS)).unwrap();
+    let known = knows.get_typed_func(&store, "fail").unwrap();
+    store.data_mut().whom.push(known);
+    let run = sleeps.get_typed_func::<(), ()>(&store, "run").unwrap();
+    let mut call = pin!(run.call_async(&mut store, ()));
+    match call.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(ended) => assert_eq!(ended.unwrap_err().trap(), Some(Trap::Unreachable)),
+        Poll::Pending => panic!("its end went unseen"),
     }
 }
 
