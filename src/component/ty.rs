@@ -49,8 +49,8 @@ pub enum Type {
     Option(OptionType),
     Result(ResultType),
     Flags(Flags),
-    Own(ResourceType),
-    Borrow(ResourceType),
+    Own(NamedResource),
+    Borrow(NamedResource),
     Future(FutureType),
     Stream(StreamType),
     ErrorContext,
@@ -144,7 +144,7 @@ impl Type {
             ValType::Def(id) => id,
         };
         let of = Of { loaded: loaded.clone(), id };
-        let resource = |id: ResourceIx| ResourceType(Of { loaded: loaded.clone(), id });
+        let resource = |id: ResourceIx| NamedResource(Of { loaded: loaded.clone(), id });
         match loaded.types().def(id) {
             TypeDef::Record(_) => Self::Record(Record(of)),
             TypeDef::Tuple(_) => Self::Tuple(Tuple(of)),
@@ -209,9 +209,9 @@ impl fmt::Debug for Type {
 
 /// A resource type, as a component names it. Which one it is, is only known of instances.
 #[derive(Clone)]
-pub struct ResourceType(Of<ResourceIx>);
+pub struct NamedResource(Of<ResourceIx>);
 
-impl ResourceType {
+impl NamedResource {
     /// What it is called where it is imported or exported.
     #[must_use]
     pub fn name(&self) -> &str {
@@ -219,13 +219,13 @@ impl ResourceType {
     }
 }
 
-impl fmt::Debug for ResourceType {
+impl fmt::Debug for NamedResource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-impl PartialEq for ResourceType {
+impl PartialEq for NamedResource {
     fn eq(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0.loaded, &other.0.loaded) && self.0.id == other.0.id
     }
@@ -543,7 +543,7 @@ pub enum ComponentItem {
     /// A value type.
     Type(Type),
     /// A resource type.
-    Resource(ResourceType),
+    Resource(NamedResource),
     /// Something that only matters to a validator.
     Other,
 }
@@ -615,7 +615,7 @@ impl Named {
             }),
             ItemType::Module(_) => ComponentItem::Module,
             ItemType::Resource(id) => {
-                ComponentItem::Resource(ResourceType(Of { loaded: loaded.clone(), id }))
+                ComponentItem::Resource(NamedResource(Of { loaded: loaded.clone(), id }))
             }
             ItemType::Type(Some(ty)) => ComponentItem::Type(Type::of(loaded, ty)),
             ItemType::Type(None) | ItemType::Value => ComponentItem::Other,

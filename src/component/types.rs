@@ -16,7 +16,7 @@ use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
 #[doc(inline)]
 pub use crate::component::ty::{
     Case, Component, ComponentFunc, ComponentInstance, ComponentItem, Enum, Field, FixedLengthList, Flags,
-    FutureType, List, Map, OptionType, Record, ResourceType, ResultType, StreamType, Tuple, Type, Variant,
+    FutureType, List, Map, NamedResource, OptionType, Record, ResultType, StreamType, Tuple, Type, Variant,
 };
 
 /// The flat parameters a function may have before they travel through memory.

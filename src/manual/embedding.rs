@@ -113,7 +113,7 @@
 //! | `ComponentType::imports(&engine)` | [`component_type().imports()`](crate::component::Component::component_type), without the engine |
 //! | `LinkerInstance::module` takes a `Module` | it takes the [bytes](crate::component::LinkerInstance::module) |
 //! | `Component::{from_file, from_binary}` | [`Component::new`](crate::component::Component::new) of the bytes |
-//! | `func_new` tells its function the type | it gets the arguments, and as many places as there are results: see [`func_new`](crate::component::LinkerInstance::func_new) |
+//! | `Type::{Own, Borrow}` name a `ResourceType`, as `Linker::resource` takes | a [`NamedResource`](crate::component::types::NamedResource): which type a component's name stands for, is only known of instances |
 //! | `post_return` | has no counterpart: it is called when the result was lifted |
 //! | `Instance::{get_resource, get_module}`, `ResourceAny::ty`, `Store::into_data`, `Linker::define_unknown_imports_as_traps`, a maximum of `ResourceTable` | are not there |
 //!
