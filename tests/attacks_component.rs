@@ -77,7 +77,7 @@ fn load(bytes: &[u8]) -> Result<Component, Error> {
 fn host(engine: &Engine) -> Linker<()> {
     let mut linker = Linker::new(engine);
     let mut root = linker.root();
-    root.func_new("take", |_, _, _| Ok(())).unwrap();
+    root.func_new("take", |_, _, _, _| Ok(())).unwrap();
     root.func_wrap("now", |_, (): ()| Ok(())).unwrap();
     root.func_wrap_poll::<(), ()>("never", |_, _, _| Poll::Pending).unwrap();
     root.resource("thing", ResourceType::host::<Thing>(), |_, _| Ok(())).unwrap();
@@ -779,7 +779,7 @@ fn what_a_guest_lent_its_host_is_of_no_use_after_the_call() {
     let mut linker = Linker::<Option<ResourceAny>>::new(component.engine());
     let mut root = linker.root();
     root.resource("thing", ResourceType::host::<Thing>(), |_, _| Ok(())).unwrap();
-    let lend = root.func_new("lend", |mut cx, params, _| {
+    let lend = root.func_new("lend", |mut cx, _, params, _| {
         let Val::Resource(lent) = params[0] else { panic!("{params:?}") };
         *cx.data_mut() = Some(lent);
         Ok(())

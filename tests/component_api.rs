@@ -26,7 +26,8 @@ use wasmote::{
     Limits, Trap,
     component::{
         AsContextMut, ChannelAny, Component, Engine, Features, Linker, List, Resource, ResourceAny,
-        ResourceTable, ResourceTableError, ResourceType, Store, Val,
+        ResourceTable, ResourceTableError, ResourceType, Store, StoreContextMut, Type, Val,
+        types::ComponentFunc,
     },
     engine::Tracer,
 };
@@ -806,7 +807,7 @@ fn whoever_watches_reads_texts_as_they_are_and_costs_nothing() {
     let component = load(&engine, WATCHED);
     let run = |lines: Option<Arc<Mutex<Vec<String>>>>| {
         let mut linker = Linker::new(&engine);
-        linker.root().func_new("take", |_, _, _| Ok(())).unwrap();
+        linker.root().func_new("take", |_, _, _, _| Ok(())).unwrap();
         let mut store = Store::new(&engine, ());
         if let Some(lines) = lines {
             let tracer = Tracer::new(move |line: &str| lines.lock().unwrap().push(line.to_owned()));
@@ -947,6 +948,48 @@ fn a_module_from_elsewhere_is_linked_by_name() {
     let mut linker = Linker::new(&engine);
     linker.root().module("m", &wat::parse_str(module).unwrap()).unwrap();
     assert_eq!(run(&linker, &component), 40);
+}
+
+#[test]
+fn functions_of_any_type_are_told_which_they_are_imported_as() {
+    /// The largest number of the type that is asked for.
+    fn largest(ty: &ComponentFunc) -> Val {
+        match ty.results().next() {
+            Some(Type::U8) => Val::U8(u8::MAX),
+            Some(Type::U32) => Val::U32(u32::MAX),
+            other => panic!("{other:?}"),
+        }
+    }
+    let engine = Engine::default();
+    let mut linker = Linker::<()>::new(&engine);
+    let at_once = |_: StoreContextMut<'_, ()>, ty: ComponentFunc, _: &[Val], results: &mut [Val]| {
+        results[0] = largest(&ty);
+        Ok(())
+    };
+    linker.root().func_new("at-once", at_once).unwrap();
+    let later = |_: StoreContextMut<'_, ()>, _: &mut Context<'_>, ty: ComponentFunc, _: &mut Vec<Val>| {
+        Poll::Ready(Ok(vec![largest(&ty)]))
+    };
+    linker.root().func_new_poll("later", later).unwrap();
+    for name in ["at-once", "later"] {
+        for (ty, expected) in [("u8", Val::U8(u8::MAX)), ("u32", Val::U32(u32::MAX))] {
+            let text = format!(
+                r#"(component (import "{name}" (func $f (param "of" string) (result {ty})))
+                    (core module $memory (memory (export "memory") 1))
+                    (core instance $memory (instantiate $memory))
+                    (core func $f (canon lower (func $f) (memory (core memory $memory "memory"))))
+                    (core module $m (import "" "f" (func $f (param i32 i32) (result i32)))
+                        (func (export "run") (result i32) (call $f (i32.const 0) (i32.const 3))))
+                    (core instance $i (instantiate $m (with "" (instance (export "f" (func $f))))))
+                    (func (export "run") (result {ty}) (canon lift (core func $i "run"))))"#
+            );
+            let mut store = Store::new(&engine, ());
+            let instance = linker.instantiate(&mut store, &load(&engine, &text)).unwrap();
+            let mut results = [Val::Bool(false)];
+            instance.get_func(&store, "run").unwrap().call(&mut store, &[], &mut results).unwrap();
+            assert_eq!(results, [expected], "{name}");
+        }
+    }
 }
 
 /// Imports `work` and calls it.

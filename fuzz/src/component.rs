@@ -74,7 +74,7 @@ pub fn lift_lower(data: &[u8]) {
     let seen = Arc::new(Mutex::new(None));
     let mut linker = Linker::new(&engine);
     let see = seen.clone();
-    let offered = linker.root().func_new("see", move |_, values, _| {
+    let offered = linker.root().func_new("see", move |_, _, values, _| {
         if let Ok(mut seen) = see.lock() {
             *seen = values.first().cloned();
         }

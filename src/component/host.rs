@@ -9,6 +9,7 @@ use crate::{
         show,
         store::{Cx, Implementor, WaitableId},
         task::Wait,
+        ty::ComponentFunc,
         types::{FuncTypeId, ResourceIx, Types, ValType},
         waitable::{Callee, SubtaskState},
         wakeup::Wakeup,
@@ -70,6 +71,11 @@ impl<T: Send + 'static> HostCall<'_, '_, T> {
             lender,
         };
         lift(&mut context, tuple, from)
+    }
+
+    /// The function's type, as its caller sees it.
+    pub(crate) fn ty(&self) -> ComponentFunc {
+        ComponentFunc::of(&self.lowered.program, self.lowered.ty)
     }
 
     /// Lowers the result.

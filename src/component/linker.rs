@@ -11,6 +11,7 @@ use crate::{
         pre::InstancePre,
         resource::ResourceType,
         store::{HostDestructor, InstanceId, Item, ModuleRef, State, Store},
+        ty::ComponentFunc,
         typed::{ComponentNamedList, Lift, LowerResult},
         types::{ItemType, Items},
         wrapped::{Dynamic, DynamicPoll, Hooks, IdleHook, StoreContextMut, Wrapped, WrappedPoll},
@@ -305,7 +306,7 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
 
     /// Offers a function whose type is only known when it is imported.
     ///
-    /// It gets as many arguments as that type has parameters, each of its type, and as many places for results: one or
+    /// It gets that type, as many arguments as it has parameters, each of its type, and as many places for results: one or
     /// none. In such a place is `false` until it puts the result there; one that is not of the result's type ends the
     /// guest with [`Rule::ValueType`](crate::Rule::ValueType).
     ///
@@ -315,7 +316,12 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
     pub fn func_new(
         &mut self,
         name: &str,
-        function: impl Fn(StoreContextMut<'_, T>, &[super::Val], &mut [super::Val]) -> Result<(), Fault>
+        function: impl Fn(
+            StoreContextMut<'_, T>,
+            ComponentFunc,
+            &[super::Val],
+            &mut [super::Val],
+        ) -> Result<(), Fault>
         + Send
         + Sync
         + 'static,
@@ -324,9 +330,9 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
         Ok(())
     }
 
-    /// Offers a function that may wait, whose type is only known when it is imported. What it does to its arguments, the
-    /// next poll of the same call sees. It answers as many results as the type has: one or none; another number of them,
-    /// or one of another type, ends the guest with [`Rule::ValueType`](crate::Rule::ValueType).
+    /// Offers a function that may wait, whose type is only known when it is imported: it gets that, and its arguments. What
+    /// it does to those, the next poll of the same call sees. It answers as many results as the type has: one or none;
+    /// another number of them, or one of another type, ends the guest with [`Rule::ValueType`](crate::Rule::ValueType).
     ///
     /// # Errors
     ///
@@ -337,6 +343,7 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
         function: impl Fn(
             StoreContextMut<'_, T>,
             &mut Context<'_>,
+            ComponentFunc,
             &mut Vec<super::Val>,
         ) -> Poll<Result<Vec<super::Val>, Fault>>
         + Send

@@ -7,6 +7,7 @@ use crate::{
         abi::{LiftContext, LowerContext, Place},
         host::{Check, HostCall, HostFunction, HostPending},
         store::{Cx, Inner, Store},
+        ty::ComponentFunc,
         typed::{ComponentNamedList, Lift, Lower, LowerResult},
         types::{FuncTypeId, TypeDef, ValType},
     },
@@ -323,13 +324,17 @@ fn lower_first<T: Send + 'static>(
 impl<T, F> HostFunction<T> for Dynamic<F>
 where
     T: Send + 'static,
-    F: Fn(StoreContextMut<'_, T>, &[Val], &mut [Val]) -> Result<(), Fault> + Send + Sync + 'static,
+    F: Fn(StoreContextMut<'_, T>, ComponentFunc, &[Val], &mut [Val]) -> Result<(), Fault>
+        + Send
+        + Sync
+        + 'static,
 {
     fn call(&self, call: &mut HostCall<'_, '_, T>) -> Result<Option<Box<dyn HostPending<T>>>, Fault> {
         let params = call.lift(lift_values)?;
         let count = usize::from(call.types.func(call.lowered.ty).result.is_some());
         let mut results = vec![Val::Bool(false); count];
-        (self.0)(StoreContextMut(call.cx.reborrow()), &params, &mut results)?;
+        let ty = call.ty();
+        (self.0)(StoreContextMut(call.cx.reborrow()), ty, &params, &mut results)?;
         call.lower(|cx, ty, to| lower_first(&results, cx, ty, to))?;
         Ok(None)
     }
@@ -350,7 +355,12 @@ struct WaitingDynamic<F> {
 impl<T, F> HostFunction<T> for DynamicPoll<F>
 where
     T: Send + 'static,
-    F: Fn(StoreContextMut<'_, T>, &mut Context<'_>, &mut Vec<Val>) -> Poll<Result<Vec<Val>, Fault>>
+    F: Fn(
+            StoreContextMut<'_, T>,
+            &mut Context<'_>,
+            ComponentFunc,
+            &mut Vec<Val>,
+        ) -> Poll<Result<Vec<Val>, Fault>>
         + Send
         + Sync
         + 'static,
@@ -368,13 +378,19 @@ where
 impl<T, F> HostPending<T> for WaitingDynamic<F>
 where
     T: Send + 'static,
-    F: Fn(StoreContextMut<'_, T>, &mut Context<'_>, &mut Vec<Val>) -> Poll<Result<Vec<Val>, Fault>>
+    F: Fn(
+            StoreContextMut<'_, T>,
+            &mut Context<'_>,
+            ComponentFunc,
+            &mut Vec<Val>,
+        ) -> Poll<Result<Vec<Val>, Fault>>
         + Send
         + Sync
         + 'static,
 {
     fn poll(&mut self, call: &mut HostCall<'_, '_, T>, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
-        let polled = (self.function)(StoreContextMut(call.cx.reborrow()), cx, &mut self.params);
+        let ty = call.ty();
+        let polled = (self.function)(StoreContextMut(call.cx.reborrow()), cx, ty, &mut self.params);
         polled.map(|results| {
             let results = results?;
             call.lower(|cx, ty, to| lower_first(&results, cx, ty, to))

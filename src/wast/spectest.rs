@@ -104,12 +104,12 @@ fn try_define(linker: &mut Linker<HostState>) -> Result<(), crate::Error> {
         refuse(!a.owned() && b.owned(), "not owned")
     })?;
     host.func_wrap("return-hi", |_, (): ()| Ok(("hi",)))?;
-    host.func_new_poll("never-return", |_, _, _| Poll::Pending)?;
+    host.func_new_poll("never-return", |_, _, _, _| Poll::Pending)?;
     host.func_wrap_poll("[method]resource1.never-return", |_, _, _: &mut (Resource<Resource1>,)| {
         Poll::<Result<(), Fault>>::Pending
     })?;
-    host.func_new_poll("return-two-slowly", |_, context, params| slowly(context, params, Val::S32(2)))?;
-    host.func_new_poll("echo-slowly", |_, context, params| {
+    host.func_new_poll("return-two-slowly", |_, context, _, params| slowly(context, params, Val::S32(2)))?;
+    host.func_new_poll("echo-slowly", |_, context, _, params| {
         let value = params[0].clone();
         slowly(context, params, value)
     })?;

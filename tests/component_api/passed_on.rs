@@ -55,7 +55,8 @@ fn host(engine: &Engine) -> Linker<Seen> {
     })
     .unwrap();
     root.func_wrap("shout", |_, (s,): (String,)| Ok((s.to_uppercase(),))).unwrap();
-    root.func_new("sum", |_, params, results| {
+    root.func_new("sum", |_, ty, params, results| {
+        assert_eq!((ty.params().len(), ty.results().len()), (params.len(), results.len()));
         let [Val::Tuple(numbers)] = params else { panic!("{params:?}") };
         let sum = numbers.iter().map(|number| match number {
             Val::U8(n) => u64::from(*n),
