@@ -131,6 +131,14 @@ fn what_cannot_be_bundled_is_said() {
     let module = files.file("m.wat", "(module (func (export \"_start\")))");
     wasmote(["bundle", &module]).said(1, &["--key", "--new-key"]);
     wasmote(["bundle"]).said(2, &[]);
+    // What only a bundle that is made has a use for.
+    for flag in
+        [&["--simd"][..], &["--memory64"], &["--limits=mcu"], &["-Wmax-memory-size=1M"], &["--features=all"]]
+    {
+        for instead in ["--verify=key.pem", "--new-key=key.pem"] {
+            wasmote(["bundle", instead].iter().chain(flag)).said(2, &["cannot be used with"]);
+        }
+    }
     wasmote(["bundle", &module, "--key", "absent.pem"]).said(1, &["there is no file `absent.pem`"]);
     let wrong = files.file("wrong.pem", "no key");
     wasmote(["bundle", &module, "--key", &wrong]).said(1, &["holds no secret Ed25519 key"]);

@@ -475,7 +475,10 @@ fn names_need_not_be_text_but_what_a_program_is_told_does() {
     run(&[OsStr::new("--dir"), &granted, &module]).said(0, &[]);
     assert_eq!(fs::read(std::path::Path::new(&dir).join("made")).unwrap(), b"made");
     run(&[OsStr::new("--dir"), &dir, &module]).said(2, &["no UTF-8", "HOST::GUEST"]);
-    run(&[&module, OsStr::from_bytes(b"a\xff")]).said(1, &["the program's argument", "no UTF-8"]);
+    run(&[&module, OsStr::from_bytes(b"a\xff")]).said(2, &["the program's argument", "no UTF-8"]);
+    for flag in ["--env", "--argv0"] {
+        run(&[OsStr::new(flag), OsStr::from_bytes(b"A=\xff"), &module]).said(2, &[flag, "no UTF-8"]);
+    }
 }
 
 #[test]

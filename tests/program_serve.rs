@@ -623,6 +623,7 @@ fn flags_that_make_no_sense_are_refused_with_what_does() {
         (["-W", "timeout=0s"], ["timeout: ", "in no time"]),
         (["-W", "metering=n,fuel=1"], ["metering=n", "fuel"]),
         (["-S", "tcplisten=127.0.0.1:0"], ["tcplisten", "--addr"]),
+        (["-S", "terminal=filtered"], ["terminal", "wasmote run"]),
         (["--allow-listen", "example.com:80"], ["--allow-listen", "this is a name"]),
     ] {
         wasmote(["serve"].iter().chain(&args).chain([&&*path])).said(2, &parts);

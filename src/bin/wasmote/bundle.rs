@@ -41,11 +41,11 @@ pub struct Arguments {
     key: Option<PathBuf>,
 
     /// Make a new key instead, write it to FILE, and print its public half
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "output", "verify", "module"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["key", "output", "verify", "module", "limits", "wasm", "simd", "memory64", "features"])]
     new_key: Option<PathBuf>,
 
     /// Check instead that PROGRAM is a bundle signed with the secret half of this public key
-    #[arg(long, value_name = "FILE|HEX", conflicts_with_all = ["key", "output"])]
+    #[arg(long, value_name = "FILE|HEX", conflicts_with_all = ["key", "output", "limits", "wasm", "simd", "memory64", "features"])]
     verify: Option<OsString>,
 
     /// The limits to start from: those of the device

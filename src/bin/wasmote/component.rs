@@ -6,7 +6,7 @@ use crate::{
     file::{self, Module},
     invoke,
     run::Arguments,
-    say,
+    say::{self, Misuse},
     settings::Resolved,
     wave,
 };
@@ -60,7 +60,7 @@ pub fn load(
     let plugins = arguments.link.iter().map(|path| {
         let plugin = file::read(path, &settings.limits)?;
         if !is_component(&plugin) {
-            bail!("{} is a core module: only components can be linked", plugin.name);
+            return Err(no_component(&plugin.name).into());
         }
         Ok(plugin)
     });
@@ -72,6 +72,11 @@ pub fn load(
     let linked = linked.map_err(|error| unlinked(&error, !plugins.is_empty(), settings.fuel))?;
     let call = find(linked.component(), &main.name, arguments.invoke.as_deref(), words)?;
     Ok((linked, call))
+}
+
+/// Why a core module cannot be linked, or linked to.
+pub fn no_component(file: &str) -> Misuse {
+    Misuse(format!("{file} is a core module: only components can be linked"))
 }
 
 /// What a function returned, as text, or why it has none.

@@ -74,6 +74,13 @@ impl DirectoryGrant {
     }
 }
 
+/// Reads what a program is told: it knows no other text.
+pub fn text() -> impl TypedValueParser<Value = String> {
+    OsStringValueParser::new().try_map(|text| {
+        text.into_string().map_err(|_| "it is no UTF-8, and has to be: a program is told nothing else")
+    })
+}
+
 /// An `--env`: a variable with its value, or one to take over.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
@@ -92,6 +99,11 @@ impl Variable {
             return Err("a variable needs a name: write NAME=VALUE, or NAME to take it over".into());
         }
         Ok(Self { name: name.into(), value })
+    }
+
+    /// Reads the value of an `--env`.
+    pub fn parser() -> impl TypedValueParser<Value = Self> {
+        text().try_map(|text| Self::parse(&text))
     }
 
     /// One that a manifest's `inherit-env` takes over.
@@ -138,7 +150,7 @@ pub fn grant(arguments: &Arguments, settings: &Resolved, args: Vec<String>) -> R
             .tcp_listener(listener.map_err(|code| anyhow::anyhow!("cannot listen on {address}: {code}"))?);
     }
     host = system(host, settings);
-    let outputs = Outputs::new(settings.terminal);
+    let outputs = Outputs::new(settings.terminal.unwrap_or_default());
     host = host.stdin(real::Input::stdin()).stdout(outputs.stdout.clone()).stderr(outputs.stderr.clone());
     Ok(Granted { host, outputs })
 }

@@ -6,12 +6,13 @@ use crate::{
     file,
     grants::{self, DirectoryGrant, Granted, Variable},
     invoke::Call,
-    network, say,
+    network,
+    say::{self, Misuse},
     settings::{self, Profile, Resolved, Settings},
     unused,
     watch::{self, Trace},
 };
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::Args;
 use std::{
     ffi::OsString,
@@ -70,11 +71,11 @@ pub struct Arguments {
     pub http_root: Vec<PathBuf>,
 
     /// Set a variable of the program's environment, or take NAME over from this one
-    #[arg(long, value_name = "NAME[=VALUE]", value_parser = Variable::parse)]
+    #[arg(long, value_name = "NAME[=VALUE]", value_parser = Variable::parser())]
     pub env: Vec<Variable>,
 
     /// What the program is told that it is called [default: the file's name]
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = grants::text())]
     pub argv0: Option<String>,
 
     /// Call this function, with ARGS as its parameters, and print what it returns
@@ -157,9 +158,8 @@ impl Arguments {
         };
         let text = |arg: &OsString| {
             let text = arg.to_str().map(String::from);
-            text.with_context(|| {
-                format!("the program's argument `{}` is no UTF-8, and has to be", arg.display())
-            })
+            let wrong = || format!("the program's argument `{}` is no UTF-8, and has to be", arg.display());
+            text.ok_or_else(|| Misuse(wrong()).into())
         };
         args.iter().map(text).collect()
     }
@@ -228,7 +228,7 @@ impl Code {
             return Ok((Self::Component { linked, with_plugins: !arguments.link.is_empty() }, call));
         }
         if !arguments.link.is_empty() {
-            bail!("{} is a core module: only components can be linked", module.name);
+            return Err(component::no_component(&module.name).into());
         }
         let loader = Loader::new().limits(settings.limits).metering(settings.metering);
         let program = loader.load(&module.bytes);

@@ -70,7 +70,8 @@ pub struct Resolved {
     pub random: Randomness,
     pub tcp_listen: Vec<SocketAddr>,
     pub network: Network,
-    pub terminal: Terminal,
+    /// What was said of it, if anything was.
+    pub terminal: Option<Terminal>,
 }
 
 /// What a program may do on the network, besides what single rules allow.
@@ -98,9 +99,10 @@ pub enum Randomness {
 }
 
 /// What becomes of control characters on the way to a terminal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Terminal {
     /// Colours pass, the rest is made visible.
+    #[default]
     Filtered,
     Raw,
 }
@@ -133,7 +135,7 @@ impl Settings {
             random: Randomness::Host,
             tcp_listen: Vec::new(),
             network: Network { inherit: false, names: false, tcp: true, udp: true, sockets_max: None },
-            terminal: Terminal::Filtered,
+            terminal: None,
         };
         for setting in settings.into_iter().flat_map(|settings| &settings.0) {
             match setting {
@@ -150,7 +152,7 @@ impl Settings {
                 Setting::Tcp(on) => resolved.network.tcp = *on,
                 Setting::Udp(on) => resolved.network.udp = *on,
                 Setting::Sockets(sockets) => resolved.network.sockets_max = Some(*sockets),
-                Setting::Terminal(terminal) => resolved.terminal = *terminal,
+                Setting::Terminal(terminal) => resolved.terminal = Some(*terminal),
                 Setting::Nothing => {}
             }
         }
@@ -699,7 +701,7 @@ mod tests {
         assert_eq!(resolved.random, Randomness::Seed(7));
         assert_eq!(resolved.tcp_listen.len(), 1);
         assert_eq!(resolved.limits, Limits { handles: 9, ..Limits::mcu() });
-        assert_eq!(resolved.terminal, Terminal::Raw);
+        assert_eq!(resolved.terminal, Some(Terminal::Raw));
     }
 
     #[test]

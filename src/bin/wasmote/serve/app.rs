@@ -76,6 +76,11 @@ pub fn check(settings: &Resolved) -> Result<(), &'static str> {
     if !settings.tcp_listen.is_empty() {
         return Err("`-S tcplisten` is for `wasmote run`: what is served listens on --addr");
     }
+    if settings.terminal.is_some() {
+        return Err(
+            "`-S terminal` is for `wasmote run`: what is served prints to the log, which is always filtered",
+        );
+    }
     Ok(())
 }
 

@@ -116,7 +116,7 @@ pub struct Arguments {
     dirs: Vec<DirectoryGrant>,
 
     /// Set a variable of the program's environment, or take NAME over from this one
-    #[arg(long, value_name = "NAME[=VALUE]", value_parser = Variable::parse)]
+    #[arg(long, value_name = "NAME[=VALUE]", value_parser = Variable::parser())]
     env: Vec<Variable>,
 
     /// Let the program send HTTP requests there: example.com, *.example.com:8443, https://*, 127.0.0.1:9000
