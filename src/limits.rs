@@ -15,7 +15,8 @@ pub use http::HttpLimits;
 /// with what its specification has for that (`memory.grow` answers -1, a file system says there is
 /// no space), or the guest is ended by a [`Trap`](crate::Trap).
 ///
-/// Start from [`mcu`](Self::mcu) or [`server`](Self::server) and set what differs:
+/// Start from [`mcu`](Self::mcu) or [`server`](Self::server) and set what differs. There will be more limits: what names
+/// each of them, without `..`, compiles no longer then.
 ///
 /// ```
 /// use wasmote::Limits;

@@ -531,6 +531,7 @@ impl Component {
 
 /// What an import or export is.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub enum ComponentItem {
     /// A function.
     ComponentFunc(ComponentFunc),

@@ -25,6 +25,7 @@ const NOT_COUNTED: u64 = u64::MAX;
 
 /// A host call that nobody watches and that is over before anything else happens.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct AtOnce<'a, T> {
     /// The guest's memory.
     pub memory: Memory<'a>,

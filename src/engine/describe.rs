@@ -22,6 +22,7 @@ pub struct Param {
 
 /// How to read the core values of a parameter or result.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub enum Kind {
     /// A number without sign.
     Number,

@@ -8,6 +8,7 @@ use core::fmt;
 /// A [`Trap`], a [`Rule`] and an [`Error`] become one by `?`. What a guest is to be told of, a
 /// [`Code`](crate::cap::Code) say, is no fault: it is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Fault {
     /// The guest broke a rule.
     Trap(Trap),

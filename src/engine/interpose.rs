@@ -46,6 +46,7 @@ pub trait Interposer: Send {
 
 /// One call of a host function by a component, in words.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct ComponentCall<'a> {
     /// What is called: `example:io/streams.output-stream.write`.
     pub name: &'a str,
@@ -55,6 +56,7 @@ pub struct ComponentCall<'a> {
 
 /// One call of a host function.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct HostCall<'a> {
     /// What is called.
     pub signature: &'static Signature,
@@ -92,6 +94,7 @@ impl<'a> Writes<'a> {
 
 /// What one guest has used.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Stats {
     /// Calls of host functions.
     pub host_calls: u64,

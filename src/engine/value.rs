@@ -23,6 +23,7 @@ pub enum Value {
 
 /// The type of a core value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ValueType {
     /// A 32-bit integer.
     I32,

@@ -31,6 +31,7 @@ pub enum Access {
 
 /// Which grant was missing where something was [`Code::NotPermitted`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Denied {
     /// To change something: the directory is granted for reading.
     Change,

@@ -35,6 +35,7 @@ use wast::{
 
 /// What became of a script.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Report {
     /// Assertions that held.
     pub passed: usize,

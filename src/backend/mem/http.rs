@@ -41,6 +41,7 @@ struct Route {
 
 /// A request as it arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Recorded {
     /// The method.
     pub method: Method,

@@ -134,6 +134,7 @@ fn value(ty: ValueType, text: &str) -> Result<Value, String> {
         ValueType::F64 => Value::F64(text.parse().map_err(|_| wrong())?),
         ValueType::V128 => Value::V128(unsigned(text).ok_or_else(wrong)?),
         ValueType::Reference => return Err("a reference cannot be written on a command line".into()),
+        other => return Err(format!("a value of type {other} cannot be written on a command line")),
     })
 }
 

@@ -105,6 +105,7 @@ pub fn explain(denied: &Denied) -> String {
         Denied::Socket { tcp: true } => write!(line, "-S tcp=y"),
         Denied::Socket { tcp: false } => write!(line, "-S udp=y"),
         Denied::TooMany(open) => write!(line, "-S max-sockets={}", open.saturating_mul(2)),
+        _ => write!(line, "no flag grants it"),
     };
     line
 }

@@ -8,6 +8,7 @@ use core::fmt;
 ///
 /// A backend maps its platform's errors to the nearest of these and keeps no host detail in the texts.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ErrorCode {
     /// Looking up the name took too long.
     DnsTimeout,

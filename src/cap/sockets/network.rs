@@ -40,6 +40,7 @@ impl AddressFamily {
 
 /// Something about a socket that can be asked and set. Every value is a number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum SocketOption {
     /// Whether an idle connection is probed: 0 or 1.
     KeepAlive,
@@ -95,6 +96,7 @@ pub trait Lookup: Send + Sync {
 
 /// Why a name has no addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum LookupError {
     /// Nothing granted covers looking up this name.
     NotPermitted,

@@ -29,6 +29,7 @@ pub enum Hosts {
 
 /// Why a text is no rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum RuleError {
     /// There is no colon with ports behind it, and the rule needs one.
     NoPorts,

@@ -19,6 +19,7 @@ use core::{
 
 /// What a guest may want with an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Operation {
     /// Connecting by TCP.
     TcpConnect,
@@ -81,6 +82,7 @@ impl FromStr for Rule {
 
 /// What was refused, and what would have allowed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Denied {
     /// No rule allows this with this address.
     Address(Operation, SocketAddr),
