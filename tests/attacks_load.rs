@@ -365,6 +365,22 @@ fn a_large_function_is_paid_for_before_it_is_translated() {
 }
 
 #[test]
+fn what_is_added_to_a_function_is_paid_for_before_it_is_translated() {
+    let started = |bytes: &[u8]| {
+        let program = load(bytes, Limits::server()).unwrap();
+        Host::new().start(&program).unwrap().fuel_spent()
+    };
+    let times = 10_000;
+    // `i32.const 0`, `memory.grow`, `drop`: five bytes, and eleven are what a growth is paid with.
+    let growing = [0x41, 0, 0x40, 0, 0x1a];
+    let fuel = started(&bombs::repeated(times, &growing)) - started(&bombs::repeated(0, &growing));
+    assert!(fuel >= 7 * (5 + 11) * times as u64, "{fuel}");
+    // Three for each unit of fuel that zeroing locals takes.
+    let fuel = started(&bombs::locals(100, 30_000)) - started(&bombs::locals(100, 0));
+    assert!(fuel >= 7 * 3 * 100 * 30_000 / 10, "{fuel}");
+}
+
+#[test]
 fn constants_nested_too_deep_are_refused_and_others_fit_a_small_stack() {
     for terms in [64, 100, 10_000, 1_000_000] {
         let error = load(&bombs::long_constant(terms), Limits::server()).unwrap_err();

@@ -42,7 +42,7 @@ pub(super) fn rewrite<'a>(
         outline.tail_calls_import = false;
     }
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    let wrappers = (count(edits.functions.len()), count(edits.bodies.iter().map(Vec::len).sum()));
+    let wrappers = count(edits.functions.len());
     if let Some(start) = outline.start {
         if outline.exports_reserved_name {
             return Err(reserved_name());
@@ -54,9 +54,10 @@ pub(super) fn rewrite<'a>(
     if edits.is_empty() {
         return Ok(Cow::Borrowed(bytes));
     }
-    outline.functions = outline.functions.saturating_add(wrappers.0);
-    outline.code_bytes = outline.code_bytes.saturating_add(wrappers.1);
+    outline.functions = outline.functions.saturating_add(wrappers);
     let added = outline.locals_priced.saturating_mul(DROPPED_CONSTANT.len() as u64);
+    let code_bytes = u64::from(outline.code_bytes).saturating_add(added).saturating_add(edits.code_bytes());
+    outline.code_bytes = u32::try_from(code_bytes).unwrap_or(u32::MAX);
     edits.added_bytes = added.saturating_add(edits.splices_bytes());
     let size = (bytes.len() as u64).saturating_add(edits.added_bytes);
     let size_max = u64::from(engine.limits.module_bytes);
@@ -150,6 +151,14 @@ impl Edits {
         self.add_function(ty, &code);
         self.exports.push(export(START, 0, function));
         self.drops_start = true;
+    }
+
+    /// By how much more code is translated than the module came with, what its locals cost apart.
+    fn code_bytes(&self) -> u64 {
+        let spliced = self.splices.iter().map(|(replaced, with)| with.len().saturating_sub(replaced.len()));
+        let called = self.called_indirectly.iter().filter(|is_called| **is_called).count();
+        let added: usize = spliced.chain(self.bodies.iter().map(Vec::len)).sum();
+        added.saturating_add(called) as u64
     }
 
     fn splices_bytes(&self) -> u64 {
