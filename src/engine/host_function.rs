@@ -7,7 +7,7 @@ use core::task::{Context, Poll};
 /// A host function for guests whose host keeps a `T` for each, ready to be imported.
 ///
 /// `bind` applies one of this module's `nowN` (it answers at once) or `pollN` (it may wait) to a Rust
-/// function of `N` parameters. A dialect keeps a static table of these.
+/// function of `N` parameters; or, where most calls of it are over before anything else happens, `briefN` or `quickN`. A dialect keeps a static table of these.
 pub struct HostFunction<T: 'static> {
     /// What it is called and how its arguments read.
     pub signature: Signature,
@@ -148,18 +148,31 @@ macro_rules! own_raw {
 own_raw!((), u32, u64);
 
 macro_rules! bind {
-    ($now:ident $poll:ident $quick:ident $slow:ident $($param:ident $ty:ident),*) => {
+    ($now:ident $brief:ident $poll:ident $quick:ident $slow:ident $($param:ident $ty:ident),*) => {
         /// Binds a host function that answers at once.
         pub fn $now<T: Send + 'static, $($ty: HostParam,)* R: HostResult>(
             this: &'static HostFunction<T>,
             store: &mut Store<T>,
             function: fn(&mut Caller<'_, T> $(, $ty)*) -> Result<R, Fault>,
         ) -> Bound {
+            $brief(this, store, |_: &mut Caller<'_, T> $(, _: $ty)*| None, function)
+        }
+
+        /// The same, with another function that is asked first: as in the case of those that may wait.
+        pub fn $brief<T: Send + 'static, $($ty: HostParam,)* R: HostResult>(
+            this: &'static HostFunction<T>,
+            store: &mut Store<T>,
+            at_once: impl Fn(&mut Caller<'_, T> $(, $ty)*) -> Option<R> + Send + Sync + 'static,
+            function: fn(&mut Caller<'_, T> $(, $ty)*) -> Result<R, Fault>,
+        ) -> Bound {
             Bound(wasmi::Func::wrap(
                 &mut *store.inner,
                 move |mut caller: wasmi::Caller<'_, Data<T>> $(, $param: $ty)*| -> <R::Raw as RawResult>::Ret {
-                    let arguments = [$($param.bits()),*];
                     let mut caller = Caller { context: wasmi::AsContextMut::as_context_mut(&mut caller) };
+                    if let Some(result) = at_once(&mut caller $(, $param)*) {
+                        return R::Raw::ret(Ok(result.into_raw()));
+                    }
+                    let arguments = [$($param.bits()),*];
                     R::Raw::ret(caller.begin(&this.signature, &arguments).and_then(|()| {
                         let result = function(&mut caller $(, $param)*).map(R::into_raw);
                         finish(&mut caller, &this.signature, &arguments, result)
@@ -245,13 +258,13 @@ fn finish<T: 'static, R: RawResult>(
     result.map_err(Fault::into_wasmi)
 }
 
-bind!(now0 poll0 quick0 slow0);
-bind!(now1 poll1 quick1 slow1 a A);
-bind!(now2 poll2 quick2 slow2 a A, b B);
-bind!(now3 poll3 quick3 slow3 a A, b B, c C);
-bind!(now4 poll4 quick4 slow4 a A, b B, c C, d D);
-bind!(now5 poll5 quick5 slow5 a A, b B, c C, d D, e E);
-bind!(now6 poll6 quick6 slow6 a A, b B, c C, d D, e E, f F);
-bind!(now7 poll7 quick7 slow7 a A, b B, c C, d D, e E, f F, g G);
-bind!(now8 poll8 quick8 slow8 a A, b B, c C, d D, e E, f F, g G, h H);
-bind!(now9 poll9 quick9 slow9 a A, b B, c C, d D, e E, f F, g G, h H, i I);
+bind!(now0 brief0 poll0 quick0 slow0);
+bind!(now1 brief1 poll1 quick1 slow1 a A);
+bind!(now2 brief2 poll2 quick2 slow2 a A, b B);
+bind!(now3 brief3 poll3 quick3 slow3 a A, b B, c C);
+bind!(now4 brief4 poll4 quick4 slow4 a A, b B, c C, d D);
+bind!(now5 brief5 poll5 quick5 slow5 a A, b B, c C, d D, e E);
+bind!(now6 brief6 poll6 quick6 slow6 a A, b B, c C, d D, e E, f F);
+bind!(now7 brief7 poll7 quick7 slow7 a A, b B, c C, d D, e E, f F, g G);
+bind!(now8 brief8 poll8 quick8 slow8 a A, b B, c C, d D, e E, f F, g G, h H);
+bind!(now9 brief9 poll9 quick9 slow9 a A, b B, c C, d D, e E, f F, g G, h H, i I);

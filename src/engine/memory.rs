@@ -214,11 +214,20 @@ impl<'a> Memory<'a> {
         address: u32,
         bytes: [u8; N],
     ) -> Result<(), PointerError> {
+        *self.place_unwatched(address)? = bytes;
+        Ok(())
+    }
+
+    /// The `N` bytes at `address`, to be written where nobody watches, in a call that is over at once.
+    #[inline(always)]
+    pub(crate) fn place_unwatched<const N: usize>(
+        &mut self,
+        address: u32,
+    ) -> Result<&mut [u8; N], PointerError> {
         debug_assert!(self.written.is_none(), "somebody watches");
         let start = usize::try_from(address).map_err(|_| PointerError)?;
         let place = self.bytes.get_mut(start..).and_then(|bytes| bytes.first_chunk_mut());
-        *place.ok_or(PointerError)? = bytes;
-        Ok(())
+        place.ok_or(PointerError)
     }
 
     #[inline]

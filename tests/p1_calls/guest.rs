@@ -27,6 +27,7 @@ pub const NOTCONN: u32 = 53;
 pub const NOTDIR: u32 = 54;
 pub const NOTSOCK: u32 = 57;
 pub const NOTSUP: u32 = 58;
+pub const OVERFLOW: u32 = 61;
 pub const PERM: u32 = 63;
 pub const PIPE: u32 = 64;
 pub const SPIPE: u32 = 70;

@@ -5,6 +5,7 @@ use wasmote::{
     Access, Host, Limits,
     backend::mem,
     cap::clocks::{Clocks, Datetime},
+    engine::Accounting,
 };
 
 #[derive(Clone, Copy)]
@@ -207,4 +208,37 @@ fn clocks_tell_their_time_and_others_are_invalid() {
     }
     calls.expect(NOTSUP, "proc_raise", &[6]);
     calls.expect(INVAL, "proc_raise", &[31]);
+}
+
+/// A reading takes another way where somebody watches, and where a slice of fuel does not cover it. It reads the same, costs
+/// the same, and one that cannot be written moves no clock.
+#[test]
+fn clocks_read_the_same_and_cost_the_same_on_each_way_to_them() {
+    let end = u64::from(MEMORY_BYTES);
+    let too_late = Datetime { seconds: i64::MAX, nanoseconds: 0 };
+    let run = |watched: bool, slice_fuel: u64, wall: Datetime| {
+        let clocks = mem::Clocks::new().with_start(5, wall);
+        let limits = Limits { slice_fuel, ..Limits::server() };
+        let mut calls = Calls::new(Host::new().clocks(clocks.clone()).limits(limits));
+        if watched {
+            calls.0.interpose(Accounting::new());
+        }
+        let mut seen = Vec::new();
+        for (id, at) in [(1, OUT), (0, OUT), (1, end - 8), (1, end - 7), (0, end), (2, OUT), (1, OUT)] {
+            let called = calls.poll_call("clock_time_get", &[id, 0, at], &mut |_| true);
+            let read = calls.peek_u64(at.min(end - 8) as u32);
+            seen.push((called, read, clocks.peek_ns(), calls.0.fuel_spent()));
+        }
+        seen
+    };
+    for (wall, errno) in [(mem::Clocks::WALL_START, SUCCESS), (too_late, OVERFLOW)] {
+        let expected = run(false, 20_000, wall);
+        let errnos: Vec<_> = expected.iter().map(|(errno, ..)| errno.unwrap()).collect();
+        assert_eq!(errnos, [SUCCESS, errno, SUCCESS, FAULT, FAULT, INVAL, SUCCESS]);
+        let moved: Vec<_> = expected.iter().map(|(_, _, now_ns, _)| *now_ns).collect();
+        assert_eq!(moved, [1_005, 2_005, 3_005, 3_005, 3_005, 3_005, 4_005]);
+        for (watched, slice_fuel) in [(true, 20_000), (false, 10), (true, 10), (false, 21), (false, 25)] {
+            assert_eq!(run(watched, slice_fuel, wall), expected, "{watched} {slice_fuel}");
+        }
+    }
 }

@@ -17,7 +17,8 @@ use super::{
 use crate::engine::{
     Caller, Fault, HostFunction, Kind, Param, Resolver, Signature, Store,
     host_function::{
-        Bound, now1, now2, now3, now4, now5, now6, now7, now9, poll0, poll3, poll4, poll5, poll6, quick4,
+        Bound, brief3, now1, now2, now3, now4, now5, now6, now7, now9, poll0, poll3, poll4, poll5, poll6,
+        quick4,
     },
 };
 
@@ -80,7 +81,7 @@ static FUNCTIONS: [HostFunction<State>; 46] = functions! {
         |caller, a, b| answer(args_sizes_get(caller, a, b));
     now2 clock_res_get(id: CLOCKID, resolution: Pointer)
         |caller, a, b| answer(clock_res_get(caller, a, b));
-    now3 clock_time_get(id: CLOCKID, precision: Number, time: Pointer)
+    time3 clock_time_get(id: CLOCKID, precision: Number, time: Pointer)
         |caller, a, b, c| answer(clock_time_get(caller, a, b, c));
     now2 environ_get(environ: Pointer, environ_buf: Pointer)
         |caller, a, b| answer(environ_get(caller, a, b));
@@ -204,6 +205,13 @@ const RIGHTS: Kind = Kind::Flags(rights::NAMES);
 const SDFLAGS: Kind = Kind::Flags(&["rd", "wr"]);
 const WHENCE: Kind = Kind::Enum(&["set", "cur", "end"]);
 const WHENCE_UNSTABLE: Kind = Kind::Enum(&["cur", "end", "set"]);
+
+type Now3 = fn(&mut Caller<'_, State>, u32, u64, u32) -> Result<Errno, Fault>;
+
+/// As `now3`, of `clock_time_get`.
+fn time3(this: &'static HostFunction<State>, store: &mut Store<State>, function: Now3) -> Bound {
+    brief3(this, store, clock_time_get_at_once, function)
+}
 
 type Polled4 = fn(&mut Caller<'_, State>, &mut Context<'_>, u32, u32, u32, u32) -> Poll<Result<Errno, Fault>>;
 
