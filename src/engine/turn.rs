@@ -38,19 +38,22 @@ impl Meter {
     /// The counter's new value where it does not hold what a step requires.
     pub(super) fn go_on(&mut self, counter: u64, required: u64, is_within: bool) -> Result<u64, Trap> {
         if self.turn.stays {
-            return self.rest_of_turn(counter, required);
+            return self.rest_of_turn(counter, required, is_within);
         }
         // Within another call a slice is over that is that one's too: it comes to its own end soon.
         if is_within { self.fill(counter, required, 0) } else { self.next_slice(counter, required) }
     }
 
     /// The counter's new value for another slice of what nobody interrupts.
-    fn rest_of_turn(&mut self, counter: u64, required: u64) -> Result<u64, Trap> {
+    ///
+    /// Where another call stands beneath it, that one's slice is over. At the root nothing does, and the counter may be
+    /// empty only because those before used it up: the turn is overdue once it has taken a slice itself.
+    fn rest_of_turn(&mut self, counter: u64, required: u64, is_within: bool) -> Result<u64, Trap> {
         let left = self.turn.ends.saturating_sub(self.spent(counter));
         if left == 0 {
             return Err(Trap::Component(Rule::TooLong));
         }
-        self.turn.is_overdue = true;
+        self.turn.is_overdue |= is_within || self.has_taken_slice(counter);
         self.fill(counter, required, self.slice.min(left))
     }
 
@@ -96,13 +99,26 @@ impl<T: Send + 'static> Caller<'_, T> {
     #[inline]
     pub(crate) fn stay<R>(&mut self, call: impl FnOnce(&mut Self) -> Result<R, Fault>) -> Result<R, Fault> {
         let stayed = mem::replace(&mut self.context.data_mut().meter.turn.stays, true);
-        let result = call(self);
+        // Nothing of a value that returns is kept in memory meanwhile.
+        match call(self) {
+            Ok(value) => {
+                self.end_stay(stayed);
+                Ok(value)
+            }
+            Err(fault) => {
+                self.end_stay(stayed);
+                Err(fault)
+            }
+        }
+    }
+
+    #[inline]
+    fn end_stay(&mut self, stayed: bool) {
         let turn = &mut self.context.data_mut().meter.turn;
         turn.stays = stayed;
         if turn.is_overdue && !stayed {
             self.end_slice();
         }
-        result
     }
 
     /// Whoever goes on now gives way at once.
@@ -128,18 +144,31 @@ mod tests {
         // 30 of the first slice are spent when it begins.
         meter.begin_turn(counter - 30, 250);
         meter.turn.stays = true;
-        assert_eq!(meter.rest_of_turn(0, 1), Ok(100));
+        assert_eq!(meter.rest_of_turn(0, 1, true), Ok(100));
         assert!(!meter.has_taken_slice(71) && meter.has_taken_slice(70));
-        assert_eq!((meter.rest_of_turn(0, 1), meter.spent(0)), (Ok(80), 280));
-        assert_eq!(meter.rest_of_turn(0, 1), Err(Trap::Component(Rule::TooLong)));
+        assert_eq!((meter.rest_of_turn(0, 1, true), meter.spent(0)), (Ok(80), 280));
+        assert_eq!(meter.rest_of_turn(0, 1, true), Err(Trap::Component(Rule::TooLong)));
         // A slice is had in any case, and an instruction that costs more than is left.
         meter.begin_turn(0, 10);
-        assert_eq!(meter.rest_of_turn(0, 1), Ok(100));
-        assert!(meter.has_taken_slice(0) && meter.rest_of_turn(0, 1).is_err());
+        assert_eq!(meter.rest_of_turn(0, 1, true), Ok(100));
+        assert!(meter.has_taken_slice(0) && meter.rest_of_turn(0, 1, true).is_err());
         meter.begin_turn(0, 10);
-        assert_eq!(meter.rest_of_turn(0, 300), Ok(300));
+        assert_eq!(meter.rest_of_turn(0, 300, true), Ok(300));
         // Who is only called when a slice is over has no more than its first step.
         meter.turn.stays = false;
         assert_eq!((meter.go_on(0, 7, true), meter.go_on(0, 7, false)), (Ok(7), Ok(100)));
+    }
+
+    #[test]
+    fn a_turn_that_begins_with_an_empty_counter_is_not_overdue_for_that() {
+        let mut meter = Meter::new(Metering::On, 100);
+        meter.set_budget(1_000, 0);
+        meter.turn.stays = true;
+        meter.begin_turn(0, 500);
+        assert_eq!((meter.rest_of_turn(0, 1, false), meter.turn.is_overdue), (Ok(100), false));
+        // It has taken a slice by the next time; and within another call, that one's is over at once.
+        assert_eq!((meter.rest_of_turn(0, 1, false), meter.turn.is_overdue), (Ok(100), true));
+        meter.begin_turn(0, 500);
+        assert_eq!((meter.rest_of_turn(0, 1, true), meter.turn.is_overdue), (Ok(100), true));
     }
 }
