@@ -428,16 +428,20 @@ pub(crate) fn turn<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<Turn, Fault>
         if !state.is_ready(front) {
             return Ok(Turn::Idle);
         }
-        let mut outer = mem::take(&mut state.frozen);
-        outer.pop_front();
-        // Nobody enters what stands in the middle of a call, now no more than when it made it.
-        state.set_stopped(&outer, true);
         let nesting = state.threads.get(front)?.nesting;
-        let result = cx.nested_in(nesting, |cx| run_at_root(cx, front));
-        let state = cx.state_mut();
-        state.set_stopped(&outer, false);
-        state.frozen.append(&mut outer);
-        result?;
+        state.frozen.pop_front();
+        if state.frozen.is_empty() {
+            cx.nested_in(nesting, |cx| run_at_root(cx, front))?;
+        } else {
+            let mut outer = mem::take(&mut state.frozen);
+            // Nobody enters what stands in the middle of a call, now no more than when it made it.
+            state.set_stopped(&outer, true);
+            let result = cx.nested_in(nesting, |cx| run_at_root(cx, front));
+            let state = cx.state_mut();
+            state.set_stopped(&outer, false);
+            state.frozen.append(&mut outer);
+            result?;
+        }
     } else {
         let Some(ready) = state.first_ready(None) else {
             return Ok(Turn::Idle);
