@@ -283,9 +283,9 @@ pub(crate) fn post_return<T: Send + 'static>(
     func: &Lifted,
     results: &[u64],
 ) -> Result<(), Fault> {
-    let Some(post_return) = func.options.post_return else { return Ok(()) };
+    let Some(post_return) = &func.options.post_return else { return Ok(()) };
     cx.state_mut().instance_mut(func.options.instance).may_leave = false;
-    cx.call_prepared_to_end(&post_return, results)?;
+    cx.call_prepared_to_end(post_return, results)?;
     cx.state_mut().instance_mut(func.options.instance).may_leave = true;
     Ok(())
 }

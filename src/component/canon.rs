@@ -5,7 +5,7 @@ use crate::{
     Rule, Trap,
     component::{
         abi::{
-            GuestOptions, Source, bytes, bytes_mut, inside, is_aligned, lift_string, store_string,
+            GuestOptions, Source, Units, bytes, bytes_mut, inside, is_aligned, lift_string, store_string,
             write_number,
         },
         call::{self, Lowered, core_type},
@@ -250,10 +250,12 @@ fn carry_out<T: Send + 'static>(
         }
         Builtin::ErrorContextNew(options) => {
             cx.state_mut().host_bytes = 0;
-            let text = lift_string(cx, options, (wide(0), wide(1))).map_err(|fault| match fault {
-                Fault::Trap(Trap::Component(_)) => Rule::DebugMessage.into(),
-                other => other,
-            })?;
+            let units = Units::check(options, bytes(cx, options), (wide(0), wide(1)), true);
+            let text =
+                units.and_then(|units| lift_string(cx, options, &units)).map_err(|fault| match fault {
+                    Fault::Trap(Trap::Component(_)) => Rule::DebugMessage.into(),
+                    other => other,
+                })?;
             // What is kept for each handle must be little, and how much of a message is kept is the host's choice.
             let text = &text[..text.floor_char_boundary(DEBUG_MESSAGE_BYTES)];
             answer(cx.state_mut().add_handle(instance, Handle::ErrorContext(text.into()))?)

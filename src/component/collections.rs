@@ -48,7 +48,8 @@ impl<K: Lift + Ord, V: Lift> Lift for BTreeMap<K, V> {
         let (at, length) = cx.list(pair, from, entry_bytes)?;
         cx.cx.charge_elements(length)?;
         let (_, id) = cx.def(pair)?;
-        let (size, offset) = (cx.layouts().size(pair) as usize, cx.layouts().layout(id).offsets[1] as usize);
+        let (size, offset) =
+            (cx.layouts().size(pair) as usize, cx.layouts().layout(id).fields[1].offset as usize);
         let mut map = Self::new();
         for n in 0..length as usize {
             // The list lies inside a memory, so no sum passes the end of the addresses.
@@ -83,7 +84,8 @@ impl<K: Lower + Ord, V: Lower> Lower for BTreeMap<K, V> {
         let pair = handles::pair(cx.types, *key, *value)?;
         let mut at = cx.list(pair, self.len(), to)?;
         let (_, id) = cx.def(pair)?;
-        let (size, offset) = (cx.layouts().size(pair) as usize, cx.layouts().layout(id).offsets[1] as usize);
+        let (size, offset) =
+            (cx.layouts().size(pair) as usize, cx.layouts().layout(id).fields[1].offset as usize);
         self.iter().try_for_each(|(entry_key, entry_value)| {
             entry_key.lower(cx, *key, Place::Memory(at))?;
             entry_value.lower(cx, *value, Place::Memory(at.wrapping_add(offset)))?;

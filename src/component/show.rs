@@ -110,7 +110,8 @@ impl<'l> Look<'l> {
         for (index, (name, ty)) in func.params.iter().enumerate() {
             let comma = if index == 0 { "" } else { ", " };
             let _ = write!(text, "{comma}{name}: ");
-            let offset = self.layouts.layout(func.params_tuple).offsets.get(index).copied().unwrap_or(0);
+            let offset =
+                self.layouts.layout(func.params_tuple).fields.get(index).map_or(0, |field| field.offset);
             self.value(&mut text, *ty, from.field(flat, offset), 0);
             flat += self.types.flat_count(*ty);
         }
@@ -199,7 +200,7 @@ impl<'l> Look<'l> {
             if let Some(name) = name {
                 text.extend([name, ": "]);
             }
-            let offset = self.layouts.layout(id).offsets.get(index).copied().unwrap_or(0);
+            let offset = self.layouts.layout(id).fields.get(index).map_or(0, |field| field.offset);
             self.value(text, ty, at.field(flat, offset), depth + 1);
             flat += self.types.flat_count(ty);
         }
@@ -258,7 +259,7 @@ impl<'l> Look<'l> {
     fn case(&self, id: TypeId, at: Place) -> Option<(usize, Place)> {
         let layout = self.layouts.layout(id);
         let case = self.read(at, layout.tag)? as u32 as usize;
-        Some((case, at.field(1, *layout.offsets.first().unwrap_or(&0))))
+        Some((case, at.field(1, layout.payload)))
     }
 
     fn read(&self, at: Place, size: u32) -> Option<u64> {

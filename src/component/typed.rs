@@ -12,12 +12,12 @@ use crate::{
         describe,
         fits::Fitting,
         host::Check,
-        types::{Layouts, TypeDef, TypeId, ValType},
+        types::{FieldLayout, Layouts, TypeDef, ValType},
     },
     engine::Fault,
 };
 use alloc::{boxed::Box, format, string::String, vec::Vec};
-use core::any;
+use core::{any, slice};
 
 /// A Rust type that stands for a component type.
 pub trait ComponentType: Send + 'static {
@@ -142,7 +142,7 @@ macro_rules! scalar {
             fn lift<T: Send + 'static>(cx: &mut LiftContext<'_, '_, T>, _: ValType, from: Place) -> Result<Self, Fault> {
                 let from_bits: fn(u64) -> Option<Self> = $from;
                 // Its type was looked at before: how many bytes it has, Rust knows.
-                from_bits(cx.read(from, $size)?).ok_or(Rule::InvalidChar.into())
+                from_bits(cx.read(from, $size)?).ok_or_else(|| Rule::InvalidChar.into())
             }
 
             $(fn lift_list<T: Send + 'static>(
@@ -641,52 +641,43 @@ tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13,
 tuple!(A 0, B 1, C 2, D 3, E 4, F 5, G 6, H 7, I 8, J 9, K 10, L 11, M 12, N 13, O 14, P 15);
 
 /// The fields of a record or tuple, one after the other, with where each stands.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Fields<'t> {
-    layouts: Layouts<'t>,
-    def: &'t TypeDef,
-    offsets: &'t [u32],
-    index: usize,
-    /// Of the whole in memory; of the next field where they are flat.
+    fields: slice::Iter<'t, FieldLayout>,
+    /// Of the whole.
     place: Place,
 }
 
 impl<'t> Fields<'t> {
-    fn new(layouts: Layouts<'t>, (def, id): (&'t TypeDef, TypeId), place: Place) -> Self {
-        Self { layouts, def, offsets: &layouts.layout(id).offsets, index: 0, place }
+    fn new(layouts: Layouts<'t>, ty: ValType, place: Place) -> Result<Self, Fault> {
+        match ty {
+            // What has no fields has none here, and shows when one is asked for.
+            ValType::Def(id) => Ok(Self { fields: layouts.layout(id).fields.iter(), place }),
+            _ => Err(Rule::ValueType.into()),
+        }
     }
 
     /// The next field's type and place.
     #[doc(hidden)]
+    #[inline]
     pub fn advance(&mut self) -> Result<(ValType, Place), Fault> {
-        let ty = match self.def {
-            TypeDef::Record(fields) => fields.get(self.index).map(|(_, ty)| *ty),
-            TypeDef::Tuple(fields) => fields.get(self.index).copied(),
-            _ => None,
-        };
-        let (Some(ty), Some(offset)) = (ty, self.offsets.get(self.index)) else {
-            return Err(Rule::ValueType.into());
-        };
-        self.index += 1;
-        let place = self.place;
-        if let Place::Flat(at) = place {
-            self.place = Place::Flat(at + self.layouts.flat_count(ty) as usize);
-            return Ok((ty, place));
+        match self.fields.next() {
+            Some(field) => Ok((field.ty, self.place.field(field.flat, field.offset))),
+            None => Err(Rule::ValueType.into()),
         }
-        Ok((ty, place.field(0, *offset)))
     }
 }
 
 impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
     #[doc(hidden)]
     pub fn fields(&self, ty: ValType, from: Place) -> Result<Fields<'c>, Fault> {
-        Ok(Fields::new(self.layouts(), self.def(ty)?, from))
+        Fields::new(self.layouts(), ty, from)
     }
 }
 
 impl<'c, T: Send + 'static> LowerContext<'c, '_, T> {
     #[doc(hidden)]
     pub fn fields(&self, ty: ValType, to: Place) -> Result<Fields<'c>, Fault> {
-        Ok(Fields::new(self.layouts(), self.def(ty)?, to))
+        Fields::new(self.layouts(), ty, to)
     }
 }

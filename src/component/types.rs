@@ -160,8 +160,10 @@ pub(crate) struct Layout {
     pub(crate) flat: Box<[Flat]>,
     /// How many flat values there are.
     pub(crate) flat_count: u32,
-    /// Where each field starts, for records and tuples; where the payload starts, for variants.
-    pub(crate) offsets: Box<[u32]>,
+    /// The fields of records and tuples.
+    pub(crate) fields: Box<[FieldLayout]>,
+    /// Where the payload of variants starts.
+    pub(crate) payload: u32,
     /// Bytes of the discriminant (of variants) or of the bits (of flags).
     pub(crate) tag: u32,
     /// Levels of nesting.
@@ -169,6 +171,14 @@ pub(crate) struct Layout {
     /// Scalars, strings, lists and handles in a value, at most: what a walk over one comes by. Those inside lists are
     /// not among them.
     pub(crate) leaves: u32,
+}
+
+/// A field of a record or tuple: its type, and so many bytes and flat values lie before it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FieldLayout {
+    pub(crate) ty: ValType,
+    pub(crate) offset: u32,
+    pub(crate) flat: u32,
 }
 
 /// A function type: parameters by name, at most one result.
@@ -266,6 +276,7 @@ impl Types {
     }
 
     /// Layouts for pointers of this width.
+    #[inline]
     pub(crate) fn layouts(&self, address: AddressType) -> Layouts<'_> {
         let layouts = match address {
             AddressType::I32 => &self.layouts[..],
@@ -378,6 +389,7 @@ pub(crate) struct Layouts<'t> {
 
 impl<'t> Layouts<'t> {
     /// The layout of a definition.
+    #[inline]
     pub(crate) fn layout(self, id: TypeId) -> &'t Layout {
         &self.layouts[id.0 as usize]
     }
@@ -509,7 +521,8 @@ impl<'t> Layouts<'t> {
             borrows: self.has_borrows(element),
             flat,
             flat_count: self.flat_count(element).saturating_mul(length),
-            offsets: Box::new([]),
+            fields: Box::new([]),
+            payload: 0,
             tag: 0,
             depth: self.depth(element) + 1,
             leaves: self.leaves(element).saturating_mul(length),
@@ -518,23 +531,23 @@ impl<'t> Layouts<'t> {
 
     fn lay_out_fields(self, types: impl Iterator<Item = ValType>) -> Layout {
         let mut layout = Layout { plain: true, leaves: 0, ..Layout::scalar(0, 1, &[]) };
-        let (mut offsets, mut flat) = (Vec::new(), Vec::new());
+        let (mut fields, mut flat) = (Vec::new(), Vec::new());
         for ty in types {
             let start = align_to(layout.size, self.align(ty));
             layout.plain &= self.is_plain(ty) && start == layout.size;
             layout.borrows |= self.has_borrows(ty);
             layout.align = layout.align.max(self.align(ty));
             layout.depth = layout.depth.max(self.depth(ty) + 1);
+            fields.push(FieldLayout { ty, offset: start, flat: layout.flat_count });
             layout.flat_count = layout.flat_count.saturating_add(self.flat_count(ty));
             layout.leaves = layout.leaves.saturating_add(self.leaves(ty));
-            offsets.push(start);
             layout.size = start.saturating_add(self.size(ty));
             flat.extend(self.flat(ty).iter().copied().take(FLAT_KEPT_MAX.saturating_sub(flat.len())));
         }
         let size = align_to(layout.size, layout.align);
         layout.plain &= size == layout.size;
         layout.size = size;
-        layout.offsets = offsets.into();
+        layout.fields = fields.into();
         layout.flat = flat.into();
         layout
     }
@@ -565,7 +578,7 @@ impl<'t> Layouts<'t> {
         let payload = align_to(tag, payload_align);
         layout.align = tag.max(payload_align);
         layout.size = align_to(payload.saturating_add(payload_size), layout.align);
-        layout.offsets = [payload].into();
+        layout.payload = payload;
         layout.flat = flat.into();
         layout.flat_count = payload_flat.saturating_add(1);
         layout
@@ -581,7 +594,8 @@ impl Layout {
             borrows: false,
             flat: flat.into(),
             flat_count: flat.len() as u32,
-            offsets: Box::new([]),
+            fields: Box::new([]),
+            payload: 0,
             tag: 0,
             depth: 0,
             leaves: 1,
@@ -608,7 +622,9 @@ mod tests {
             ValType::String,
         ])));
         let layout = types.layout(id);
-        assert_eq!((layout.size, layout.align, &*layout.offsets), (32, 8, &[0, 8, 16, 20][..]));
+        assert_eq!((layout.size, layout.align), (32, 8));
+        let places: Vec<_> = layout.fields.iter().map(|field| (field.offset, field.flat)).collect();
+        assert_eq!(places, [(0, 0), (8, 1), (16, 2), (20, 3)]);
         assert_eq!(&*layout.flat, [Flat::I32, Flat::I64, Flat::F32, Flat::I32, Flat::I32]);
         assert!(!layout.plain);
     }
@@ -620,7 +636,7 @@ mod tests {
         let id = types.intern(TypeDef::Result(Some(ValType::Def(pair)), Some(ValType::U32)));
         let layout = types.layout(id);
         assert_eq!(&*layout.flat, [Flat::I32, Flat::I32, Flat::F64]);
-        assert_eq!((layout.size, layout.align, layout.tag, layout.offsets[0]), (24, 8, 1, 8));
+        assert_eq!((layout.size, layout.align, layout.tag, layout.payload), (24, 8, 1, 8));
     }
 
     #[test]

@@ -424,6 +424,7 @@ pub(crate) fn bits(value: &Val) -> u64 {
 }
 
 /// The core value of a type that has these bits.
+#[inline]
 pub(crate) fn value_of(ty: ValType, bits: u64) -> Val {
     match ty {
         ValType::I64 => Val::I64(bits.cast_signed()),

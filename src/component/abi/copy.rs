@@ -55,7 +55,7 @@ impl<'c, T: Send + 'static> Copier<'c, '_, T> {
     /// Copies what a function is called with, which stands like the tuple of its parameters.
     pub(crate) fn parameters(&mut self, tuple: TypeId, from: Place, to: Place) -> Result<(), Fault> {
         match self.types.def(tuple) {
-            TypeDef::Tuple(fields) => self.fields(tuple, fields.iter().copied(), from, to),
+            TypeDef::Tuple(_) => self.fields(tuple, from, to),
             _ => Err(Fault::Trap(crate::bug!("parameters are no tuple"))),
         }
     }
@@ -99,8 +99,7 @@ impl<'c, T: Send + 'static> Copier<'c, '_, T> {
     fn composite(&mut self, id: TypeId, from: Place, to: Place) -> Result<(), Fault> {
         let types = self.types;
         match types.def(id) {
-            TypeDef::Record(fields) => self.fields(id, fields.iter().map(|(_, ty)| *ty), from, to),
-            TypeDef::Tuple(fields) => self.fields(id, fields.iter().copied(), from, to),
+            TypeDef::Record(_) | TypeDef::Tuple(_) => self.fields(id, from, to),
             TypeDef::Variant(cases) => self.case(id, cases.len(), |case| cases[case].1, from, to),
             TypeDef::Enum(labels) => self.case(id, labels.len(), |_| None, from, to),
             TypeDef::Option(some) => self.case(id, 2, |case| (case == 1).then_some(*some), from, to),
@@ -162,24 +161,15 @@ impl<'c, T: Send + 'static> Copier<'c, '_, T> {
         self.write(to, 4, u64::from(index))
     }
 
-    fn fields(
-        &mut self,
-        id: TypeId,
-        fields: impl Iterator<Item = ValType>,
-        from: Place,
-        to: Place,
-    ) -> Result<(), Fault> {
+    fn fields(&mut self, id: TypeId, from: Place, to: Place) -> Result<(), Fault> {
         let (layout, layout_to) = (self.layouts_from().layout(id), self.layouts_to().layout(id));
         if let (true, Place::Memory(source), Place::Memory(target)) = (layout.plain, from, to) {
             return self.bulk(source, target, layout.size as usize);
         }
-        let mut flat = 0;
-        for (field, ty) in fields.enumerate() {
-            let (offset, offset_to) = (layout.offsets[field], layout_to.offsets[field]);
-            self.value(ty, from.field(flat, offset), to.field(flat, offset_to))?;
-            flat += self.types.flat_count(ty);
-        }
-        Ok(())
+        layout.fields.iter().zip(&layout_to.fields).try_for_each(|(field, field_to)| {
+            let (from, to) = (from.field(field.flat, field.offset), to.field(field.flat, field_to.offset));
+            self.value(field.ty, from, to)
+        })
     }
 
     fn case(
@@ -191,8 +181,7 @@ impl<'c, T: Send + 'static> Copier<'c, '_, T> {
         to: Place,
     ) -> Result<(), Fault> {
         let layout = self.layouts_from().layout(id);
-        let (tag, offset, offset_to) =
-            (layout.tag, layout.offsets[0], self.layouts_to().layout(id).offsets[0]);
+        let (tag, offset, offset_to) = (layout.tag, layout.payload, self.layouts_to().layout(id).payload);
         let case = self.read(from, tag)?;
         let case = if let Place::Flat(_) = from { case & 0xffff_ffff } else { case };
         if case >= count as u64 {

@@ -5,7 +5,7 @@ use crate::{
     component::{
         abi::{
             GuestOptions, Place, Span, bytes, bytes_mut, check_list, lift_string, reallocate, store_string,
-            string::Source,
+            string::{Source, Units},
         },
         channel::Payload,
         handles::{self, Channel, Lender},
@@ -43,6 +43,7 @@ impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
     }
 
     /// The number of `size` bytes that stands there; a flat one as it is.
+    #[inline]
     pub(crate) fn read(&self, from: Place, size: u32) -> Result<u64, Fault> {
         from.read(self.flat, || bytes(self.cx, self.options), size)
     }
@@ -62,7 +63,7 @@ impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
         if case >= count {
             return Err(Rule::InvalidDiscriminant.into());
         }
-        Ok((case, from.field(1, layout.offsets[0])))
+        Ok((case, from.field(1, layout.payload)))
     }
 
     /// The bits of flags.
@@ -70,13 +71,16 @@ impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
         Ok(self.read(from, self.types.layout(id).tag)? & super::copy::flags_mask(labels))
     }
 
-    fn span(&self, from: Place) -> Result<Span, Fault> {
-        from.read_span(self.flat, || bytes(self.cx, self.options), self.options.address)
+    /// The pointer and the length that stand there, and the memory that they mean.
+    fn span(&self, from: Place) -> Result<(Span, &[u8]), Fault> {
+        let memory = bytes(self.cx, self.options);
+        Ok((from.read_span(self.flat, || memory, self.options.address)?, memory))
     }
 
     pub(crate) fn string(&mut self, from: Place) -> Result<String, Fault> {
-        let span = self.span(from)?;
-        let text = lift_string(self.cx, self.options, span)?;
+        let (span, memory) = self.span(from)?;
+        let units = Units::check(self.options, memory, span, true)?;
+        let text = lift_string(self.cx, self.options, &units)?;
         // It may be longer than what was read, in another encoding.
         self.cx.check_host_bytes(text.len())?;
         self.cx.state_mut().host_bytes += text.len() as u64;
@@ -90,7 +94,7 @@ impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
         from: Place,
         host_size: usize,
     ) -> Result<(usize, u32), Fault> {
-        let (span, memory) = (self.span(from)?, bytes(self.cx, self.options));
+        let (span, memory) = self.span(from)?;
         let (at, length) = check_list(self.layouts(), element, memory, span, Rule::ListPointer)?;
         self.charge((length as usize).saturating_mul(host_size))?;
         Ok((at, length))
@@ -151,6 +155,7 @@ impl<'c, T: Send + 'static> LowerContext<'c, '_, T> {
     }
 
     /// Puts a number of `size` bytes there.
+    #[inline]
     pub(crate) fn write(&mut self, to: Place, size: u32, bits: u64) -> Result<(), Fault> {
         to.write(self.flat, || bytes_mut(self.cx, self.options), size, bits)
     }
@@ -166,7 +171,7 @@ impl<'c, T: Send + 'static> LowerContext<'c, '_, T> {
     /// Writes which case a value is; where its payload goes.
     pub(crate) fn case(&mut self, id: TypeId, case: usize, to: Place) -> Result<Place, Fault> {
         let layout = self.layouts().layout(id);
-        let (tag, offset) = (layout.tag, layout.offsets[0]);
+        let (tag, offset) = (layout.tag, layout.payload);
         self.write(to, tag, case as u64)?;
         Ok(to.field(1, offset))
     }

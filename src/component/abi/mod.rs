@@ -13,7 +13,7 @@ mod string;
 pub(crate) use copy::{Copier, copy_elements, in_guest};
 pub use host::{LiftContext, LowerContext};
 pub(crate) use host::{Number, lift_elements, lift_numbers, lower_elements, lower_numbers};
-pub(crate) use string::{Source, beginning, lift_string, store_string};
+pub(crate) use string::{Source, Units, beginning, lift_string, store_string};
 
 use crate::{
     Rule,
@@ -40,6 +40,7 @@ pub enum Place {
 
 impl Place {
     /// The place of a field: so many flat values, or so many bytes, further on.
+    #[inline]
     pub(crate) fn field(self, flat: u32, offset: u32) -> Self {
         match self {
             Self::Flat(at) => Self::Flat(at + flat as usize),
@@ -48,6 +49,7 @@ impl Place {
     }
 
     /// The number of `size` bytes that stands there; a flat one as it is.
+    #[inline]
     pub(crate) fn read<'m>(
         self,
         flat: &[u64],
@@ -63,6 +65,7 @@ impl Place {
     }
 
     /// Puts a number of `size` bytes there.
+    #[inline]
     pub(crate) fn write<'m>(
         self,
         flat: &mut [u64],
@@ -94,10 +97,17 @@ impl Place {
                 Some([pointer, length, ..]) => (*pointer, *length),
                 _ => return Err(Fault::Trap(crate::bug!("a flat value is missing"))),
             },
-            Self::Memory(at) => {
-                let (memory, size) = (memory(), address.size());
-                (read_number(memory, at, size)?, read_number(memory, at.wrapping_add(size as usize), size)?)
-            }
+            Self::Memory(at) => match address {
+                // Both at once.
+                AddressType::I32 => {
+                    let both = read_number(memory(), at, 8)?;
+                    (both & 0xffff_ffff, both >> 32)
+                }
+                AddressType::I64 => {
+                    let memory = memory();
+                    (read_number(memory, at, 8)?, read_number(memory, at.wrapping_add(8), 8)?)
+                }
+            },
         };
         Ok((address.pointer(at), address.pointer(length)))
     }
@@ -157,6 +167,7 @@ impl GuestOptions {
     }
 
     /// How types are laid out in its memory.
+    #[inline]
     pub(crate) fn layouts<'t>(&self, types: &'t Types) -> Layouts<'t> {
         types.layouts(self.address)
     }
@@ -191,7 +202,7 @@ pub(crate) fn is_aligned(at: u64, align: u32) -> bool {
 
 /// `length` bytes at `start`, or `rule`.
 pub(crate) fn slice(bytes: &[u8], start: usize, length: usize, rule: Rule) -> Result<&[u8], Fault> {
-    start.checked_add(length).and_then(|end| bytes.get(start..end)).ok_or(rule.into())
+    start.checked_add(length).and_then(|end| bytes.get(start..end)).ok_or_else(|| rule.into())
 }
 
 /// `length` bytes at `start`, or `rule`.
@@ -201,13 +212,13 @@ pub(crate) fn slice_mut(
     length: usize,
     rule: Rule,
 ) -> Result<&mut [u8], Fault> {
-    start.checked_add(length).and_then(|end| bytes.get_mut(start..end)).ok_or(rule.into())
+    start.checked_add(length).and_then(|end| bytes.get_mut(start..end)).ok_or_else(|| rule.into())
 }
 
-/// The little-endian number of 1, 2, 4 or 8 bytes at `at`.
+/// The little-endian number of 1, 2, 4 or 8 bytes at `at`. Most callers know how many.
+#[inline]
 pub(crate) fn read_number(bytes: &[u8], at: usize, size: u32) -> Result<u64, Fault> {
-    let rule = Rule::PointerOutOfBounds;
-    let from = bytes.get(at..).ok_or(rule)?;
+    let from = bytes.get(at..).ok_or_else(outside)?;
     let number = match size {
         1 => from.first().map(|byte| u64::from(*byte)),
         2 => from.first_chunk().map(|bytes| u64::from(u16::from_le_bytes(*bytes))),
@@ -215,17 +226,17 @@ pub(crate) fn read_number(bytes: &[u8], at: usize, size: u32) -> Result<u64, Fau
         8 => from.first_chunk().map(|bytes| u64::from_le_bytes(*bytes)),
         _ => None,
     };
-    number.ok_or(rule.into())
+    number.ok_or_else(outside)
 }
 
 /// Writes the low `size` bytes of a number at `at`: 1, 2, 4 or 8.
+#[inline]
 pub(crate) fn write_number(bytes: &mut [u8], at: usize, size: u32, value: u64) -> Result<(), Fault> {
     fn put<const SIZE: usize>(to: &mut [u8], bytes: [u8; SIZE]) -> Option<()> {
         *to.first_chunk_mut()? = bytes;
         Some(())
     }
-    let rule = Rule::PointerOutOfBounds;
-    let to = bytes.get_mut(at..).ok_or(rule)?;
+    let to = bytes.get_mut(at..).ok_or_else(outside)?;
     let written = match size {
         1 => put(to, [value as u8]),
         2 => put(to, (value as u16).to_le_bytes()),
@@ -233,7 +244,13 @@ pub(crate) fn write_number(bytes: &mut [u8], at: usize, size: u32, value: u64) -
         8 => put(to, value.to_le_bytes()),
         _ => None,
     };
-    written.ok_or(rule.into())
+    written.ok_or_else(outside)
+}
+
+/// Of a place that lies nowhere.
+#[cold]
+fn outside() -> Fault {
+    Rule::PointerOutOfBounds.into()
 }
 
 /// A scalar as it is lifted: truncated to its width, checked, and in the one form that is lowered again.
@@ -286,7 +303,7 @@ pub(crate) fn reallocate<T: Send>(
     align: u32,
     size: u64,
 ) -> Result<usize, Fault> {
-    let Some(realloc) = options.realloc else { return allocate(cx, options, (old, old_size), align, size) };
+    let Some(realloc) = &options.realloc else { return allocate(cx, options, (old, old_size), align, size) };
     if options.address.pointer(size) != size {
         return Err(Rule::ReallocOutOfBounds.into());
     }
@@ -296,14 +313,14 @@ pub(crate) fn reallocate<T: Send>(
     // It runs as a task of its own would: with fresh context slots.
     let context = state.swap_context([0; 2]);
     let arguments = [old as u64, old_size, u64::from(align), size];
-    let address = options.address.pointer(cx.call_prepared_to_end(&realloc, &arguments)?);
+    let address = options.address.pointer(cx.call_prepared_to_end(realloc, &arguments)?);
     let state = cx.state_mut();
     state.instance_mut(instance).may_leave = may_leave;
     state.swap_context(context);
     if !is_aligned(address, align) {
         return Err(Rule::ReallocUnaligned.into());
     }
-    inside(bytes(cx, options), address, size).ok_or(Rule::ReallocOutOfBounds.into())
+    inside(bytes(cx, options), address, size).ok_or_else(|| Rule::ReallocOutOfBounds.into())
 }
 
 /// Makes room where values only pass through: behind what is there, for nothing stays there long.

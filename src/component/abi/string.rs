@@ -203,9 +203,8 @@ impl Text<'_> {
 pub(crate) fn lift_string<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     options: &GuestOptions,
-    span: Span,
+    units: &Units,
 ) -> Result<String, Fault> {
-    let units = Units::check(options, bytes(cx, options), span, true)?;
     cx.check_host_bytes(units.length)?;
     cx.charge_moved(units.length)?;
     let memory = bytes(cx, options);
