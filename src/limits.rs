@@ -116,11 +116,15 @@ pub struct Limits {
     ///
     /// What is spent counts from when the host last called a function, polled a call or began to instantiate, whoever
     /// spent it: calls that end within their slice, and what host functions and copies charge, as well; but not what
-    /// instantiating charges for a module's size. Once it is spent, no further slice begins for such a call, and the guest
-    /// is ended ([`Rule::TooLong`](crate::Rule::TooLong)); the last slice is cut short for that. So it is passed by no
-    /// more than one instruction costs, and by what host functions and copies charge, which only the budget bounds. Where
-    /// such calls went on past the end of a slice, the guest that they were made for gives way before its next
-    /// instruction, and the count begins anew. It is [`slice_fuel`](Self::slice_fuel) where that is more.
+    /// instantiating charges for a module's size. What is charged while the host stays with a component (for the host
+    /// functions and copies that a start function asks for) counts 32 times: fuel of a host's work is some 30 to 125 ns, and
+    /// of computing a few. For this limit only: of the budget it takes what it says.
+    ///
+    /// Once it is spent, no further slice begins for such a call, and the guest is ended
+    /// ([`Rule::TooLong`](crate::Rule::TooLong)); the last slice is cut short for that. So it is passed by no more than one
+    /// instruction costs, and by what host functions and copies charge within one slice, or at once. Where such calls went
+    /// on past the end of a slice, the guest that they were made for gives way before its next instruction, and the count
+    /// begins anew. It is [`slice_fuel`](Self::slice_fuel) where that is more.
     pub uninterrupted_fuel: u64,
 }
 

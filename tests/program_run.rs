@@ -327,6 +327,31 @@ fn a_timeout_ends_what_computes_what_sleeps_and_what_reads() {
 }
 
 #[test]
+fn a_timeout_covers_what_nobody_interrupts() {
+    let files = Files::new();
+    let component = |iterations: u32| {
+        format!(
+            r#"(component
+              (core module $m
+                (func $start (local $n i32)
+                  (loop (br_if 0 (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const {iterations})))))
+                (start $start)
+                (func (export "run") (result i32) (i32.const 0)))
+              (core instance $m (instantiate $m))
+              (func $run (result (result)) (canon lift (core func $m "run")))
+              (instance $command (export "run" (func $run)))
+              (export "wasi:cli/run@0.2.0" (instance $command)))"#
+        )
+    };
+    let quick = files.file("quick.wat", component(1));
+    wasmote(["run", "-W", "timeout=20s", &quick]).said(0, &[]);
+    // It ends, but too late.
+    let slow = files.file("slow.wat", component(8_000_000));
+    wasmote(["run", &slow]).said(0, &[]);
+    wasmote(["run", "--stats", "-W", "timeout=5ms", &slow]).said(134, &["did not end", "within 5ms", "fuel"]);
+}
+
+#[test]
 fn a_virtual_clock_and_a_seed_make_runs_the_same() {
     let files = Files::new();
     let sleep = files.file("sleep.wat", sleep());

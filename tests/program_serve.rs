@@ -3,8 +3,8 @@
 mod program;
 
 use program::{
-    Files, guest,
-    server::{PREFACE, Server, counted, frame, get, handler, metrics_address, read, wait},
+    Files, command, guest,
+    server::{PREFACE, Server, counted, frame, get, handler, metrics_address, read, slow_handler, wait},
     wasmote,
 };
 use std::{
@@ -96,6 +96,47 @@ fn one_that_loops_holds_no_other_up() {
         assert_eq!(server.get("/").text(), "hello");
     }
     drop(loops);
+}
+
+#[test]
+fn an_app_that_takes_long_to_start_holds_no_other_up_and_keeps_its_own_deadline() {
+    const SLOW: usize = 24;
+    let files = Files::new();
+    files.file("slow.wat", slow_handler("slow."));
+    files.file("other.wat", handler("other"));
+    let apps = "
+        [[app]]
+        name = 'slow'
+        program = 'slow.wat'
+        routes = ['/slow']
+        [[app]]
+        name = 'late'
+        program = 'slow.wat'
+        routes = ['/late']
+        wasm = { timeout = '5ms' }
+        [[app]]
+        name = 'other'
+        program = 'other.wat'
+        routes = ['/other']
+    ";
+    let mut serve = command();
+    serve.args(["serve", "--addr", "127.0.0.1:0", &files.file("wasmote.toml", apps)]);
+    // One thread that answers requests.
+    serve.env("TOKIO_WORKER_THREADS", "1");
+    let mut server = Server::spawn(serve);
+    assert_eq!(server.get("/slow").text(), "slow.");
+    let late = server.get("/late");
+    assert_eq!(late.status, 504, "{late:?}");
+    assert!(server.wait_for_log(&late.id()).contains("it did not end within 5ms"));
+
+    let slow = |_| server.send("GET /slow HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
+    let slow: Vec<_> = (0..SLOW).map(slow).collect();
+    assert_eq!(server.get("/other").text(), "other");
+    let answered = server.log().matches("GET /slow 200").count() - 1;
+    assert!(answered < SLOW / 2, "{answered} were started before");
+    for stream in slow {
+        assert_eq!(read(stream).text(), "slow.");
+    }
 }
 
 #[test]

@@ -366,6 +366,11 @@ impl<T: Send + 'static> Store<T> {
         self.inner.fuel_spent()
     }
 
+    /// How much has gone of what may be spent while the host has no turn.
+    pub(crate) fn turn_spent(&self) -> u64 {
+        self.inner.turn_spent()
+    }
+
     pub(crate) fn state(&self) -> &State<T> {
         &self.inner.data().state
     }

@@ -118,9 +118,11 @@ impl<T: 'static> Caller<'_, T> {
     /// function must not do the work.
     #[inline]
     pub fn charge(&mut self, fuel: u64) -> Result<(), Fault> {
-        if fuel == 0 || !self.context.data().meter.is_on() {
+        let meter = &mut self.context.data_mut().meter;
+        if fuel == 0 || !meter.is_on() {
             return Ok(());
         }
+        meter.charge_turn(fuel);
         let Some(counter) = counter(&self.context).checked_sub(fuel) else { return self.charge_rest(fuel) };
         set_counter(&mut self.context, counter);
         Ok(())

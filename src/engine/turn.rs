@@ -15,6 +15,11 @@ use crate::{
 };
 use core::mem;
 
+/// How many times a turn is charged what host functions charge while nobody can interrupt the guest that calls them. How long
+/// a turn may be is meant for computing, 1.3 ns for one unit of fuel; of a host's work it is 30 ns and more, up to 125 ns
+/// where a disk is waited for.
+const HOST_TIMES: u64 = 32;
+
 /// What is known of a turn.
 #[derive(Debug)]
 pub(super) struct Turn {
@@ -64,6 +69,19 @@ impl Meter {
         self.turn.is_overdue = false;
     }
 
+    /// Has the turn end the sooner for `fuel` that a host function charges, where nobody can interrupt who called it.
+    #[inline]
+    pub(super) fn charge_turn(&mut self, fuel: u64) {
+        if self.turn.stays {
+            self.turn.ends = self.turn.ends.saturating_sub(fuel.saturating_mul(HOST_TIMES - 1));
+        }
+    }
+
+    /// How much has gone of a turn that had so much fuel.
+    fn turn_spent(&self, counter: u64, fuel: u64) -> u64 {
+        fuel.max(self.slice).saturating_sub(self.turn.ends.saturating_sub(self.spent(counter)))
+    }
+
     /// Whether the turn has taken a slice.
     fn has_taken_slice(&self, counter: u64) -> bool {
         self.spent(counter).saturating_sub(self.turn.began) >= self.slice
@@ -83,6 +101,12 @@ impl<T: Send + 'static> Store<T> {
     pub(crate) fn has_taken_slice(&self) -> bool {
         let data = self.inner.data();
         data.meter.is_on() && data.meter.has_taken_slice(counter(&*self.inner))
+    }
+
+    /// How much of [`Limits::uninterrupted_fuel`](crate::Limits::uninterrupted_fuel) this turn has taken.
+    pub(crate) fn turn_spent(&self) -> u64 {
+        let data = self.inner.data();
+        data.meter.turn_spent(counter(&*self.inner), data.limits.uninterrupted_fuel)
     }
 
     /// Lets the turn take more by what was spent since `spent`: on what no guest can make any longer.
@@ -135,6 +159,26 @@ impl<T: Send + 'static> Caller<'_, T> {
 mod tests {
     use super::*;
     use crate::engine::Metering;
+
+    #[test]
+    fn host_work_that_nobody_interrupts_ends_a_turn_sooner_and_costs_no_more() {
+        let mut meter = Meter::new(Metering::On, 100);
+        meter.set_budget(10_000, 0);
+        meter.begin_turn(0, 6_400);
+        let counter = meter.next_slice(0, 1).unwrap();
+        let (counter, charged) = meter.charge(counter, 60);
+        assert_eq!((charged, meter.turn_spent(counter, 6_400)), (Ok(()), 60), "it ends with its slice");
+        meter.turn.stays = true;
+        for _ in 0..2 {
+            meter.charge_turn(90);
+        }
+        let (counter, charged) = meter.charge(counter, 180);
+        assert_eq!((charged, meter.spent(counter)), (Ok(()), 240));
+        assert_eq!(meter.turn_spent(counter, 6_400), 60 + 180 * HOST_TIMES);
+        assert_eq!(meter.rest_of_turn(counter, 1), Ok(100), "there are 580 left");
+        meter.charge_turn(1_000);
+        assert_eq!(meter.rest_of_turn(0, 1), Err(Trap::Component(Rule::TooLong)));
+    }
 
     #[test]
     fn a_turn_ends_where_it_is_said_to_and_not_with_a_slice() {

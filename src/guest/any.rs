@@ -131,6 +131,18 @@ impl Guest {
         }
     }
 
+    /// How much of [`Limits::uninterrupted_fuel`] has gone since the host had its last turn. Right after
+    /// [`Host::start`](crate::Host::start) that is what the start functions of a component took, and so a measure for how
+    /// long whoever starts another one is held up. 0 for a core module, whose start function runs with its first call and
+    /// gives way.
+    #[must_use]
+    pub fn uninterrupted_fuel_spent(&self) -> u64 {
+        match &self.0 {
+            Kind::Module(_) => 0,
+            Kind::Component(guest) => guest.uninterrupted_fuel_spent(),
+        }
+    }
+
     /// Fuel left of the budget; [`u64::MAX`] where none was set.
     #[must_use]
     pub fn fuel_left(&self) -> u64 {

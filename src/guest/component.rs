@@ -109,6 +109,10 @@ impl Guest {
         self.store.fuel_spent()
     }
 
+    pub(super) fn uninterrupted_fuel_spent(&self) -> u64 {
+        self.store.turn_spent()
+    }
+
     pub(super) fn fuel_left(&self) -> u64 {
         self.store.fuel_left()
     }

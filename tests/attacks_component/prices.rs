@@ -516,6 +516,39 @@ fn how_long_a_call_may_run_that_is_not_interrupted_does_not_depend_on_slices() {
     }
 }
 
+#[test]
+fn host_work_of_a_start_function_counts_as_the_time_that_it_takes() {
+    let component = |calls: u32| {
+        let text = format!(
+            r#"(component
+                (import "work" (func $work))
+                (core func $work (canon lower (func $work)))
+                (core module $m (import "" "work" (func $work))
+                    (func $start (local $n i32)
+                        (loop
+                            (call $work)
+                            (br_if 0 (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const {calls})))))
+                    (start $start))
+                (core instance (instantiate $m (with "" (instance (export "work" (func $work)))))))"#
+        );
+        load(&parse(&text)).unwrap()
+    };
+    let start = |component: &Component| {
+        let mut linker = Linker::new(component.engine());
+        linker.root().func_wrap("work", |mut store, (): ()| store.charge(10_000)).unwrap();
+        let mut store = Store::new(component.engine(), ());
+        let started = linker.instantiate(&mut store, component).map(drop);
+        (started, store.fuel_spent())
+    };
+    // Each is 10,000 of the budget, and 320,000 of the 100 million that may be spent in one go.
+    let (started, spent) = start(&component(300));
+    started.unwrap();
+    assert!((3_000_000..3_100_000).contains(&spent), "{spent}");
+    let (started, spent) = start(&component(10_000));
+    assert_eq!(rule(started), Rule::TooLong);
+    assert!((3_000_000..3_200_000).contains(&spent), "{spent}");
+}
+
 /// A component that has another take a list of `strings` strings, `times` times, of which each is allocated by a loop of
 /// some 3,000 fuel; and that instantiates a module whose start function loops for some 60,000 fuel `starts` times.
 fn taking(strings: usize, times: u32, starts: usize) -> String {

@@ -16,6 +16,21 @@ pub fn handler(answer: &str) -> String {
     include_str!("handler.wat").replace("HELLO", answer)
 }
 
+/// The same, whose start function computes for a while: about 40 million fuel, and more than 40 ms.
+pub fn slow_handler(answer: &str) -> String {
+    let handler = handler(answer);
+    let end = handler.rfind(')').unwrap();
+    format!(
+        "{}
+        (core module $slow
+          (func $start (local $n i32)
+            (loop (br_if 0 (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (i32.const 8000000)))))
+          (start $start))
+        (core instance (instantiate $slow)))",
+        &handler[..end]
+    )
+}
+
 /// A server, and what it has said so far.
 pub struct Server {
     pub child: Child,

@@ -58,6 +58,19 @@ pub async fn within<F: Future>(
     Ok(output)
 }
 
+/// Has whoever polls look at the clock.
+pub async fn give_way() {
+    let mut gave = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut gave, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
 impl Shared {
     /// Whom to wake.
     fn wakes(&self, waker: &Waker) {

@@ -181,25 +181,33 @@ pub fn run(arguments: &Arguments) -> Result<i32> {
     let Granted { host, outputs } = grants::grant(arguments, &settings, args)?;
     let trace = arguments.trace.as_deref().map(Trace::create).transpose()?;
     let host = network::grant(host, arguments, &settings, trace.as_ref())?;
-    let mut guest = code.start(&host, &module.name, settings.fuel)?;
-    let loading = began.elapsed();
-
-    if let Some(trace) = &trace {
-        guest.interpose(trace.tracer(!arguments.dirs.is_empty()));
-    }
     let accounting = Accounting::new();
-    if arguments.stats {
-        guest.interpose(accounting.clone());
-    }
-    let began = Instant::now();
-    let ended = drive(&mut guest, &call, &module.name, settings.timeout, trace.as_ref())?;
-    let running = began.elapsed();
+    // It stays when its time is over.
+    let mut started = None;
+    let running = async {
+        let mut guest = code.start(&host, &module.name, settings.fuel)?;
+        let loading = began.elapsed();
+        if let Some(trace) = &trace {
+            guest.interpose(trace.tracer(!arguments.dirs.is_empty()));
+        }
+        if arguments.stats {
+            guest.interpose(accounting.clone());
+        }
+        let (guest, ..) = started.insert((guest, loading, Instant::now()));
+        // Starting it gives way to nobody: now is when the clock is looked at.
+        deadline::give_way().await;
+        anyhow::Ok(perform(guest, &call).await)
+    };
+    let ended = timed(running, settings.timeout, &late(&module.name, call.name()), trace.as_ref())?;
+    let ended = ended.transpose()?.unwrap_or_else(|| Ended::Late(settings.timeout.unwrap_or_default()));
+    let running = started.as_ref().map(|(.., began)| began.elapsed());
     wasmote::block_on(outputs.finish());
 
-    let status = report(ended, call.name(), &module.name, &settings, guest.memory_bytes())?;
-    if arguments.stats {
+    let memory_bytes = started.as_ref().map_or(0, |(guest, ..)| guest.memory_bytes());
+    let status = report(ended, call.name(), &module.name, &settings, memory_bytes)?;
+    if let (true, Some((guest, loading, _)), Some(running)) = (arguments.stats, &started, running) {
         let metered = settings.metering == Metering::On;
-        say::plain(&watch::stats(&guest, &accounting, metered, loading, running));
+        say::plain(&watch::stats(guest, &accounting, metered, *loading, running));
     }
     trace.map_or(Ok(()), |trace| trace.finish())?;
     Ok(status)
@@ -262,24 +270,14 @@ pub enum Ended {
     Late(Duration),
 }
 
-fn drive(
-    guest: &mut Guest,
-    call: &Call,
-    file: &str,
-    timeout: Option<Duration>,
-    trace: Option<&Trace>,
-) -> Result<Ended> {
-    timed(perform(guest, call), timeout, &late(file, call.name()), trace)
-}
-
-/// Drives a call to its end, or until its time is over.
-fn timed(
-    running: impl Future<Output = Ended>,
+/// Drives a call to its end, or until its time is over: then there is none.
+fn timed<T>(
+    running: impl Future<Output = T>,
     timeout: Option<Duration>,
     late: &dyn Fn(Duration) -> String,
     trace: Option<&Trace>,
-) -> Result<Ended> {
-    let Some(time) = timeout else { return Ok(wasmote::block_on(running)) };
+) -> Result<Option<T>> {
+    let Some(time) = timeout else { return Ok(Some(wasmote::block_on(running))) };
     let message = late(time);
     let trace = trace.cloned();
     let abort = move || {
@@ -288,8 +286,7 @@ fn timed(
         exit(STOPPED)
     };
     let ended = wasmote::block_on(deadline::within(time, running, abort));
-    let ended = ended.context("cannot start the thread that watches the time")?;
-    Ok(ended.unwrap_or(Ended::Late(time)))
+    ended.context("cannot start the thread that watches the time")
 }
 
 async fn perform(guest: &mut Guest, call: &Call) -> Ended {

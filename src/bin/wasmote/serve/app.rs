@@ -279,10 +279,16 @@ impl Handler for Instances {
                 return Ok(refused(&code));
             }
             request.body = Box::new(Contents::new(request.body, record.clone()));
-            let taken = shared.pool.take(record.id).map_err(|error| shared.not_started(&error));
+            let taken = shared.pool.take(record.id).await.map_err(|error| shared.not_started(&error));
             let (guest, kept, is_new) = taken.inspect_err(|_| shared.pool.flush())?;
             if is_new {
                 metrics.instance();
+                // Nothing ends a start but its own end.
+                if Instant::now() >= deadline {
+                    record.used(Used { fuel: guest.fuel_spent(), memory_bytes: guest.memory_bytes() });
+                    shared.pool.flush();
+                    return Err(Failure::late(shared.deadline));
+                }
             }
             let kept = Mutex::new(Some(kept));
             let work = Work { shared, record, kept, deadline, _turn: turn };

@@ -9,11 +9,11 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant},
 };
-use tokio::runtime::Handle;
+use tokio::{runtime::Handle, sync::Semaphore, task::block_in_place};
 use wasmote::{Error, Guest, Program, engine::Tracer};
 
 /// Instances of one app.
@@ -24,6 +24,10 @@ pub struct Pool {
     /// How many requests one instance answers.
     requests_max: u64,
     idle: Mutex<Idle>,
+    /// Whether one took long to start.
+    is_slow: AtomicBool,
+    /// How many of those are started at once.
+    slow_starts: Semaphore,
 }
 
 /// What stays here while a guest is at work.
@@ -47,9 +51,23 @@ struct Idle {
 const IDLE: Duration = Duration::from_secs(10);
 const IDLE_MAX: usize = 256;
 
+/// What an instance may take of `max-uninterrupted-fuel` to start, for the next ones to be started right where their
+/// requests are answered: well below a millisecond. Nothing else is done there meanwhile, and no deadline ends it.
+const QUICK_START_FUEL: u64 = 200_000;
+/// How many instances of an app are started at once that take longer.
+const SLOW_STARTS_MAX: usize = 2;
+
 impl Pool {
     pub fn new(program: Program, template: Template, trace: Option<Trace>, requests_max: u64) -> Self {
-        Self { program, template, trace, requests_max, idle: Mutex::default() }
+        Self {
+            program,
+            template,
+            trace,
+            requests_max,
+            idle: Mutex::default(),
+            is_slow: AtomicBool::new(false),
+            slow_starts: Semaphore::new(SLOW_STARTS_MAX),
+        }
     }
 
     /// An instance, for nobody yet.
@@ -58,15 +76,25 @@ impl Pool {
     ///
     /// When it cannot be started.
     pub fn start(&self) -> Result<Guest, Error> {
-        self.template.host().start(&self.program)
+        self.noted(self.template.host().start(&self.program))
     }
 
-    /// An instance for request `id`, with all the fuel that a request has; and whether it is a new one.
+    /// Notes how long it took. One that failed has not said.
+    fn noted(&self, started: Result<Guest, Error>) -> Result<Guest, Error> {
+        let fuel = started.as_ref().map_or(u64::MAX, Guest::uninterrupted_fuel_spent);
+        if fuel > QUICK_START_FUEL {
+            self.is_slow.store(true, Ordering::Relaxed);
+        }
+        started
+    }
+
+    /// An instance for request `id`, with all the fuel that a request has; and whether it is a new one. Where that is known to
+    /// take long, it is started on a thread that answers nobody else.
     ///
     /// # Errors
     ///
     /// When it cannot be started.
-    pub fn take(&self, id: Id) -> Result<(Guest, Kept, bool), Error> {
+    pub async fn take(&self, id: Id) -> Result<(Guest, Kept, bool), Error> {
         let waiting = self.idle().instances.pop_back();
         if let Some((_, mut guest, mut kept)) = waiting {
             kept.current.store(id.0, Ordering::Relaxed);
@@ -77,9 +105,16 @@ impl Pool {
             return Ok((guest, kept, false));
         }
         let current = Arc::new(AtomicU64::new(id.0));
-        let guest = match &self.trace {
-            None => self.start()?,
-            Some(trace) => self.traced(trace, &current)?,
+        let start = || match &self.trace {
+            None => self.start(),
+            Some(trace) => self.traced(trace, &current),
+        };
+        let guest = if self.is_slow.load(Ordering::Relaxed) {
+            // Nobody closes it.
+            let _one_of_few = self.slow_starts.acquire().await;
+            block_in_place(start)?
+        } else {
+            start()?
         };
         Ok((guest, Kept { answered: 0, fuel_before: 0, current }, true))
     }
@@ -91,7 +126,7 @@ impl Pool {
         };
         let (to, of) = (trace.clone(), current.clone());
         let host = self.template.host_telling(move |denied| line(denied, &of, &to));
-        let mut guest = host.start(&self.program)?;
+        let mut guest = self.noted(host.start(&self.program))?;
         let (to, of) = (trace.clone(), current.clone());
         guest.interpose(Tracer::new(move |text| line(&with_flag(text), &of, &to)));
         Ok(guest)
