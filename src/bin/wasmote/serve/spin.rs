@@ -147,6 +147,7 @@ pub fn parse(
         }
         for (at, trigger) in triggers.iter().enumerate() {
             let app = reader.trigger(trigger, at)?;
+            // Only where both triggers name the same component.
             match apps.iter_mut().find(|known| known.name == app.name) {
                 Some(known) => known.routes.extend(app.routes),
                 None => apps.push(app),
@@ -179,7 +180,7 @@ impl Reader<'_> {
                 let component = component.with_context(|| format!("there is no [component.{name}]"))?;
                 (name.clone(), component)
             }
-            Some(Reference::Inline(component)) => (format!("http-{at}"), &**component),
+            Some(Reference::Inline(component)) => (self.inline_name(at), &**component),
             None => bail!("a [[trigger.http]] names no component"),
         };
         if let Some(Executor { kind }) = &trigger.executor
@@ -202,6 +203,16 @@ impl Reader<'_> {
             _ => bail!("the trigger of component `{name}` has no route"),
         }
         Ok(app)
+    }
+
+    /// What a component is called that stands in a trigger itself: as no other one is, or their triggers would be taken for
+    /// those of one component, and it would have the other's program and grants.
+    fn inline_name(&self, at: usize) -> String {
+        let mut name = format!("http-{at}");
+        while self.file.component.contains_key(&name) {
+            name.push_str("-inline");
+        }
+        name
     }
 
     fn component(&mut self, name: &str, component: &Component) -> Result<App> {
@@ -532,6 +543,38 @@ mod tests {
         for part in ["`redis`", "`key_value_stores`", "`http://self`", "`base`"] {
             assert!(unsupported.contains(part), "{unsupported}");
         }
+    }
+
+    #[test]
+    fn a_component_in_a_trigger_is_no_other_one() {
+        let text = r#"
+            spin_manifest_version = 2
+            [[trigger.http]]
+            route = "/public"
+            component = { source = "public.wasm" }
+            [[trigger.http]]
+            route = "/secret"
+            component = "http-0"
+            [[trigger.http]]
+            route = "/more"
+            component = "http-0"
+            [component.http-0]
+            source = "secret.wasm"
+            environment = { SECRET = "s" }
+        "#;
+        let manifest = read(text).unwrap();
+        let [public, secret] = &manifest.apps[..] else { panic!("{manifest:?}") };
+        let of =
+            |app: &App| (app.routes.iter().map(Pattern::text).collect::<Vec<_>>().join(" "), app.env.len());
+        assert_eq!(
+            (public.program.as_path(), of(public)),
+            (Path::new("/srv/public.wasm"), ("/public".into(), 0))
+        );
+        assert_eq!(
+            (secret.program.as_path(), of(secret)),
+            (Path::new("/srv/secret.wasm"), ("/secret /more".into(), 1))
+        );
+        assert_ne!(public.name, secret.name);
     }
 
     #[test]
