@@ -99,15 +99,32 @@ pub fn policy(out: &[Rule], listen: &[Rule], settings: &Resolved) -> Policy {
 pub fn explain(denied: &Denied) -> String {
     let mut line = format!("denied: {denied}: ");
     _ = match denied {
-        Denied::Address(Operation::TcpConnect | Operation::UdpSend, at) => write!(line, "--allow-net {at}"),
-        Denied::Address(Operation::TcpBind | Operation::UdpBind, at) => write!(line, "--allow-listen {at}"),
-        Denied::Name(name) => write!(line, "--allow-net '{name}:*', or -S allow-ip-name-lookup"),
+        Denied::Address(Operation::TcpConnect | Operation::UdpSend, at) => {
+            write!(line, "{}", flag("--allow-net", &at.to_string(), rule))
+        }
+        Denied::Address(Operation::TcpBind | Operation::UdpBind, at) => {
+            write!(line, "{}", flag("--allow-listen", &at.to_string(), listen))
+        }
+        Denied::Name(name) if rule(&format!("{name}:*")).is_ok() => {
+            write!(line, "--allow-net '{name}:*', or -S allow-ip-name-lookup")
+        }
+        Denied::Name(_) => write!(line, "-S allow-ip-name-lookup"),
         Denied::Socket { tcp: true } => write!(line, "-S tcp=y"),
         Denied::Socket { tcp: false } => write!(line, "-S udp=y"),
         Denied::TooMany(open) => write!(line, "-S max-sockets={}", open.saturating_mul(2)),
         _ => write!(line, "no flag grants it"),
     };
     line
+}
+
+/// The flag with this value, if the program would take it: what a guest asks for may be written as no rule is.
+fn flag<R>(flag: &str, value: &str, read: fn(&str) -> Result<R, String>) -> String {
+    match read(value) {
+        Ok(_) => format!("{flag} {value}"),
+        Err(_) => {
+            format!("no {flag} can grant that: its host is written neither as a name nor as an address is")
+        }
+    }
 }
 
 /// Reads the value of an `--allow-http`.
@@ -185,17 +202,15 @@ impl Http {
 
 /// What was refused, and which flag would have granted it.
 fn explain_http(denied: &http::Denied) -> String {
-    format!("denied: {denied}: --allow-http {}", denied.authority)
+    format!("denied: {denied}: {}", flag("--allow-http", &denied.authority, destination))
 }
 
 /// The same of what the rules would allow by its name, and not by its address: `http://127.0.0.1:80`, or the address that
 /// a name led to, `10.0.0.1:80`.
 fn explain_inside(to: &str) -> String {
     let authority = to.split_once("://").map_or(to, |(_, authority)| authority);
-    format!(
-        "denied: a request to {to}, which is no public address, where names and `*` do not lead: \
-         --allow-http {authority}"
-    )
+    let flag = flag("--allow-http", authority, destination);
+    format!("denied: a request to {to}, which is no public address, where names and `*` do not lead: {flag}")
 }
 
 #[cfg(test)]
@@ -214,6 +229,8 @@ mod tests {
         let told = explain(&Denied::Name("example.com".into()));
         assert!(told.ends_with("--allow-net 'example.com:*', or -S allow-ip-name-lookup"), "{told}");
         assert!(rule("example.com:*").is_ok());
+        let told = explain(&Denied::Name("127.1".into()));
+        assert!(rule("127.1:*").is_err() && told.ends_with(": -S allow-ip-name-lookup"), "{told}");
     }
 
     #[test]
@@ -239,6 +256,14 @@ mod tests {
             told,
             "denied: sending a request to http://example.com is not granted: --allow-http example.com"
         );
+        for authority in ["127.1:18190", "0x7f.1", "2130706433:80", "user@example.com", "[::1"] {
+            let scheme = wasmote::cap::http::Scheme::Http;
+            let told = explain_http(&http::Denied { scheme, authority: authority.into() });
+            let is_taken = destination(authority).is_ok();
+            assert_eq!(told.contains(&format!("--allow-http {authority}")), is_taken, "{told}");
+            assert_eq!(told.contains("no --allow-http can grant that"), !is_taken, "{told}");
+        }
+        assert!(destination("127.1:18190").is_err());
         for (to, grant) in [
             ("http://127.0.0.1:9000", "127.0.0.1:9000"),
             ("10.0.0.1:443", "10.0.0.1:443"),
