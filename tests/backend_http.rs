@@ -89,7 +89,7 @@ async fn answer(request: http::Request<Incoming>) -> Result<http::Response<Piece
             if let Some(trailer) = body.trailers().and_then(|trailers| trailers.get("x-trailer")) {
                 headers.insert("x-saw-trailer", trailer.clone());
             }
-            for name in ["host", "content-length", "transfer-encoding", "x-custom"] {
+            for name in ["host", "content-length", "transfer-encoding", "x-custom", "te", "connection"] {
                 let values = head.headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
                 let values = values.collect::<Vec<_>>().join("|");
                 let name = HeaderName::try_from(format!("saw-{name}")).unwrap();
@@ -822,6 +822,10 @@ fn a_granted_root_is_trusted_and_both_protocols_are_spoken() {
             request.body = Box::new(Whole::new("secret"));
             let response = send(&client, request).unwrap();
             assert_eq!(header(&response, "saw-version"), version);
+            // Trailers are taken; that only this connection's server is to know.
+            let connection = if version == "HTTP/2.0" { "" } else { "keep-alive|te" };
+            assert_eq!(header(&response, "saw-te"), "trailers", "{version}");
+            assert_eq!(header(&response, "saw-connection"), connection, "{version}");
             assert_eq!(read(response.body).unwrap().0, b"secret");
         }
         assert_eq!(server.connections(), 1, "{version}");

@@ -233,7 +233,14 @@ impl Shared {
         announce(&mut headers, &request.headers, &*request.body);
         // Or servers leave trailers out (RFC 9110, section 6.5.1).
         let te = HeaderValue::from_static("trailers");
-        headers.try_insert(header::TE, te).map_err(|_| ErrorCode::HttpRequestHeaderSectionSize(None))?;
+        let full = |_| ErrorCode::HttpRequestHeaderSectionSize(None);
+        headers.try_insert(header::TE, te).map_err(full)?;
+        // In HTTP/1.1 it is this connection's, and has to say so (RFC 9110, section 10.1.4); in HTTP/2 there is no such field
+        // (RFC 9113, section 8.2.2). Which of them is spoken, the library knows only when the request is on its way: for
+        // HTTP/2 it takes all `Connection` fields out, and besides what the first one names. So that one names nothing.
+        for option in ["keep-alive", "te"] {
+            headers.try_append(header::CONNECTION, HeaderValue::from_static(option)).map_err(full)?;
+        }
         let mut out =
             http::Request::new(Outgoing::new(request.body, length, ErrorCode::HttpRequestBodySize(None)));
         *out.method_mut() = method;
