@@ -661,6 +661,58 @@ fn loss_is_chosen_by_the_seed() {
 }
 
 #[test]
+fn what_nobody_reads_over_tcp_is_bounded() {
+    const MIB: usize = 1 << 20;
+    let machine = mem::Machine::new();
+    let tcp = || machine.tcp_socket(Ipv4).unwrap();
+    let listener = tcp();
+    listener.bind(loopback(Ipv4, 80)).unwrap();
+    listener.listen(4_096).unwrap();
+    let data = vec![0; MIB];
+    let connect = || {
+        let client = tcp();
+        client.set_option(SocketOption::SendBufferBytes, MIB as u64).unwrap();
+        client.connect(loopback(Ipv4, 80)).unwrap();
+        assert_eq!(now(|cx| client.poll_connected(cx)), Poll::Ready(Ok(())));
+        client
+    };
+    // All that goes at once.
+    let fill = |client: &dyn wasmote::cap::sockets::TcpSocket| {
+        let mut sent = 0;
+        loop {
+            match now(|cx| client.poll_send(cx, &data)) {
+                Poll::Ready(Ok(count)) => sent += count,
+                Poll::Ready(Err(code)) => return (sent, Some(code)),
+                Poll::Pending => return (sent, None),
+            }
+        }
+    };
+    // Nobody has accepted it: more goes only then.
+    let client = connect();
+    assert_eq!(fill(&*client), (64 << 10, None));
+    client.set_option(SocketOption::SendBufferBytes, MIB as u64).unwrap();
+    assert_eq!(fill(&*client), (0, None));
+    let Poll::Ready(Ok(accepted)) = now(|cx| listener.poll_accept(cx)) else { panic!("it is there") };
+    assert_eq!(fill(&*client), (MIB - (64 << 10), None));
+    drop((client, accepted));
+    // However many there are, and though their clients have left.
+    let mut all = 0;
+    for _ in 0..1_000 {
+        let client = connect();
+        let (sent, ended) = fill(&*client);
+        assert!(sent <= 64 << 10 && ended.is_none_or(|code| code == Code::NoMemory), "{sent} {ended:?}");
+        all += sent;
+    }
+    assert!((24 * MIB..=32 * MIB).contains(&all), "{all}");
+    // What is gone leaves room.
+    drop(listener);
+    let listener = tcp();
+    listener.bind(loopback(Ipv4, 80)).unwrap();
+    listener.listen(16).unwrap();
+    assert_eq!(fill(&*connect()), (64 << 10, None));
+}
+
+#[test]
 fn what_is_denied_says_so_without_secrets() {
     assert_eq!(Denied::TooMany(3).to_string(), "3 sockets are open and no more are granted");
     let grant = NetworkGrant::new(Arc::new(mem::Machine::new()), Policy::new());

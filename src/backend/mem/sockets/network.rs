@@ -19,6 +19,7 @@ use alloc::{
 use core::{
     fmt,
     net::{IpAddr, Ipv6Addr, SocketAddr},
+    sync::atomic::AtomicUsize,
     task::{Context, Poll},
 };
 use spin::Mutex;
@@ -99,7 +100,7 @@ impl Network {
     pub fn machine(&self, addresses: impl IntoIterator<Item = IpAddr>) -> Machine {
         let mut state = self.0.state.lock();
         state.machines.push(addresses.into_iter().collect());
-        Machine { network: self.clone(), number: state.machines.len() - 1 }
+        Machine { network: self.clone(), number: state.machines.len() - 1, held: Arc::default() }
     }
 
     /// Has a name stand for these addresses, instead of what it stood for.
@@ -231,10 +232,15 @@ impl clocks::Clocks for NetworkClocks {
 }
 
 /// A machine on a [`Network`]. A cheap handle; guests that are given clones of one share its ports.
+///
+/// What its guests send over TCP and nobody has read is at most 32 MiB, and 64 KiB on a connection that nobody has accepted;
+/// past the first, sending fails with [`Code::NoMemory`].
 #[derive(Clone, Debug)]
 pub struct Machine {
     network: Network,
     number: usize,
+    /// Bytes that its TCP sockets have sent and nobody has read.
+    held: Arc<AtomicUsize>,
 }
 
 impl Machine {
@@ -248,6 +254,11 @@ impl Machine {
     #[must_use]
     pub fn network(&self) -> &Network {
         &self.network
+    }
+
+    /// What its TCP sockets hold all together.
+    pub(super) fn held(&self) -> &Arc<AtomicUsize> {
+        &self.held
     }
 
     /// Whether this is the address of this machine that others, or it itself, reach it at.

@@ -11,6 +11,7 @@ use crate::{
 use alloc::{collections::VecDeque, sync::Arc};
 use core::{
     net::SocketAddr,
+    sync::atomic::{AtomicUsize, Ordering},
     task::{Context, Poll},
 };
 use spin::Mutex;
@@ -41,6 +42,11 @@ struct Flow {
     /// How many of the bytes come when, in order.
     arriving: VecDeque<(u64, usize)>,
     bytes_max: usize,
+    /// Nobody has accepted the connection yet, whose end is not bounded by any guest's descriptors.
+    unaccepted: bool,
+    /// What all flows hold that the same machine fills, and how much of that is this one's.
+    held: Arc<AtomicUsize>,
+    counted: usize,
     /// When it ends, and how.
     end: Option<(u64, Result<(), Code>)>,
     /// Nobody will read: what still comes is dropped.
@@ -55,11 +61,19 @@ impl Flow {
     /// How many stretches of bytes are on their way at most.
     const ARRIVING_MAX: usize = 1_024;
 
-    fn new(bytes_max: u64) -> Arc<Mutex<Self>> {
+    /// Bytes that wait for somebody to accept their connection.
+    const UNACCEPTED_BYTES_MAX: usize = 64 << 10;
+    /// Bytes that one machine has on their way, or where nobody has read them.
+    const HELD_BYTES_MAX: usize = 32 << 20;
+
+    fn new(bytes_max: u64, held: &Arc<AtomicUsize>, unaccepted: bool) -> Arc<Mutex<Self>> {
         Arc::new(Mutex::new(Self {
             bytes: VecDeque::new(),
             arriving: VecDeque::new(),
             bytes_max: usize::try_from(bytes_max).unwrap_or(usize::MAX),
+            unaccepted,
+            held: held.clone(),
+            counted: 0,
             end: None,
             unread: false,
             closed: false,
@@ -92,17 +106,51 @@ impl Flow {
             }
             self.arriving.pop_front();
         }
+        if self.bytes.is_empty() {
+            self.forget();
+        }
         count
     }
 
+    /// Frees what it has for bytes.
+    fn forget(&mut self) {
+        (self.bytes, self.arriving) = (VecDeque::new(), VecDeque::new());
+        self.count_anew(0);
+    }
+
+    fn count_anew(&mut self, bytes: usize) {
+        self.held.fetch_sub(self.counted, Ordering::Relaxed);
+        self.held.fetch_add(bytes, Ordering::Relaxed);
+        self.counted = bytes;
+    }
+
+    /// Makes room for more bytes, and for one more stretch of them.
+    fn reserve(&mut self, count: usize) -> Result<(), Code> {
+        let grown =
+            |have: usize, needed: usize| if needed > have { needed.next_power_of_two() } else { have };
+        let bytes = grown(self.bytes.capacity(), self.bytes.len() + count);
+        let stretches = grown(self.arriving.capacity(), self.arriving.len() + 1);
+        let all = bytes + stretches * size_of::<(u64, usize)>();
+        let others = self.held.load(Ordering::Relaxed).saturating_sub(self.counted);
+        if others.saturating_add(all) > Self::HELD_BYTES_MAX {
+            return Err(Code::NoMemory);
+        }
+        self.bytes.try_reserve_exact(bytes - self.bytes.len()).map_err(|_| Code::NoMemory)?;
+        let more = stretches - self.arriving.len();
+        self.arriving.try_reserve_exact(more).map_err(|_| Code::NoMemory)?;
+        self.count_anew(all);
+        Ok(())
+    }
+
     fn room(&self) -> usize {
-        let room = self.bytes_max.saturating_sub(self.bytes.len());
+        let max = if self.unaccepted { Self::UNACCEPTED_BYTES_MAX } else { usize::MAX };
+        let room = self.bytes_max.min(max).saturating_sub(self.bytes.len());
         if self.arriving.len() >= Self::ARRIVING_MAX { 0 } else { room }
     }
 
     fn put(&mut self, bytes: &[u8], at_ns: u64) -> Result<usize, Code> {
         let count = self.room().min(bytes.len());
-        self.bytes.try_reserve(count).map_err(|_| Code::NoMemory)?;
+        self.reserve(count)?;
         self.bytes.extend(&bytes[..count]);
         // What was sent later does not come earlier.
         let at_ns = self.arriving.back().map_or(at_ns, |(last_ns, _)| at_ns.max(*last_ns));
@@ -116,6 +164,12 @@ impl Flow {
     /// When the end comes that follows the bytes.
     fn ends_ns(&self, at_ns: u64) -> u64 {
         self.arriving.back().map_or(at_ns, |(last_ns, _)| at_ns.max(*last_ns))
+    }
+}
+
+impl Drop for Flow {
+    fn drop(&mut self) {
+        self.forget();
     }
 }
 
@@ -135,8 +189,7 @@ fn end_reading(flow: &Mutex<Flow>, closed: bool) -> bool {
     flow.closed |= closed;
     let lost = !flow.bytes.is_empty();
     flow.unread = true;
-    flow.bytes = VecDeque::new();
-    flow.arriving = VecDeque::new();
+    flow.forget();
     let (readers, writers) = (flow.readers.take(), flow.writers.take());
     drop(flow);
     wake(readers.into_iter().chain(writers));
@@ -188,7 +241,8 @@ impl TcpSocket {
             return Ok(refused);
         }
         let bytes_max = options.get(SocketOption::SendBufferBytes);
-        let (there, back) = (Flow::new(bytes_max), Flow::new(bytes_max));
+        let held = self.machine.held();
+        let (there, back) = (Flow::new(bytes_max, held, true), Flow::new(bytes_max, held, false));
         let theirs =
             Established { local: remote, remote: local, receive: there.clone(), send: back.clone(), far };
         backlog.waiting.push_back((there_ns, theirs));
@@ -262,8 +316,16 @@ impl cap::TcpSocket for TcpSocket {
             return Poll::Pending;
         };
         let options = self.life.lock().options;
-        connection.send.lock().bytes_max =
-            usize::try_from(options.get(SocketOption::SendBufferBytes)).unwrap_or(usize::MAX);
+        let mut back = connection.send.lock();
+        back.bytes_max = usize::try_from(options.get(SocketOption::SendBufferBytes)).unwrap_or(usize::MAX);
+        // Nobody has written there before.
+        back.held = self.machine.held().clone();
+        drop(back);
+        let mut there = connection.receive.lock();
+        there.unaccepted = false;
+        let writers = there.writers.take();
+        drop(there);
+        wake(writers);
         let accepted = Self::new(self.machine.clone());
         let (connecting, connection) = (Some((0, Ok(()))), Some(connection));
         *accepted.life.lock() = Life { options, bound: None, connecting, connection, ended: (false, false) };
