@@ -276,6 +276,135 @@ fn floods_of_http_2_are_noticed_by_nobody_else() {
 }
 
 #[test]
+fn contents_that_do_not_come_hold_no_turn_and_are_their_clients_fault() {
+    let files = Files::new();
+    let path = files.file("hello.wat", handler("hello"));
+    let mut server = Server::start(&[
+        "--metrics-addr",
+        "127.0.0.1:0",
+        "--max-concurrent",
+        "1",
+        "--body-timeout",
+        "1s",
+        "-W",
+        "timeout=40s",
+        &path,
+    ]);
+    let metrics = metrics_address(&mut server);
+    let head = "POST /r HTTP/1.1\r\nhost: test\r\ncontent-length: 100\r\n\r\n";
+    let whole = read(server.send(&format!(
+        "{}{}",
+        head.replace("host", "connection: close\r\nhost"),
+        "x".repeat(100)
+    )));
+    assert_eq!((whole.status, whole.text()), (200, "hello"));
+    let began = Instant::now();
+    // None of them; and one now and then.
+    let silent = server.send(head);
+    let mut drips = server.send(head);
+    let dripping = thread::spawn({
+        let mut drips = drips.try_clone().unwrap();
+        move || {
+            for _ in 0..99 {
+                thread::sleep(Duration::from_millis(100));
+                if drips.write_all(b"x").is_err() {
+                    break;
+                }
+            }
+        }
+    });
+    assert_eq!(server.get("/").text(), "hello");
+    let answer = read(silent);
+    assert_eq!(answer.status, 408, "{answer:?}");
+    assert!(answer.text().contains("too slowly") && answer.head.contains("connection: close"), "{answer:?}");
+    let mut first = [0; 12];
+    drips.read_exact(&mut first).unwrap();
+    assert_eq!(&first, b"HTTP/1.1 408");
+    drop(drips);
+    dripping.join().unwrap();
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    let line = server.wait_for_log("POST /r 408");
+    assert!(line.contains("broke the request off: it sent less than 240 bytes a second for 1s"), "{line}");
+    wait(|| answered(&metrics, "hello", "4xx") == 2);
+    assert_eq!((answered(&metrics, "hello", "2xx"), failures(&metrics)), (2, 0), "{}", server.log());
+}
+
+#[test]
+fn an_app_leaves_turns_for_the_others() {
+    let files = Files::new();
+    files.file("one.wat", handler("one.."));
+    files.file("two.wat", handler("two.."));
+    let apps = "
+        [[app]]
+        name = 'one'
+        program = 'one.wat'
+        routes = ['/...']
+        [[app]]
+        name = 'two'
+        program = 'two.wat'
+        routes = ['/two']
+    ";
+    let limited = apps.replace("routes = ['/...']", "routes = ['/...']\nmax-concurrent = 1");
+    for (apps, has) in [(apps, 3), (&limited, 1)] {
+        let path = files.file("wasmote.toml", apps);
+        let args = ["--metrics-addr", "127.0.0.1:0", "--max-concurrent", "4", "-W", "timeout=40s", &path];
+        let mut server = Server::start(&args);
+        let metrics = metrics_address(&mut server);
+        let now = |what: &str| counted(&metrics, &format!("wasmote_requests_{what}{{app=\"one\"}}"));
+        let loops = [(); 8].map(|()| server.send("GET /loop HTTP/1.1\r\nhost: test\r\n\r\n"));
+        wait(|| (now("in_flight"), now("waiting")) == (has, (8 - has).min(4 * has)));
+        assert_eq!(server.get("/two").text(), "two..");
+        // Four wait for each turn that there is, and one more is told so at once.
+        let busy = (has == 1).then(|| server.get("/"));
+        assert!(busy.is_none_or(|busy| busy.status == 503 && busy.head.contains("retry-after: 1")));
+        drop(loops);
+        wait(|| now("in_flight") == 0);
+    }
+}
+
+#[test]
+fn requests_that_wait_for_a_turn_fill_no_memory() {
+    let files = Files::new();
+    let path = files.file("hello.wat", handler("hello"));
+    let args = ["--metrics-addr", "127.0.0.1:0", "--max-concurrent", "1", "-W", "timeout=40s", &path];
+    let mut server = Server::start(&args);
+    let metrics = metrics_address(&mut server);
+    let resident = || counted(&metrics, "process_resident_memory_bytes");
+    let waiting = || counted(&metrics, "wasmote_requests_waiting{app=\"hello\"}");
+    let refused = || counted(&metrics, "wasmote_requests_refused_total{status=\"431\"}");
+    let busy = || counted(&metrics, "wasmote_failures_total{app=\"hello\",reason=\"busy\"}");
+    let held = server.send("GET /loop HTTP/1.1\r\nhost: test\r\n\r\n");
+    wait(|| counted(&metrics, "wasmote_requests_in_flight{app=\"hello\"}") == 1);
+    let before = resident();
+    // :method GET, :scheme http, :path /, :authority. A small field is put into the table, and said again and again.
+    let get = b"\x82\x86\x84\x01\x04test";
+    let stream = |number: u8, fields: &[u8]| frame(1, 5, 2 * number + 1, &[&get[..], fields].concat());
+    let large = |number: u8| match number {
+        0 => stream(0, &[&b"\x40\x01x\x01b"[..], &[0xbe; 1_899]].concat()),
+        number => stream(number, &[0xbe; 1_900]),
+    };
+    let connections = [(); 4].map(|()| {
+        let mut connection = server.send(PREFACE);
+        connection.write_all(&frame(4, 0, 0, &[])).unwrap();
+        connection.write_all(&(0..120).flat_map(large).collect::<Vec<_>>()).unwrap();
+        connection
+    });
+    wait(|| refused() == 4 * 120);
+    assert_eq!(waiting(), 0);
+    let after = resident();
+    assert!(after < before + (24 << 20), "{before} {after}");
+    // Those with few fields wait, but four for each turn.
+    let mut connection = server.send(PREFACE);
+    connection.write_all(&frame(4, 0, 0, &[])).unwrap();
+    connection.write_all(&(0..100).flat_map(|number| stream(number, &[])).collect::<Vec<_>>()).unwrap();
+    wait(|| busy() == 96);
+    assert_eq!(waiting(), 4);
+    server.wait_for_log("as many requests as may be were waiting for their turn");
+    drop((held, connections, connection));
+    wait(|| waiting() == 0);
+}
+
+#[test]
 fn trailers_go_to_who_takes_them_and_what_does_not_go_is_told() {
     let mut server = Server::start(&["--trace", &guest("http-service")]);
     let ask = |server: &Server, path: &str, fields: &str, more: &str| {

@@ -9,11 +9,12 @@
 //! | 400 | what came is no request, or is chunked twice | refused |
 //! | 400 | HTTP/1.1 without one `Host`, or nobody's name in it; the contents break off or break their chunking, and the program failed over it before it answered | 4xx of the app |
 //! | 404 | no app has a route for the path | refused |
+//! | 408 | the contents come too slowly (`--body-timeout`), and the program failed over it before it answered | 4xx of the app |
 //! | 414, 431 | the target or the header section is larger than the server reads (64 KiB, 128 fields), or than a program may be given (`-S max-http-fields`, `max-http-fields-size`) | refused; 4xx of the app |
 //! | 500 | the program broke a rule, or spent its fuel or memory, or could not be started | failure `trap`, `fuel`, `memory`, `not_started` |
 //! | 501 | the contents have a transfer coding besides `chunked` (RFC 9112, section 6.1) | refused |
 //! | 502 | the program gave no response, or said that there is none | failure `no_response` |
-//! | 503 | no turn came within the deadline (`--max-concurrent`), or answers that nobody takes leave no room (256 MiB of all apps) | failure `busy` |
+//! | 503 | no turn came within the deadline (`--max-concurrent`), or four times as many wait for one already, or answers that nobody takes leave no room (256 MiB of all apps) | failure `busy` |
 //! | 504 | the deadline passed (`-W timeout`) | failure `deadline` |
 //!
 //! A failure after the response began breaks it off: HTTP/1.1 ends the connection before the last chunk, HTTP/2 the stream.
@@ -47,15 +48,31 @@
 //! | who | how long | flag |
 //! |---|---|---|
 //! | a client, for a request's head, or for the next request | 30 s | `--head-timeout` |
-//! | a client, for its request's contents | within the program's time | `-W timeout` |
+//! | a client, to send 240 bytes a second of its request's contents, on the average over that time; within the program's time | 10 s | `--body-timeout` |
 //! | a program, from the request's head to the last byte that it gives | 30 s | `-W timeout` |
 //! | a client, to take any of its answer | 1 min | `--write-timeout` |
 //! | a client, to take 240 bytes a second of it (of each answer, where it has several under way), on the average over that time | 1 min | `--write-timeout` |
 //! | requests under way, when the server is to end | 30 s | `--drain-timeout` |
 //!
+//! For contents a client is waited for as long as the program asks for more and there is none; what the program does
+//! meanwhile is not counted. Then they break off with `connection-read-timeout`. A program that answers all the same is
+//! taken at its word; one that fails over it has not failed, and the client is answered 408.
+//!
 //! Bytes count as taken when they have left for the socket: not those that a window of HTTP/2 holds back, and not
 //! what answers pings or settings. Time in which the program has nothing ready is not the client's. On HTTP/2 a stream
 //! that is stuck beside others has its connection take no more requests, and end when they have had as long again.
+//!
+//! # Turns
+//!
+//! A request is answered when it has a turn, of which there are `--max-concurrent` (1,000). One of several apps has up to
+//! three quarters of them, or as many as `max-concurrent` in its `[[app]]` says: so what one does, or its clients, leaves
+//! the others some. The sum may be more than there are. Four times as many requests wait for a turn, of the server and of
+//! each app; one more is answered 503 at once, and is a failure `busy` like one that waited in vain. A request keeps its
+//! turn until its program is done with it.
+//!
+//! An app whose start functions take long (more than 200,000 of `-W max-uninterrupted-fuel`, some tenths of a millisecond)
+//! is started on a thread that answers nobody else, two instances of it at once. No deadline ends a start; one that it
+//! passes is told right after it.
 //!
 //! # Trailers
 //!
@@ -74,7 +91,7 @@
 //!
 //! # What hostile peers are held to
 //!
-//! Clients: a head of 64 KiB and 128 fields; 128 streams, 64 KiB each that lie ready, on a connection of HTTP/2; 1 MiB of
+//! Clients: a head of 64 KiB and 128 fields, in HTTP/2 as well, looked at before a request waits for anything; 128 streams, 64 KiB each that lie ready, on a connection of HTTP/2; 1 MiB of
 //! contents on it that no program has read; `--max-connections`. Streams that are reset as soon as they are begun,
 //! header sections that are continued without end or unfold in memory, empty frames, and pings and settings whose
 //! answers nobody reads are bounded by the library, and each is tried in the tests. Who does any of it loses its

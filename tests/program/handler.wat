@@ -1,23 +1,35 @@
 ;; Answers requests over WASI 0.2, and misbehaves by the first letter of the path:
 ;; t traps, l loops, m takes memory without end, n gives no response, s streams, b begins and then traps,
 ;; p answers with the path, w begins and then waits without end, d answers with eight random bytes, c with those of the
-;; clock, y prints newlines without end. Anything else is answered with HELLO.
+;; clock, y prints newlines without end, r reads what it is sent and traps if that breaks off. Anything else is answered with HELLO.
 (component
   (import "wasi:io/error@0.2.0" (instance $errors (export "error" (type (sub resource)))))
   (alias export $errors "error" (type $io-error))
   (import "wasi:io/streams@0.2.0" (instance $streams
     (export "output-stream" (type $output-stream (sub resource)))
+    (export "input-stream" (type $input-stream (sub resource)))
     (alias outer 1 $io-error (type $io-error-outer))
     (export "error" (type $error (eq $io-error-outer)))
     (type $stream-error-def (variant (case "last-operation-failed" (own $error)) (case "closed")))
     (export "stream-error" (type $stream-error (eq $stream-error-def)))
+    (export "[method]input-stream.blocking-read"
+      (func (param "self" (borrow $input-stream)) (param "len" u64)
+        (result (result (list u8) (error $stream-error)))))
     (export "[method]output-stream.blocking-write-and-flush"
       (func (param "self" (borrow $output-stream)) (param "contents" (list u8))
         (result (result (error $stream-error)))))))
   (alias export $streams "output-stream" (type $output-stream))
+  (alias export $streams "input-stream" (type $input-stream))
   (import "wasi:http/types@0.2.0" (instance $types
     (export "fields" (type $fields (sub resource)))
     (export "incoming-request" (type $incoming-request (sub resource)))
+    (export "incoming-body" (type $incoming-body (sub resource)))
+    (alias outer 1 $input-stream (type $input-stream-outer))
+    (export "input-stream" (type $input-stream (eq $input-stream-outer)))
+    (export "[method]incoming-request.consume"
+      (func (param "self" (borrow $incoming-request)) (result (result (own $incoming-body)))))
+    (export "[method]incoming-body.stream"
+      (func (param "self" (borrow $incoming-body)) (result (result (own $input-stream)))))
     (export "outgoing-response" (type $outgoing-response (sub resource)))
     (export "outgoing-body" (type $outgoing-body (sub resource)))
     (export "response-outparam" (type $response-outparam (sub resource)))
@@ -98,6 +110,9 @@
   (core func $path (canon lower (func $types "[method]incoming-request.path-with-query")
     (memory $mem) (realloc $realloc)))
   (core func $body (canon lower (func $types "[method]outgoing-response.body") (memory $mem)))
+  (core func $consume (canon lower (func $types "[method]incoming-request.consume") (memory $mem)))
+  (core func $contents (canon lower (func $types "[method]incoming-body.stream") (memory $mem)))
+  (core func $read (canon lower (func $streams "[method]input-stream.blocking-read") (memory $mem) (realloc $realloc)))
   (core func $write (canon lower (func $types "[method]outgoing-body.write") (memory $mem)))
   (core func $finish (canon lower (func $types "[static]outgoing-body.finish") (memory $mem) (realloc $realloc)))
   (core func $set (canon lower (func $types "[static]response-outparam.set") (memory $mem)))
@@ -117,6 +132,9 @@
     (import "h" "path" (func $path (param i32 i32)))
     (import "h" "body" (func $body (param i32 i32)))
     (import "h" "write" (func $write (param i32 i32)))
+    (import "h" "consume" (func $consume (param i32 i32)))
+    (import "h" "contents" (func $contents (param i32 i32)))
+    (import "h" "read" (func $read (param i32 i64 i32)))
     (import "h" "finish" (func $finish (param i32 i32 i32 i32)))
     (import "h" "set" (func $set (param i32 i32 i32 i32 i64 i32 i32 i32 i32)))
     (import "h" "send" (func $send (param i32 i32 i32 i32)))
@@ -193,6 +211,15 @@
         (loop $more
           (call $send (local.get $stream) (i32.const 8192) (i32.const 4096) (i32.const 1024))
           (br $more))))
+      (if (i32.eq (local.get $letter) (i32.const 0x72)) (then
+        (call $consume (local.get $request) (i32.const 1024))
+        (call $contents (i32.load (i32.const 1028)) (i32.const 1024))
+        (local.set $stream (i32.load (i32.const 1028)))
+        (loop $more
+          (call $read (local.get $stream) (i64.const 1024) (i32.const 1024))
+          (br_if $more (i32.eqz (i32.load8_u (i32.const 1024)))))
+        ;; Its end is an error too, the second one.
+        (if (i32.eqz (i32.load8_u (i32.const 1028))) (then unreachable))))
       (if (i32.eq (local.get $letter) (i32.const 0x70)) (then
         (call $all (local.get $out) (i32.load (i32.const 2052)) (i32.load (i32.const 2056)))
         (return)))
@@ -206,6 +233,9 @@
       (export "path" (func $path))
       (export "body" (func $body))
       (export "write" (func $write))
+      (export "consume" (func $consume))
+      (export "contents" (func $contents))
+      (export "read" (func $read))
       (export "finish" (func $finish))
       (export "set" (func $set))
       (export "send" (func $send))

@@ -11,11 +11,12 @@ use crate::{
         piece::Pieces,
         pool::{Kept, Pool},
         record::{Failure, Id, Record, Stage, Used},
-        server::{Answer, Body, BodyError, Exchange, Handler, Served, Turn, plain},
+        server::{Answer, Body, BodyError, Exchange, Handler, Served, plain},
         slices::Slices,
         spin,
         streamed::{Room, Streamed},
         trailers::{Lost, Trailers},
+        turns::{Turn, Turns},
     },
     settings::{Randomness, Resolved},
     watch::Trace,
@@ -90,7 +91,7 @@ pub fn check(settings: &Resolved) -> Result<(), &'static str> {
 ///
 /// When its program or something that it is granted cannot be had, and when it handles no requests. Which app it was is
 /// for the caller to say.
-pub fn load(app: &App, common: &Common, metrics: Arc<AppMetrics>) -> Result<Served> {
+pub fn load(app: &App, common: &Common, metrics: Arc<AppMetrics>, turns: Arc<Turns>) -> Result<Served> {
     let settings = app.resolve()?;
     check(&settings).map_err(anyhow::Error::msg)?;
     let name = app.program.to_string_lossy().into_owned();
@@ -139,7 +140,7 @@ pub fn load(app: &App, common: &Common, metrics: Arc<AppMetrics>) -> Result<Serv
     drop(shared.pool.start().map_err(|error| anyhow::Error::msg(shared.not_started(&error).text))?);
     let handler =
         Box::new(Instances { shared: Arc::new(shared), metrics: metrics.clone(), is_spin: app.is_spin });
-    Ok(Served { name: app.name.clone(), handler, deadline, metrics })
+    Ok(Served { name: app.name.clone(), handler, deadline, metrics, turns })
 }
 
 /// What each instance of an app starts from.
@@ -262,7 +263,7 @@ impl Handler for Instances {
     fn handle(&self, exchange: Exchange) -> Answer {
         let (shared, metrics, is_spin) = (self.shared.clone(), self.metrics.clone(), self.is_spin);
         Box::pin(async move {
-            let Exchange { request, peer, record, deadline, route, rest, turn } = exchange;
+            let Exchange { request, peer, record, deadline, body_timeout, route, rest, turn } = exchange;
             let method = request.method().clone();
             let (of_trailers, id) = (shared.clone(), record.id);
             let trailers =
@@ -278,7 +279,7 @@ impl Handler for Instances {
             if let Err(code) = wasi::http::check(&shared.settings.limits.http, &request) {
                 return Ok(refused(&code));
             }
-            request.body = Box::new(Contents::new(request.body, record.clone()));
+            request.body = Box::new(Contents::new(request.body, record.clone(), body_timeout));
             let taken = shared.pool.take(record.id).await.map_err(|error| shared.not_started(&error));
             let (guest, kept, is_new) = taken.inspect_err(|_| shared.pool.flush())?;
             if is_new {

@@ -28,11 +28,14 @@ pub struct Patience {
     /// Until it has said which version of HTTP it speaks; for HTTP/2, between two requests too. (For HTTP/1 that is for
     /// hyper to measure.)
     pub head: Duration,
+    /// While a program waits for contents of its request: to send none, or less than [`BYTES_PER_SECOND_MIN`].
+    pub body: Duration,
     /// While it is sent something: to take none of it, or less than [`BYTES_PER_SECOND_MIN`].
     pub write: Duration,
 }
 
-/// What a client must take of a response, on the average over [`Patience::write`], while it is waited for.
+/// What a client must take of a response, on the average over [`Patience::write`], while it is waited for; and what it must
+/// send of a request's contents, over [`Patience::body`].
 ///
 /// As much as others ask for (IIS, Kestrel): a modem of 1990 takes more, and who takes a window of a byte now and then
 /// takes less.
@@ -398,7 +401,11 @@ pub async fn drive<C: Future<Output = Result<(), E>>, E>(
 mod tests {
     use super::*;
 
-    const PATIENCE: Patience = Patience { head: Duration::from_secs(10), write: Duration::from_secs(60) };
+    const PATIENCE: Patience = Patience {
+        head: Duration::from_secs(10),
+        body: Duration::from_secs(10),
+        write: Duration::from_secs(60),
+    };
 
     /// What becomes of the connection so long after now, when it was asked to leave so long after now.
     fn after(activity: &Activity, seconds: u64, left: Option<u64>) -> Verdict {

@@ -33,6 +33,8 @@ pub struct App {
     pub settings: Vec<Settings>,
     /// How many requests an instance answers, if more than one.
     pub reuse: Option<u64>,
+    /// How many requests are answered at once, if that was said.
+    pub max_concurrent: Option<usize>,
     /// Whether requests bring the headers that Spin gives.
     pub is_spin: bool,
 }
@@ -91,6 +93,7 @@ struct Table {
     allow_listen: Vec<String>,
     limits: Option<String>,
     reuse: Option<toml::Value>,
+    max_concurrent: Option<toml::Value>,
     /// As `-W`.
     #[serde(default)]
     wasm: BTreeMap<String, Value>,
@@ -195,7 +198,11 @@ impl Table {
         for text in &self.allow_listen {
             app.allow_listen.push(rule("allow-listen", text, network::listen)?);
         }
-        app.reuse = self.reuse.as_ref().map(requests).transpose()?.or(given.reuse);
+        let reuse = |value| count(value, "reuse", "how many requests an instance answers");
+        app.reuse = self.reuse.as_ref().map(reuse).transpose()?.or(given.reuse);
+        let at_once = |value| count(value, "max-concurrent", "how many requests are answered at once");
+        let at_once = self.max_concurrent.as_ref().map(at_once).transpose()?;
+        app.max_concurrent = at_once.and_then(|count| usize::try_from(count).ok());
         app.profile = match self.limits.as_deref() {
             None => given.profile,
             Some("mcu") => Profile::Mcu,
@@ -218,11 +225,11 @@ impl Table {
     }
 }
 
-/// Reads how many requests an instance answers.
-fn requests(value: &toml::Value) -> Result<u64> {
+/// Reads the number of requests that stands under `key`.
+fn count(value: &toml::Value, key: &str, meaning: &str) -> Result<u64> {
     let count = value.as_integer().and_then(|count| u64::try_from(count).ok());
     let count = count.filter(|count| (1..=1 << 20).contains(count));
-    count.context("`reuse`: write how many requests an instance answers, 1 to 1048576")
+    count.with_context(|| format!("`{key}`: write {meaning}, 1 to 1048576"))
 }
 
 /// Reads a rule that stands under `key`.
@@ -246,6 +253,7 @@ pub(super) fn nothing_given() -> App {
         profile: Profile::Server,
         settings: Vec::new(),
         reuse: None,
+        max_concurrent: None,
         is_spin: false,
     }
 }
@@ -269,6 +277,7 @@ mod tests {
             allow-listen = ["0.0.0.0:0"]
             limits = "mcu"
             reuse = 9
+            max-concurrent = 7
             wasm = { fuel = 5, timeout = "2s", max-memory-size = "1M" }
             wasi = { inherit-env = true, max-resources = 9, hostcall-fuel = "64k", max-random-size = 32 }
 
@@ -298,6 +307,7 @@ mod tests {
         assert_eq!(limits.descriptors, 32, "of the profile");
         assert!(resolved.inherit_env);
         assert_eq!((hello.reuse, other.reuse), (Some(9), None));
+        assert_eq!((hello.max_concurrent, other.max_concurrent), (Some(7), None));
         assert_eq!(other.program, Path::new("/abs/other.wasm"));
         assert_eq!(other.resolve().unwrap().fuel, Some(7));
     }
@@ -332,6 +342,7 @@ mod tests {
             ),
             ("program = 'a.wasm'\nroutes = ['/']\nreuse = 0", "`reuse`: write how many requests"),
             ("program = 'a.wasm'\nroutes = ['/']\nreuse = 'x'", "`reuse`: write how many requests"),
+            ("program = 'a.wasm'\nroutes = ['/']\nmax-concurrent = 0", "`max-concurrent`: write how many"),
             ("program = 'a.wasm'\nroutes = ['/']\ninherit-env = ['NONE']", "give it a value under `env`"),
         ] {
             let text = format!("[[app]]\n{app}");

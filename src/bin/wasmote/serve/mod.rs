@@ -20,6 +20,7 @@ mod slices;
 mod spin;
 mod streamed;
 mod trailers;
+mod turns;
 
 use crate::{
     grants::{DirectoryGrant, Variable},
@@ -76,7 +77,9 @@ pub struct Arguments {
     #[arg(long)]
     watch: bool,
 
-    /// Requests that are answered at once; more wait
+    /// Requests that are answered at once; more wait, four times as many at most
+    ///
+    /// One of several apps has up to three quarters of them, or what its `max-concurrent` says.
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = at_least_one)]
     max_concurrent: usize,
 
@@ -91,6 +94,10 @@ pub struct Arguments {
     /// How long a client may take to send a request's head, or to send the next one
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = units::some_time)]
     head_timeout: Duration,
+
+    /// How long a program may wait for a request's contents in vain, or for less than 240 bytes a second on the average
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = units::some_time)]
+    body_timeout: Duration,
 
     /// How long a client may take nothing of what it is sent, or less than 240 bytes a second on the average
     #[arg(long, value_name = "TIME", default_value = "1m", value_parser = units::some_time)]
@@ -181,6 +188,7 @@ A wasmote.toml:
   inherit-env = [\"TOKEN\"]
   allow-http = [\"api.example.com\"]
   reuse = 100                                # requests that an instance answers (WASI 0.3)
+  max-concurrent = 50                        # requests that are answered at once
   wasm = { timeout = \"2s\", fuel = 100_000_000, max-memory-size = \"32M\" } # as -W
   wasi = { max-resources = 100 }             # as -S";
 
@@ -213,6 +221,7 @@ impl Arguments {
             profile: self.limits,
             settings: self.wasm.iter().chain(&self.system).cloned().collect(),
             reuse: self.reuse.map(|reuse| reuse as u64),
+            max_concurrent: None,
             is_spin: false,
         }
     }
@@ -259,7 +268,7 @@ async fn listen(arguments: &Arguments, log: Log, metrics: Arc<Metrics>) -> Resul
     let roots = network::roots(&arguments.http_root)?;
     let trace = arguments.trace.as_deref().map(Trace::create).transpose()?;
     let common = app::Common { roots, log: log.clone(), trace: trace.clone(), room: Room::default() };
-    let mut watcher = Watcher::new(common, metrics.clone());
+    let mut watcher = Watcher::new(common, metrics.clone(), arguments.max_concurrent);
     for sentence in &manifest.unsupported {
         log.event(&format!("warning: {sentence}"));
     }
@@ -267,7 +276,11 @@ async fn listen(arguments: &Arguments, log: Log, metrics: Arc<Metrics>) -> Resul
     let bounds = Bounds {
         requests: arguments.max_concurrent,
         connections: arguments.max_connections,
-        patience: Patience { head: arguments.head_timeout, write: arguments.write_timeout },
+        patience: Patience {
+            head: arguments.head_timeout,
+            body: arguments.body_timeout,
+            write: arguments.write_timeout,
+        },
     };
     descriptors::raise(arguments.max_connections, &log);
     let server = Server::new(table, bounds, log.clone(), metrics.clone());
@@ -344,7 +357,7 @@ mod tests {
         let environment = |name: &str| Ok(format!("the {name}"));
         let read = manifest::parse(example, Path::new(""), &manifest::nothing_given(), &environment).unwrap();
         let [app] = &read.apps[..] else { panic!("{read:?}") };
-        assert_eq!((app.name.as_str(), app.reuse), ("shop", Some(100)));
+        assert_eq!((app.name.as_str(), app.reuse, app.max_concurrent), ("shop", Some(100), Some(50)));
         assert!(app.env.contains(&Variable::parse("TOKEN=the TOKEN").unwrap()));
     }
 }

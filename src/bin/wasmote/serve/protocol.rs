@@ -1,6 +1,6 @@
 //! What a client gets wrong before its request is anybody's, and what hyper says of it when its connection has ended.
 
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use std::error::Error;
 
 /// What a connection ended with that is its client's doing.
@@ -12,6 +12,19 @@ pub enum Fault {
     Silent,
     /// A rule of HTTP/2 was broken.
     Broken,
+}
+
+/// Bytes of a request's head, and of what HTTP/2 puts in its place; how many fields it may have.
+pub const HEAD_BYTES_MAX: usize = 64 << 10;
+pub const HEADERS_MAX: usize = 128;
+/// What each field counts besides its name and value (RFC 9113, section 6.5.2).
+const FIELD_BYTES: usize = 32;
+
+/// Whether a header section is larger than is read. In HTTP/2 it comes in a few bytes, however large it is, and nobody
+/// counts its fields before.
+pub fn is_large(headers: &HeaderMap) -> bool {
+    let bytes = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + FIELD_BYTES;
+    headers.len() > HEADERS_MAX || headers.iter().map(bytes).sum::<usize>() > HEAD_BYTES_MAX
 }
 
 /// What is wrong with the transfer codings of a request, if anything is: contents that had others than `chunked` would
@@ -70,7 +83,18 @@ pub fn text(error: &(dyn Error + 'static)) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use http::HeaderValue;
+
+    #[test]
+    fn what_unfolds_to_many_fields_or_bytes_is_large() {
+        let of = |count: usize, bytes: usize| {
+            let mut headers = HeaderMap::new();
+            let value = HeaderValue::try_from("x".repeat(bytes)).unwrap();
+            (0..count).for_each(|_| _ = headers.append("x", value.clone()));
+            is_large(&headers)
+        };
+        assert!(!of(128, 400) && of(129, 0) && of(128, 500));
+        assert!(!of(1, (64 << 10) - 33) && of(1, (64 << 10) - 32));
+    }
 
     #[test]
     fn a_request_is_chunked_once_and_nothing_else() {

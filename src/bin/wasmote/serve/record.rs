@@ -62,6 +62,8 @@ struct State {
     broken: Option<Failure>,
     /// How the request's contents broke off.
     request_broken: Option<String>,
+    /// And that it did by not coming.
+    request_late: bool,
     used: Option<Used>,
 }
 
@@ -141,6 +143,17 @@ impl Record {
         if state.failure.is_none() {
             state.request_broken.get_or_insert(how);
         }
+    }
+
+    /// The contents of the request did not come, or too slowly: the client's doing too.
+    pub fn request_is_late(&self, how: String) {
+        self.state().request_late = true;
+        self.request_broke_off(how);
+    }
+
+    /// Whether it broke off by not coming.
+    pub fn is_late(&self) -> bool {
+        self.state().request_late
     }
 
     /// Whether it did.

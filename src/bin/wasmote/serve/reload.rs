@@ -5,6 +5,7 @@ use crate::serve::{
     manifest::{App, Manifest},
     metrics::Metrics,
     server::{Served, Server, Table},
+    turns::Turns,
 };
 use anyhow::{Context as _, Result};
 use std::{
@@ -41,14 +42,24 @@ struct Loaded {
 pub struct Watcher {
     common: Common,
     metrics: Arc<Metrics>,
+    /// How many requests of all apps are answered at once.
+    requests: usize,
     loaded: Vec<Loaded>,
     /// The programs of apps that are not there yet, as they were when they did not load.
     failed: Vec<(PathBuf, Option<Stamp>)>,
 }
 
 impl Watcher {
-    pub fn new(common: Common, metrics: Arc<Metrics>) -> Self {
-        Self { common, metrics, loaded: Vec::new(), failed: Vec::new() }
+    pub fn new(common: Common, metrics: Arc<Metrics>, requests: usize) -> Self {
+        Self { common, metrics, requests, loaded: Vec::new(), failed: Vec::new() }
+    }
+
+    /// The turns of `app`, one of so many: those that it had, if they are as many, or requests that began before it was
+    /// loaded anew would not count.
+    fn turns(&self, app: &App, apps: usize, known: Option<&Loaded>) -> Arc<Turns> {
+        let count = app.max_concurrent.unwrap_or_else(|| Turns::share(self.requests, apps == 1));
+        let known = known.map(|known| &known.served.turns).filter(|turns| turns.count() == count);
+        known.cloned().unwrap_or_else(|| Arc::new(Turns::new(count)))
     }
 
     /// Loads all apps for the first time.
@@ -60,8 +71,9 @@ impl Watcher {
         for app in &manifest.apps {
             // Asked before it is read: what changes meanwhile is then loaded again.
             let stamp = stamp(&app.program);
-            let served =
-                app::load(app, &self.common, self.metrics.app(&app.name)).with_context(|| not_served(app))?;
+            let turns = self.turns(app, manifest.apps.len(), None);
+            let served = app::load(app, &self.common, self.metrics.app(&app.name), turns);
+            let served = served.with_context(|| not_served(app))?;
             self.loaded.push(Loaded { app: app.clone(), stamp, served: Arc::new(served) });
         }
         table(&self.loaded)
@@ -158,7 +170,7 @@ impl Watcher {
             let stamp = stamp(&app.program);
             match known.filter(|known| !all && known.stamp == stamp && known.app == *app) {
                 Some(known) => loaded.push(known.clone()),
-                None => match self.one(app, stamp, known) {
+                None => match self.one(app, stamp, known, manifest.apps.len()) {
                     Ok(one) => loaded.push(one),
                     Err(reason) => {
                         self.failed.push((app.program.clone(), stamp));
@@ -171,10 +183,10 @@ impl Watcher {
     }
 
     /// Loads an app that has changed; if it does not load, the one before stays, where the new one would be.
-    fn one(&self, app: &App, stamp: Option<Stamp>, known: Option<&Loaded>) -> Result<Loaded> {
+    fn one(&self, app: &App, stamp: Option<Stamp>, known: Option<&Loaded>, apps: usize) -> Result<Loaded> {
         let metrics = self.metrics.app(&app.name);
         let log = &self.common.log;
-        match app::load(app, &self.common, metrics.clone()) {
+        match app::load(app, &self.common, metrics.clone(), self.turns(app, apps, known)) {
             Ok(served) => {
                 metrics.reloaded(true);
                 log.event(&format!("app `{}` was loaded anew", app.name));

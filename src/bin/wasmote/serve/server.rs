@@ -4,11 +4,12 @@
 use crate::serve::{
     connection::{Activity, BYTES_PER_SECOND_MIN, Cause, End, Patience, Stream, Watched, drive},
     log::Log,
-    metrics::{AppMetrics, Closed, InFlight, Metrics, Reason},
+    metrics::{AppMetrics, Closed, Metrics, Reason},
     piece::Piece,
-    protocol::{self, Fault},
+    protocol::{self, Fault, HEAD_BYTES_MAX, HEADERS_MAX},
     record::{Failure, Id, Record},
     route::Routes,
+    turns::{NoTurn, Turn, Turns},
 };
 use http::{HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
@@ -57,17 +58,13 @@ pub struct Exchange {
     /// What becomes of it is to be written there.
     pub record: Arc<Record>,
     pub deadline: Instant,
+    /// How long contents of it are waited for.
+    pub body_timeout: Duration,
     /// The route that led here, and what of the path is behind it.
     pub route: String,
     pub rest: String,
     /// To be kept as long as anything runs for this request.
     pub turn: Turn,
-}
-
-/// What bounds how many requests are under way. Dropped when one is over, whatever the connection still does.
-pub struct Turn {
-    _permit: OwnedSemaphorePermit,
-    _in_flight: InFlight,
 }
 
 /// An app, ready to answer.
@@ -76,6 +73,7 @@ pub struct Served {
     pub handler: Box<dyn Handler>,
     pub deadline: Duration,
     pub metrics: Arc<AppMetrics>,
+    pub turns: Arc<Turns>,
 }
 
 /// All apps by their routes.
@@ -96,15 +94,12 @@ pub struct Server {
     pub log: Log,
     pub metrics: Arc<Metrics>,
     table: RwLock<Arc<Table>>,
-    turns: Arc<Semaphore>,
+    turns: Turns,
     connections: Arc<Semaphore>,
     patience: Patience,
     next_id: AtomicU64,
 }
 
-/// Bytes of a request's head, and of what HTTP/2 puts in its place.
-const HEAD_BYTES_MAX: usize = 64 << 10;
-const HEADERS_MAX: usize = 128;
 /// Requests at once on one connection of HTTP/2.
 const STREAMS_MAX: u32 = 128;
 /// Bytes of each of them that lie ready before the client takes any.
@@ -120,7 +115,7 @@ impl Server {
             log,
             metrics,
             table: RwLock::new(Arc::new(table)),
-            turns: Arc::new(Semaphore::new(bounds.requests)),
+            turns: Turns::new(bounds.requests),
             connections: Arc::new(Semaphore::new(bounds.connections)),
             patience: bounds.patience,
             next_id: AtomicU64::new(first),
@@ -274,6 +269,13 @@ impl Server {
             let record = Record::new(id, self.log.clone(), peer, request_line, None);
             return finished(response, record, stream);
         }
+        // Before it waits for anything: those that wait are in memory.
+        if protocol::is_large(request.headers()) {
+            let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            let response = refused(status, "the header section is too large\n");
+            let record = Record::new(id, self.log.clone(), peer, request_line, None);
+            return finished(response, record, stream);
+        }
         let of_app = found.as_ref().map(|(_, _, app)| (app.name.clone(), app.metrics.clone()));
         let record = Record::new(id, self.log.clone(), peer, request_line, of_app);
         let Some((route, rest, app)) = found else {
@@ -282,22 +284,32 @@ impl Server {
         };
         let deadline = record.began + app.deadline;
         let waiting = app.metrics.waits();
-        let turn = timeout_at(deadline.into(), self.turns.clone().acquire_owned()).await;
-        let failure = if let Ok(Ok(permit)) = turn {
-            let turn = Turn { _permit: permit, _in_flight: waiting.begins() };
-            let exchange = Exchange { request, peer, record: record.clone(), deadline, route, rest, turn };
-            match timeout_at(deadline.into(), app.handler.handle(exchange)).await {
-                Ok(Ok(response)) => return finished(response, record, stream),
-                Ok(Err(failure)) => failure,
-                Err(_) => Failure::late(app.deadline),
+        let busy = |text: &str| Failure { reason: Reason::Busy, text: text.into() };
+        let failure = match self.turns.take(&app.turns, waiting, deadline).await {
+            Ok(turn) => {
+                let (of_app, body_timeout) = (record.clone(), self.patience.body);
+                let exchange =
+                    Exchange { request, peer, record: of_app, deadline, body_timeout, route, rest, turn };
+                match timeout_at(deadline.into(), app.handler.handle(exchange)).await {
+                    Ok(Ok(response)) => return finished(response, record, stream),
+                    Ok(Err(failure)) => failure,
+                    Err(_) => Failure::late(app.deadline),
+                }
             }
-        } else {
-            Failure { reason: Reason::Busy, text: "too many requests were under way all the time".into() }
+            Err(NoTurn::Full) => busy("as many requests as may be were waiting for their turn"),
+            Err(NoTurn::Late) => busy("too many requests were under way all the time"),
         };
-        let answer = if record.is_broken() && failure.reason.may_follow_a_broken_request() {
-            plain(StatusCode::BAD_REQUEST, "the contents of the request break off\n")
-        } else {
-            answer_to(failure.reason, id)
+        let is_clients = record.is_broken() && failure.reason.may_follow_a_broken_request();
+        let answer = match is_clients {
+            true if record.is_late() => {
+                let text = "the contents of the request come too slowly\n";
+                let mut answer = plain(StatusCode::REQUEST_TIMEOUT, text);
+                // As RFC 9110, section 15.5.9, has it.
+                answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+                answer
+            }
+            true => plain(StatusCode::BAD_REQUEST, "the contents of the request break off\n"),
+            false => answer_to(failure.reason, id),
         };
         record.failed(failure);
         finished(answer, record, stream)
@@ -392,7 +404,7 @@ const METRICS_TIMEOUT: Duration = Duration::from_secs(10);
 /// Answers `/metrics` until the process ends.
 pub async fn metrics(listener: TcpListener, metrics: Arc<Metrics>) {
     let slots = Arc::new(Semaphore::new(METRICS_CONNECTIONS_MAX));
-    let patience = Patience { head: METRICS_TIMEOUT, write: METRICS_TIMEOUT };
+    let patience = Patience { head: METRICS_TIMEOUT, body: METRICS_TIMEOUT, write: METRICS_TIMEOUT };
     let (_stopping, stopped) = watch::channel(());
     while let Ok(slot) = slots.clone().acquire_owned().await {
         let Ok((stream, _)) = listener.accept().await else {
