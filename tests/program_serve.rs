@@ -108,11 +108,11 @@ fn an_app_that_takes_long_to_start_holds_no_other_up_and_keeps_its_own_deadline(
         [[app]]
         name = 'slow'
         program = 'slow.wat'
-        routes = ['/slow']
+        routes = ['/gradual']
         [[app]]
         name = 'late'
         program = 'slow.wat'
-        routes = ['/late']
+        routes = ['/elapsed']
         wasm = { timeout = '5ms' }
         [[app]]
         name = 'other'
@@ -124,15 +124,15 @@ fn an_app_that_takes_long_to_start_holds_no_other_up_and_keeps_its_own_deadline(
     // One thread that answers requests.
     serve.env("TOKIO_WORKER_THREADS", "1");
     let mut server = Server::spawn(serve);
-    assert_eq!(server.get("/slow").text(), "slow.");
-    let late = server.get("/late");
+    assert_eq!(server.get("/gradual").text(), "slow.");
+    let late = server.get("/elapsed");
     assert_eq!(late.status, 504, "{late:?}");
     assert!(server.wait_for_log(&late.id()).contains("it did not end within 5ms"));
 
-    let slow = |_| server.send("GET /slow HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
+    let slow = |_| server.send("GET /gradual HTTP/1.1\r\nhost: test\r\nconnection: close\r\n\r\n");
     let slow: Vec<_> = (0..SLOW).map(slow).collect();
     assert_eq!(server.get("/other").text(), "other");
-    let answered = server.log().matches("GET /slow 200").count() - 1;
+    let answered = server.log().matches("GET /gradual 200").count() - 1;
     assert!(answered < SLOW / 2, "{answered} were started before");
     for stream in slow {
         assert_eq!(read(stream).text(), "slow.");
