@@ -185,7 +185,14 @@ pub fn run(arguments: &Arguments) -> Result<i32> {
     // It stays when its time is over.
     let mut started = None;
     let running = async {
-        let mut guest = code.start(&host, &module.name, settings.fuel)?;
+        let mut guest = match code.start(&host, &module.name, settings.fuel) {
+            Ok(guest) => guest,
+            Err(error) => {
+                // Where it took too long, that is what there is to say.
+                deadline::give_way().await;
+                return Err(error);
+            }
+        };
         let loading = began.elapsed();
         if let Some(trace) = &trace {
             guest.interpose(trace.tracer(!arguments.dirs.is_empty()));

@@ -280,7 +280,10 @@ impl Handler for Instances {
                 return Ok(refused(&code));
             }
             request.body = Box::new(Contents::new(request.body, record.clone(), body_timeout));
-            let taken = shared.pool.take(record.id).await.map_err(|error| shared.not_started(&error));
+            let taken = shared.pool.take(record.id).await.map_err(|error| match Instant::now() {
+                now if now >= deadline => Failure::late(shared.deadline),
+                _ => shared.not_started(&error),
+            });
             let (guest, kept, is_new) = taken.inspect_err(|_| shared.pool.flush())?;
             if is_new {
                 metrics.instance();
