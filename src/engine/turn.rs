@@ -175,9 +175,9 @@ mod tests {
         let (counter, charged) = meter.charge(counter, 180);
         assert_eq!((charged, meter.spent(counter)), (Ok(()), 240));
         assert_eq!(meter.turn_spent(counter, 6_400), 60 + 180 * HOST_TIMES);
-        assert_eq!(meter.rest_of_turn(counter, 1), Ok(100), "there are 580 left");
+        assert_eq!(meter.rest_of_turn(counter, 1, true), Ok(100), "some is left");
         meter.charge_turn(1_000);
-        assert_eq!(meter.rest_of_turn(0, 1), Err(Trap::Component(Rule::TooLong)));
+        assert_eq!(meter.rest_of_turn(0, 1, true), Err(Trap::Component(Rule::TooLong)));
     }
 
     #[test]
