@@ -675,9 +675,14 @@ fn begin_destructor<T: Send + 'static>(
         ty: FuncTypeId(u32::MAX),
         options: GuestOptions::bare(callee),
     };
-    state.set_entered(callee, caller, true);
     let (task, thread) = state.new_task(func, false, Caller::Destructor { rep })?;
-    task::resume(cx, thread, false)?;
+    if state.frozen.is_empty() {
+        state.set_entered(callee, caller, true);
+        task::resume(cx, thread, false)?;
+    } else {
+        // The host destroys it while a call stands in the middle: that goes on first, as before any call of the host's.
+        state.wait(thread, Wait::Ready)?;
+    }
     Ok(Some((task, callee)))
 }
 

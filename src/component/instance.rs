@@ -173,7 +173,10 @@ pub(crate) fn instantiate_root<T: Send + 'static>(
     };
     // One for all start functions.
     store.inner.begin_turn();
+    // A call that nobody waits for any more may stand in the middle. It goes on when the store runs next.
+    let outer = store.state_mut().set_aside();
     let made = instantiate(store, &value, instance, arguments, 0);
+    store.state_mut().put_back(outer);
     // What ran and trapped may have left anything half done.
     store.state_mut().poisoned |= made.is_err();
     let store = store.state().number;

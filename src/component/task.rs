@@ -433,13 +433,9 @@ pub(crate) fn turn<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<Turn, Fault>
         if state.frozen.is_empty() {
             cx.nested_in(nesting, |cx| run_at_root(cx, front))?;
         } else {
-            let mut outer = mem::take(&mut state.frozen);
-            // Nobody enters what stands in the middle of a call, now no more than when it made it.
-            state.set_stopped(&outer, true);
+            let outer = state.set_aside();
             let result = cx.nested_in(nesting, |cx| run_at_root(cx, front));
-            let state = cx.state_mut();
-            state.set_stopped(&outer, false);
-            state.frozen.append(&mut outer);
+            cx.state_mut().put_back(outer);
             result?;
         }
     } else {
@@ -462,6 +458,20 @@ pub(crate) fn after_turn<T: Send + 'static>(cx: &Cx<'_, T>) -> Turn {
 }
 
 impl<T> State<T> {
+    /// Takes away what stands in the middle of a call, so that it stops nobody. Nobody enters it either, now no more than
+    /// when it made the call.
+    pub(crate) fn set_aside(&mut self) -> VecDeque<ThreadId> {
+        let outer = mem::take(&mut self.frozen);
+        self.set_stopped(&outer, true);
+        outer
+    }
+
+    /// Puts back, behind what was stopped since, what was set aside.
+    pub(crate) fn put_back(&mut self, mut outer: VecDeque<ThreadId>) {
+        self.set_stopped(&outer, false);
+        self.frozen.append(&mut outer);
+    }
+
     /// Marks the instances of threads as entered, or left again.
     fn set_stopped(&mut self, threads: &VecDeque<ThreadId>, entered: bool) {
         for thread in threads {
@@ -673,7 +683,7 @@ fn step<T: Send + 'static>(
         Some(bits) => activation.answer_type(cx).map(|ty| value_of(ty, bits)),
         None => None,
     };
-    match activation.step(cx, answer)? {
+    match activation.go_on(cx, answer)? {
         Step::Finished => return finished(cx, id, stage, &activation.into_results()),
         Step::Blocked => {}
         Step::Preempted => {

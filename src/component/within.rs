@@ -100,9 +100,16 @@ fn through<T: Send + 'static>(
 ) -> Result<(), Error> {
     match passed_on::begin(cx, func, crossing)? {
         passed_on::Called::Returned => Ok(()),
-        passed_on::Called::Waits(waiting) => {
-            waiting.give_up(cx);
-            Err(Error::misuse("a host function calls one that waits"))
-        }
+        // It may have returned when it was polled for the first time.
+        passed_on::Called::Waits(waiting) => match waiting.result(cx) {
+            Some(result) => {
+                let put = result.and_then(|result| Ok(crossing.put(result)?));
+                put.map_err(|fault| cx.state_mut().end(fault))
+            }
+            None => {
+                waiting.give_up(cx);
+                Err(Error::misuse("a host function calls one that waits"))
+            }
+        },
     }
 }

@@ -2,7 +2,7 @@
 //! calls that run to their end.
 
 use crate::{
-    Error, Rule, Trap,
+    Error, Rule,
     engine::{
         Activation, Caller, Fault, Interposer, Module, Outline, Step, Store,
         activation::{Progress, enter, refuel},
@@ -84,7 +84,10 @@ impl<T: Send + 'static> Caller<'_, T> {
         let call = function.call_resumable(&mut *context, params, results);
         context.data_mut().depth -= 1;
         let (progress, step) = match call {
-            Ok(ResumableCall::Finished) => return Ok(None),
+            Ok(ResumableCall::Finished) => {
+                self.returned();
+                return Ok(None);
+            }
             Ok(ResumableCall::OutOfFuel(call)) => (Progress::OutOfFuel(call), Step::Preempted),
             Ok(ResumableCall::HostTrap(call)) if call.host_error().downcast_ref::<Suspended>().is_some() => {
                 (Progress::InHost(call), Step::Blocked)
@@ -93,7 +96,14 @@ impl<T: Send + 'static> Caller<'_, T> {
             Err(error) => (Progress::of_root(function, &error)?, Step::Blocked),
         };
         let pending = context.data_mut().pending.take();
-        Ok(Some((Activation { progress, results: results.to_vec(), pending }, step)))
+        let mut activation = Activation { progress, results: results.to_vec(), pending };
+        match self.stay_with(&mut activation, step)? {
+            Step::Finished => {
+                results.clone_from_slice(&activation.into_results());
+                Ok(None)
+            }
+            step => Ok(Some((activation, step))),
+        }
     }
 
     /// Calls a function with at most one result and stays with it until it returns. It may not wait; slices of fuel
@@ -111,24 +121,9 @@ impl<T: Send + 'static> Caller<'_, T> {
             let mut results = [const { Val::I32(0) }; RESULTS];
             match caller.call_through(function, params, &mut results)? {
                 None => Ok(results.first().map(bits)),
-                Some((activation, step)) => caller.finish(activation, step),
+                Some(_) => Err(Rule::CannotBlock.into()),
             }
         })
-    }
-
-    /// Stays with a call that stopped until it returns.
-    pub(super) fn finish(
-        &mut self,
-        mut activation: Activation<T>,
-        mut stopped: Step,
-    ) -> Result<Option<u64>, Fault> {
-        loop {
-            match stopped {
-                Step::Finished => return Ok(activation.into_results().first().map(bits)),
-                Step::Blocked => return Err(Trap::Component(Rule::CannotBlock).into()),
-                Step::Preempted => stopped = activation.step(self, None)?,
-            }
-        }
     }
 
     /// Whether anybody watches what crosses between this guest and its host.

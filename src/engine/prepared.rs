@@ -4,12 +4,15 @@
 //! (a number, a pointer and a length, what an allocator takes), and returns one or nothing. The interpreter checks the
 //! types of arguments with each call, under a lock that all its stores share, unless they are Rust types. These are.
 
-use crate::engine::{
-    Activation, Caller, Fault, Step, Store,
-    activation::{Progress, enter, refuel},
-    fault::Suspended,
-    linkage::{FLAT_MAX, bits, value_of},
-    store::Data,
+use crate::{
+    Rule,
+    engine::{
+        Activation, Caller, Fault, Step, Store,
+        activation::{Progress, enter, refuel},
+        fault::Suspended,
+        linkage::{FLAT_MAX, bits, value_of},
+        store::Data,
+    },
 };
 use alloc::boxed::Box;
 use wasmi::{
@@ -131,9 +134,7 @@ impl<T: Send + 'static> Caller<'_, T> {
         };
         match through {
             Through::Returned(bits) => Ok(bits),
-            Through::Stopped(activation, step) => {
-                self.finish(*activation, step).map(|bits| bits.unwrap_or(0))
-            }
+            Through::Stopped(..) => Err(Rule::CannotBlock.into()),
         }
     }
 
@@ -148,7 +149,10 @@ impl<T: Send + 'static> Caller<'_, T> {
         let call = function.call_resumable(&mut *context, params);
         context.data_mut().depth -= 1;
         let (progress, step) = match call {
-            Ok(TypedResumableCall::Finished(value)) => return Ok(Through::Returned(value.bits())),
+            Ok(TypedResumableCall::Finished(value)) => {
+                self.returned();
+                return Ok(Through::Returned(value.bits()));
+            }
             Ok(stopped) => {
                 let (stopped, step) = R::stopped(stopped)?;
                 (Progress::Prepared(stopped), step)
@@ -157,7 +161,11 @@ impl<T: Send + 'static> Caller<'_, T> {
         };
         let pending = context.data_mut().pending.take();
         let results = [Val::I32(0)][..R::COUNT].to_vec();
-        Ok(Through::Stopped(Box::new(Activation { progress, results, pending }), step))
+        let mut activation = Activation { progress, results, pending };
+        Ok(match self.stay_with(&mut activation, step)? {
+            Step::Finished => Through::Returned(activation.into_results().first().map_or(0, bits)),
+            step => Through::Stopped(Box::new(activation), step),
+        })
     }
 }
 

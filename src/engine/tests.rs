@@ -611,6 +611,30 @@ fn a_table_that_outgrows_its_slice_grows_once() {
     }
 }
 
+/// Nothing was called before: what is paid with is the first call. A slice may hold the one or the other, and neither.
+#[test]
+fn what_a_table_costs_to_grow_does_not_depend_on_slices() {
+    let text = r#"(module (table $t 1 externref)
+        (func (export "f") (param $n i32) (result i32)
+            (drop (table.grow $t (ref.null extern) (local.get $n)))
+            (drop (table.grow $t (ref.null extern) (local.get $n)))
+            (table.size $t)))"#;
+    for added in [1, 100, 3_000, 30_000] {
+        let grow = |slice_fuel| {
+            let mut guest =
+                Guest::with(text, &Limits { slice_fuel, ..Limits::server() }, Metering::On).unwrap();
+            guest.store.set_fuel(10_000).unwrap();
+            let results = guest.run("f", &[Val::I32(added)]).unwrap();
+            assert_eq!(results, [Value::I32(2 * added + 1)], "{added} in slices of {slice_fuel}");
+            guest.store.fuel_spent()
+        };
+        let whole = grow(u64::MAX);
+        for slice_fuel in (1..700).step_by(3).chain([1_900, 2_000, 5_000]) {
+            assert_eq!(grow(slice_fuel), whole, "{added} in slices of {slice_fuel}");
+        }
+    }
+}
+
 /// The last byte of these constants looks like the opcode of a block.
 #[test]
 fn growth_is_found_behind_any_constant() {

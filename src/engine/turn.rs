@@ -1,19 +1,20 @@
 //! How long a component may keep its host waiting.
 //!
-//! A guest gives way at the end of a slice of fuel, unless its host stays with it: while it allocates what is copied to
-//! it, cleans up, or starts. There one slice follows the other; and when it is over, so is the slice of whoever it was done
-//! for. A turn is what runs from when the host was last asked until it is asked again: no slice begins past its end
-//! ([`Limits::uninterrupted_fuel`](crate::Limits::uninterrupted_fuel)).
+//! A guest gives way at the end of a slice of fuel, unless its host stays with it, and with all that it calls: while it
+//! allocates what is copied to it, cleans up, or starts. There one slice follows the other; and when it is over, so is the
+//! slice of whoever it was done for. A turn is what runs from when the host was last asked until it is asked again: no
+//! slice begins past its end ([`Limits::uninterrupted_fuel`](crate::Limits::uninterrupted_fuel)).
 
 use crate::{
     Rule, Trap,
     engine::{
-        Caller, Fault, Store,
+        Activation, Caller, Fault, Step, Store,
         meter::Meter,
         store::{counter, set_counter},
     },
 };
 use core::mem;
+use wasmi::Val;
 
 /// How many times a turn is charged what host functions charge while nobody can interrupt the guest that calls them. How long
 /// a turn may be is meant for computing, 1.3 ns for one unit of fuel; of a host's work it is 30 ns and more, up to 125 ns
@@ -29,7 +30,7 @@ pub(super) struct Turn {
     ends: u64,
     /// The host stays with the guest.
     stays: bool,
-    /// It has gone on past the end of a slice.
+    /// It has gone on past the end of a slice, and nobody has given way since.
     is_overdue: bool,
 }
 
@@ -145,13 +146,47 @@ impl<T: Send + 'static> Caller<'_, T> {
         }
     }
 
+    /// After a call of a guest's: where it went on past the end of a slice, so is the slice over of the guest that it was
+    /// made for. That comes back from the native stack then, and what it left there is gone.
+    #[inline]
+    pub(super) fn returned(&mut self) {
+        let data = self.context.data();
+        if data.meter.turn.is_overdue && data.depth > 0 {
+            self.end_slice();
+        }
+    }
+
+    /// Goes on with a call that has just begun and stopped, where the host stays with it.
+    #[cold]
+    pub(super) fn stay_with(&mut self, activation: &mut Activation<T>, stopped: Step) -> Result<Step, Fault> {
+        if stopped == Step::Preempted && self.context.data().meter.turn.stays {
+            return activation.go_on(self, None);
+        }
+        self.returned();
+        Ok(stopped)
+    }
+
     /// Whoever goes on now gives way at once.
     #[cold]
     fn end_slice(&mut self) {
         let counter = counter(&self.context);
         let meter = &mut self.context.data_mut().meter;
+        meter.turn.is_overdue = false;
         meter.rest = meter.rest.saturating_add(counter);
         set_counter(&mut self.context, 0);
+    }
+}
+
+impl<T: Send + 'static> Activation<T> {
+    /// Goes on until the call stops again ([`step`](Self::step)): not at the end of a slice, where the host stays with it.
+    /// Whatever it is called by there cannot be stopped in the middle.
+    pub(crate) fn go_on(&mut self, caller: &mut Caller<'_, T>, answer: Option<Val>) -> Result<Step, Fault> {
+        let mut stopped = self.step(caller, answer)?;
+        while stopped == Step::Preempted && caller.context.data().meter.turn.stays {
+            stopped = self.step(caller, None)?;
+        }
+        caller.returned();
+        Ok(stopped)
     }
 }
 

@@ -1,6 +1,11 @@
 //! Resources in the host's hands: what they convert to, who may be given which, and who destroys them.
 
 use super::{FILES, File, files, load};
+use core::{
+    future::Future,
+    pin::pin,
+    task::{Context, Waker},
+};
 use wasmote::{
     Limits, Trap,
     component::{
@@ -170,4 +175,64 @@ fn each_linker_says_what_destroys_the_hosts_resources() {
         thing.resource_drop(&mut store).unwrap();
     }
     assert_eq!(*store.data(), ["second", "second", "first", "first", "third", "third"]);
+}
+
+/// What makes resources and counts those that were destroyed, which takes a while; and another that calls it after a
+/// while.
+const COUNTS: &str = r#"(component
+    (component $makes
+        (core module $m
+            (global $n (mut i32) (i32.const 0))
+            (func (export "dtor") (param i32) (local $k i32)
+                (loop (br_if 0 (i32.lt_u (local.tee $k (i32.add (local.get $k) (i32.const 1))) (i32.const 1000))))
+                (global.set $n (i32.add (global.get $n) (i32.const 1))))
+            (func (export "destroyed") (result i32) (global.get $n)))
+        (core instance $m (instantiate $m))
+        (type $thing (resource (rep i32) (dtor (core func $m "dtor"))))
+        (export $out "thing" (type $thing))
+        (core func $new (canon resource.new $thing))
+        (func (export "make") (param "rep" u32) (result (own $out)) (canon lift (core func $new)))
+        (func (export "destroyed") (result u32) (canon lift (core func $m "destroyed"))))
+    (instance $makes (instantiate $makes))
+    (component $asks
+        (import "destroyed" (func $destroyed (result u32)))
+        (core func $destroyed (canon lower (func $destroyed)))
+        (core module $m
+            (import "" "destroyed" (func $destroyed (result i32)))
+            (func (export "ask") (result i32) (local $k i32)
+                (loop (br_if 0 (i32.lt_u (local.tee $k (i32.add (local.get $k) (i32.const 1))) (i32.const 5000))))
+                (call $destroyed)))
+        (core instance $m (instantiate $m (with "" (instance (export "destroyed" (func $destroyed))))))
+        (func (export "ask") (result u32) (canon lift (core func $m "ask"))))
+    (instance $asks (instantiate $asks (with "destroyed" (func $makes "destroyed"))))
+    (export "makes" (instance $makes))
+    (func (export "ask") (alias export $asks "ask")))"#;
+
+/// What called nobody yet when its slice was over calls whose resource is destroyed.
+#[test]
+fn the_host_destroys_a_resource_while_a_call_stands_in_the_middle() {
+    let engine = Engine::new(Features::all(), &Limits { slice_fuel: 1_000, ..Limits::server() });
+    let component = load(&engine, COUNTS);
+    let mut cx = Context::from_waker(Waker::noop());
+    for drops in 0..12 {
+        let mut store = Store::new(&engine, ());
+        let instance = Linker::new(&engine).instantiate(&mut store, &component).unwrap();
+        let make = instance.get_typed_func::<(u32,), (ResourceAny,)>(&store, "makes#make").unwrap();
+        let ask = instance.get_typed_func::<(), (u32,)>(&store, "ask").unwrap();
+        let (thing,) = make.call(&mut store, (7,)).unwrap();
+        assert!(pin!(ask.call_async(&mut store, ())).poll(&mut cx).is_pending());
+        {
+            // Polled to its end or not, the destructor runs.
+            let mut dropping = pin!(thing.resource_drop_async(&mut store));
+            for _ in 0..drops {
+                assert!(dropping.as_mut().poll(&mut cx).is_pending());
+            }
+            if drops == 0 {
+                wasmote::block_on(dropping).unwrap();
+            }
+        }
+        store.run_until_idle().unwrap();
+        assert_eq!(ask.call(&mut store, ()).unwrap(), (1,), "polled {drops} times");
+        assert!(thing.resource_drop(&mut store).is_err());
+    }
 }

@@ -1,8 +1,13 @@
 //! How long a slice of fuel is changes when a call gives way, and nothing that a guest sees.
 
 use super::load;
+use core::{
+    future::Future,
+    pin::pin,
+    task::{Context, Waker},
+};
 use wasmote::{
-    Limits,
+    Limits, Rule,
     component::{Engine, Features, Linker, Store, StoreContextMut},
 };
 
@@ -142,4 +147,132 @@ fn guests_are_not_told_how_long_slices_are() {
         }
     }
     assert!(held_back > 0, "no call was ever held back");
+}
+
+/// What one component does while it starts, to another: `next` of a number takes so many rounds, and so does destroying
+/// what `make` made.
+fn starting(start: &str) -> String {
+    format!(
+        r#"(component
+            (component $works
+                (core module $m
+                    (global $n (mut i32) (i32.const 0))
+                    (func $work (param $k i32)
+                        (loop (br_if 0 (i32.gt_s (local.tee $k (i32.sub (local.get $k) (i32.const 1))) (i32.const 0))))
+                        (global.set $n (i32.add (global.get $n) (i32.const 1))))
+                    (func (export "dtor") (param i32) (call $work (local.get 0)))
+                    (func (export "next") (param i32) (result i32) (call $work (local.get 0)) (global.get $n)))
+                (core instance $m (instantiate $m))
+                (type $thing (resource (rep i32) (dtor (core func $m "dtor"))))
+                (export $out "thing" (type $thing))
+                (core func $new (canon resource.new $thing))
+                (func (export "make") (param "k" u32) (result (own $out)) (canon lift (core func $new)))
+                (func (export "next") (param "k" u32) (result u32) (canon lift (core func $m "next"))))
+            (component $starts
+                (import "works" (instance $works
+                    (export "thing" (type $thing (sub resource)))
+                    (export "make" (func (param "k" u32) (result (own $thing))))
+                    (export "next" (func (param "k" u32) (result u32)))))
+                (alias export $works "thing" (type $thing))
+                (core func $make (canon lower (func $works "make")))
+                (core func $next (canon lower (func $works "next")))
+                (core func $drop (canon resource.drop $thing))
+                (core module $m
+                    (import "" "make" (func $make (param i32) (result i32)))
+                    (import "" "next" (func $next (param i32) (result i32)))
+                    (import "" "drop" (func $drop (param i32)))
+                    (memory 1)
+                    (global $sum (mut i32) (i32.const 0))
+                    (func $start (local $k i32) (local $pages i32) {start})
+                    (start $start)
+                    (func (export "sum") (result i32) (global.get $sum))
+                    (func (export "spin") (result i32) (local $k i32)
+                        (loop (br_if 0 (i32.lt_u (local.tee $k (i32.add (local.get $k) (i32.const 1))) (i32.const 5000))))
+                        (call $next (i32.const 5000))))
+                (core instance $m (instantiate $m (with "" (instance
+                    (export "make" (func $make)) (export "next" (func $next)) (export "drop" (func $drop))))))
+                (func (export "spin") (result u32) (canon lift (core func $m "spin")))
+                (func (export "sum") (result u32) (canon lift (core func $m "sum"))))
+            (instance $works (instantiate $works))
+            (instance $starts (instantiate $starts (with "works" (instance $works))))
+            (func (export "spin") (alias export $starts "spin"))
+            (func (export "sum") (alias export $starts "sum")))"#
+    )
+}
+
+const SUMS: &str = "(global.set $sum (i32.add (global.get $sum) (call $next (local.get $k))))";
+
+#[test]
+fn what_starts_calls_others_whatever_slices_are() {
+    let calls = format!(
+        "(loop
+            {SUMS}
+            (call $drop (call $make (local.get $k)))
+            (br_if 0 (i32.lt_u (local.tee $k (i32.add (local.get $k) (i32.const 1500))) (i32.const 10000))))"
+    );
+    let sum = |slice_fuel: u64| {
+        let engine = Engine::new(Features::all(), &Limits { slice_fuel, ..Limits::server() });
+        let mut store = Store::new(&engine, ());
+        let component = load(&engine, &starting(&calls));
+        let instance = Linker::new(&engine).instantiate(&mut store, &component).unwrap();
+        let sum = instance.get_typed_func::<(), (u32,)>(&store, "sum").unwrap();
+        (sum.call(&mut store, ()).unwrap(), store.fuel_spent())
+    };
+    let whole = sum(u64::MAX);
+    assert_eq!(whole.0, (1 + 3 + 5 + 7 + 9 + 11 + 13,));
+    for slice_fuel in [1, 2, 7, 100, 1_000, 20_000] {
+        assert_eq!(sum(slice_fuel), whole, "slices of {slice_fuel}");
+    }
+}
+
+/// Its slices all end in what it calls.
+#[test]
+fn what_starts_leaves_no_native_stack_behind_for_whom_it_calls() {
+    let grows = "(drop (memory.grow (local.get $pages)))".repeat(60);
+    let calls = format!(
+        "(loop {grows} (drop (call $next (i32.const 4000)))
+            (br_if 0 (i32.lt_u (local.tee $k (i32.add (local.get $k) (i32.const 1))) (i32.const 400))))"
+    );
+    let start = move || {
+        let limits = Limits { uninterrupted_fuel: 50_000_000, ..Limits::server() };
+        let engine = Engine::new(Features::all(), &limits);
+        let component = load(&engine, &starting(&calls));
+        Linker::new(&engine).instantiate(&mut Store::new(&engine, ()), &component).map(drop)
+    };
+    std::thread::Builder::new().stack_size(1 << 20).spawn(start).unwrap().join().unwrap().unwrap();
+}
+
+#[test]
+fn what_starts_for_too_long_in_others_is_ended() {
+    let limits = Limits { uninterrupted_fuel: 100_000, ..Limits::server() };
+    for slice_fuel in [100, 20_000] {
+        let engine = Engine::new(Features::all(), &Limits { slice_fuel, ..limits });
+        let component = load(&engine, &starting(&format!("(local.set $k (i32.const 100000)) {SUMS}")));
+        let ended = Linker::new(&engine).instantiate(&mut Store::new(&engine, ()), &component);
+        assert_eq!(ended.unwrap_err().trap(), Some(Rule::TooLong.into()));
+    }
+}
+
+#[test]
+fn an_instance_is_made_while_a_call_stands_in_the_middle() {
+    let engine = Engine::new(Features::all(), &Limits { slice_fuel: 1_000, ..Limits::server() });
+    let component = load(&engine, &starting(&format!("(local.set $k (i32.const 10000)) {SUMS}")));
+    let linker = Linker::new(&engine);
+    for polls in 1..60 {
+        let mut store = Store::new(&engine, ());
+        let first = linker.instantiate(&mut store, &component).unwrap();
+        let spin = first.get_typed_func::<(), (u32,)>(&store, "spin").unwrap();
+        {
+            // Nobody waits for it any more, wherever it stands: in the one component, or in what that called.
+            let mut call = pin!(spin.call_async(&mut store, ()));
+            for _ in 0..polls {
+                assert!(call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            }
+        }
+        let second = linker.instantiate(&mut store, &component).unwrap();
+        let sum = second.get_typed_func::<(), (u32,)>(&store, "sum").unwrap();
+        assert_eq!(sum.call(&mut store, ()).unwrap(), (1,));
+        // The call went on, for the next took it along.
+        assert_eq!(spin.call(&mut store, ()).unwrap(), (3,));
+    }
 }

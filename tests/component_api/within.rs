@@ -7,7 +7,7 @@ use std::{
 };
 use wasmote::{
     Limits, Rule, Trap,
-    component::{AsContextMut, Engine, Features, Linker, Store, StoreContextMut, TypedFunc},
+    component::{AsContextMut, Engine, Features, Linker, Store, StoreContextMut, TypedFunc, Val, types},
     engine::Fault,
 };
 
@@ -227,6 +227,43 @@ fn guests_that_host_functions_call_are_bounded() {
         match first.call(&mut store, (0,)) {
             Ok(answer) => assert_eq!((answer, fits), ((depth,), true)),
             Err(error) => assert_eq!((error.trap(), fits), (Some(Trap::ReentryDepth), false)),
+        }
+    }
+}
+
+/// A function of the host's own that may wait is one that a host function may call, if it does not.
+#[test]
+fn a_host_function_calls_what_need_not_wait() {
+    let engine = Engine::default();
+    let mut linker = Linker::<Asking>::new(&engine);
+    let answer = |_: StoreContextMut<'_, Asking>,
+                  _: &mut Context<'_>,
+                  _: types::ComponentFunc,
+                  params: &mut Vec<Val>| match params[..] {
+        [Val::U32(n)] if n < 100 => Poll::Ready(Ok(vec![Val::U32(n * 2)])),
+        [Val::U32(n)] if n < 200 => Poll::Ready(Err(Trap::Host("no").into())),
+        _ => Poll::Pending,
+    };
+    linker.root().func_new_poll("ask", answer).unwrap();
+    let passes_on = r#"(component (import "ask" (func $ask (param "n" u32) (result u32)))
+        (export "ask" (func $ask)))"#;
+    for (n, answered) in [(7, Some(15)), (100, None), (200, None)] {
+        let mut store = Store::new(&engine, Asking::default());
+        let knows = linker.instantiate(&mut store, &load(&engine, passes_on)).unwrap();
+        for _ in 0..2 {
+            let known = knows.get_typed_func(&store, "ask").unwrap();
+            store.data_mut().whom.push(known);
+        }
+        let mut asking = Linker::new(&engine);
+        asking.root().func_wrap("ask", ask).unwrap();
+        let asks = asking.instantiate(&mut store, &load(&engine, ASKS)).unwrap();
+        let run: Asked = asks.get_typed_func(&store, "run").unwrap();
+        match answered {
+            Some(answer) => {
+                assert_eq!(run.call(&mut store, (n,)).unwrap(), (answer,));
+                assert_eq!(run.call(&mut store, (n + 1,)).unwrap(), (answer + 2,));
+            }
+            None => assert!(matches!(run.call(&mut store, (n,)).unwrap_err().trap(), Some(Trap::Host(_)))),
         }
     }
 }
