@@ -9,6 +9,7 @@ use crate::{
         checked::CheckSignature,
         describe, direct, fits,
         host::Check,
+        host_task,
         load::Component,
         passed_on::{self, Waiting},
         rest::drive,
@@ -490,6 +491,10 @@ fn begin<'s, T: Send + 'static>(
     crossing.check(store.state(), func)?;
     store.check_alive()?;
     store.inner.begin_turn();
+    if store.state().host_tasks_new > 0 {
+        let polled = host_task::poll_spawned(&mut store.cx());
+        polled.map_err(|fault| store.state_mut().end(fault))?;
+    }
     let FuncInst::Lifted(lifted) = &store.state().funcs[func.func.0] else {
         return pass_on(store, func, crossing, waker);
     };

@@ -6,7 +6,7 @@ use crate::{
         abi::{LiftContext, LowerContext, Place},
         call::{self, FlatArguments, Lowered},
         handles::Lender,
-        show,
+        host_task, show,
         store::{Cx, Implementor, WaitableId},
         task::Wait,
         ty::ComponentFunc,
@@ -164,7 +164,7 @@ pub(crate) fn begin<T: Send + 'static>(
     let mut call = HostCall { cx, types, lowered, flat, subtask, result: None };
     let called = function.call(&mut call);
     let result = call.result;
-    let called = settle(cx).and_then(|()| cx.state().check_host_tasks()).and(called);
+    let called = settle(cx).and(called).and_then(|called| begun_in_background(cx).map(|()| called));
     if !matches!(called, Ok(Some(_))) {
         show::returned(cx, lowered, flat, called.as_ref().map(|_| result).map_err(|fault| *fault));
     }
@@ -190,6 +190,12 @@ pub(crate) fn begin<T: Send + 'static>(
         show::waits(cx, lowered, flat.as_slice());
     }
     Ok(Begun::Waits(subtask))
+}
+
+/// What a host function has begun in the background begins.
+fn begun_in_background<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<(), Fault> {
+    cx.state().check_host_tasks()?;
+    host_task::poll_spawned(cx)
 }
 
 /// Polls every call that waits and was woken; whether one has its answer now.
@@ -231,7 +237,7 @@ fn poll_one<T: Send + 'static>(cx: &mut Cx<'_, T>, id: u64) -> Result<bool, Faul
         let mut call = HostCall { cx, types, lowered, flat: flat.as_slice(), subtask, result: None };
         (pending.poll(&mut call, context), call.result)
     });
-    let polled = match settle(cx) {
+    let polled = match settle(cx).and_then(|()| begun_in_background(cx)) {
         Ok(()) => polled,
         Err(fault) => Poll::Ready(Err(fault)),
     };

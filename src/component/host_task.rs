@@ -11,7 +11,7 @@ use crate::{
     },
     engine::Fault,
 };
-use alloc::{boxed::Box, vec::Vec};
+use alloc::boxed::Box;
 use core::{
     mem,
     task::{Context, Poll, Waker},
@@ -19,8 +19,16 @@ use core::{
 
 /// Something the host does in the background, polled until it is done.
 pub(crate) struct HostTask<T: 'static> {
-    work: Work<T>,
-    wakeup: Wakeup,
+    /// None while it is polled.
+    work: Option<(Work<T>, Wakeup)>,
+    /// It was not polled yet.
+    is_new: bool,
+}
+
+impl<T> HostTask<T> {
+    fn wakeup(&self) -> Option<&Wakeup> {
+        self.work.as_ref().map(|(_, wakeup)| wakeup)
+    }
 }
 
 type Work<T> = Box<dyn FnMut(StoreContextMut<'_, T>, &mut Context<'_>) -> Poll<Result<(), Fault>> + Send>;
@@ -38,7 +46,8 @@ impl<T: Send + 'static> State<T> {
 
     /// Whether anything can still come from the host. A background task that only waits for a guest can bring nothing.
     pub(crate) fn host_waits(&self) -> bool {
-        !self.host_calls.is_empty() || self.host_tasks.iter().any(|task| task.wakeup.can_come())
+        !self.host_calls.is_empty()
+            || self.host_tasks.iter().filter_map(HostTask::wakeup).any(Wakeup::can_come)
     }
 
     /// Has everything polled in the next round, if the embedder polls for a reason of its own: whatever waits may have
@@ -60,19 +69,26 @@ impl<T: Send + 'static> State<T> {
 
     fn wakeups(&self) -> impl Iterator<Item = &Wakeup> {
         let calls = self.host_calls.values().map(|call| &call.wakeup);
-        calls.chain(self.host_tasks.iter().map(|task| &task.wakeup))
+        calls.chain(self.host_tasks.iter().filter_map(HostTask::wakeup))
     }
 }
 
 impl<T: Send + 'static> StoreContextMut<'_, T> {
-    /// Has the host do something in the background: polled while a call runs, whenever its waker was woken or a guest
-    /// did something to a stream or future that it reads or writes, until it is done.
+    /// Has the host do something in the background: polled once the host function that begins it has returned, and then
+    /// whenever its waker was woken or a guest did something to a stream or future that it reads or writes, until it is
+    /// done. That is while a call runs, and also in the middle of what a guest does: it must not wait for a lock that is
+    /// held while a guest is called.
+    ///
+    /// When there are more than four for each task that [`Limits::tasks`](crate::Limits::tasks) allows, the next host
+    /// function that a guest calls traps.
     pub fn spawn(
         &mut self,
         task: impl FnMut(StoreContextMut<'_, T>, &mut Context<'_>) -> Poll<Result<(), Fault>> + Send + 'static,
     ) {
         let state = self.0.state_mut();
-        state.host_tasks.push(HostTask { work: Box::new(task), wakeup: state.wakeups.add() });
+        let wakeup = state.wakeups.add();
+        state.host_tasks.push(HostTask { work: Some((Box::new(task), wakeup)), is_new: true });
+        state.host_tasks_new += 1;
         state.marked = true;
     }
 }
@@ -110,38 +126,67 @@ pub(crate) fn poll_host<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<bool, F
     if !state.wakeups.take_any() {
         return Ok(false);
     }
-    let ready = host::poll_woken(cx)?;
-    Ok(ready | poll_tasks(cx)?)
+    let ready = host::poll_woken(cx)? | poll_tasks(cx)?;
+    poll_spawned(cx)?;
+    Ok(ready)
 }
 
 /// Polls the host's background tasks; whether one of them is done.
 fn poll_tasks<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<bool, Fault> {
-    let mut tasks: Vec<HostTask<T>> = mem::take(&mut cx.state_mut().host_tasks);
-    let before = tasks.len();
-    let mut ended = Ok(());
-    tasks.retain_mut(|HostTask { work, wakeup }| {
-        if !wakeup.is_woken() || ended.is_err() {
-            return true;
+    let (mut at, mut done) = (0, false);
+    // Those that are spawned meanwhile have their turn in the next round.
+    let mut last = cx.state().host_tasks.len();
+    while at < last {
+        let is_woken = cx.state().host_tasks[at].wakeup().is_some_and(Wakeup::is_woken);
+        if is_woken && poll_task(cx, at)? {
+            (last, done) = (last - 1, true);
+        } else {
+            at += 1;
         }
-        let polled = poll_with(cx, wakeup, |cx, context| work(StoreContextMut(cx.reborrow()), context));
-        ended = settle(cx);
-        match polled {
-            Poll::Pending => true,
-            Poll::Ready(result) => {
-                ended = ended.and(result);
-                false
-            }
+    }
+    Ok(done)
+}
+
+/// Polls a background task, which is taken out when it is done: whether it is.
+fn poll_task<T: Send + 'static>(cx: &mut Cx<'_, T>, at: usize) -> Result<bool, Fault> {
+    let state = cx.state_mut();
+    let task = &mut state.host_tasks[at];
+    if mem::take(&mut task.is_new) {
+        state.host_tasks_new -= 1;
+    }
+    let Some((mut work, mut wakeup)) = task.work.take() else { return Ok(false) };
+    let polled = poll_with(cx, &mut wakeup, |cx, context| work(StoreContextMut(cx.reborrow()), context));
+    let settled = settle(cx);
+    // It is where it was: what a poll does puts others behind it, and takes none away.
+    let tasks = &mut cx.state_mut().host_tasks;
+    match polled {
+        Poll::Pending => {
+            tasks[at].work = Some((work, wakeup));
+            settled.map(|()| false)
         }
-    });
-    let done = tasks.len() < before;
-    // What they spawned comes after them.
-    tasks.append(&mut cx.state_mut().host_tasks);
-    cx.state_mut().host_tasks = tasks;
-    ended.map(|()| done)
+        Poll::Ready(ended) => {
+            tasks.remove(at);
+            settled.and(ended).map(|()| true)
+        }
+    }
+}
+
+/// Polls what was begun and not polled yet, so that it is known what it waits for: a guest that does at once what it
+/// waits for is met, wherever its slice of fuel ends.
+pub(crate) fn poll_spawned<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<(), Fault> {
+    while cx.state().host_tasks_new > 0 {
+        let Some(at) = cx.state().host_tasks.iter().rposition(|task| !task.is_new) else {
+            poll_task(cx, 0)?;
+            continue;
+        };
+        poll_task(cx, at + 1)?;
+    }
+    Ok(())
 }
 
 /// Polls the one background task that has this interest, right away: when a guest drops an end of a channel, what the
-/// host held for the other is gone before the guest goes on, and a port it listened on is free.
+/// host held for the other is gone before the guest goes on, and a port it listened on is free; and when it reads or
+/// writes, it has what is there.
 pub(crate) fn poll_interested<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     interest: &Interest,
@@ -149,20 +194,16 @@ pub(crate) fn poll_interested<T: Send + 'static>(
     if interest.strong_count() == 0 {
         return Ok(());
     }
-    let tasks = &mut cx.state_mut().host_tasks;
-    let Some(at) = tasks.iter().position(|task| task.wakeup.is(interest)) else { return Ok(()) };
-    let mut task = tasks.remove(at);
-    let HostTask { work, wakeup } = &mut task;
-    let polled = poll_with(cx, wakeup, |cx, context| work(StoreContextMut(cx.reborrow()), context));
-    let settled = settle(cx);
-    match polled {
-        Poll::Ready(ended) => settled.and(ended),
-        Poll::Pending => {
-            let tasks = &mut cx.state_mut().host_tasks;
-            tasks.insert(at.min(tasks.len()), task);
-            settled
-        }
-    }
+    let tasks = &cx.state().host_tasks;
+    let count = tasks.len();
+    let Some(at) = tasks.iter().position(|task| task.wakeup().is_some_and(|wakeup| wakeup.is(interest)))
+    else {
+        return Ok(());
+    };
+    // For looking through them.
+    cx.charge_moved(count)?;
+    poll_task(cx, at)?;
+    poll_spawned(cx)
 }
 
 /// Asks about the earliest time that is waited for; what waits for it is polled when it has come.

@@ -236,6 +236,8 @@ pub(crate) struct State<T: 'static> {
     pub(crate) next_host_call: u64,
     /// What the host does in the background.
     pub(crate) host_tasks: Vec<crate::component::host_task::HostTask<T>>,
+    /// How many of these were not polled yet.
+    pub(crate) host_tasks_new: usize,
     pub(crate) wakeups: Wakeups,
     /// Whether a guest, or the host itself, did something since the last round of polls that concerns the host's work.
     pub(crate) marked: bool,
@@ -413,6 +415,7 @@ impl<T: 'static> State<T> {
             switch_to: None,
             next_host_call: 0,
             host_tasks: Vec::new(),
+            host_tasks_new: 0,
             wakeups: Wakeups::new(),
             marked: false,
             polling: None,

@@ -456,6 +456,72 @@ fn an_end_of_another_type_is_refused_before_the_call_begins() {
     assert!(store.run_until_idle().is_ok());
 }
 
+/// Reads once what it has just asked for, and gives up, and so with the future that comes with it.
+const AT_ONCE: &str = r#"(component
+    (type $st (stream u8))
+    (type $ft (future u8))
+    (import "open" (func $open (result (tuple $st $ft))))
+    (core module $libc (memory (export "mem") 1))
+    (core instance $libc (instantiate $libc))
+    (core func $open (canon lower (func $open) (memory (core memory $libc "mem"))))
+    (core func $read (canon stream.read $st async (memory (core memory $libc "mem"))))
+    (core func $cancel (canon stream.cancel-read $st))
+    (core func $end-read (canon future.read $ft async (memory (core memory $libc "mem"))))
+    (core func $end-cancel (canon future.cancel-read $ft))
+    (core module $m
+        (import "" "mem" (memory 1))
+        (import "" "open" (func $open (param i32)))
+        (import "" "read" (func $read (param i32 i32 i32) (result i32)))
+        (import "" "cancel" (func $cancel (param i32) (result i32)))
+        (import "" "end-read" (func $end-read (param i32 i32) (result i32)))
+        (import "" "end-cancel" (func $end-cancel (param i32) (result i32)))
+        (func $once (result i32) (local $got i32)
+            (local.set $got (call $read (i32.load (i32.const 0)) (i32.const 16) (i32.const 3)))
+            (if (i32.eq (local.get $got) (i32.const -1)) (then
+                (local.set $got (call $cancel (i32.load (i32.const 0))))))
+            (local.get $got))
+        (func (export "run") (result i32) (local $got i32)
+            (call $open (i32.const 0))
+            (local.set $got (call $once))
+            ;; At the end of the stream, and what comes of that.
+            (drop (call $once))
+            (if (i32.eq (call $end-read (i32.load (i32.const 4)) (i32.const 32)) (i32.const -1)) (then
+                (drop (call $end-cancel (i32.load (i32.const 4))))))
+            (i32.add (i32.mul (local.get $got) (i32.const 1000)) (i32.load8_u (i32.const 32)))))
+    (core instance $i (instantiate $m (with "" (instance
+        (export "mem" (memory $libc "mem")) (export "open" (func $open)) (export "read" (func $read))
+        (export "cancel" (func $cancel)) (export "end-read" (func $end-read))
+        (export "end-cancel" (func $end-cancel))))))
+    (func (export "run") (result u32) (canon lift (core func $i "run"))))"#;
+
+#[test]
+fn what_a_host_function_gives_is_there_at_once() {
+    let engine = Engine::default();
+    let mut linker = Linker::new(&engine);
+    let open = |mut store: StoreContextMut<'_, ()>, (): ()| {
+        let (stream, future) = (store.stream_new(), store.future_new());
+        let mut bytes = vec![5_u8, 6, 7];
+        store.spawn(move |mut store, _| {
+            if !bytes.is_empty() {
+                ready!(store.poll_write(stream, &bytes))?;
+                bytes.clear();
+            }
+            // As files and sockets do: the end is told to who reads once more.
+            ready!(store.poll_writable::<u8>(stream))?;
+            store.close_writable(stream)?;
+            store.resolve(future, 9_u8);
+            Poll::Ready(Ok(()))
+        });
+        let stream = StreamReader::<u8>::try_from_stream_any(&mut store, stream)?;
+        Ok(((stream, FutureReader::<u8>::try_from_future_any(&mut store, future)?),))
+    };
+    linker.root().func_wrap("open", open).unwrap();
+    let mut store = Store::new(&engine, ());
+    let instance = linker.instantiate(&mut store, &load(&engine, AT_ONCE)).unwrap();
+    let run = instance.get_typed_func::<(), (u32,)>(&store, "run").unwrap();
+    assert_eq!(run.call(&mut store, ()).unwrap(), ((3 << 4) * 1_000 + 9,));
+}
+
 /// Has the host begin something of its own as many times as it is told.
 const BEGINNER: &str = r#"(component
     (import "begin" (func $begin))
