@@ -828,7 +828,9 @@ fn a_granted_root_is_trusted_and_both_protocols_are_spoken() {
             assert_eq!(header(&response, "saw-connection"), connection, "{version}");
             assert_eq!(read(response.body).unwrap().0, b"secret");
         }
-        assert_eq!(server.connections(), 1, "{version}");
+        // Over HTTP/1.1 the next request may be faster than the end of the answer before it.
+        let connections_max = if version == "HTTP/2.0" { 1 } else { 2 };
+        assert!(server.connections() <= connections_max, "{version}");
     }
 }
 

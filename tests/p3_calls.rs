@@ -6,7 +6,9 @@ use wasmote::{Access, Error, Host, Limits, Program, Trap, backend::mem, block_on
 
 /// A command with everything that waiting and streams take; `body` is its functions `run` and `callback`.
 fn command(body: &str) -> Vec<u8> {
-    let text = SCAFFOLD.replace("BODY", body);
+    let callback = r#"(func (export "callback")"#;
+    let body = body.replace(callback, r#"(func $callback (export "callback")"#);
+    let text = SCAFFOLD.replace("BODY", &body);
     wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}"))
 }
 
@@ -78,6 +80,10 @@ const SCAFFOLD: &str = r#"(component
         (global $f (mut i32) (i32.const 0))
         (func $wait (result i32) (i32.or (i32.const 2) (i32.shl (global.get $ws) (i32.const 4))))
         (func $done (result i32) (call $return (i32.const 0)) (i32.const 0))
+        ;; Goes on with what was answered, at once or when it comes.
+        (func $then (param $code i32) (param $handle i32) (param $status i32) (result i32)
+            (if (i32.eq (local.get $status) (i32.const -1)) (then (return (call $wait))))
+            (call $callback (local.get $code) (local.get $handle) (local.get $status)))
         ;; Fails the program unless so.
         (func $assert (param i32) (if (i32.eqz (local.get 0)) (then unreachable)))
         ;; Starts to wait for so many milliseconds.
@@ -115,15 +121,15 @@ const HELLO: &str = r#"
         (global.set $ws (call $set))
         (call $join (global.get $w) (global.get $ws))
         (call $join (global.get $f) (global.get $ws))
-        (call $assert (i32.eq (call $write (global.get $w) (i32.const 16) (i32.const 5)) (i32.const -1)))
-        (call $wait))
+        (call $then (i32.const 3) (global.get $w)
+            (call $write (global.get $w) (i32.const 16) (i32.const 5))))
     (func (export "callback") (param $code i32) (param $handle i32) (param $status i32) (result i32)
         (if (i32.eq (local.get $code) (i32.const 3)) (then
             ;; Five bytes, and the stream goes on.
             (call $assert (i32.eq (local.get $status) (i32.const 0x50)))
             (call $drop-w (global.get $w))
-            (call $assert (i32.eq (call $end-read (global.get $f) (i32.const 64)) (i32.const -1)))
-            (return (call $wait))))
+            (return (call $then (i32.const 4) (global.get $f)
+                (call $end-read (global.get $f) (i32.const 64))))))
         (call $assert (i32.eqz (i32.load8_u (i32.const 64))))
         (call $done))"#;
 
@@ -175,9 +181,8 @@ fn a_full_output_holds_its_writer_back_and_loses_nothing() {
         "(call $assert (i32.eqz (i32.and (local.get $status) (i32.const 15))))
             (global.set $n (i32.add (global.get $n) (i32.shr_u (local.get $status) (i32.const 4))))
             (if (i32.lt_u (global.get $n) (i32.const 5)) (then
-                (call $assert (i32.eq (call $write (global.get $w) (i32.add (i32.const 16) (global.get $n))
-                    (i32.sub (i32.const 5) (global.get $n))) (i32.const -1)))
-                (return (call $wait))))",
+                (return (call $then (i32.const 3) (global.get $w) (call $write (global.get $w)
+                    (i32.add (i32.const 16) (global.get $n)) (i32.sub (i32.const 5) (global.get $n)))))))",
     );
     let program = Program::load(&command(&body)).unwrap();
     let mut guest = Host::new().stdout(pipe.clone()).start(&program).unwrap();
@@ -311,18 +316,16 @@ fn a_reader_that_stops_in_the_middle_takes_no_more_and_hears_that_all_is_well() 
             (call $stdin (i32.const 32))
             (global.set $ws (call $set))
             (call $join (i32.load (i32.const 32)) (global.get $ws))
-            (call $assert (i32.eq
-                (call $read (i32.load (i32.const 32)) (i32.const 48) (i32.const 4)) (i32.const -1)))
-            (call $wait))
+            (call $then (i32.const 2) (i32.load (i32.const 32))
+                (call $read (i32.load (i32.const 32)) (i32.const 48) (i32.const 4))))
         (func (export "callback") (param $code i32) (param $handle i32) (param $status i32) (result i32)
             (if (i32.eq (local.get $code) (i32.const 2)) (then
                 (call $assert (i32.eq (local.get $status) (i32.const 0x40)))
                 (call $assert (i32.eq (i32.load (i32.const 48)) (i32.const 0x72756f66)))
                 (call $drop-r (local.get $handle))
                 (call $join (i32.load (i32.const 36)) (global.get $ws))
-                (call $assert (i32.eq
-                    (call $end-read (i32.load (i32.const 36)) (i32.const 64)) (i32.const -1)))
-                (return (call $wait))))
+                (return (call $then (i32.const 4) (i32.load (i32.const 36))
+                    (call $end-read (i32.load (i32.const 36)) (i32.const 64))))))
             (call $assert (i32.eqz (i32.load8_u (i32.const 64))))
             (call $done))"#;
     assert_eq!(run(&Host::new().stdin(input.clone()), body).unwrap(), 0);

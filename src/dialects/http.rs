@@ -29,8 +29,8 @@ pub(crate) fn handler(instance: &Instance) -> Option<String> {
     Some([interface, "#handle"].concat())
 }
 
-/// Has a component handle `request` by its [`handler`], from the call to when nothing of it goes on. What it answers is in `answer` as
-/// soon as it says so.
+/// Has a component handle `request` by its [`handler`], from the call to when nothing of it goes on. What it answers is
+/// in `answer` as soon as it says so.
 ///
 /// # Errors
 ///

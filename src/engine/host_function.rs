@@ -7,7 +7,8 @@ use core::task::{Context, Poll};
 /// A host function for guests whose host keeps a `T` for each, ready to be imported.
 ///
 /// `bind` applies one of this module's `nowN` (it answers at once) or `pollN` (it may wait) to a Rust
-/// function of `N` parameters; or, where most calls of it are over before anything else happens, `briefN` or `quickN`. A dialect keeps a static table of these.
+/// function of `N` parameters; or, where most calls of it are over before anything else happens, `briefN` or `quickN`. A
+/// dialect keeps a static table of these.
 pub struct HostFunction<T: 'static> {
     /// What it is called and how its arguments read.
     pub signature: Signature,

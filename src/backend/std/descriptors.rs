@@ -2,7 +2,8 @@
 //!
 //! A process has few, and needs some for itself: what a guest opens must not be what its host then cannot. One guest is
 //! bounded by [`Limits`](crate::Limits), all of them by this. Counted is what guests open: files, directories, those on
-//! the way along a path, sockets they make or accept, connections that their requests go over. What an embedder opened and handed over is its own.
+//! the way along a path, sockets they make or accept, connections that their requests go over. What an embedder opened
+//! and handed over is its own.
 
 use crate::cap::Code;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};

@@ -3,8 +3,9 @@
 //! A device without validators cannot tell a valid module from one that would make its interpreter run off the rails.
 //! So someone else looks: [`Bundler`] checks a program as loading would, makes the edits that loading makes, notes
 //! what loading would find out, and signs all of it. Of a component, what it found out is all of the component but
-//! its core modules: types resolved, and the steps of instantiation. So a device needs no parser for components. The device holds the public key. Whether what it is given
-//! holds against that key, [`VerifiedBundle::verify`] says, and nothing but its answer can be loaded.
+//! its core modules: types resolved, and the steps of instantiation. So a device needs no parser for components. The
+//! device holds the public key. Whether what it is given holds against that key, [`VerifiedBundle::verify`] says, and
+//! nothing but its answer can be loaded.
 //!
 //! The format, all numbers in little-endian order:
 //!

@@ -30,6 +30,9 @@ struct Pace {
     timer: Option<Pin<Box<Sleep>>>,
 }
 
+/// How late a program that waits may be woken.
+const PUNCTUAL: Duration = Duration::from_secs(1);
+
 impl Contents {
     pub fn new(body: Box<dyn Body>, record: Arc<Record>, patience: Duration) -> Self {
         Self { body: Some(body), record, pace: Pace::new(patience) }
@@ -43,15 +46,27 @@ impl Pace {
 
     fn came(&mut self, bytes: usize, now: Instant) {
         if let Some(since) = self.since.take() {
-            self.waited += now.saturating_duration_since(since);
+            self.waited += self.stretch(since, now).unwrap_or_default();
         }
         self.bytes = self.bytes.saturating_add(bytes as u64);
     }
 
+    /// How long the program has waited, if it has: it would have been woken when that was too long, so one that comes back
+    /// much later did something else.
+    fn stretch(&self, since: Instant, now: Instant) -> Option<Duration> {
+        let stretch = now.saturating_duration_since(since);
+        (self.waited + stretch <= self.patience + PUNCTUAL).then_some(stretch)
+    }
+
     /// Nothing is there: when too little will have come, which may be by now.
     fn waits(&mut self, now: Instant) -> Instant {
-        let since = *self.since.get_or_insert(now);
-        let waited = self.waited + now.saturating_duration_since(since);
+        let mut since = *self.since.get_or_insert(now);
+        let stretch = self.stretch(since, now).unwrap_or_else(|| {
+            since = now;
+            Duration::ZERO
+        });
+        self.since = Some(since);
+        let waited = self.waited + stretch;
         let enough = u128::from(BYTES_PER_SECOND_MIN) * self.patience.as_nanos() / 1_000_000_000;
         if waited >= self.patience && u128::from(self.bytes) >= enough {
             // It was enough, and is counted anew.
@@ -142,5 +157,24 @@ mod tests {
         }
         let later = now + Duration::from_secs(36_000);
         assert_eq!(pace.waits(later), later + TEN);
+    }
+
+    #[test]
+    fn a_program_that_asks_and_then_does_something_else_has_not_waited() {
+        let (mut pace, mut now) = (Pace::new(TEN), Instant::now());
+        for _ in 0..10 {
+            assert!(pace.waits(now) > now);
+            now += Duration::from_secs(12);
+            // What came meanwhile, and then no more.
+            pace.came(100, now);
+        }
+        // It asks again and again, with long pauses.
+        for _ in 0..10 {
+            assert!(pace.waits(now) > now);
+            now += Duration::from_secs(12);
+        }
+        // Now it waits.
+        let until = pace.waits(now);
+        assert!(pace.waits(until) <= until);
     }
 }

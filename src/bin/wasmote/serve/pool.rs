@@ -54,6 +54,8 @@ const IDLE_MAX: usize = 256;
 /// What an instance may take of `max-uninterrupted-fuel` to start, for the next ones to be started right where their
 /// requests are answered: well below a millisecond. Nothing else is done there meanwhile, and no deadline ends it.
 const QUICK_START_FUEL: u64 = 200_000;
+/// The same for one that fails.
+const QUICK_START: Duration = Duration::from_millis(5);
 /// How many instances of an app are started at once that take longer.
 const SLOW_STARTS_MAX: usize = 2;
 
@@ -76,13 +78,18 @@ impl Pool {
     ///
     /// When it cannot be started.
     pub fn start(&self) -> Result<Guest, Error> {
-        self.noted(self.template.host().start(&self.program))
+        self.noted(|| self.template.host().start(&self.program))
     }
 
-    /// Notes how long it took. One that failed has not said.
-    fn noted(&self, started: Result<Guest, Error>) -> Result<Guest, Error> {
-        let fuel = started.as_ref().map_or(u64::MAX, Guest::uninterrupted_fuel_spent);
-        if fuel > QUICK_START_FUEL {
+    /// Notes whether it took long. One that failed does not say what it took.
+    fn noted(&self, start: impl FnOnce() -> Result<Guest, Error>) -> Result<Guest, Error> {
+        let began = Instant::now();
+        let started = start();
+        let was_slow = match &started {
+            Ok(guest) => guest.uninterrupted_fuel_spent() > QUICK_START_FUEL,
+            Err(_) => began.elapsed() > QUICK_START,
+        };
+        if was_slow {
             self.is_slow.store(true, Ordering::Relaxed);
         }
         started
@@ -126,7 +133,7 @@ impl Pool {
         };
         let (to, of) = (trace.clone(), current.clone());
         let host = self.template.host_telling(move |denied| line(denied, &of, &to));
-        let mut guest = self.noted(host.start(&self.program))?;
+        let mut guest = self.noted(|| host.start(&self.program))?;
         let (to, of) = (trace.clone(), current.clone());
         guest.interpose(Tracer::new(move |text| line(&with_flag(text), &of, &to)));
         Ok(guest)
