@@ -35,7 +35,7 @@ pub struct Outline {
     pub segments: u32,
     /// Bytes of all segments.
     pub segment_bytes: u64,
-    /// Bytes of all function bodies, as they are translated: what [`rewrite`](super::rewrite) adds included.
+    /// Bytes of all function bodies, as they are translated: what `rewrite` adds included.
     pub code_bytes: u32,
     /// The most locals that one function has, parameters not counted.
     pub frame_locals_max: u32,
