@@ -488,13 +488,13 @@ fn begin<'s, T: Send + 'static>(
     waker: Option<Waker>,
 ) -> Result<Option<Stopped<'s, T>>, Error> {
     store.state().check_number(func.store)?;
-    crossing.check(store.state(), func)?;
     store.check_alive()?;
     store.inner.begin_turn();
     if store.state().host_tasks_new > 0 {
         let polled = host_task::poll_spawned(&mut store.cx());
         polled.map_err(|fault| store.state_mut().end(fault))?;
     }
+    crossing.check(store.state(), func)?;
     let FuncInst::Lifted(lifted) = &store.state().funcs[func.func.0] else {
         return pass_on(store, func, crossing, waker);
     };

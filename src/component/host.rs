@@ -237,7 +237,12 @@ fn poll_one<T: Send + 'static>(cx: &mut Cx<'_, T>, id: u64) -> Result<bool, Faul
         let mut call = HostCall { cx, types, lowered, flat: flat.as_slice(), subtask, result: None };
         (pending.poll(&mut call, context), call.result)
     });
-    let polled = match settle(cx).and_then(|()| begun_in_background(cx)) {
+    let settled = settle(cx).and_then(|()| match polled {
+        // Its own fault comes first.
+        Poll::Ready(Err(fault)) => Err(fault),
+        _ => begun_in_background(cx),
+    });
+    let polled = match settled {
         Ok(()) => polled,
         Err(fault) => Poll::Ready(Err(fault)),
     };

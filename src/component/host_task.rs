@@ -21,6 +21,8 @@ use core::{
 pub(crate) struct HostTask<T: 'static> {
     /// None while it is polled.
     work: Option<(Work<T>, Wakeup)>,
+    /// Its wakeup's: by it they are found, as they are in its order.
+    number: u64,
     /// It was not polled yet.
     is_new: bool,
 }
@@ -79,15 +81,19 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
     /// done. That is while a call runs, and also in the middle of what a guest does: it must not wait for a lock that is
     /// held while a guest is called.
     ///
-    /// When there are more than four for each task that [`Limits::tasks`](crate::Limits::tasks) allows, the next host
-    /// function that a guest calls traps.
+    /// There are at most four for each task that [`Limits::tasks`](crate::Limits::tasks) allows: the host function that
+    /// begins one more traps, or the next one that a guest calls where the host began it by itself.
     pub fn spawn(
         &mut self,
         task: impl FnMut(StoreContextMut<'_, T>, &mut Context<'_>) -> Poll<Result<(), Fault>> + Send + 'static,
     ) {
         let state = self.0.state_mut();
         let wakeup = state.wakeups.add();
-        state.host_tasks.push(HostTask { work: Some((Box::new(task), wakeup)), is_new: true });
+        state.host_tasks.push(HostTask {
+            number: wakeup.number(),
+            work: Some((Box::new(task), wakeup)),
+            is_new: true,
+        });
         state.host_tasks_new += 1;
         state.marked = true;
     }
@@ -134,7 +140,7 @@ pub(crate) fn poll_host<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<bool, F
 /// Polls the host's background tasks; whether one of them is done.
 fn poll_tasks<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<bool, Fault> {
     let (mut at, mut done) = (0, false);
-    // Those that are spawned meanwhile have their turn in the next round.
+    // Those that are spawned meanwhile come after these (`poll_spawned`).
     let mut last = cx.state().host_tasks.len();
     while at < last {
         let is_woken = cx.state().host_tasks[at].wakeup().is_some_and(Wakeup::is_woken);
@@ -191,17 +197,11 @@ pub(crate) fn poll_interested<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     interest: &Interest,
 ) -> Result<(), Fault> {
-    if interest.strong_count() == 0 {
-        return Ok(());
-    }
-    let tasks = &cx.state().host_tasks;
-    let count = tasks.len();
-    let Some(at) = tasks.iter().position(|task| task.wakeup().is_some_and(|wakeup| wakeup.is(interest)))
-    else {
+    let Some(number) = interest.upgrade().map(|flag| flag.number()) else { return Ok(()) };
+    // A call of a host function is polled in the next round.
+    let Ok(at) = cx.state().host_tasks.binary_search_by_key(&number, |task| task.number) else {
         return Ok(());
     };
-    // For looking through them.
-    cx.charge_moved(count)?;
     poll_task(cx, at)?;
     poll_spawned(cx)
 }

@@ -15,7 +15,10 @@ use core::{
 use spin::Mutex;
 
 /// All that may be woken in one store.
-pub(crate) struct Wakeups(Arc<Shared>);
+pub(crate) struct Wakeups {
+    shared: Arc<Shared>,
+    made: u64,
+}
 
 struct Shared {
     /// Whether anything was woken that has not been polled since.
@@ -35,6 +38,8 @@ pub(crate) struct Wakeup {
 /// What is set when something is woken.
 pub(crate) struct Flag {
     woken: AtomicBool,
+    /// Those made later have greater ones.
+    number: u64,
     shared: Arc<Shared>,
 }
 
@@ -43,19 +48,22 @@ pub(crate) type Interest = Weak<Flag>;
 
 impl Wakeups {
     pub(crate) fn new() -> Self {
-        Self(Arc::new(Shared { any: AtomicBool::new(false), embedder: Mutex::new(None) }))
+        let shared = Shared { any: AtomicBool::new(false), embedder: Mutex::new(None) };
+        Self { shared: Arc::new(shared), made: 0 }
     }
 
     /// Something new to poll. It is woken from the start.
-    pub(crate) fn add(&self) -> Wakeup {
-        let flag = Arc::new(Flag { woken: AtomicBool::new(true), shared: self.0.clone() });
-        self.0.any.store(true, Ordering::Release);
+    pub(crate) fn add(&mut self) -> Wakeup {
+        self.made += 1;
+        let flag = Flag { woken: AtomicBool::new(true), number: self.made, shared: self.shared.clone() };
+        let flag = Arc::new(flag);
+        self.shared.any.store(true, Ordering::Release);
         Wakeup { waker: Waker::from(flag.clone()), flag, deadline: None }
     }
 
     /// From here on this waker is the embedder's.
     pub(crate) fn listen(&self, waker: &Waker) {
-        let mut embedder = self.0.embedder.lock();
+        let mut embedder = self.shared.embedder.lock();
         if !embedder.as_ref().is_some_and(|known| known.will_wake(waker)) {
             *embedder = Some(waker.clone());
         }
@@ -63,12 +71,12 @@ impl Wakeups {
 
     /// Whether anything was woken since this was last asked.
     pub(crate) fn take_any(&self) -> bool {
-        self.0.any.swap(false, Ordering::AcqRel)
+        self.shared.any.swap(false, Ordering::AcqRel)
     }
 
     /// Whether anything was woken.
     pub(crate) fn any(&self) -> bool {
-        self.0.any.load(Ordering::Acquire)
+        self.shared.any.load(Ordering::Acquire)
     }
 }
 
@@ -91,9 +99,9 @@ impl Wakeup {
         Arc::downgrade(&self.flag)
     }
 
-    /// Whether this is whose interest it is.
-    pub(crate) fn is(&self, interest: &Interest) -> bool {
-        interest.as_ptr() == Arc::as_ptr(&self.flag)
+    /// Those made later have greater ones.
+    pub(crate) fn number(&self) -> u64 {
+        self.flag.number
     }
 
     /// Has it polled in the next round.
@@ -109,6 +117,11 @@ impl Wakeup {
 }
 
 impl Flag {
+    /// That of its [`Wakeup`].
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
     pub(crate) fn mark(&self) {
         self.woken.store(true, Ordering::Release);
         self.shared.any.store(true, Ordering::Release);

@@ -65,10 +65,10 @@
 //! # Turns
 //!
 //! A request is answered when it has a turn, of which there are `--max-concurrent` (1,000). One of several apps has up to
-//! three quarters of them, or as many as `max-concurrent` in its `[[app]]` says: so what one does, or its clients, leaves
-//! the others some. The sum may be more than there are. Four times as many requests wait for a turn, of the server and of
-//! each app; one more is answered 503 at once, and is a failure `busy` like one that waited in vain. A request keeps its
-//! turn until its program is done with it.
+//! three quarters of them, or as many as `max-concurrent` in its `[[app]]` says, which should be fewer than all: so what
+//! one does, or its clients, leaves the others some. The sum may be more than there are. Four times as many requests wait
+//! for a turn, of the server and of each app; one more is answered 503 at once, and is a failure `busy` like one that
+//! waited in vain. A request keeps its turn until its program is done with it.
 //!
 //! An app whose start functions take long (more than 200,000 of `-W max-uninterrupted-fuel`, some tenths of a millisecond)
 //! is started on a thread that answers nobody else, two instances of it at once. No deadline ends a start; one that it

@@ -102,14 +102,8 @@ impl Pool {
     ///
     /// When it cannot be started.
     pub async fn take(&self, id: Id) -> Result<(Guest, Kept, bool), Error> {
-        let waiting = self.idle().instances.pop_back();
-        if let Some((_, mut guest, mut kept)) = waiting {
-            kept.current.store(id.0, Ordering::Relaxed);
-            kept.fuel_before = guest.fuel_spent();
-            if let Some(fuel) = self.template.fuel() {
-                guest.set_fuel(fuel)?;
-            }
-            return Ok((guest, kept, false));
+        if let Some(again) = self.again(id) {
+            return again;
         }
         let current = Arc::new(AtomicU64::new(id.0));
         let start = || match &self.trace {
@@ -119,11 +113,23 @@ impl Pool {
         let guest = if self.is_slow.load(Ordering::Relaxed) {
             // Nobody closes it.
             let _one_of_few = self.slow_starts.acquire().await;
+            if let Some(again) = self.again(id) {
+                return again;
+            }
             block_in_place(start)?
         } else {
             start()?
         };
         Ok((guest, Kept { answered: 0, fuel_before: 0, current }, true))
+    }
+
+    /// An instance that has answered before and waits, the last one to do so.
+    fn again(&self, id: Id) -> Option<Result<(Guest, Kept, bool), Error>> {
+        let (_, mut guest, mut kept) = self.idle().instances.pop_back()?;
+        kept.current.store(id.0, Ordering::Relaxed);
+        kept.fuel_before = guest.fuel_spent();
+        let refilled = self.template.fuel().map_or(Ok(()), |fuel| guest.set_fuel(fuel));
+        Some(refilled.map(|()| (guest, kept, false)))
     }
 
     /// One that says what it does, each time under the id of the request that it does it for.
