@@ -439,7 +439,7 @@ const ATTACKS: &[(&str, Shown)] = &[
             "program_serve: a_request_that_fails_has_an_id_and_the_log_says_why",
         ]),
     ),
-    ("E-01", By(&["attacks_component: calls_through_many_components_are_counted"])),
+    ("E-01", By(&["attacks_component: calls_through_many_components_are_counted_wherever_slices_end"])),
     ("E-02", By(&["attacks_component/values: what_a_host_was_given_does_not_change_under_it"])),
     ("E-03", By(&["attacks_component: a_child_cannot_call_its_parent_back"])),
     ("E-04", By(&["attacks_component: a_destructor_may_trap_or_wait_and_ends_only_its_store"])),
