@@ -361,10 +361,19 @@ fn n_06_a_guest_that_never_ends_stops_with_its_reader() {
 fn n_07_contents_are_as_long_as_they_are_said_to_be() {
     for name in DIALECTS {
         for said in ["5,3", "3,5", "0,1"] {
-            let answer = ask(name, Host::new(), get(&format!("/said?{said}"))).unwrap();
             let length: usize = said.split_once(',').unwrap().0.parse().unwrap();
-            assert!(answer.broken.is_some() && answer.text.len() <= length, "{name} {said}: {answer:?}");
-            assert_eq!(answer.printed, "not sent", "{name} {said}");
+            match ask(name, Host::new(), get(&format!("/said?{said}"))) {
+                // It is told so early that the answer need not begin.
+                Err(HandleError::Code(ErrorCode::HttpResponseBodySize(_))) => {}
+                answer => {
+                    let answer = answer.unwrap();
+                    assert!(
+                        answer.broken.is_some() && answer.text.len() <= length,
+                        "{name} {said}: {answer:?}"
+                    );
+                    assert_eq!(answer.printed, "not sent", "{name} {said}");
+                }
+            }
         }
         let answer = ask(name, Host::new(), get("/said?5,5")).unwrap();
         assert_eq!((answer.text.as_str(), answer.broken, answer.printed.as_str()), ("xxxxx", None, "sent"));
@@ -614,8 +623,10 @@ fn n_14_a_guest_that_says_nothing_or_fails_has_not_answered() {
         assert_eq!(code(ask(name, Host::new(), get("/error"))), ErrorCode::LoopDetected);
         assert!(matches!(trap(ask(name, Host::new(), get("/trap"))), Some(Trap::Unreachable)), "{name}");
         for path in ["/trap-in-body", "/unfinished"] {
-            let answer = ask(name, Host::new(), get(path)).unwrap();
-            assert!(answer.broken.is_some(), "{name} {path}: {answer:?}");
+            // Where that is known before the answer was handed on, there is none.
+            let answer = ask(name, Host::new(), get(path));
+            let is_broken = answer.as_ref().map_or(true, |answer| answer.broken.is_some());
+            assert!(is_broken, "{name} {path}: {answer:?}");
         }
         let late = ask(name, Host::new(), get("/late")).unwrap();
         assert_eq!((late.text.as_str(), late.printed.as_str()), ("first", "and then"), "{name}");
