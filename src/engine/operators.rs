@@ -89,20 +89,21 @@ pub(super) enum Named {
 /// What an instruction grows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Grown {
-    Memory,
+    /// The memory of this index.
+    Memory(u64),
     Table,
 }
 
 /// The place in `code` of each instruction that grows a memory or a table.
 pub(super) fn each_growth(
     code: &[u8],
-    mut each: impl FnMut(usize, Grown) -> Result<(), Error>,
+    mut each: impl FnMut(Range<usize>, Grown) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut reader = Reader { rest: code };
     loop {
         let start = code.len() - reader.rest.len();
         match reader.step() {
-            Some(Step::Growth(grown)) => each(start, grown)?,
+            Some(Step::Growth(grown)) => each(start..code.len() - reader.rest.len(), grown)?,
             Some(_) => {}
             None => return Ok(()),
         }
@@ -156,10 +157,7 @@ impl Reader<'_> {
                 self.bytes(types)?;
             }
             0x28..=0x3e => self.memory_argument()?,
-            0x40 => {
-                self.number()?;
-                return Some(Step::Growth(Grown::Memory));
-            }
+            0x40 => return self.number().map(|memory| Step::Growth(Grown::Memory(memory))),
             0x43 => self.bytes(4)?,
             0x44 => self.bytes(8)?,
             0xfc => return self.step_fc(),
@@ -257,7 +255,7 @@ mod tests {
             Ok(())
         })
         .unwrap();
-        assert_eq!(places, [(5, Grown::Memory), (18, Grown::Table)]);
+        assert_eq!(places, [(5..8, Grown::Memory(0)), (18..22, Grown::Table)]);
     }
 
     #[test]

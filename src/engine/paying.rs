@@ -13,6 +13,10 @@
 //! Before a `table.grow` stands a call instead of a loop, of a function that does nothing but cost. Growing also costs by
 //! what is added, and where that is more than the slice has left, the interpreter stops without noting where it was: it
 //! would go on behind the last call that returned, and do again what has been done since. So that is where it is.
+//!
+//! Behind the growth of a memory that is imported, and that may be the first one once more, the first grows by nothing. The
+//! interpreter has at hand where that one lies, and looks again only when it is grown by its own index: a guest that
+//! imports one memory twice would read and write what was freed.
 
 use crate::{
     Error,
@@ -21,7 +25,7 @@ use crate::{
         operators::{Grown, each_growth, glance},
         references,
         rewrite::{Edits, leb128},
-        scan::{Cursor, Section, sections},
+        scan::{Cursor, Section, imported_memories, sections},
     },
 };
 use alloc::{collections::BTreeSet, vec::Vec};
@@ -47,6 +51,7 @@ pub(super) fn edit(
     }
     let loop_before = [&[0x03, 0x40][..], &GROWTH, &[0x0b]].concat();
     let mut call_before = Vec::new();
+    let again = FirstAgain::of(bytes, outline)?;
     let mut taken = outline.load_bytes(bytes.len() as u64);
     for section in sections(bytes) {
         let Section { id: 10, contents } = section? else { continue };
@@ -61,9 +66,9 @@ pub(super) fn edit(
                 if taken > engine.limits.load_bytes {
                     return Err(Error::limit("load_bytes", taken, engine.limits.load_bytes));
                 }
-                let at = body.start.saturating_add(place);
+                let [at, end] = [place.start, place.end].map(|place| body.start.saturating_add(place));
                 let before = match grown {
-                    Grown::Memory => &loop_before,
+                    Grown::Memory(_) => &loop_before,
                     Grown::Table => {
                         if call_before.is_empty() {
                             call_before = call(bytes, outline, engine, edits)?;
@@ -72,11 +77,39 @@ pub(super) fn edit(
                     }
                 };
                 edits.splices.push((at..at, before.clone()));
+                if let Some(again) = again.after(grown) {
+                    taken = taken.saturating_add(SITE_BYTES);
+                    edits.splices.push((end..end, [&loop_before, again].concat()));
+                }
                 Ok(())
             })?;
         }
     }
     Ok(())
+}
+
+/// Growing the first memory by nothing, behind growths of those that it may be.
+struct FirstAgain {
+    /// How many memories are imported.
+    imported: u32,
+    instructions: [u8; 8],
+}
+
+impl FirstAgain {
+    fn of(bytes: &[u8], outline: &Outline) -> Result<Self, Error> {
+        let (imported, is_64) = if outline.memories > 1 { imported_memories(bytes)? } else { (0, false) };
+        // `memory.size 0` twice, `i32.sub` or `i64.sub`, `memory.grow 0`, `drop`. Where the nothing is a constant, the
+        // interpreter makes no growth of it.
+        let difference = if is_64 { 0x7d } else { 0x6b };
+        Ok(Self { imported, instructions: [0x3f, 0x00, 0x3f, 0x00, difference, 0x40, 0x00, 0x1a] })
+    }
+
+    fn after(&self, grown: Grown) -> Option<&[u8]> {
+        match grown {
+            Grown::Memory(index @ 1..) if index < u64::from(self.imported) => Some(&self.instructions),
+            _ => None,
+        }
+    }
 }
 
 /// Adds a function that does nothing but cost what a growth does, and answers the instruction that calls it.

@@ -450,6 +450,36 @@ impl Outline {
     }
 }
 
+/// How many memories a module imports, and whether the first of them is addressed by 64 bits.
+pub(super) fn imported_memories(bytes: &[u8]) -> Result<(u32, bool), Error> {
+    let (mut imported, mut is_64) = (0u32, false);
+    for section in sections(bytes) {
+        let Section { id: 2, contents } = section? else { continue };
+        let mut cursor = Cursor { bytes: &bytes[..contents.end], at: contents.start };
+        for _ in 0..cursor.u32()? {
+            cursor.name()?;
+            cursor.name()?;
+            match cursor.u8()? {
+                0 => _ = cursor.u32()?,
+                1 => {
+                    cursor.value_type()?;
+                    cursor.limits()?;
+                }
+                2 => {
+                    is_64 |= imported == 0 && cursor.peek().is_some_and(|flags| flags & 0x04 != 0);
+                    cursor.limits()?;
+                    imported = imported.saturating_add(1);
+                }
+                _ => {
+                    cursor.value_type()?;
+                    cursor.u8()?;
+                }
+            }
+        }
+    }
+    Ok((imported, is_64))
+}
+
 /// Fuel to add to a call of a function with this many locals.
 pub(super) fn locals_fuel(locals: u32) -> u32 {
     locals.saturating_sub(LOCALS_FREE).div_ceil(LOCALS_PER_FUEL)
