@@ -275,6 +275,62 @@ fn what_the_machine_cannot_give_is_told_as_that() {
     assert!(!ran.stderr.contains("not a valid"), "{}", ran.stderr);
 }
 
+/// The platform ends a process that writes past what it may (`SIGXFSZ`): a guest is told, and goes on.
+#[test]
+fn a_guest_that_writes_past_the_longest_file_is_told() {
+    let files = Files::new();
+    let text = r#"(module
+        (import "wasi_snapshot_preview1" "path_open"
+            (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_pwrite" (func $pwrite (param i32 i32 i32 i64 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+        (import "wasi_snapshot_preview1" "fd_filestat_set_size" (func $size (param i32 i64) (result i32)))
+        (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+        (memory (export "memory") 1)
+        (data (i32.const 0) "xy")
+        (data (i32.const 8) "\00\10\00\00\00\10\00\00")
+        ;; Opens the file whose name lies there.
+        (func $file (param $name i32) (param $flags i32) (result i32)
+            (if (call $open (i32.const 3) (i32.const 0) (local.get $name) (i32.const 1) (i32.const 1)
+                    (i64.const 0x400044) (i64.const 0) (local.get $flags) (i32.const 100))
+                (then (call $exit (i32.const 99))))
+            (i32.load (i32.const 100)))
+        ;; What a write says that does not succeed any more, of a thousand of 4 KiB.
+        (func $fill (param $fd i32) (result i32) (local $left i32) (local $errno i32)
+            (local.set $left (i32.const 1000))
+            (loop $more
+                (local.set $errno (call $write (local.get $fd) (i32.const 8) (i32.const 1) (i32.const 200)))
+                (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+                (br_if $more (i32.and (i32.eqz (local.get $errno)) (i32.ne (local.get $left) (i32.const 0)))))
+            (local.get $errno))
+        (func $expect (param $number i32) (param $errno i32) (param $expected i32)
+            (if (i32.ne (local.get $errno) (local.get $expected)) (then (call $exit (local.get $number)))))
+        (func (export "_start") (local $x i32)
+            (local.set $x (call $file (i32.const 0) (i32.const 0)))
+            (call $expect (i32.const 10)
+                (call $pwrite (local.get $x) (i32.const 8) (i32.const 1) (i64.const 2000000000) (i32.const 200))
+                (i32.const 22))
+            (call $expect (i32.const 11) (call $size (local.get $x) (i64.const 2000000000)) (i32.const 22))
+            (call $expect (i32.const 12) (call $size (local.get $x) (i64.const 10)) (i32.const 0))
+            (call $expect (i32.const 13) (call $fill (local.get $x)) (i32.const 22))
+            (call $expect (i32.const 14) (call $fill (call $file (i32.const 1) (i32.const 1))) (i32.const 22))
+            (call $expect (i32.const 15) (call $fill (i32.const 1)) (i32.const 22))))"#;
+    let text = files.file("long.wat", text);
+    let (folder, out) = (files.dir().join("folder"), files.path("out"));
+    std::fs::create_dir(&folder).unwrap();
+    for redirected in [">", ">>"] {
+        std::fs::write(&out, "").unwrap();
+        let script = format!("ulimit -f 100; exec \"$0\" run --dir \"$1::/\" \"$2\" {redirected} \"$3\"");
+        let mut shell = std::process::Command::new("sh");
+        shell.arg("-c").arg(script).arg(command().get_program()).arg(&folder).arg(&text).arg(&out);
+        ended(shell.output().unwrap()).said(0, &[]);
+        let lengths = [folder.join("x"), folder.join("y"), out.clone()];
+        let lengths = lengths.map(|path| std::fs::metadata(path).unwrap().len());
+        assert!(lengths.iter().all(|length| *length == lengths[0] && *length > 4_096), "{lengths:?}");
+        std::fs::remove_file(folder.join("y")).unwrap();
+    }
+}
+
 #[test]
 fn a_function_that_is_imported_and_exported_may_wait() {
     let files = Files::new();

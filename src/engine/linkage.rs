@@ -383,18 +383,18 @@ impl Outline {
     /// What this and another declare together.
     #[must_use]
     pub(crate) fn plus(mut self, other: &Self) -> Self {
-        self.types += other.types;
-        self.imports += other.imports;
-        self.exports += other.exports;
-        self.functions += other.functions;
-        self.globals += other.globals;
-        self.memories += other.memories;
-        self.memory_bytes += other.memory_bytes;
-        self.tables += other.tables;
-        self.table_elements += other.table_elements;
-        self.segments += other.segments;
-        self.segment_bytes += other.segment_bytes;
-        self.code_bytes += other.code_bytes;
+        self.types = self.types.saturating_add(other.types);
+        self.imports = self.imports.saturating_add(other.imports);
+        self.exports = self.exports.saturating_add(other.exports);
+        self.functions = self.functions.saturating_add(other.functions);
+        self.globals = self.globals.saturating_add(other.globals);
+        self.memories = self.memories.saturating_add(other.memories);
+        self.memory_bytes = self.memory_bytes.saturating_add(other.memory_bytes);
+        self.tables = self.tables.saturating_add(other.tables);
+        self.table_elements = self.table_elements.saturating_add(other.table_elements);
+        self.segments = self.segments.saturating_add(other.segments);
+        self.segment_bytes = self.segment_bytes.saturating_add(other.segment_bytes);
+        self.code_bytes = self.code_bytes.saturating_add(other.code_bytes);
         self.frame_locals_max = self.frame_locals_max.max(other.frame_locals_max);
         self
     }

@@ -58,8 +58,9 @@ impl Meter {
 
     /// Makes `budget` all there is from here on, after `spent`. The interpreter's counter is to hold nothing now.
     pub(super) fn set_budget(&mut self, budget: u64, spent: u64) {
-        self.rest = budget;
-        self.granted = budget.saturating_add(spent);
+        // What is granted in all is a number as well: or what was spent would be forgotten.
+        self.rest = budget.min(u64::MAX - spent);
+        self.granted = self.rest.saturating_add(spent);
     }
 
     /// What has been spent, when the interpreter's counter reads `counter`.
@@ -140,6 +141,13 @@ mod tests {
         let (counter, charged) = meter.charge(counter - 30, 90);
         charged.unwrap();
         assert_eq!((counter, meter.spent(counter), meter.left(counter)), (0, 120, 130));
+    }
+
+    #[test]
+    fn what_was_spent_is_not_forgotten_for_a_budget_without_end() {
+        let mut meter = Meter::new(Metering::On, 100);
+        meter.set_budget(u64::MAX, 70);
+        assert_eq!((meter.spent(0), meter.left(0)), (70, u64::MAX - 70));
     }
 
     #[test]

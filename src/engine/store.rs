@@ -117,7 +117,7 @@ impl<T: Send + 'static> Store<T> {
         self.inner.data().meter.spent(counter(&*self.inner))
     }
 
-    /// Fuel left of the budget; [`u64::MAX`] where none was set.
+    /// Fuel left of the budget: of [`u64::MAX`], where none was set.
     #[must_use]
     pub fn fuel_left(&self) -> u64 {
         self.inner.data().meter.left(counter(&*self.inner))

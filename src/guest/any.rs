@@ -143,7 +143,7 @@ impl Guest {
         }
     }
 
-    /// Fuel left of the budget; [`u64::MAX`] where none was set.
+    /// Fuel left of the budget: of [`u64::MAX`], where none was set.
     #[must_use]
     pub fn fuel_left(&self) -> u64 {
         match &self.0 {

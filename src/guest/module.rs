@@ -95,7 +95,7 @@ impl Guest {
         self.store.fuel_spent()
     }
 
-    /// Fuel left of the budget; [`u64::MAX`] where none was set.
+    /// Fuel left of the budget: of [`u64::MAX`], where none was set.
     #[must_use]
     pub fn fuel_left(&self) -> u64 {
         self.store.fuel_left()

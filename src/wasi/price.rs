@@ -7,8 +7,8 @@
 //! The basis: about 30 ns for one unit of fuel, on Linux with a local file system, on a machine whose compiled loops take
 //! 1.3 ns of it. So host work is within some twenty times of what computing costs for the same fuel, and a slice of
 //! [`Limits::server`](crate::Limits::server) ends within a millisecond, or with the one call that took it longer: waiting for
-//! the medium (2.5 ms), walking the longest path (some 7 ms), listing a large directory. What was measured is behind each
-//! price.
+//! the medium (2.5 ms), walking the longest path (some 7 ms, and three times that where it leads over links), listing a
+//! large directory. What was measured is behind each price.
 
 use alloc::sync::Arc;
 use core::sync::atomic::{AtomicU32, Ordering};

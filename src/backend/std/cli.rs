@@ -2,6 +2,7 @@
 
 use super::{
     error::errno_code,
+    filesystem::check_room,
     ready::{Descriptor, Watched},
 };
 use crate::cap::{
@@ -15,7 +16,7 @@ use core::{
 };
 use rustix::{
     event::PollFlags,
-    fs::{FileType, Stat, fstat},
+    fs::{FileType, OFlags, Stat, fcntl_getfl, fstat, tell},
     io::Errno,
 };
 use std::{
@@ -137,8 +138,19 @@ impl Output {
         self
     }
 
+    /// Where the next byte goes in a file.
+    fn place(&self) -> Result<u64, Code> {
+        let file = &self.watched.descriptor;
+        let appends = fcntl_getfl(file).map_err(errno_code)?.contains(OFlags::APPEND);
+        let place = if appends { fstat(file).map(|stat| stat.st_size as u64) } else { tell(file) };
+        place.map_err(errno_code)
+    }
+
     /// Writes one chunk, as the filter has it.
     fn write(&self, bytes: &[u8]) -> Result<usize, Errno> {
+        if self.is_file && check_room(|| self.place()) == Err(Code::FileTooLarge) {
+            return Err(Errno::FBIG);
+        }
         let Some(filter) = &self.filter else { return rustix::io::write(&self.watched.descriptor, bytes) };
         let mut filter = filter.lock().unwrap_or_else(PoisonError::into_inner);
         let (mut filtered, mut ahead) = ([0; CHUNK_BYTES], filter.clone());

@@ -22,7 +22,10 @@ use core::{
     any::Any,
     task::{Context, Poll},
 };
-use rustix::fs::{AtFlags, FileType, OFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT};
+use rustix::{
+    fs::{AtFlags, FileType, OFlags, Stat, Timespec, Timestamps, UTIME_NOW, UTIME_OMIT},
+    process::{Resource, getrlimit},
+};
 use std::{
     fs,
     os::unix::fs::{DirEntryExt, FileExt},
@@ -265,6 +268,16 @@ impl File {
 /// The largest size and offset that platforms can express.
 const FILE_BYTES_MAX: u64 = i64::MAX as u64;
 
+/// Refuses what would write from `offset` on where this process may have no file so long (`RLIMIT_FSIZE`). The platform
+/// would not refuse it but end the process, with all its guests (`SIGXFSZ`); what begins before, it cuts off there. Asked
+/// each time, for it can change.
+pub(super) fn check_room(offset: impl FnOnce() -> Result<u64, Code>) -> Result<(), Code> {
+    match getrlimit(Resource::Fsize).current {
+        Some(max) if offset()? >= max => Err(Code::FileTooLarge),
+        _ => Ok(()),
+    }
+}
+
 /// Tries again where a signal came between.
 fn uninterrupted<T>(mut operation: impl FnMut() -> std::io::Result<T>) -> Result<T, Code> {
     loop {
@@ -290,14 +303,21 @@ impl filesystem::File for File {
         if offset > FILE_BYTES_MAX.saturating_sub(bytes.len() as u64) {
             return Poll::Ready(self.write().and(Err(Code::FileTooLarge)));
         }
-        Poll::Ready(self.write_as(false, |file| uninterrupted(|| file.write_at(bytes, offset))))
+        Poll::Ready(self.write_as(false, |file| {
+            if !bytes.is_empty() {
+                check_room(|| Ok(offset))?;
+            }
+            uninterrupted(|| file.write_at(bytes, offset))
+        }))
     }
 
     fn poll_append(&self, _: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<(usize, u64), Code>> {
         Poll::Ready(self.write_as(true, |file| {
+            let length = || file.metadata().map(|metadata| metadata.len()).map_err(from_io);
             if bytes.is_empty() {
-                return Ok((0, file.metadata().map_err(from_io)?.len()));
+                return Ok((0, length()?));
             }
+            check_room(length)?;
             let count = uninterrupted(|| rustix::io::write(file, bytes).map_err(Into::into))?;
             // Where the write left the descriptor: the end as it was after it, whoever appends meanwhile.
             Ok((count, rustix::fs::tell(file).map_err(errno_code)?))
@@ -312,6 +332,9 @@ impl filesystem::File for File {
         let file = self.write()?;
         if size > FILE_BYTES_MAX {
             return Err(Code::FileTooLarge);
+        }
+        if size > file.metadata().map_err(from_io)?.len() {
+            check_room(|| Ok(size - 1))?;
         }
         file.set_len(size).map_err(from_io)
     }
