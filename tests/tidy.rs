@@ -79,11 +79,6 @@ fn code(text: &str) -> String {
     text.lines().map(|line| line.split("//").next().unwrap_or("")).collect::<Vec<_>>().join("\n")
 }
 
-/// Source up to the tests at its end.
-fn without_tests(text: &str) -> &str {
-    text.split("#[cfg(test)]\nmod tests").next().unwrap_or(text)
-}
-
 /// Every path that a file names below `crate::`, with the braces of its `use` lines multiplied out.
 fn paths_below_crate(text: &str) -> Vec<String> {
     let mut found = Vec::new();
@@ -255,14 +250,37 @@ fn nothing_is_unsafe_but_what_may_be() {
     assert!(unsafe_code.is_empty(), "{unsafe_code:?}");
 }
 
+/// Comments and tests too: what is said of the Component Model there must hold for every host.
 #[test]
 fn no_component_source_names_wasi() {
+    let names = |text: &str| text.to_lowercase().contains("wasi");
+    assert!(sources("wasi").iter().any(|source| names(&source.text)), "this test cannot see it where it is");
     let named: Vec<_> = sources("component")
         .into_iter()
-        .filter(|source| {
-            !is_test(&source.path) && code(without_tests(&source.text)).to_lowercase().contains("wasi:")
+        .flat_map(|Source { path, text }| {
+            let lines = text.lines().enumerate().filter(|(_, line)| names(line));
+            lines.map(|(number, line)| format!("{path}:{}: {line}", number + 1)).collect::<Vec<_>>()
         })
-        .map(|source| source.path)
         .collect();
-    assert!(named.is_empty(), "{named:?}");
+    assert!(named.is_empty(), "{}", named.join("\n"));
+}
+
+/// The map at the top of `component/mod.rs` names every file once, and no other.
+#[test]
+fn the_map_of_the_component_room_is_complete() {
+    let sources = sources("component");
+    let text = &sources.iter().find(|source| source.path == "component/mod").unwrap().text;
+    let entries =
+        text.lines().filter_map(|line| line.strip_prefix("//   ")).filter(|line| !line.starts_with(' '));
+    let files = entries.flat_map(|line| line.split("  ").next().unwrap_or("").split(", "));
+    let mut mapped: Vec<_> = files.map(String::from).collect();
+    let mut there: Vec<_> = sources
+        .iter()
+        .filter_map(|source| source.path.strip_prefix("component/"))
+        .filter(|path| *path != "mod")
+        .map(|path| path.trim_end_matches("/mod").to_owned())
+        .collect();
+    mapped.sort();
+    there.sort();
+    assert_eq!(mapped, there);
 }

@@ -11,11 +11,11 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is one proposal, and none depends on another")]
 pub struct Features {
-    /// 🔀 Asynchronous functions, streams and futures. Shipped with WASI 0.3.0.
+    /// 🔀 Asynchronous functions, streams and futures. Shipped with 0.3.0.
     pub concurrency: bool,
-    /// 🗺️ `map<k, v>`. Shipped with WASI 0.3.1.
+    /// 🗺️ `map<k, v>`. Shipped with 0.3.1.
     pub map: bool,
-    /// 🏷️ `implements` on imports and exports. Shipped with WASI 0.3.1.
+    /// 🏷️ `implements` on imports and exports. Shipped with 0.3.1.
     pub implements: bool,
     /// 🚟 Asynchronous exports without a callback.
     pub stackful: bool,

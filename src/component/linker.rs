@@ -46,7 +46,7 @@ impl<T: 'static> Clone for Offer<T> {
 }
 
 /// Offers for a component's imports, by name. Interfaces are found by names of compatible versions too:
-/// `wasi:io/streams@0.2.3` by what is offered as `wasi:io/streams@0.2.12`.
+/// `example:io/streams@0.2.3` by what is offered as `example:io/streams@0.2.12`.
 pub struct Linker<T: 'static> {
     engine: Engine,
     pub(super) root: Names<Offer<T>>,

@@ -1,4 +1,4 @@
-//! The Component Model: typed components on top of core modules. It knows no WASI.
+//! The Component Model: typed components on top of core modules. It knows nothing of what a host offers.
 //!
 //! Names and shapes are those of `wasmtime::component`: an [`Engine`] loads a [`Component`], a [`Linker`] meets its
 //! imports, an [`Instance`] in a [`Store`] has [`Func`]s to call.
@@ -20,11 +20,77 @@
 //! assert_eq!(add.call(&mut store, (40, 2))?, (42,));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
-//!
-//! Read it in the order of the specification: `types` and `binary` make a program out of bytes, a list of
-//! `definition`s, in which `link` puts numbers in the place of names, once for all instances; `instance` carries them out
-//! in a `store`; `abi` moves values; `call` is `canon lift` and `canon lower`, `canon` the built-ins; `task` runs what
-//! waits, `ready` says what of it first, `waitable` and `channel` are what is waited for.
+
+// What to read where, in the order of the specification (`design/mvp` of WebAssembly/component-model), whose document
+// and heading stand to the right. "CABI" is CanonicalABI.md.
+//
+// Bytes to a program
+//   load             a loaded component, its budget                Binary.md, "Component Definitions"
+//   features         which proposals may be used                   Explainer.md, "Gated Features"
+//   binary           one walk over the bytes                       Binary.md
+//   binary_absent    in its place where nothing is validated
+//   definition       the list of definitions that this gives       Explainer.md, "Index Spaces"
+//   types            value types, interned and laid out            Explainer.md, "Type Definitions";
+//                                                                  CABI, "Alignment", "Element Size", "Flattening"
+//   resolve          the validator's types as these
+//   sorted           lists that are looked up by key
+//   link             numbers in the place of names                 Explainer.md, "Alias Definitions"
+//   bundled, bundled/make, codec
+//                    a loaded component as bytes, and back
+//
+// A program to an instance
+//   linker           what is offered, by name                      Explainer.md, "Import and Export Definitions"
+//   names            which version answers which                   Explainer.md, "Canonical Interface Name"
+//   offered          what a linker offers, as a list
+//   matching         whether it is what is imported                Explainer.md, "Type Checking"
+//   subtype          the same of whole components                  Subtyping.md
+//   describe         types in words, for messages
+//   pre              imports met once, for many instances
+//   instance         carries the definitions out                   Explainer.md, "Instance Definitions"
+//
+// What an instance remembers
+//   store            all of its state, plain data                  CABI, "Runtime State", "Component Instances"
+//   table            handles, slabs, lists                         CABI, "Table State"
+//   task             tasks and threads, and who runs them          CABI, "Threads", "Tasks"; Concurrency.md
+//   ready            who goes on next                              CABI, "Embedding" (`Store.tick`)
+//   waitable         what is waited for, and sets of it            CABI, "Waitable State", "Subtask State"
+//   channel          streams and futures                           CABI, "Buffer State" to "Future State"
+//
+// Values
+//   abi, abi/host    between a guest and Rust                      CABI, "Loading" to "Lifting and Lowering Values"
+//   abi/copy         from guest to guest                           the same
+//   abi/string       encodings                                     CABI, "Storing"
+//   handles          resources and streams that cross              CABI, `lift_own` to `lower_async_value`
+//
+// Calls
+//   call             with and without waiting                      CABI, "canon lift", "canon lower"
+//   direct           the short way, as long as nothing waits       the same
+//   canon            every other definition                        CABI, "canon resource.new" and on
+//
+// The host's side of it
+//   host             functions of the host                         CABI, "Embedding"
+//   wrapped          Rust functions as such
+//   host_channel, host_ends
+//                    its ends of streams and futures, plain and typed
+//   host_task        its work in the background
+//   wakeup           when that is polled
+//   rest             guests and the host by turns
+//   within           guests called by host functions               Explainer.md, "Component Invariants"
+//   passed_on        a component's imports that it exports
+//   show             what is said to who watches calls
+//   resource         resources, held or implemented by it          CABI, "Resource State"
+//
+// The embedder's face
+//   func             instances and their functions
+//   typed, derive, collections
+//                    Rust types as component types
+//   checked, fits    whether they are a function's, found once; whether a `Val` is
+//   val              values whose types are not known before
+//   ty               types that an embedder sees
+//   wave             values as text
+//   access           what functions of generated bindings get
+//   reflect          what scripts of tests look at
+//   debug            how all this prints
 
 #[doc(hidden)]
 pub mod abi;

@@ -1,6 +1,6 @@
 //! Which import an offered interface answers.
 //!
-//! `wasi:io/streams@0.2.3` is answered by `wasi:io/streams@0.2.12`, as versions that only differ in what
+//! `example:io/streams@0.2.3` is answered by `example:io/streams@0.2.12`, as versions that only differ in what
 //! semantic versioning calls compatible are the same interface (`Explainer.md`, "Import and Export
 //! Definitions").
 
@@ -97,17 +97,17 @@ mod tests {
     #[test]
     fn only_compatible_versions_answer_each_other() {
         let mut names = Names::default();
-        names.insert("wasi:io/streams@0.2.3", 3);
-        names.insert("wasi:io/streams@0.2.12", 12);
-        names.insert("wasi:io/streams@0.3.0", 30);
+        names.insert("example:io/streams@0.2.3", 3);
+        names.insert("example:io/streams@0.2.12", 12);
+        names.insert("example:io/streams@0.3.0", 30);
         names.insert("a:b/c@1.2.0", 120);
         names.insert("a:b/c@0.0.1", 1);
         names.insert("plain", 0);
-        assert_eq!(names.find("wasi:io/streams@0.2.3"), Some(&3));
-        assert_eq!(names.find("wasi:io/streams@0.2.0"), Some(&12));
-        assert_eq!(names.find("wasi:io/streams@0.3.1"), Some(&30));
-        assert_eq!(names.find("wasi:io/streams@0.4.0"), None);
-        assert_eq!(names.find("wasi:io/streams@0.2.0-rc"), None);
+        assert_eq!(names.find("example:io/streams@0.2.3"), Some(&3));
+        assert_eq!(names.find("example:io/streams@0.2.0"), Some(&12));
+        assert_eq!(names.find("example:io/streams@0.3.1"), Some(&30));
+        assert_eq!(names.find("example:io/streams@0.4.0"), None);
+        assert_eq!(names.find("example:io/streams@0.2.0-rc"), None);
         assert_eq!(names.find("a:b/c@1.9.9"), Some(&120));
         assert_eq!(names.find("a:b/c@2.0.0"), None);
         assert_eq!(names.find("a:b/c@0.0.2"), None);
