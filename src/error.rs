@@ -54,6 +54,36 @@ pub struct MissingImport {
     pub expected: String,
     /// What the host has under that name, if anything.
     pub found: Option<String>,
+    /// Whether a component imports it, so that names and types are spelled as in WIT.
+    pub of_component: bool,
+}
+
+/// What is imported, and its type: `example:log/log@1.0.0#say: func(text: string)`, as WIT has it. Of a core module it is
+/// `env::say: func(i32, i32) -> ()`. What is longer than anyone reads is cut short.
+impl fmt::Display for MissingImport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let between = match (&*self.module, &*self.name) {
+            ("", _) | (_, "") => "",
+            _ if self.of_component => "#",
+            _ => "::",
+        };
+        let (module, name, expected) = (Short(&self.module), Short(&self.name), Short(&self.expected));
+        write!(f, "{module}{between}{name}: {expected}")
+    }
+}
+
+/// A part of a text that came from a program, which may be of any length.
+struct Short<'t>(&'t str);
+
+/// How many bytes of such a part are shown.
+const PART_SHOWN_MAX: usize = 200;
+
+impl fmt::Display for Short<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = &self.0[..self.0.floor_char_boundary(PART_SHOWN_MAX)];
+        f.write_str(shown)?;
+        if shown.len() < self.0.len() { f.write_str("…") } else { Ok(()) }
+    }
 }
 
 /// Which rule a guest broke. A trap ends the guest it happened in, and nothing else.
@@ -208,9 +238,8 @@ const IMPORTS_SHOWN_MAX: usize = 16;
 fn write_imports(f: &mut fmt::Formatter<'_>, missing: &[MissingImport]) -> fmt::Result {
     f.write_str("the program imports what this host does not provide:")?;
     for import in missing.iter().take(IMPORTS_SHOWN_MAX) {
-        let MissingImport { module, name, expected, found } = import;
-        write!(f, "\n  {module}::{name}: expected {expected}, found ")?;
-        f.write_str(found.as_deref().unwrap_or("nothing"))?;
+        let found = Short(import.found.as_deref().unwrap_or("nothing"));
+        write!(f, "\n  expected {import}; found {found}")?;
     }
     match missing.len().saturating_sub(IMPORTS_SHOWN_MAX) {
         0 => Ok(()),
@@ -278,9 +307,31 @@ mod tests {
             name: format!("f{n}"),
             expected: "func()".into(),
             found: None,
+            of_component: false,
         };
         let text = format!("{}", Error::imports((0..100_000).map(import).collect()));
         assert!(text.len() < 2_000, "{} bytes", text.len());
         assert!(text.ends_with("and 99984 more"), "{text}");
+    }
+
+    #[test]
+    fn a_missing_import_reads_as_wit_has_it() {
+        let import = |module: &str, name: &str, of_component| MissingImport {
+            module: module.into(),
+            name: name.into(),
+            expected: "func(n: u32)".into(),
+            found: None,
+            of_component,
+        };
+        for (import, text) in [
+            (import("a:b/c@1.0.0", "f", true), "a:b/c@1.0.0#f: func(n: u32)"),
+            (import("f", "", true), "f: func(n: u32)"),
+            (import("env", "f", false), "env::f: func(n: u32)"),
+        ] {
+            assert_eq!(format!("{import}"), text);
+        }
+        let long = MissingImport { expected: "ü".repeat(50_000), ..import(&"m".repeat(100_000), "f", true) };
+        assert!(format!("{long}").len() < 500, "{}", format!("{long}").len());
+        assert!(format!("{}", Error::imports([long].into())).ends_with("ü…; found nothing"));
     }
 }

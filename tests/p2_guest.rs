@@ -118,6 +118,14 @@ fn missing_imports_are_told_all_at_once_and_at_the_start() {
     let Err(error) = Host::new().start(&program) else { panic!("it started") };
     let missing: Vec<_> = error.missing_imports().iter().map(|import| import.name.as_str()).collect();
     assert_eq!(missing, ["teleport", "one", "two"], "{error}");
+    let text = error.to_string();
+    for line in [
+        "expected wasi:cli/stdout@0.2.0#teleport: func(); found nothing",
+        "expected example:other/thing@1.0.0#one: func(); found nothing",
+        "expected example:other/thing@1.0.0#two: func(a: u32); found nothing",
+    ] {
+        assert!(text.lines().any(|told| told.trim() == line), "{text}");
+    }
 }
 
 #[test]
@@ -168,6 +176,8 @@ fn a_function_of_another_type_is_told_with_what_there_is() {
     let error = Host::new().start(&importing("wasi:random/random", &["0.2.1"], random)).err().unwrap();
     let found = error.missing_imports()[0].found.as_deref();
     assert!(found.is_some_and(|found| found.contains("u32")), "{error}");
+    let told = "expected wasi:random/random@0.2.1#get-random-u64: func() -> u32; found type mismatch: expected `u64` found `u32`";
+    assert!(error.to_string().contains(told), "{error}");
 }
 
 /// A command that does `code`: it may write to standard output and poll.

@@ -1,10 +1,14 @@
 //! Types in words, in the spelling of WIT.
+//!
+//! A type that a file declares in some bytes can be of any length in words: each is said up to a bound.
 
 use crate::component::types::{CoreType, FuncTypeId, ItemType, TypeDef, Types, ValType};
 use alloc::{format, string::String, vec::Vec};
 
 /// How deep a text goes before it says "…": a type can nest deeper than anyone reads.
 const DEPTH_MAX: u32 = 8;
+/// How many bytes long it becomes before it says so: several times what any function of WIT packages in use takes.
+const TEXT_MAX: usize = 4 << 10;
 
 /// An item's type.
 pub(crate) fn item(types: &Types, ty: ItemType) -> String {
@@ -22,71 +26,169 @@ pub(crate) fn item(types: &Types, ty: ItemType) -> String {
 /// A function's type: `func(a: u32) -> string`.
 pub(crate) fn func(types: &Types, id: FuncTypeId) -> String {
     let func = types.func(id);
-    let params: Vec<_> =
-        func.params.iter().map(|(name, ty)| format!("{name}: {}", value(types, *ty))).collect();
-    let is_async = if func.is_async { "async " } else { "" };
-    let result = func.result.map(|ty| format!(" -> {}", value(types, ty))).unwrap_or_default();
-    format!("{is_async}func({}){result}", params.join(", "))
+    let mut words = Words::new(types);
+    words.say(if func.is_async { "async func(" } else { "func(" });
+    words.fields(&func.params, 0);
+    words.say(")");
+    if let Some(ty) = func.result {
+        words.say(" -> ");
+        words.value(ty, 0);
+    }
+    words.text
 }
 
 /// A value type.
 pub(crate) fn value(types: &Types, ty: ValType) -> String {
-    value_at(types, ty, 0)
+    let mut words = Words::new(types);
+    words.value(ty, 0);
+    words.text
 }
 
-fn value_at(types: &Types, ty: ValType, depth: u32) -> String {
-    let id = match ty {
-        ValType::Bool => return "bool".into(),
-        ValType::S8 => return "s8".into(),
-        ValType::U8 => return "u8".into(),
-        ValType::S16 => return "s16".into(),
-        ValType::U16 => return "u16".into(),
-        ValType::S32 => return "s32".into(),
-        ValType::U32 => return "u32".into(),
-        ValType::S64 => return "s64".into(),
-        ValType::U64 => return "u64".into(),
-        ValType::F32 => return "f32".into(),
-        ValType::F64 => return "f64".into(),
-        ValType::Char => return "char".into(),
-        ValType::String => return "string".into(),
-        ValType::ErrorContext => return "error-context".into(),
-        ValType::Def(_) if depth == DEPTH_MAX => return "…".into(),
-        ValType::Def(id) => id,
-    };
-    let inner = |ty: ValType| value_at(types, ty, depth + 1);
-    let option = |ty: Option<ValType>| ty.map_or_else(|| "_".into(), inner);
-    match types.def(id) {
-        TypeDef::Record(fields) => {
-            let fields: Vec<_> = fields.iter().map(|(name, ty)| format!("{name}: {}", inner(*ty))).collect();
-            format!("record {{ {} }}", fields.join(", "))
+/// A text that grows up to its bound.
+struct Words<'t> {
+    types: &'t Types,
+    text: String,
+    is_full: bool,
+}
+
+impl<'t> Words<'t> {
+    fn new(types: &'t Types) -> Self {
+        Self { types, text: String::new(), is_full: false }
+    }
+
+    fn say(&mut self, part: &str) {
+        if self.is_full {
+            return;
         }
-        TypeDef::Tuple(fields) => {
-            let fields: Vec<_> = fields.iter().map(|ty| inner(*ty)).collect();
-            format!("tuple<{}>", fields.join(", "))
+        let room = TEXT_MAX - self.text.len();
+        self.is_full = part.len() > room;
+        self.text.push_str(&part[..part.floor_char_boundary(room)]);
+        if self.is_full {
+            self.text.push('…');
         }
-        TypeDef::Variant(cases) => {
-            let case = |(name, ty): &(_, Option<ValType>)| match ty {
-                Some(ty) => format!("{name}({})", inner(*ty)),
-                None => format!("{name}"),
-            };
-            let cases: Vec<_> = cases.iter().map(|(name, ty)| case(&(name.clone(), *ty))).collect();
-            format!("variant {{ {} }}", cases.join(", "))
+    }
+
+    /// Items with commas between them, as long as there is room.
+    fn list<I>(&mut self, items: impl IntoIterator<Item = I>, mut each: impl FnMut(&mut Self, I)) {
+        for (at, item) in items.into_iter().enumerate() {
+            if self.is_full {
+                return;
+            }
+            if at > 0 {
+                self.say(", ");
+            }
+            each(self, item);
         }
-        TypeDef::Enum(labels) => format!("enum {{ {} }}", labels.join(", ")),
-        TypeDef::Flags(labels) => format!("flags {{ {} }}", labels.join(", ")),
-        TypeDef::Option(ty) => format!("option<{}>", inner(*ty)),
-        TypeDef::Result(None, None) => "result".into(),
-        TypeDef::Result(ok, None) => format!("result<{}>", option(*ok)),
-        TypeDef::Result(ok, err) => format!("result<{}, {}>", option(*ok), option(*err)),
-        TypeDef::List(ty) => format!("list<{}>", inner(*ty)),
-        TypeDef::FixedList(ty, length) => format!("list<{}, {length}>", inner(*ty)),
-        TypeDef::Map(key, ty) => format!("map<{}, {}>", inner(*key), inner(*ty)),
-        TypeDef::Own(resource) => format!("own<{}>", types.resource_names[resource.0 as usize]),
-        TypeDef::Borrow(resource) => format!("borrow<{}>", types.resource_names[resource.0 as usize]),
-        TypeDef::Stream(None) => "stream".into(),
-        TypeDef::Stream(Some(ty)) => format!("stream<{}>", inner(*ty)),
-        TypeDef::Future(None) => "future".into(),
-        TypeDef::Future(Some(ty)) => format!("future<{}>", inner(*ty)),
+    }
+
+    fn fields<N: AsRef<str>>(&mut self, fields: &[(N, ValType)], depth: u32) {
+        self.list(fields, |words, (name, ty)| {
+            words.say(name.as_ref());
+            words.say(": ");
+            words.value(*ty, depth);
+        });
+    }
+
+    /// `name<…>`, with `_` for a type that is not there.
+    fn of(&mut self, name: &str, types: &[Option<ValType>], depth: u32) {
+        self.say(name);
+        self.say("<");
+        self.list(types, |words, ty| match ty {
+            Some(ty) => words.value(*ty, depth),
+            None => words.say("_"),
+        });
+        self.say(">");
+    }
+
+    /// `name { … }`.
+    fn braced(&mut self, name: &str, inside: impl FnOnce(&mut Self)) {
+        self.say(name);
+        self.say(" { ");
+        inside(self);
+        self.say(" }");
+    }
+
+    fn handle(&mut self, name: &str, resource: &str) {
+        self.say(name);
+        self.say("<");
+        self.say(resource);
+        self.say(">");
+    }
+
+    fn value(&mut self, ty: ValType, depth: u32) {
+        match ty {
+            ValType::Def(_) if depth == DEPTH_MAX => self.say("…"),
+            ValType::Def(id) => self.definition(self.types.def(id), depth + 1),
+            ty => self.say(primitive(ty)),
+        }
+    }
+
+    /// A type that the component defines, whose parts stand `depth` types within.
+    fn definition(&mut self, ty: &TypeDef, depth: u32) {
+        match ty {
+            TypeDef::Record(fields) => self.braced("record", |words| words.fields(fields, depth)),
+            TypeDef::Tuple(fields) => {
+                self.say("tuple<");
+                self.list(&**fields, |words, ty| words.value(*ty, depth));
+                self.say(">");
+            }
+            TypeDef::Variant(cases) => self.braced("variant", |words| {
+                words.list(&**cases, |words, (name, ty)| {
+                    words.say(name);
+                    if let Some(ty) = ty {
+                        words.say("(");
+                        words.value(*ty, depth);
+                        words.say(")");
+                    }
+                });
+            }),
+            TypeDef::Enum(labels) => self.braced("enum", |words| words.labels(labels)),
+            TypeDef::Flags(labels) => self.braced("flags", |words| words.labels(labels)),
+            TypeDef::Option(ty) => self.of("option", &[Some(*ty)], depth),
+            TypeDef::Result(None, None) => self.say("result"),
+            TypeDef::Result(ok, None) => self.of("result", &[*ok], depth),
+            TypeDef::Result(ok, err) => self.of("result", &[*ok, *err], depth),
+            TypeDef::List(ty) => self.of("list", &[Some(*ty)], depth),
+            TypeDef::FixedList(ty, length) => {
+                self.say("list<");
+                self.value(*ty, depth);
+                self.say(&format!(", {length}>"));
+            }
+            TypeDef::Map(key, ty) => self.of("map", &[Some(*key), Some(*ty)], depth),
+            TypeDef::Own(resource) => self.handle("own", &self.types.resource_names[resource.0 as usize]),
+            TypeDef::Borrow(resource) => {
+                self.handle("borrow", &self.types.resource_names[resource.0 as usize]);
+            }
+            TypeDef::Stream(None) => self.say("stream"),
+            TypeDef::Stream(ty) => self.of("stream", &[*ty], depth),
+            TypeDef::Future(None) => self.say("future"),
+            TypeDef::Future(ty) => self.of("future", &[*ty], depth),
+        }
+    }
+
+    fn labels<N: AsRef<str>>(&mut self, labels: &[N]) {
+        self.list(labels, |words, label| words.say(label.as_ref()));
+    }
+}
+
+/// What needs no definition.
+fn primitive(ty: ValType) -> &'static str {
+    match ty {
+        ValType::Bool => "bool",
+        ValType::S8 => "s8",
+        ValType::U8 => "u8",
+        ValType::S16 => "s16",
+        ValType::U16 => "u16",
+        ValType::S32 => "s32",
+        ValType::U32 => "u32",
+        ValType::S64 => "s64",
+        ValType::U64 => "u64",
+        ValType::F32 => "f32",
+        ValType::F64 => "f64",
+        ValType::Char => "char",
+        ValType::String => "string",
+        ValType::ErrorContext => "error-context",
+        ValType::Def(_) => "…",
     }
 }
 

@@ -78,6 +78,7 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
                 name: name.to_owned(),
                 expected,
                 found,
+                of_component: true,
             });
         }
         None

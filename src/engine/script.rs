@@ -81,6 +81,7 @@ impl World {
                     name: name.to_string(),
                     expected: type_text(import.ty()),
                     found: None,
+                    of_component: false,
                 }),
             }
         }

@@ -235,6 +235,7 @@ impl<T: Send + 'static> Store<T> {
                     expected: type_text(expected),
                     found: bound
                         .map(|function| type_text(&wasmi::ExternType::Func(function.ty(&*self.inner)))),
+                    of_component: false,
                 }),
             }
         }

@@ -71,7 +71,7 @@ fn raise(trap: Trap) -> Option<String> {
 fn imports(file: &str, missing: &[MissingImport], remedy: &str) -> String {
     let why = if missing.iter().all(|import| import.found.is_some()) {
         "with types that WASI does not have".into()
-    } else if missing.iter().any(is_of_component) {
+    } else if missing.iter().any(|import| import.of_component) {
         format!("which the host does not offer: {remedy}")
     } else {
         "which no part of WASI 0.1 provides: it was built for another host".into()
@@ -90,22 +90,11 @@ pub fn imports_of(file: &str, missing: &[MissingImport]) -> String {
 }
 
 fn import(import: &MissingImport) -> String {
-    let MissingImport { module, name, expected, found, .. } = import;
-    let path = match (module.as_str(), name.as_str()) {
-        ("", only) | (only, "") => only.to_string(),
-        (interface, item) if is_of_component(import) => format!("{interface}#{item}"),
-        (module, name) => format!("{module}::{name}"),
-    };
-    match found.as_deref().map(|found| (found, found.strip_prefix("type mismatch: "))) {
-        Some((_, Some(reason))) => format!("`{path}` as {expected}, of which the host says: {reason}"),
-        Some((found, None)) => format!("`{path}` as {expected} instead of {found}"),
-        None => format!("`{path}`"),
+    match import.found.as_deref().map(|found| (found, found.strip_prefix("type mismatch: "))) {
+        Some((_, Some(reason))) => format!("`{import}`, of which the host says: {reason}"),
+        Some((found, None)) => format!("`{import}` instead of {found}"),
+        None => format!("`{import}`"),
     }
-}
-
-/// Whether a component imports this, by an interface's name or at its root.
-fn is_of_component(import: &MissingImport) -> bool {
-    import.name.is_empty() || import.module.is_empty() || import.module.contains('/')
 }
 
 /// Why the call of `function` ended, and what to do about it.
