@@ -206,7 +206,8 @@ fn what_nobody_offers_is_said() {
     let files = Files::new();
     let (words, user, last) =
         (files.file("words.wat", WORDS), files.file("user.wat", USER), files.file("last.wat", LAST));
-    wasmote(["run", "--invoke", "go(5)", &last]).said(1, &["last.wat imports `quadruple`", "--link FILE"]);
+    wasmote(["run", "--invoke", "go(5)", &last])
+        .said(1, &["last.wat imports `quadruple: func(n: u32) -> u32`", "--link FILE"]);
     wasmote(["run", "--link", &user, "--invoke", "go(5)", &last])
         .said(1, &["user.wat imports `test:math/double@1.1.0", "nor what is linked"]);
     wasmote(["run", "--link", &words, "--link", &words, "--invoke", "quadruple(1)", &user])
@@ -276,6 +277,26 @@ fn functions_of_components_with_wasi_are_called() {
 }
 
 #[test]
+fn a_gated_proposal_is_one_flag_away() {
+    let files = Files::new();
+    let path = files.file(
+        "gated.wat",
+        r#"(component
+          (core module $m (func (export "f") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))
+          (core instance $i (instantiate $m))
+          (func (export "sum") (param "of" (list u32 2)) (result u32) (canon lift (core func $i "f"))))"#,
+    );
+    wasmote(["run", "--invoke", "sum([1, 2])", &path]).said(1, &["gated.wat"]);
+    wasmote(["run", "-W", "component-model-map=n", "--invoke", "sum([1, 2])", &path]).said(1, &["gated.wat"]);
+    for flags in [["--features", "fixed-length-lists"], ["-W", "component-model-fixed-length-lists=y"]] {
+        let ran = wasmote(["run"].into_iter().chain(flags).chain(["--invoke", "sum([1, 2])", &path]));
+        ran.said(0, &[]);
+        assert_eq!(ran.text(), "3\n", "{flags:?}");
+        assert!(wasmote(["inspect"].into_iter().chain(flags).chain([path.as_str()])).status == 0);
+    }
+}
+
+#[test]
 fn an_import_of_another_type_is_said_with_both() {
     let files = Files::new();
     let other = r#"(component (import "wasi:cli/environment@0.2.0"
@@ -286,7 +307,7 @@ fn an_import_of_another_type_is_said_with_both() {
     let ran = wasmote(["run", "--invoke", "f()", &files.file("other.wat", other)]);
     ran.said(
         1,
-        &["`wasi:cli/environment@0.2.0#get-arguments` as func() -> list<u32>, of which the host says: expected `string` found `u32`"],
+        &["`wasi:cli/environment@0.2.0#get-arguments: func() -> list<u32>`, of which the host says: expected `string` found `u32`"],
     );
 }
 

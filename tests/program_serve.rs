@@ -140,6 +140,18 @@ fn an_app_that_takes_long_to_start_holds_no_other_up_and_keeps_its_own_deadline(
 }
 
 #[test]
+fn a_gated_proposal_is_one_flag_away() {
+    let files = Files::new();
+    let gated = handler("hello").replacen("(component", "(component (type (list u8 4))", 1);
+    let path = files.file("gated.wat", gated);
+    wasmote(["serve", "--addr", "127.0.0.1:0", &path]).said(1, &["gated.wat"]);
+    for flags in [["--features", "fixed-length-lists"], ["-W", "component-model-fixed-length-lists"]] {
+        let server = Server::start(&[flags[0], flags[1], &path]);
+        assert_eq!(server.get("/").status, 200, "{flags:?}");
+    }
+}
+
+#[test]
 fn past_the_limit_requests_wait_and_are_then_refused() {
     let files = Files::new();
     let path = files.file("hello.wat", handler("hello"));

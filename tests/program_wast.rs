@@ -82,6 +82,9 @@ fn a_gated_proposal_is_one_flag_away() {
     ran.said(0, &[]);
     assert!(ran.text().contains("0 failed, 0 skipped"), "{}", ran.text());
     wasmote(["wast", "--features", "all", &path]).said(0, &[]);
+    let ran = wasmote(["wast", "-W", "component-model-fixed-length-lists,timeout=1s", &path]);
+    ran.said(0, &[]);
+    assert!(ran.text().contains("0 failed, 0 skipped"), "{}", ran.text());
     wasmote(["wast", "--features", "no-such", &path]).said(2, &["fixed-length-lists"]);
 }
 

@@ -4,7 +4,7 @@ use crate::{
     failure,
     features::Feature,
     file, say,
-    settings::{self, Profile, Settings},
+    settings::{self, Profile, Resolved, Settings},
     units::show_bytes,
 };
 use anyhow::{Context, Result, bail};
@@ -110,10 +110,10 @@ pub fn bundle(arguments: &Arguments) -> Result<()> {
         }
     }
     let key = SecretKey::from_bytes(&secret_key(key)?);
-    let limits = Settings::resolve(&arguments.wasm, arguments.limits)?.limits;
+    let Resolved { limits, features, .. } = Settings::resolve(&arguments.wasm, arguments.limits)?;
     let read = file::read(module, &limits)?;
     let bundler = Bundler::new().limits(limits).simd(arguments.simd).memory64(arguments.memory64);
-    let bundler = bundler.features(Feature::all_of(&arguments.features));
+    let bundler = bundler.features(Feature::all_of(&arguments.features, features));
     let bundle = bundler.bundle(&read.bytes, &key);
     let bundle = bundle.map_err(|error| refused(arguments, &read.name, &error))?;
     std::fs::write(&output, &bundle).with_context(|| format!("cannot write `{}`", output.display()))?;

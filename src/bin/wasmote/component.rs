@@ -66,7 +66,7 @@ pub fn load(
     });
     let plugins = plugins.collect::<Result<Vec<_>>>()?;
     let loader = Loader::new().limits(settings.limits).metering(settings.metering);
-    let loader = loader.features(Feature::all_of(&arguments.features));
+    let loader = loader.features(Feature::all_of(&arguments.features, settings.features));
     let named = plugins.iter().map(|plugin| (plugin.name.as_str(), &plugin.bytes));
     let linked = Linked::load(loader, (&main.name, &main.bytes), named);
     let linked = linked.map_err(|error| unlinked(&error, !plugins.is_empty(), settings.fuel))?;

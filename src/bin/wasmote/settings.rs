@@ -5,6 +5,7 @@
 
 use crate::{
     COULD_NOT,
+    features::Switch,
     say::{self, Misuse},
     units,
 };
@@ -12,7 +13,7 @@ use clap::ValueEnum;
 use std::{fmt::Write as _, net::SocketAddr, time::Duration};
 #[cfg(test)]
 use wasmote::HttpLimits;
-use wasmote::{Limits, engine::Metering};
+use wasmote::{Limits, component::Features, engine::Metering};
 
 /// A set of limits to start from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -50,6 +51,8 @@ enum Setting {
     Udp(bool),
     Sockets(u32),
     Terminal(Terminal),
+    /// A proposal of the Component Model.
+    Feature(Switch),
     /// What wasmtime has to be told, and is so here anyway.
     Nothing,
 }
@@ -65,6 +68,7 @@ pub struct Resolved {
     pub fuel: Option<u64>,
     pub timeout: Option<Duration>,
     pub metering: Metering,
+    pub features: Features,
     pub inherit_env: bool,
     pub clocks: Source,
     pub random: Randomness,
@@ -130,6 +134,7 @@ impl Settings {
             fuel: None,
             timeout: None,
             metering: Metering::On,
+            features: Features::default(),
             inherit_env: false,
             clocks: Source::Host,
             random: Randomness::Host,
@@ -153,6 +158,7 @@ impl Settings {
                 Setting::Udp(on) => resolved.network.udp = *on,
                 Setting::Sockets(sockets) => resolved.network.sockets_max = Some(*sockets),
                 Setting::Terminal(terminal) => resolved.terminal = Some(*terminal),
+                Setting::Feature(switch) => switch.apply(&mut resolved.features),
                 Setting::Nothing => {}
             }
         }
@@ -348,7 +354,7 @@ const OTHER_NAMES: [(&str, &str); 2] =
     [("max-resources", "max-handles"), ("hostcall-fuel", "max-host-call-bytes")];
 
 /// What wasmtime has to be told to turn on, and is always here.
-const ALWAYS_ON: [(Group, &str); 9] = [
+const ALWAYS_ON: [(Group, &str); 8] = [
     (Group::System, "cli"),
     (Group::System, "cli-exit-with-code"),
     (Group::System, "common"),
@@ -357,7 +363,6 @@ const ALWAYS_ON: [(Group, &str); 9] = [
     (Group::System, "http"),
     (Group::System, "network-error-code"),
     (Group::Wasm, "component-model"),
-    (Group::Wasm, "component-model-async"),
 ];
 
 /// A setting that is no limit.
@@ -520,22 +525,24 @@ pub fn wasm(text: &str) -> Result<Settings, String> {
     parse(Group::Wasm, text)
 }
 
-/// Reads the value of a `-W` where there is nothing to bound but the time and the fuel of a call.
+/// Reads the value of a `-W` where there is nothing to bound but the time and the fuel of a call; and proposals.
 pub fn bounds(text: &str) -> Result<Settings, String> {
     const KEYS: &str = "here are `fuel=N` and `timeout=TIME`";
     if text == "help" {
         return Err(KEYS.into());
     }
     let settings = wasm(text)?;
-    let fits = |setting: &Setting| matches!(setting, Setting::Fuel(_) | Setting::Timeout(_));
+    let fits =
+        |setting: &Setting| matches!(setting, Setting::Fuel(_) | Setting::Timeout(_) | Setting::Feature(_));
     if settings.0.iter().all(fits) { Ok(settings) } else { Err(KEYS.into()) }
 }
 
-/// Reads the value of a `-W` where nothing is run, so that only limits mean anything.
+/// Reads the value of a `-W` where nothing is run, so that only limits and proposals mean anything.
 pub fn limits(text: &str) -> Result<Settings, String> {
     let settings = parse(Group::Wasm, text)?;
     let names = text.split(',').map(|item| item.split('=').next().unwrap_or(item));
-    match settings.0.iter().zip(names).find(|(setting, _)| !matches!(setting, Setting::Limit(..))) {
+    let fits = |setting: &Setting| matches!(setting, Setting::Limit(..) | Setting::Feature(_));
+    match settings.0.iter().zip(names).find(|(setting, _)| !fits(setting)) {
         Some((_, name)) => Err(format!("`{name}` is for what is run, and nothing is here: drop it")),
         None => Ok(settings),
     }
@@ -567,6 +574,9 @@ fn parse_one(group: Group, item: &str) -> Result<Setting, String> {
     if let Some(other) = OTHER_KEYS.iter().find(|other| other.group == group && other.key == key) {
         let value = value.or(other.alone).ok_or_else(|| need(other.value))?;
         return (other.parse)(value).map_err(of_key);
+    }
+    if let (Group::Wasm, Some(switch)) = (group, Switch::find(key)) {
+        return yes(value.unwrap_or("y")).map(|on| Setting::Feature(switch.turned(on))).map_err(of_key);
     }
     if ALWAYS_ON.contains(&(group, key)) {
         return match yes(value.unwrap_or("y")).map_err(of_key)? {
@@ -645,6 +655,14 @@ fn help(group: Group) -> String {
     }
     if group == Group::Wasm {
         out.push_str("\nBYTES may end in k, M or G.\n");
+        out.push_str(
+            "\nProposals of the Component Model, as wasmtime calls them; `--features` turns them on too:\n\n",
+        );
+        let mut shipped = Features::default();
+        for (name, switch) in Switch::all() {
+            let on = if switch.is_on(&mut shipped) { "on unless turned off" } else { "" };
+            _ = writeln!(out, "  {:40} {on}", format!("{name}[=y|n]"));
+        }
     }
     out
 }
@@ -730,6 +748,29 @@ mod tests {
         assert!(system("http=n").unwrap_err().starts_with("http: it cannot be turned off"));
         assert!(system("nn").unwrap_err().starts_with("there is no setting `nn`"));
         assert_eq!(system("fuel=1").unwrap_err(), "`fuel` is a setting of -W: write `-W fuel=1`");
+    }
+
+    #[test]
+    fn proposals_are_called_as_wasmtime_calls_them() {
+        assert_eq!(resolved("fuel=1").features, Features::default());
+        let all: Vec<_> = Switch::all().map(|(name, _)| name).collect();
+        assert_eq!(resolved(&all.join(",")).features, Features::all());
+        assert_eq!(
+            resolved("component-model-async-builtins").features,
+            resolved("component-model-more-async-builtins=y").features
+        );
+        for name in all {
+            assert_ne!(
+                resolved(&format!("{name}=n")).features,
+                resolved(&format!("{name}=y")).features,
+                "{name}"
+            );
+            assert!(help(Group::Wasm).contains(&name));
+        }
+        assert!(!resolved("component-model-async=n").features.concurrency);
+        assert!(limits("component-model-threading").is_ok());
+        assert!(system("component-model-threading").is_err());
+        assert!(wasm("component-model-gc").unwrap_err().starts_with("there is no setting"));
     }
 
     #[test]

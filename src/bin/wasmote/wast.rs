@@ -3,7 +3,7 @@
 use crate::{
     features::Feature,
     file, say,
-    settings::{self, Profile, Settings},
+    settings::{self, Profile, Resolved, Settings},
 };
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -15,7 +15,10 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use wasmote::wast::{self, Bounds};
+use wasmote::{
+    component::Features,
+    wast::{self, Bounds},
+};
 
 /// Run test scripts (.wast)
 ///
@@ -108,10 +111,12 @@ pub fn wast(arguments: &Arguments) -> Result<i32> {
     if scripts.is_empty() {
         bail!("there is no .wast file among what you named");
     }
-    let bounds = bounds(&arguments.wasm)?;
+    let settings = Settings::resolve(&arguments.wasm, Profile::Server).map_err(anyhow::Error::msg)?;
+    let bounds = bounds(&settings);
+    let features = Feature::all_of(&arguments.features, settings.features);
     let mut summary = Summary::default();
     for script in &scripts {
-        let outcome = run(script, &arguments.features, bounds)?;
+        let outcome = run(script, features, bounds)?;
         summary.total.passed += outcome.passed;
         summary.total.failed += outcome.failed.len();
         summary.total.skipped += outcome.skipped.len();
@@ -131,9 +136,8 @@ pub fn wast(arguments: &Arguments) -> Result<i32> {
 }
 
 /// What each call may take.
-fn bounds(settings: &[Settings]) -> Result<Bounds> {
-    let resolved = Settings::resolve(settings, Profile::Server).map_err(anyhow::Error::msg)?;
-    Ok(Bounds { fuel: resolved.fuel, time: Some(resolved.timeout.unwrap_or(CALL_TIME)) })
+fn bounds(settings: &Resolved) -> Bounds {
+    Bounds { fuel: settings.fuel, time: Some(settings.timeout.unwrap_or(CALL_TIME)) }
 }
 
 /// Adds `path`, or every script below it in the order of their names.
@@ -160,7 +164,7 @@ fn find(path: &Path, into: &mut Vec<PathBuf>, depth: usize) -> Result<()> {
     Ok(())
 }
 
-fn run(path: &Path, features: &[Feature], bounds: Bounds) -> Result<Outcome> {
+fn run(path: &Path, features: Features, bounds: Bounds) -> Result<Outcome> {
     let file = path.display().to_string();
     let bytes = file::read_bytes(path, SCRIPT_BYTES_MAX, None)?;
     let reasons = |of: Vec<(usize, String)>| {
@@ -168,7 +172,7 @@ fn run(path: &Path, features: &[Feature], bounds: Bounds) -> Result<Outcome> {
     };
     let ran = String::from_utf8(bytes)
         .map_err(|_| "it is no text".to_string())
-        .and_then(|text| wast::run_within(&text, Feature::all_of(features), bounds));
+        .and_then(|text| wast::run_within(&text, features, bounds));
     Ok(match ran {
         Ok(report) => Outcome {
             file,

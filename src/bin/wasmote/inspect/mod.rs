@@ -10,8 +10,10 @@ mod uses;
 mod world;
 
 use crate::{
-    failure, file, say,
-    settings::{self, Profile, Settings},
+    failure,
+    features::Feature,
+    file, say,
+    settings::{self, Profile, Resolved, Settings},
 };
 use anyhow::{Context, Result};
 use clap::Args;
@@ -36,6 +38,10 @@ pub struct Arguments {
     /// Whether it would run under these limits
     #[arg(long, value_enum, value_name = "FOR", default_value_t)]
     limits: Profile,
+
+    /// Turn on proposals of the Component Model besides those that have shipped
+    #[arg(long, value_enum, value_name = "NAME,…", value_delimiter = ',')]
+    features: Vec<Feature>,
 
     /// Set single limits of these, as for `wasmote run`: max-memory-size=64M, … (`-W help` lists all)
     #[arg(short = 'W', long = "wasm", value_name = "KEY=VALUE,…", value_parser = settings::limits)]
@@ -62,13 +68,14 @@ fn readable(limits: &Limits) -> Limits {
 
 /// Inspects a file.
 pub fn inspect(arguments: &Arguments) -> Result<()> {
-    let limits = Settings::resolve(&arguments.wasm, arguments.limits)?.limits;
+    let Resolved { limits, features, .. } = Settings::resolve(&arguments.wasm, arguments.limits)?;
+    let features = Feature::all_of(&arguments.features, features);
     let module = file::read(&arguments.module, &readable(&limits))?;
     let mut report = Report::new(&module.name, module.bytes.len());
     module::read(&module.bytes, &mut report)
         .with_context(|| format!("{} is no valid WebAssembly", module.name))?;
     world::fill(&module.bytes, &mut report);
-    report.verdict = verdict(&module.name, &module.bytes, limits);
+    report.verdict = verdict(&module.name, &module.bytes, limits, features);
     needs::fill(&mut report);
     let mut out = if arguments.json {
         serde_json::to_string_pretty(&report)?
@@ -80,12 +87,12 @@ pub fn inspect(arguments: &Arguments) -> Result<()> {
 }
 
 /// Whether a guest of these bytes can be made, asked of those who would make it.
-fn verdict(name: &str, bytes: &[u8], limits: Limits) -> Verdict {
-    let started = Loader::new().limits(limits).load(bytes);
+fn verdict(name: &str, bytes: &[u8], limits: Limits, features: Features) -> Verdict {
+    let started = Loader::new().limits(limits).features(features).load(bytes);
     let started = started.and_then(|program| Host::new().limits(limits).start(&program));
     match started {
         Ok(_) => Verdict { runs: true, reason: None },
-        Err(_) if needs_nothing(bytes, &limits) => Verdict { runs: true, reason: None },
+        Err(_) if needs_nothing(bytes, &limits, features) => Verdict { runs: true, reason: None },
         Err(error) => {
             let mut reason = failure::not_started(name, &error, None);
             if error.limit_exceeded().is_some_and(|exceeded| exceeded.limit == "load_bytes") {
@@ -97,8 +104,8 @@ fn verdict(name: &str, bytes: &[u8], limits: Limits) -> Verdict {
 }
 
 /// Whether these bytes are a component that imports nothing, so that its functions can be called.
-fn needs_nothing(bytes: &[u8], limits: &Limits) -> bool {
-    let component = Component::new(&Engine::new(Features::default(), limits), bytes);
+fn needs_nothing(bytes: &[u8], limits: &Limits, features: Features) -> bool {
+    let component = Component::new(&Engine::new(features, limits), bytes);
     component.is_ok_and(|component| {
         let ty = component.component_type();
         ty.imports().all(|(_, item)| matches!(item, ComponentItem::Type(_) | ComponentItem::Other))

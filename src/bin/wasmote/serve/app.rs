@@ -1,7 +1,9 @@
 //! Apps as programs: loading one, and answering a request with an instance of it.
 
 use crate::{
-    component, failure, file, grants, network,
+    component, failure,
+    features::Feature,
+    file, grants, network,
     serve::{
         contents::Contents,
         log::Log,
@@ -97,6 +99,7 @@ pub fn load(app: &App, common: &Common, metrics: Arc<AppMetrics>, turns: Arc<Tur
     let name = app.program.to_string_lossy().into_owned();
     let module = file::read(&app.program, &settings.limits)?;
     let loader = Loader::new().limits(settings.limits).metering(settings.metering);
+    let loader = loader.features(Feature::all_of(&app.features, settings.features));
     let wrong = |error: &Error| anyhow::Error::msg(failure::not_served(&name, error, settings.fuel));
     let program = loader.load(&module.bytes).map_err(|error| wrong(&error))?;
     if !component::handles_requests(program.exports().map(|(name, _)| name)) {

@@ -1,6 +1,7 @@
 //! What is to be served: from a `.wasm` file and flags, from a `wasmote.toml`, or from a `spin.toml`.
 
 use crate::{
+    features::Feature,
     grants::{DirectoryGrant, Environment, Variable},
     network,
     serve::{route::Pattern, spin},
@@ -31,6 +32,8 @@ pub struct App {
     pub allow_listen: Vec<Rule>,
     pub profile: Profile,
     pub settings: Vec<Settings>,
+    /// Proposals of the Component Model that are on, besides what its settings say.
+    pub features: Vec<Feature>,
     /// How many requests an instance answers, if more than one.
     pub reuse: Option<u64>,
     /// How many requests are answered at once, if that was said.
@@ -252,6 +255,7 @@ pub(super) fn nothing_given() -> App {
         allow_listen: Vec::new(),
         profile: Profile::Server,
         settings: Vec::new(),
+        features: Vec::new(),
         reuse: None,
         max_concurrent: None,
         is_spin: false,

@@ -23,6 +23,7 @@ mod trailers;
 mod turns;
 
 use crate::{
+    features::Feature,
     grants::{DirectoryGrant, Variable},
     network,
     say::{self, Misuse},
@@ -146,6 +147,10 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     http_root: Vec<PathBuf>,
 
+    /// Turn on proposals of the Component Model besides those that have shipped
+    #[arg(long, value_enum, value_name = "NAME,…", value_delimiter = ',')]
+    features: Vec<Feature>,
+
     /// Bound each request: fuel=N, timeout=2s, max-memory-size=64M, … (`-W help` lists all)
     ///
     /// `timeout` is 30s where nothing else is said, and counts from the request's head to the response's end.
@@ -220,6 +225,7 @@ impl Arguments {
             allow_listen: self.allow_listen.clone(),
             profile: self.limits,
             settings: self.wasm.iter().chain(&self.system).cloned().collect(),
+            features: self.features.clone(),
             reuse: self.reuse.map(|reuse| reuse as u64),
             max_concurrent: None,
             is_spin: false,
