@@ -128,7 +128,98 @@ fn a_plugin_writes_to_the_programs_standard_output() {
     let ran = wasmote(["run", "--link", &plugin, "--stats", &main]);
     ran.said(0, &["fuel"]);
     assert_eq!(ran.text(), "plugin\ncommand\n");
-    wasmote(["run", &main]).said(1, &["main.wat imports `test:log/log@1.0.0#say`", "--link FILE"]);
+    wasmote(["run", &main])
+        .said(1, &["main.wat imports `test:log/log@1.0.0#say: func(text: string)`, which", "--link FILE"]);
+}
+
+/// A command that writes its arguments, each with a line's end.
+const ARGUMENTS: &str = r#"
+  (import "wasi:cli/environment@0.2.0" (instance $environment
+    (export "get-arguments" (func (result (list string))))))
+  (core func $arguments (canon lower (func $environment "get-arguments") (memory $mem) (realloc $realloc)))
+  (core module $m
+    (import "" "memory" (memory 1))
+    (import "" "get" (func $get (result i32)))
+    (import "" "write" (func $write (param i32 i32 i32 i32)))
+    (import "" "arguments" (func $arguments (param i32)))
+    (data (i32.const 100) "\0a")
+    (func (export "run") (result i32)
+      (local $at i32) (local $end i32)
+      (call $arguments (i32.const 8))
+      (local.set $at (i32.load (i32.const 8)))
+      (local.set $end (i32.add (local.get $at) (i32.mul (i32.load (i32.const 12)) (i32.const 8))))
+      (loop $more
+        (if (i32.lt_u (local.get $at) (local.get $end)) (then
+          (call $write (call $get) (i32.load (local.get $at)) (i32.load offset=4 (local.get $at)) (i32.const 16))
+          (call $write (call $get) (i32.const 100) (i32.const 1) (i32.const 16))
+          (local.set $at (i32.add (local.get $at) (i32.const 8)))
+          (br $more))))
+      (i32.const 0)))
+  (core instance $i (instantiate $m (with "" (instance
+    (export "memory" (memory $mem))
+    (export "get" (func $get))
+    (export "write" (func $write))
+    (export "arguments" (func $arguments))))))
+  (func $run (result (result)) (canon lift (core func $i "run")))
+  (instance $run (export "run" (func $run)))
+  (export "wasi:cli/run@0.2.0" (instance $run))"#;
+
+/// What the issue writes: the plugin behind the program.
+#[test]
+fn a_plugin_behind_the_program_is_linked_where_that_cannot_start_without() {
+    let files = Files::new();
+    let (plugin, main) = (files.file("plugin.wat", plugin()), files.file("main.wat", command()));
+    let equals = format!("--link={plugin}");
+    for behind in [&["--link", &plugin][..], &[&equals], &["--link", &plugin, "--", "--link", "x"]] {
+        let ran = wasmote(["run", &main].iter().chain(behind));
+        ran.said(0, &[]);
+        assert_eq!(ran.text(), "plugin\ncommand\n", "{behind:?}");
+    }
+    let lacking = format!(
+        r#"(component {WRITING} (import "test:log/log@1.0.0" (instance (export "say" (func (param "text" string)))))
+          {ARGUMENTS})"#
+    );
+    let lacking = files.file("lacking.wat", lacking);
+    let arguments = |behind: &[&str]| {
+        let ran = wasmote(["run", "--argv0", "me", &lacking].iter().chain(behind));
+        ran.said(0, &[]);
+        ran.text().lines().skip(1).map(String::from).collect::<Vec<_>>()
+    };
+    assert_eq!(arguments(&["--link", &plugin, "a", "--link", "b"]), ["a", "--link", "b"]);
+    assert_eq!(arguments(&["--link", &plugin, "--", "--link", "b"]), ["--link", "b"]);
+    // What stands elsewhere is the program's; that it may have been meant otherwise is said.
+    for behind in [&["--", "--link", &plugin][..], &["a", "--link", &plugin]] {
+        let ran = wasmote(["run", &main].iter().chain(behind));
+        ran.said(1, &["link a component that exports it with `--link FILE`, before the program"]);
+    }
+    // With one linked before it, the program could start: what is behind is its own.
+    let ran = wasmote(["run", "--argv0", "me", "--link", &plugin, &lacking, "--link", "b"]);
+    ran.said(0, &[]);
+    assert_eq!(ran.text(), "me\n--link\nb\n");
+}
+
+#[test]
+fn a_program_that_lacks_nothing_gets_every_argument() {
+    let files = Files::new();
+    let main = files.file("main.wat", format!("(component {WRITING} {ARGUMENTS})"));
+    let ran = wasmote(["run", "--argv0", "me", &main, "--link", "b", "c"]);
+    ran.said(0, &[]);
+    assert_eq!(ran.text(), "me\n--link\nb\nc\n");
+}
+
+#[test]
+fn a_function_takes_its_parameters_behind_a_plugin() {
+    let files = Files::new();
+    let plugin = files.file("plugin.wat", plugin());
+    let main = files.file(
+        "main.wat",
+        r#"(component
+          (import "variables" (func $variables (result (list (tuple string string)))))
+          (export "all" (func $variables)))"#,
+    );
+    let ran = wasmote(["run", "--env", "A=1", "--invoke", "all", &main, "--link", &plugin]);
+    ran.said(0, &[]);
+    assert_eq!(ran.text(), "[(\"A\", \"1\")]\n");
 }
 
 #[test]

@@ -63,6 +63,11 @@ impl Component {
         }
     }
 
+    /// Whether it imports what this build does not offer.
+    pub(super) fn lacks_imports(&self) -> bool {
+        matches!(self.imports, Imports::Missing(_))
+    }
+
     /// What this build offers, to offer more besides.
     pub(super) fn linker(&self) -> Result<Linker<Data>, Error> {
         dialects::linker(self.component.engine())

@@ -126,6 +126,12 @@ impl Linked {
         &self.main.component
     }
 
+    /// Whether that cannot start by itself: it imports what no host offers, whatever it grants.
+    #[must_use]
+    pub fn needs_plugins(&self) -> bool {
+        self.main.lacks_imports()
+    }
+
     /// The others, by the names they were given.
     pub fn plugins(&self) -> impl Iterator<Item = (&str, &component::Component)> {
         self.plugins.iter().map(|plugin| (plugin.name.as_str(), &plugin.component))

@@ -5,6 +5,7 @@ use crate::{
     features::Feature,
     file::{self, Module},
     invoke,
+    links::Links,
     run::Arguments,
     say::{self, Misuse},
     settings::Resolved,
@@ -69,7 +70,7 @@ pub fn load(
     let loader = loader.features(Feature::all_of(&arguments.features, settings.features));
     let named = plugins.iter().map(|plugin| (plugin.name.as_str(), &plugin.bytes));
     let linked = Linked::load(loader, (&main.name, &main.bytes), named);
-    let linked = linked.map_err(|error| unlinked(&error, !plugins.is_empty(), settings.fuel))?;
+    let linked = linked.map_err(|error| unlinked(&error, Links::of(arguments, words), settings.fuel))?;
     let call = find(linked.component(), &main.name, arguments.invoke.as_deref(), words)?;
     Ok((linked, call))
 }
@@ -85,12 +86,15 @@ pub fn show(values: &[Val]) -> Vec<Result<String, String>> {
 }
 
 /// Why components cannot be linked or started.
-pub fn unlinked(error: &LinkError, with_plugins: bool, fuel: Option<u64>) -> anyhow::Error {
+pub fn unlinked(error: &LinkError, links: Links, fuel: Option<u64>) -> anyhow::Error {
     match error {
-        LinkError::Unmet(unmet) if with_plugins => self::unmet(unmet),
+        LinkError::Unmet(unmet) if links == Links::Given => self::unmet(unmet),
         LinkError::Unmet(unmet) => {
             let sentences = unmet.iter().map(|(file, error)| failure::not_started(file, error, fuel));
-            anyhow::Error::msg(sentences.collect::<Vec<_>>().join("; "))
+            let sentences = sentences.collect::<Vec<_>>().join("; ");
+            let hint =
+                if links == Links::Behind { ", before the program: what stands here is its own" } else { "" };
+            anyhow::anyhow!("{sentences}{hint}")
         }
         LinkError::Component { name, error } => anyhow::Error::msg(failure::not_started(name, error, fuel)),
         LinkError::Twice { export, names: [one, other] } => {

@@ -12,6 +12,7 @@ mod file;
 mod grants;
 mod inspect;
 mod invoke;
+mod links;
 mod network;
 mod run;
 mod say;
@@ -96,7 +97,7 @@ fn main() {
              comes with, or with codegen-units = 1 and debug-assertions = false for the package wasmi",
             ))
         }
-        Command::Run(arguments) => run::run(&arguments),
+        Command::Run(arguments) => run::run(arguments),
         Command::Serve(arguments) => serve::serve(&arguments),
         Command::Inspect(arguments) => inspect::inspect(&arguments).map(|()| 0),
         Command::Bindgen(arguments) => bindgen::bindgen(&arguments).map(|()| 0),

@@ -6,6 +6,7 @@ use crate::{
     file,
     grants::{self, DirectoryGrant, Granted, Variable},
     invoke::Call,
+    links::{self, Links},
     network,
     say::{self, Misuse},
     settings::{self, Profile, Resolved, Settings},
@@ -88,7 +89,8 @@ pub struct Arguments {
     /// Link a component: what it exports, the program may import. Repeatable
     ///
     /// Components that are linked may use everything that is granted to the program. What they export goes before
-    /// what the host offers under the same name.
+    /// what the host offers under the same name. Right behind MODULE it may stand too, `a.wasm --link b.wasm`, where
+    /// MODULE imports what only another component can offer.
     #[arg(long, value_name = "FILE")]
     pub link: Vec<PathBuf>,
 
@@ -113,6 +115,8 @@ pub struct Arguments {
     pub trace: Option<PathBuf>,
 
     /// Print what the program used when it has ended, to standard error
+    ///
+    /// Fuel, calls of the system, memory and time; of a module also the bytes that calls wrote to its memory.
     #[arg(long)]
     pub stats: bool,
 
@@ -136,7 +140,8 @@ Examples:
   wasmote run --trace=calls.txt --stats app.wasm
   wasmote run --invoke fib fib.wat 30
   wasmote run --invoke 'sum([1, 2])' calc.wasm
-  wasmote run --link words.wasm --invoke 'sum([1, 2])' calc.wasm";
+  wasmote run --link words.wasm --invoke 'sum([1, 2])' calc.wasm
+  wasmote run calc.wasm --link words.wasm   the same way round; behind a `--` all is the program's";
 
 /// The status of a program that was stopped, as shells have it for an aborted process.
 const STOPPED: i32 = 134;
@@ -166,10 +171,12 @@ impl Arguments {
 }
 
 /// Runs a program; answers the status to end with.
-pub fn run(arguments: &Arguments) -> Result<i32> {
+pub fn run(mut arguments: Arguments) -> Result<i32> {
     let settings = Settings::resolve(arguments.wasm.iter().chain(&arguments.system), arguments.limits)?;
     let began = Instant::now();
     let module = file::read(arguments.module(), &settings.limits)?;
+    links::take_from_behind(&mut arguments, &module, &settings);
+    let arguments = &arguments;
     let words = arguments.args()?;
     let (code, call) = Code::load(arguments, &words, &module, &settings)?;
     for sentence in unused::of(arguments, &settings, &code, &module.name) {
@@ -214,7 +221,8 @@ pub fn run(arguments: &Arguments) -> Result<i32> {
     let status = report(ended, call.name(), &module.name, &settings, memory_bytes)?;
     if let (true, Some((guest, loading, _)), Some(running)) = (arguments.stats, &started, running) {
         let metered = settings.metering == Metering::On;
-        say::plain(&watch::stats(guest, &accounting, metered, *loading, running));
+        let of_component = matches!(code, Code::Component { .. });
+        say::plain(&watch::stats(guest, &accounting, metered, of_component, *loading, running));
     }
     trace.map_or(Ok(()), |trace| trace.finish())?;
     Ok(status)
@@ -226,7 +234,7 @@ pub enum Code {
     /// A component, with what is linked to it.
     Component {
         linked: Linked,
-        with_plugins: bool,
+        links: Links,
     },
 }
 
@@ -240,7 +248,7 @@ impl Code {
     ) -> Result<(Self, Call)> {
         if component::is_component(module) {
             let (linked, call) = component::load(arguments, words, module, settings)?;
-            return Ok((Self::Component { linked, with_plugins: !arguments.link.is_empty() }, call));
+            return Ok((Self::Component { linked, links: Links::of(arguments, words) }, call));
         }
         if !arguments.link.is_empty() {
             return Err(component::no_component(&module.name).into());
@@ -255,8 +263,8 @@ impl Code {
     fn start(&self, host: &Host, file: &str, fuel: Option<u64>) -> Result<Guest> {
         match self {
             Self::Module(program) => host.start(program).map_err(|error| wrong(file, &error, fuel)),
-            Self::Component { linked, with_plugins } => {
-                host.start_linked(linked).map_err(|error| component::unlinked(&error, *with_plugins, fuel))
+            Self::Component { linked, links } => {
+                host.start_linked(linked).map_err(|error| component::unlinked(&error, *links, fuel))
             }
         }
     }

@@ -144,17 +144,22 @@ pub fn stats(
     guest: &Guest,
     accounting: &Accounting,
     metered: bool,
+    of_component: bool,
     loading: Duration,
     running: Duration,
 ) -> String {
     let stats = accounting.stats();
+    // What crosses the border of a component is values, which the library does not count by their bytes.
+    let written = (!of_component).then_some(stats.bytes_written);
     let mut out = String::new();
     let mut line = |name: &str, value: String| _ = writeln!(out, "{name:<14}{value}");
     if metered {
         line("fuel", guest.fuel_spent().to_string());
     }
     line("host calls", format!("{} ({} of them waited)", stats.host_calls, stats.host_waits));
-    line("written", format!("{} to its memory", show_bytes(stats.bytes_written)));
+    if let Some(bytes) = written {
+        line("written", format!("{} to its memory", show_bytes(bytes)));
+    }
     line("memory", format!("{} at most", show_bytes(guest.memory_bytes())));
     line("time", format!("{loading:.1?} to load, {running:.1?} to run"));
     out.pop();
