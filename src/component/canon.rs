@@ -208,18 +208,8 @@ fn carry_out<T: Send + 'static>(
             let rep = cx.state_mut().resource_handle(instance, argument(0), *ty)?.rep;
             answer(rep)
         }
-        Builtin::Plain(Canon::ContextGet { slot, .. }) => {
-            let state = cx.state();
-            let thread = state.current.and_then(|current| state.threads.find(current));
-            Ok(Answer::Return(Some(thread.map_or(0, |thread| thread.storage[*slot as usize & 1]))))
-        }
-        Builtin::Plain(Canon::ContextSet { slot, .. }) => {
-            let state = cx.state_mut();
-            if let Some(current) = state.current {
-                state.threads.get_mut(current)?.storage[*slot as usize & 1] = flat[0];
-            }
-            Ok(Answer::Return(None))
-        }
+        Builtin::Plain(Canon::ContextGet { slot, .. }) => context_get(cx, *slot),
+        Builtin::Plain(Canon::ContextSet { slot, .. }) => context_set(cx, *slot, wide(0)),
         Builtin::Plain(Canon::BackpressureInc) => backpressure(cx, instance, 1),
         Builtin::Plain(Canon::BackpressureDec) => backpressure(cx, instance, -1),
         _ if !cx.state().instance(instance).may_leave => Err(Rule::CannotLeave.into()),
@@ -248,22 +238,42 @@ fn carry_out<T: Send + 'static>(
             let id = channel::copy(cx, options, *channel, *end, *payload, argument(0), (wide(1), length))?;
             finish_operation(cx, id, options.is_async)
         }
-        Builtin::ErrorContextNew(options) => {
-            cx.state_mut().host_bytes = 0;
-            let units = Units::check(options, bytes(cx, options), (wide(0), wide(1)), true);
-            let text =
-                units.and_then(|units| lift_string(cx, options, &units)).map_err(|fault| match fault {
-                    Fault::Trap(Trap::Component(_)) => Rule::DebugMessage.into(),
-                    other => other,
-                })?;
-            // What is kept for each handle must be little, and how much of a message is kept is the host's choice.
-            let text = &text[..text.floor_char_boundary(DEBUG_MESSAGE_BYTES)];
-            answer(cx.state_mut().add_handle(instance, Handle::ErrorContext(text.into()))?)
-        }
+        Builtin::ErrorContextNew(options) => error_context_new(cx, instance, options, (wide(0), wide(1))),
         Builtin::ErrorContextDebugMessage(options) => debug_message(cx, options, argument(0), wide(1)),
         Builtin::ThreadNewIndirect { table, param } => thread_new(cx, *table, *param, wide(0), wide(1)),
         Builtin::Plain(canon) => plain(cx, instance, canon, flat),
     }
+}
+
+fn context_get<T: Send + 'static>(cx: &Cx<'_, T>, slot: u32) -> Result<Answer, Fault> {
+    let state = cx.state();
+    let thread = state.current.and_then(|current| state.threads.find(current));
+    Ok(Answer::Return(Some(thread.map_or(0, |thread| thread.storage[slot as usize & 1]))))
+}
+
+fn context_set<T: Send + 'static>(cx: &mut Cx<'_, T>, slot: u32, value: u64) -> Result<Answer, Fault> {
+    let state = cx.state_mut();
+    if let Some(current) = state.current {
+        state.threads.get_mut(current)?.storage[slot as usize & 1] = value;
+    }
+    Ok(Answer::Return(None))
+}
+
+fn error_context_new<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    instance: InstanceId,
+    options: &GuestOptions,
+    message: (u64, u64),
+) -> Result<Answer, Fault> {
+    cx.state_mut().host_bytes = 0;
+    let units = Units::check(options, bytes(cx, options), message, true);
+    let text = units.and_then(|units| lift_string(cx, options, &units)).map_err(|fault| match fault {
+        Fault::Trap(Trap::Component(_)) => Rule::DebugMessage.into(),
+        other => other,
+    })?;
+    // What is kept for each handle must be little, and how much of a message is kept is the host's choice.
+    let text = &text[..text.floor_char_boundary(DEBUG_MESSAGE_BYTES)];
+    answer(cx.state_mut().add_handle(instance, Handle::ErrorContext(text.into()))?)
 }
 
 /// So many bytes of an error context's message are kept.

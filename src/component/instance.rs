@@ -248,9 +248,8 @@ impl<'f> Frame<'f> {
             Op::Component { definition, captures } => {
                 let captured =
                     captures.iter().map(|capture| self.capture(*capture)).collect::<Result<_, _>>()?;
-                let component =
-                    ComponentValue { program: self.program.clone(), definition: *definition, captured };
-                self.components.push(Arc::new(component));
+                let program = self.program.clone();
+                self.components.push(Arc::new(ComponentValue { program, definition: *definition, captured }));
             }
             Op::CapturedModule(at) => match &self.captured[*at as usize] {
                 Captured::Module(module) => self.modules.push(module.clone()),
@@ -267,10 +266,10 @@ impl<'f> Frame<'f> {
                 self.core_instantiate(store, *module, &imports)?;
             }
             Op::CoreLink { module, imports } => {
-                let mut items = Vec::with_capacity(imports.len());
-                for (instance, place) in imports {
-                    items.push(*at(&at(&self.core_instances, *instance)?.exports, *place)?);
-                }
+                let item = |(instance, place): &(u32, u32)| {
+                    at(&at(&self.core_instances, *instance)?.exports, *place).copied()
+                };
+                let items: Vec<_> = imports.iter().map(item).collect::<Result<_, _>>()?;
                 self.core_instantiate(store, *module, &items)?;
             }
             Op::CoreBundle(items) => self.core_bundle(items),
@@ -281,10 +280,8 @@ impl<'f> Frame<'f> {
             }
             Op::Link { component, imports } => {
                 let component = at(&self.components, *component)?.clone();
-                let mut arguments = Vec::with_capacity(imports.len());
-                for (sort, index) in imports {
-                    arguments.push(self.item(*sort, *index)?);
-                }
+                let arguments = imports.iter().map(|(sort, index)| self.item(*sort, *index));
+                let arguments = arguments.collect::<Result<_, _>>()?;
                 self.instantiate(store, &component, arguments)?;
             }
             Op::Bundle(items) => {
@@ -292,51 +289,80 @@ impl<'f> Frame<'f> {
                 let exports = store.state_mut().add_exports(items);
                 self.instances.push(exports);
             }
-            Op::AliasExport { instance, name, .. } => {
-                let item = store.state().export(*at(&self.instances, *instance)?, name).cloned();
-                self.push(item.ok_or_else(|| broken("an aliased export is missing"))?);
+            Op::AliasExport { .. } | Op::AliasAt { .. } | Op::AliasCore { .. } | Op::AliasCoreAt { .. } => {
+                self.alias(store, op)?;
             }
-            Op::AliasAt { instance, at: place, .. } => {
-                let item = store.state().export_at(*at(&self.instances, *instance)?, *place).cloned();
-                self.push(item.ok_or_else(|| broken("an aliased export is missing"))?);
-            }
-            Op::AliasCore { instance, name, sort } => {
-                let item = self.core_export(store, *instance, name);
-                self.push_core(*sort, item)?;
-            }
-            Op::AliasCoreAt { instance, at: place, sort } => {
-                let item = at(&at(&self.core_instances, *instance)?.exports, *place)?;
-                self.push_core(*sort, Some(*item))?;
-            }
-            Op::Lift { core, ty, options } => {
-                let core = store.inner.prepare(self.core_funcs[*core as usize]);
-                let results = canon::lifted_results(self.program.types(), *ty, options);
-                let lifted = Lifted { core, results, ty: *ty, options: self.options(store, options)? };
-                let func = store.state_mut().add_func(FuncInst::Lifted(lifted));
-                self.funcs.push(func);
-            }
+            Op::Lift { core, ty, options } => self.lift(store, *core, *ty, options)?,
             Op::Canon(canon) => self.canon(store, canon)?,
             Op::Again { sort, index } => {
                 let item = self.item(*sort, *index)?;
                 self.push(item);
             }
+            Op::BindType { .. } | Op::BindExport { .. } | Op::BindAt { .. } => self.bind(store, op)?,
+        }
+        Ok(())
+    }
+
+    /// A core function as a component's.
+    fn lift<T: Send + 'static>(
+        &mut self,
+        store: &mut Store<T>,
+        core: u32,
+        ty: FuncTypeId,
+        options: &Options,
+    ) -> Result<(), Error> {
+        let core = store.inner.prepare(self.core_funcs[core as usize]);
+        let results = canon::lifted_results(self.program.types(), ty, options);
+        let lifted = Lifted { core, results, ty, options: self.options(store, options)? };
+        let func = store.state_mut().add_func(FuncInst::Lifted(lifted));
+        self.funcs.push(func);
+        Ok(())
+    }
+
+    /// What an instance exports, as an item of this one.
+    fn alias<T: Send + 'static>(&mut self, store: &Store<T>, op: &'f Op) -> Result<(), Error> {
+        let item = match op {
+            Op::AliasExport { instance, name, .. } => {
+                store.state().export(*at(&self.instances, *instance)?, name).cloned()
+            }
+            Op::AliasAt { instance, at: place, .. } => {
+                store.state().export_at(*at(&self.instances, *instance)?, *place).cloned()
+            }
+            Op::AliasCore { instance, name, sort } => {
+                let item = self.core_export(store, *instance, name);
+                return self.push_core(*sort, item);
+            }
+            Op::AliasCoreAt { instance, at: place, sort } => {
+                let item = *at(&at(&self.core_instances, *instance)?.exports, *place)?;
+                return self.push_core(*sort, Some(item));
+            }
+            _ => None,
+        };
+        self.push(item.ok_or_else(|| broken("an aliased export is missing"))?);
+        Ok(())
+    }
+
+    /// Which resource type one of the program's stands for.
+    fn bind<T: Send + 'static>(&mut self, store: &mut Store<T>, op: &'f Op) -> Result<(), Error> {
+        match op {
             Op::BindType { index, id } => {
                 let ty = self.types[*index as usize];
                 let ty = ty.ok_or_else(|| broken("a resource type is missing"))?;
                 store.state_mut().bind(self.instance, *id, ty);
+                Ok(())
             }
             Op::BindExport { instance, path, id } => {
                 self.bind_export(store, *instance, path, *id, |state, exports, name| {
                     state.export(exports, name)
-                })?;
+                })
             }
             Op::BindAt { instance, path, id } => {
                 self.bind_export(store, *instance, path, *id, |state, exports, at| {
                     state.export_at(exports, *at)
-                })?;
+                })
             }
+            _ => Err(broken("this binds no resource type")),
         }
-        Ok(())
     }
 
     fn push(&mut self, item: Item) {

@@ -204,24 +204,8 @@ fn lift_composite<T: Send + 'static>(
         Val::lift(cx, ty, from).map(|value| Some(Box::new(value)))
     };
     Ok(match types.def(id) {
-        TypeDef::Record(fields) => {
-            cx.charge(fields.len().saturating_mul(size_of::<(String, Val)>()))?;
-            let mut places = cx.fields(ty, from)?;
-            let field = |(name, _): &(Arc<str>, ValType)| {
-                let (ty, from) = places.advance()?;
-                Ok((label(cx, name)?, Val::lift(cx, ty, from)?))
-            };
-            Val::Record(fields.iter().map(field).collect::<Result<_, Fault>>()?)
-        }
-        TypeDef::Tuple(fields) => {
-            cx.charge(fields.len().saturating_mul(size_of::<Val>()))?;
-            let mut places = cx.fields(ty, from)?;
-            let field = |_: &ValType| {
-                let (ty, from) = places.advance()?;
-                Val::lift(cx, ty, from)
-            };
-            Val::Tuple(fields.iter().map(field).collect::<Result<_, Fault>>()?)
-        }
+        TypeDef::Record(fields) => lift_record(cx, fields, ty, from)?,
+        TypeDef::Tuple(fields) => lift_tuple(cx, fields.len(), ty, from)?,
         TypeDef::Variant(cases) => {
             let (case, place) = cx.case(id, cases.len(), from)?;
             let (name, ty) = &cases[case];
@@ -249,28 +233,72 @@ fn lift_composite<T: Send + 'static>(
             Val::Flags(set.collect::<Result<_, Fault>>()?)
         }
         TypeDef::List(element) => Val::List(lift_list(cx, *element, from)?),
-        TypeDef::FixedList(element, length) => {
-            let (flat, size) = (types.flat_count(*element), cx.layouts().size(*element));
-            cx.charge((*length as usize).saturating_mul(size_of::<Val>()))?;
-            let items = (0..*length).map(|n| Val::lift(cx, *element, from.field(n * flat, n * size)));
-            Val::List(List::Values(items.collect::<Result<_, _>>()?))
-        }
-        TypeDef::Map(key, value) => {
-            let pair = crate::component::handles::pair(types, *key, *value)?;
-            let pairs = Val::lift_list(cx, pair, from)?.into_iter().map(|pair| match pair {
-                Val::Tuple(pair) => match <[Val; 2]>::try_from(pair) {
-                    Ok([key, value]) => Ok((key, value)),
-                    Err(_) => Err(Rule::ValueType.into()),
-                },
-                _ => Err(Rule::ValueType.into()),
-            });
-            Val::Map(pairs.collect::<Result<_, Fault>>()?)
-        }
+        TypeDef::FixedList(element, length) => lift_fixed_list(cx, *element, *length, from)?,
+        TypeDef::Map(key, value) => lift_map(cx, *key, *value, from)?,
         TypeDef::Own(resource) => Val::Resource(ResourceAny::lift(cx, *resource, true, from)?),
         TypeDef::Borrow(resource) => Val::Resource(ResourceAny::lift(cx, *resource, false, from)?),
         TypeDef::Stream(payload) => Val::Stream(ChannelAny(cx.channel(Channel::Stream, *payload, from)?)),
         TypeDef::Future(payload) => Val::Future(ChannelAny(cx.channel(Channel::Future, *payload, from)?)),
     })
+}
+
+fn lift_record<T: Send + 'static>(
+    cx: &mut LiftContext<'_, '_, T>,
+    fields: &[(Arc<str>, ValType)],
+    ty: ValType,
+    from: Place,
+) -> Result<Val, Fault> {
+    cx.charge(fields.len().saturating_mul(size_of::<(String, Val)>()))?;
+    let mut places = cx.fields(ty, from)?;
+    let field = |(name, _): &(Arc<str>, ValType)| {
+        let (ty, from) = places.advance()?;
+        Ok((label(cx, name)?, Val::lift(cx, ty, from)?))
+    };
+    Ok(Val::Record(fields.iter().map(field).collect::<Result<_, Fault>>()?))
+}
+
+fn lift_tuple<T: Send + 'static>(
+    cx: &mut LiftContext<'_, '_, T>,
+    count: usize,
+    ty: ValType,
+    from: Place,
+) -> Result<Val, Fault> {
+    cx.charge(count.saturating_mul(size_of::<Val>()))?;
+    let mut places = cx.fields(ty, from)?;
+    let field = |_| {
+        let (ty, from) = places.advance()?;
+        Val::lift(cx, ty, from)
+    };
+    Ok(Val::Tuple((0..count).map(field).collect::<Result<_, Fault>>()?))
+}
+
+fn lift_fixed_list<T: Send + 'static>(
+    cx: &mut LiftContext<'_, '_, T>,
+    element: ValType,
+    length: u32,
+    from: Place,
+) -> Result<Val, Fault> {
+    let (flat, size) = (cx.types.flat_count(element), cx.layouts().size(element));
+    cx.charge((length as usize).saturating_mul(size_of::<Val>()))?;
+    let items = (0..length).map(|n| Val::lift(cx, element, from.field(n * flat, n * size)));
+    Ok(Val::List(List::Values(items.collect::<Result<_, _>>()?)))
+}
+
+fn lift_map<T: Send + 'static>(
+    cx: &mut LiftContext<'_, '_, T>,
+    key: ValType,
+    value: ValType,
+    from: Place,
+) -> Result<Val, Fault> {
+    let pair = crate::component::handles::pair(cx.types, key, value)?;
+    let pairs = Val::lift_list(cx, pair, from)?.into_iter().map(|pair| match pair {
+        Val::Tuple(pair) => match <[Val; 2]>::try_from(pair) {
+            Ok([key, value]) => Ok((key, value)),
+            Err(_) => Err(Rule::ValueType.into()),
+        },
+        _ => Err(Rule::ValueType.into()),
+    });
+    Ok(Val::Map(pairs.collect::<Result<_, Fault>>()?))
 }
 
 impl Lower for Val {
@@ -367,22 +395,36 @@ fn lower_composite<T: Send + 'static>(
         }
         (TypeDef::List(element), Val::List(list)) => lower_list(list, cx, *element, to),
         (TypeDef::FixedList(element, length), Val::List(list)) if list.len() == *length as usize => {
-            let (flat, size) = (types.flat_count(*element), cx.layouts().size(*element));
-            let values = list.clone().into_values();
-            (0..*length)
-                .zip(values)
-                .try_for_each(|(n, value)| value.lower(cx, *element, to.field(n * flat, n * size)))
+            lower_fixed_list(list, cx, *element, to)
         }
-        (TypeDef::Map(key, item), Val::Map(pairs)) => {
-            let pair = crate::component::handles::pair(types, *key, *item)?;
-            let pairs: Vec<Val> =
-                pairs.iter().map(|(key, value)| Val::Tuple([key.clone(), value.clone()].into())).collect();
-            Val::lower_list(&pairs, cx, pair, to)
-        }
+        (TypeDef::Map(key, item), Val::Map(pairs)) => lower_map(pairs, cx, (*key, *item), to),
         (TypeDef::Own(resource), Val::Resource(handle)) => handle.lower(cx, *resource, true, to),
         (TypeDef::Borrow(resource), Val::Resource(handle)) => handle.lower(cx, *resource, false, to),
         (TypeDef::Stream(ty), Val::Stream(channel)) => cx.channel(channel.0, Channel::Stream, *ty, to),
         (TypeDef::Future(ty), Val::Future(channel)) => cx.channel(channel.0, Channel::Future, *ty, to),
         _ => Err(mismatch),
     }
+}
+
+fn lower_fixed_list<T: Send + 'static>(
+    list: &List,
+    cx: &mut LowerContext<'_, '_, T>,
+    element: ValType,
+    to: Place,
+) -> Result<(), Fault> {
+    let (flat, size) = (cx.types.flat_count(element), cx.layouts().size(element));
+    let mut values = (0..).zip(list.clone().into_values());
+    values.try_for_each(|(n, value)| value.lower(cx, element, to.field(n * flat, n * size)))
+}
+
+fn lower_map<T: Send + 'static>(
+    pairs: &[(Val, Val)],
+    cx: &mut LowerContext<'_, '_, T>,
+    (key, value): (ValType, ValType),
+    to: Place,
+) -> Result<(), Fault> {
+    let pair = crate::component::handles::pair(cx.types, key, value)?;
+    let pairs: Vec<Val> =
+        pairs.iter().map(|(key, value)| Val::Tuple([key.clone(), value.clone()].into())).collect();
+    Val::lower_list(&pairs, cx, pair, to)
 }
