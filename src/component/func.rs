@@ -106,6 +106,10 @@ impl Instance {
 }
 
 /// A component function in a store.
+///
+/// Its names are `wasmtime`'s: [`call`](Self::call) stays until the function returns, and
+/// [`call_async`](Self::call_async) is a future, to be awaited on any executor or driven by
+/// [`block_on`](crate::block_on).
 #[derive(Clone, Debug)]
 pub struct Func {
     pub(super) func: FuncId,
@@ -117,7 +121,8 @@ pub struct Func {
     pub(super) store: u32,
 }
 
-/// A component function with Rust types.
+/// A component function with Rust types. As of a [`Func`], [`call`](Self::call) stays until it returns, and
+/// [`call_async`](Self::call_async) is a future.
 pub struct TypedFunc<P, R> {
     func: Func,
     types: PhantomData<fn(P) -> R>,

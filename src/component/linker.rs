@@ -47,6 +47,14 @@ impl<T: 'static> Clone for Offer<T> {
 
 /// Offers for a component's imports, by name. Interfaces are found by names of compatible versions too:
 /// `example:io/streams@0.2.3` by what is offered as `example:io/streams@0.2.12`.
+///
+/// A host function is of one of two shapes. One that answers at once is [`func_wrap`](LinkerInstance::func_wrap), or
+/// [`func_new`](LinkerInstance::func_new) where its type is not known before: names and signatures are `wasmtime`'s, so
+/// that hosts written for it port. One that may wait, whatever the guest calls it by, is a poll: `Ready` with the
+/// result, or `Pending` ([`func_wrap_poll`](LinkerInstance::func_wrap_poll),
+/// [`func_new_poll`](LinkerInstance::func_new_poll)). That stands for both `func_wrap_async` and `func_wrap_concurrent` of
+/// `wasmtime`: it holds the store only while it is polled, so it is the same whether the guest waits for it or
+/// goes on meanwhile.
 pub struct Linker<T: 'static> {
     engine: Engine,
     pub(super) root: Names<Offer<T>>,

@@ -344,27 +344,25 @@ where
     }
 }
 
-/// A dynamic function that may wait.
-pub(crate) struct DynamicPoll<F>(pub(crate) Arc<F>);
+/// What a dynamic function does that may wait.
+pub(crate) type PollValues<T> = dyn Fn(
+        StoreContextMut<'_, T>,
+        &mut Context<'_>,
+        ComponentFunc,
+        &mut Vec<Val>,
+    ) -> Poll<Result<Vec<Val>, Fault>>
+    + Send
+    + Sync;
 
-struct WaitingDynamic<F> {
-    function: Arc<F>,
+/// A dynamic function that may wait.
+pub(crate) struct DynamicPoll<T: 'static>(pub(crate) Arc<PollValues<T>>);
+
+struct WaitingDynamic<T: 'static> {
+    function: Arc<PollValues<T>>,
     params: Vec<Val>,
 }
 
-impl<T, F> HostFunction<T> for DynamicPoll<F>
-where
-    T: Send + 'static,
-    F: Fn(
-            StoreContextMut<'_, T>,
-            &mut Context<'_>,
-            ComponentFunc,
-            &mut Vec<Val>,
-        ) -> Poll<Result<Vec<Val>, Fault>>
-        + Send
-        + Sync
-        + 'static,
-{
+impl<T: Send + 'static> HostFunction<T> for DynamicPoll<T> {
     fn call(&self, call: &mut HostCall<'_, '_, T>) -> Result<Option<Box<dyn HostPending<T>>>, Fault> {
         let params = call.lift(lift_values)?;
         Ok(Some(Box::new(WaitingDynamic { function: self.0.clone(), params })))
@@ -375,19 +373,7 @@ where
     }
 }
 
-impl<T, F> HostPending<T> for WaitingDynamic<F>
-where
-    T: Send + 'static,
-    F: Fn(
-            StoreContextMut<'_, T>,
-            &mut Context<'_>,
-            ComponentFunc,
-            &mut Vec<Val>,
-        ) -> Poll<Result<Vec<Val>, Fault>>
-        + Send
-        + Sync
-        + 'static,
-{
+impl<T: Send + 'static> HostPending<T> for WaitingDynamic<T> {
     fn poll(&mut self, call: &mut HostCall<'_, '_, T>, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
         let ty = call.ty();
         let polled = (self.function)(StoreContextMut(call.cx.reborrow()), cx, ty, &mut self.params);
