@@ -13,6 +13,8 @@ mod layer;
 #[cfg(feature = "component")]
 mod peer;
 #[cfg(feature = "component")]
+mod port;
+#[cfg(feature = "component")]
 mod rows;
 #[cfg(feature = "component")]
 mod start;

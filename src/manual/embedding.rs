@@ -11,84 +11,16 @@
 //! use wasmote::component::{Component, Linker, Resource, ResourceTable, ResourceType};
 //! use wasmote::component::{Engine, Store, StoreContextMut};
 //!
-//! #[derive(Default)]
-//! struct State {
-//!     table: ResourceTable,
-//!     lines: Vec<String>,
-//! }
+#![doc = include_str!("ported.rs")]
 //!
-//! struct Counter(u32);
-//!
-//! fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let bytes = wat::parse_str(PLUGIN)?;
-//!     let engine = Engine::default();
-//!     let component = Component::new(&engine, &bytes)?;
-//!
-//!     let mut linker = Linker::new(&engine);
-//!     let mut counters = linker.instance("example:host/counters")?;
-//!     counters.resource("counter", ResourceType::host::<Counter>(), |mut store: StoreContextMut<'_, State>, rep| {
-//!         store.data_mut().table.delete(Resource::<Counter>::new_own(rep))?;
-//!         Ok(())
-//!     })?;
-//!     counters.func_wrap("[constructor]counter", |mut store: StoreContextMut<'_, State>, (from,): (u32,)| {
-//!         Ok((store.data_mut().table.push(Counter(from))?,))
-//!     })?;
-//!     counters.func_wrap(
-//!         "[method]counter.next",
-//!         |mut store: StoreContextMut<'_, State>, (counter,): (Resource<Counter>,)| {
-//!             let counter = store.data_mut().table.get_mut(&counter)?;
-//!             counter.0 += 1;
-//!             Ok((counter.0,))
-//!         },
-//!     )?;
-//!     linker.root().func_wrap("log", |mut store: StoreContextMut<'_, State>, (line,): (String,)| {
-//!         store.data_mut().lines.push(line);
-//!         Ok(())
-//!     })?;
-//!
-//!     let mut store = Store::new(&engine, State::default());
-//!     let instance = linker.instantiate(&mut store, &component)?;
-//!     let count = instance.get_typed_func::<(String, u32), (u32,)>(&mut store, "count")?;
-//!     let (last,) = count.call(&mut store, ("sheep".to_string(), 41))?;
-//!
-//!     assert_eq!(last, 42);
-//!     assert_eq!(store.data().lines, ["sheep"]);
-//!     assert!(store.data().table.is_empty());
-//!     Ok(())
-//! }
-//! # const PLUGIN: &str = r#"(component
-//! #   (import "example:host/counters" (instance $counters
-//! #     (export "counter" (type $counter (sub resource)))
-//! #     (export "[constructor]counter" (func (param "from" u32) (result (own $counter))))
-//! #     (export "[method]counter.next" (func (param "self" (borrow $counter)) (result u32)))))
-//! #   (import "log" (func $log (param "line" string)))
-//! #   (alias export $counters "counter" (type $counter))
-//! #   (core module $Memory (memory (export "m") 1)
-//! #     (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 16)))
-//! #   (core instance $memory (instantiate $Memory))
-//! #   (core func $new (canon lower (func $counters "[constructor]counter")))
-//! #   (core func $next (canon lower (func $counters "[method]counter.next")))
-//! #   (core func $drop (canon resource.drop $counter))
-//! #   (core func $log' (canon lower (func $log) (memory (core memory $memory "m"))))
-//! #   (core module $Main
-//! #     (import "" "new" (func $new (param i32) (result i32)))
-//! #     (import "" "next" (func $next (param i32) (result i32)))
-//! #     (import "" "drop" (func $drop (param i32)))
-//! #     (import "" "log" (func $log (param i32 i32)))
-//! #     (func (export "count") (param i32 i32 i32) (result i32)
-//! #       (local $counter i32) (local $last i32)
-//! #       (call $log (local.get 0) (local.get 1))
-//! #       (local.set $counter (call $new (local.get 2)))
-//! #       (local.set $last (call $next (local.get $counter)))
-//! #       (call $drop (local.get $counter))
-//! #       (local.get $last)))
-//! #   (core instance $main (instantiate $Main (with "" (instance
-//! #     (export "new" (func $new)) (export "next" (func $next)) (export "drop" (func $drop))
-//! #     (export "log" (func $log'))))))
-//! #   (func (export "count") (param "line" string) (param "from" u32) (result u32)
-//! #     (canon lift (core func $main "count") (memory (core memory $memory "m"))
-//! #       (realloc (core func $memory "realloc")))))"#;
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let bytes = wat::parse_file(concat!(env!("CARGO_MANIFEST_DIR"), "/src/manual/ported.wat"))?;
+//! assert_eq!(count(&bytes, "sheep", 41)?, (42, vec!["sheep".to_string()]));
+//! # Ok(())
+//! # }
 //! ```
+//!
+//! The benches compile this text (`src/manual/ported.rs`) with either crate, and see that both answer the same.
 //!
 //! What differs: a host function ends its guest with a [`Fault`](crate::engine::Fault), which `?` makes of a
 //! [`Trap`](crate::Trap), a [`Rule`](crate::Rule), an [`Error`](crate::Error) and the errors of a `ResourceTable`, and

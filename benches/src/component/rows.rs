@@ -51,6 +51,7 @@ pub(super) fn many(count: u32, work: impl Fn() -> Result<()>) -> Result<()> {
 }
 
 pub fn run() -> Result<()> {
+    port::check()?;
     let runners = &mut runners()?;
     calls_of_guests(runners)?;
     calls_of_the_host(runners)?;

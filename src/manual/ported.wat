@@ -1,0 +1,33 @@
+;; What `ported.rs` runs: `count` logs a line, and counts one on from a number by a counter of the host's.
+(component
+  (import "example:host/counters" (instance $counters
+    (export "counter" (type $counter (sub resource)))
+    (export "[constructor]counter" (func (param "from" u32) (result (own $counter))))
+    (export "[method]counter.next" (func (param "self" (borrow $counter)) (result u32)))))
+  (import "log" (func $log (param "line" string)))
+  (alias export $counters "counter" (type $counter))
+  (core module $Memory (memory (export "m") 1)
+    (func (export "realloc") (param i32 i32 i32 i32) (result i32) (i32.const 16)))
+  (core instance $memory (instantiate $Memory))
+  (core func $new (canon lower (func $counters "[constructor]counter")))
+  (core func $next (canon lower (func $counters "[method]counter.next")))
+  (core func $drop (canon resource.drop $counter))
+  (core func $log' (canon lower (func $log) (memory (core memory $memory "m"))))
+  (core module $Main
+    (import "" "new" (func $new (param i32) (result i32)))
+    (import "" "next" (func $next (param i32) (result i32)))
+    (import "" "drop" (func $drop (param i32)))
+    (import "" "log" (func $log (param i32 i32)))
+    (func (export "count") (param i32 i32 i32) (result i32)
+      (local $counter i32) (local $last i32)
+      (call $log (local.get 0) (local.get 1))
+      (local.set $counter (call $new (local.get 2)))
+      (local.set $last (call $next (local.get $counter)))
+      (call $drop (local.get $counter))
+      (local.get $last)))
+  (core instance $main (instantiate $Main (with "" (instance
+    (export "new" (func $new)) (export "next" (func $next)) (export "drop" (func $drop))
+    (export "log" (func $log'))))))
+  (func (export "count") (param "line" string) (param "from" u32) (result u32)
+    (canon lift (core func $main "count") (memory (core memory $memory "m"))
+      (realloc (core func $memory "realloc")))))
