@@ -248,6 +248,77 @@ fn a_program_and_its_guests_give_everything_back() {
     }
 }
 
+/// Two instances, and a third whose start function traps when the others, their handles and memories are there.
+#[cfg(feature = "component")]
+const TRAPS_AT_ITS_START: &str = r#"(component
+    (component $first
+        (type $r (resource (rep i32)))
+        (core func $new (canon resource.new $r))
+        (core module $m
+            (import "" "new" (func $new (param i32) (result i32)))
+            (memory (export "memory") 4)
+            (func $start (drop (call $new (i32.const 1))) (drop (call $new (i32.const 2))))
+            (start $start))
+        (core instance (instantiate $m (with "" (instance (export "new" (func $new)))))))
+    (instance (instantiate $first))
+    (instance (instantiate $first))
+    (core module $m (memory 2) (table 100 funcref) (func $start unreachable) (start $start))
+    (core instance (instantiate $m)))"#;
+
+#[cfg(all(feature = "p2", feature = "p3"))]
+#[test]
+fn components_and_their_guests_give_everything_back() {
+    let trapping = wat::parse_str(TRAPS_AT_ITS_START).unwrap();
+    let programs =
+        [guest("p2/hello-rust.wasm"), guest("p3/cat.wasm")].map(|bytes| Program::load(&bytes).unwrap());
+    // Few enough steps that a call gives way many times.
+    let cycle = |polls: u32| {
+        for program in &programs {
+            let stdin = mem::Pipe::with_capacity(64);
+            stdin.write(b"some bytes, and never an end");
+            let host = host(&stdin).limits(Limits { slice_fuel: 2_000, ..Limits::server() });
+            let mut guest = host.start(program).unwrap();
+            let mut call = pin!(guest.run());
+            for _ in 0..polls {
+                if call.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+                    break;
+                }
+            }
+        }
+        let program = Program::load(&trapping).unwrap();
+        let error = Host::new().start(&program).err().unwrap();
+        assert_eq!(error.trap(), Some(Trap::Unreachable));
+    };
+    cycle(1_000); // what is made once for each program: its code, translated
+    let before = live();
+    for polls in 0..60 {
+        cycle(polls);
+        assert_eq!(live(), before, "after {polls} polls");
+    }
+}
+
+/// A component that traps at its start leaves a store as it was: what else is in it goes on, and takes no more.
+#[cfg(feature = "component")]
+#[test]
+fn a_trap_at_the_start_leaves_nothing_behind_in_a_store() {
+    use wasmote::component::{Component, Engine, Linker, Store};
+    let engine = Engine::default();
+    let trapping = Component::new(&engine, wat::parse_str(TRAPS_AT_ITS_START).unwrap()).unwrap();
+    let linker = Linker::<()>::new(&engine);
+    let fail = || {
+        let mut store = Store::new(&engine, ());
+        let error = linker.instantiate(&mut store, &trapping).err().unwrap();
+        assert_eq!(error.trap(), Some(Trap::Unreachable));
+        store
+    };
+    drop(fail());
+    let before = live();
+    for _ in 0..10 {
+        drop(fail());
+        assert_eq!(live(), before);
+    }
+}
+
 #[test]
 fn a_thousand_guests_take_little_beyond_their_memory() {
     let mut figures = String::with_capacity(1_000);

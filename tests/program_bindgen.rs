@@ -137,3 +137,34 @@ fn a_formatter_that_fails_is_quoted() {
     assert!(said.contains("not formatted: no such option"), "{said}");
     assert!(ran.status.success() && ran.stdout.len() > 1 << 16);
 }
+
+/// What a build script does, in a process with the variables that Cargo gives one.
+#[test]
+fn a_build_script_writes_to_its_folder() {
+    const WIT_OF_CHILD: &str = "TEST_WIT";
+    if let Some(wit) = std::env::var_os(WIT_OF_CHILD) {
+        let generated = wasmote::bindgen::Config::new(wit).world("shop").generate_to_out_dir("shop.rs");
+        print!("{}", generated.map_or_else(|error| error.to_string(), |()| String::new()));
+        return;
+    }
+    let files = Files::new();
+    let wit = files.file("shop.wit", WIT);
+    let script = || {
+        let mut script = std::process::Command::new(std::env::current_exe().unwrap());
+        script.args(["--exact", "a_build_script_writes_to_its_folder", "--nocapture"]);
+        script.env(WIT_OF_CHILD, &wit).env_remove("OUT_DIR");
+        script
+    };
+    let said =
+        |script: &mut std::process::Command| String::from_utf8(script.output().unwrap().stdout).unwrap();
+    let text = said(&mut script());
+    assert!(text.contains("`OUT_DIR` is not set: this is no build script"), "{text}");
+    let text = said(script().env("OUT_DIR", files.dir()));
+    assert!(text.contains(&format!("cargo:rerun-if-changed={wit}\n")), "{text}");
+    let written = std::fs::read_to_string(files.path("shop.rs")).unwrap();
+    let generated = wasmote::bindgen::Config::new(&wit).world("shop").generate().unwrap();
+    assert_eq!(written, generated);
+    let missing = files.path("no-such-folder");
+    let text = said(script().env("OUT_DIR", &missing));
+    assert!(text.contains("cannot write") && text.contains("no-such-folder"), "{text}");
+}

@@ -274,6 +274,12 @@ fn the_older_edition_has_its_own_layouts() {
     assert_eq!(calls.peek_u32(0x800 + 20), 1, "links");
     assert_eq!(calls.peek_u64(0x800 + 24), 10, "size");
     assert_eq!(calls.peek(0x800 + 56, 8), [0xa5; 8]);
+    let of_descriptor = calls.peek(0x800, 56);
+    calls.poke(0x800, &[0xa5; 64]);
+    let [path, length] = calls.path("file");
+    calls.expect(SUCCESS, "path_filestat_get", &[ROOT, 0, path, length, 0x800]);
+    assert_eq!(calls.peek(0x800, 56), of_descriptor, "a path leads to the same");
+    assert_eq!(calls.peek(0x800 + 56, 8), [0xa5; 8]);
     let mut subscription = [0; 56];
     subscription[24] = 1;
     subscription[32..40].copy_from_slice(&5_000_000u64.to_le_bytes());
