@@ -2,6 +2,8 @@
 
 #![cfg(feature = "component")]
 
+#[path = "component_api/arguments.rs"]
+mod arguments;
 #[path = "component_api/cases.rs"]
 mod cases;
 #[path = "component_api/ends.rs"]

@@ -336,7 +336,8 @@ pub(super) trait Crossing<T: 'static> {
     /// Whether a function can be called with these.
     fn check(&self, state: &State<T>, func: &Func) -> Result<(), Error>;
 
-    fn lower(&self, cx: &mut LowerContext<'_, '_, T>, tuple: ValType, to: Place) -> Result<(), Fault>;
+    /// Lowers the arguments, once. Those that are given away with the call are gone then.
+    fn lower(&mut self, cx: &mut LowerContext<'_, '_, T>, tuple: ValType, to: Place) -> Result<(), Fault>;
 
     /// Gives the arguments away, until the call can start.
     fn keep(&mut self) -> Arguments<T>;
@@ -357,7 +358,7 @@ pub(super) trait Crossing<T: 'static> {
 }
 
 struct Typed<P, R> {
-    /// Until they are kept elsewhere.
+    /// Until they are lowered, or kept elsewhere: a long list is not there beside the one that comes back.
     params: Option<P>,
     result: Option<R>,
 }
@@ -376,8 +377,8 @@ impl<T: Send + 'static, P: ComponentNamedList + Lower, R: LiftResult> Crossing<T
         }
     }
 
-    fn lower(&self, cx: &mut LowerContext<'_, '_, T>, tuple: ValType, to: Place) -> Result<(), Fault> {
-        match &self.params {
+    fn lower(&mut self, cx: &mut LowerContext<'_, '_, T>, tuple: ValType, to: Place) -> Result<(), Fault> {
+        match self.params.take() {
             Some(_) if P::COUNT == 0 => Ok(()),
             Some(params) => params.lower(cx, tuple, to),
             None => Err(crate::bug!("arguments are given twice").into()),
@@ -385,7 +386,7 @@ impl<T: Send + 'static, P: ComponentNamedList + Lower, R: LiftResult> Crossing<T
     }
 
     fn keep(&mut self) -> Arguments<T> {
-        let kept = Self { params: self.params.take(), result: None };
+        let mut kept = Self { params: self.params.take(), result: None };
         Box::new(move |cx, tuple, to| kept.lower(cx, tuple, to))
     }
 
@@ -424,7 +425,7 @@ impl<T: Send + 'static> Crossing<T> for Values<'_> {
         func.check(state, self.params, self.results)
     }
 
-    fn lower(&self, cx: &mut LowerContext<'_, '_, T>, tuple: ValType, to: Place) -> Result<(), Fault> {
+    fn lower(&mut self, cx: &mut LowerContext<'_, '_, T>, tuple: ValType, to: Place) -> Result<(), Fault> {
         lower_values(self.params, cx, tuple, to)
     }
 
