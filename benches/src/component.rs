@@ -21,7 +21,7 @@ mod start;
 
 use anyhow::Result;
 use ours::Ours;
-use wasmote::engine::Metering;
+use wasmote::{component::Val, engine::Metering};
 
 #[cfg(feature = "component")]
 pub use rows::run;
@@ -79,6 +79,7 @@ fn guests() -> Result<Vec<u8>> {
 pub fn fixed(metering: Metering, name: &str, count: u32) -> Result<()> {
     let mut it = Ours::new(metering, &host()?, &guests()?)?;
     let (long, list, record) = (&*TEXT.repeat(64), &*vec![7; 1 << 16], &record());
+    let bytes = Val::List(list.to_vec().into());
     // The guests' loops are of `CALLS` calls each.
     let guests =
         |it: &mut Ours, name, length| (0..count.div_ceil(CALLS)).try_for_each(|_| it.rounds(name, length));
@@ -90,6 +91,10 @@ pub fn fixed(metering: Metering, name: &str, count: u32) -> Result<()> {
         None if name == "echo-16" => each(&mut it, &|it| it.echo(TEXT)),
         None if name == "echo-1024" => each(&mut it, &|it| it.echo(long)),
         None if name == "bytes" => each(&mut it, &|it| it.bytes(list)),
+        None if name == "dynamic-bytes" => {
+            let func = it.host.get_func(&it.store, "bytes")?;
+            each(&mut it, &|it| it.dynamic(&func, &bytes))
+        }
         None => guests(&mut it, name, None),
         Some((name, length)) => guests(&mut it, name, Some(length.parse()?)),
     }

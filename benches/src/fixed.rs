@@ -5,8 +5,8 @@
 //! `start:GUEST` (COUNT guests, one after the other), `alive:GUEST` (COUNT guests at once, each after its run, for
 //! `valgrind --tool=dhat`), or a kernel or `CoreMark` (COUNT iterations). The difference of two counts is free of what
 //! loading takes. `fixed ours-off|ours-on component:CALL COUNT` makes calls of components, where CALL is `number`,
-//! `echo-16`, `echo-1024`, `bytes`, `record` or `method` (host to guest), or one of the guests' loops, with a length where
-//! it takes one: `host-records`, `'guest-strings 16'` (COUNT in thousands, two at a time).
+//! `echo-16`, `echo-1024`, `bytes`, `dynamic-bytes`, `record` or `method` (host to guest), or one of the guests' loops, with
+//! a length where it takes one: `host-records`, `'guest-strings 16'` (COUNT in thousands, two at a time).
 
 use crate::{bare, component, guests, ours};
 use anyhow::{Context, Result, bail};

@@ -10,10 +10,7 @@ use super::{
 use crate::measure::{Contestant, compare};
 use anyhow::{Context, Result, ensure};
 use std::cell::RefCell;
-use wasmote::{
-    component::{Func, Val},
-    engine::Metering,
-};
+use wasmote::{component::Val, engine::Metering};
 use wasmtime::component as theirs;
 
 pub(super) fn run() -> Result<()> {
@@ -81,21 +78,13 @@ fn row(
         vec![
             Contestant::new("wasmote, typed", || (0..units).try_for_each(|_| typed(&mut *ours.borrow_mut()))),
             Contestant::new("wasmote, dynamic", || {
-                (0..units).try_for_each(|_| call(&mut ours.borrow_mut(), &func, &value))
+                (0..units).try_for_each(|_| ours.borrow_mut().dynamic(&func, &value))
             }),
             Contestant::new("wasmtime, Cranelift, dynamic", || {
                 (0..units).try_for_each(|_| call_peer(&mut peer.borrow_mut(), peers_func, &peers))
             }),
         ],
     )
-}
-
-fn call(ours: &mut Ours, func: &Func, value: &Val) -> Result<()> {
-    // As a typed call does, with arguments of its own.
-    let (params, mut results) = ([value.clone()], [Val::Bool(false)]);
-    func.call(&mut ours.store, &params, &mut results)?;
-    ensure!(results[0] != Val::Bool(false));
-    Ok(())
 }
 
 fn call_peer(peer: &mut Wasmtime, func: theirs::Func, value: &theirs::Val) -> Result<()> {

@@ -5,8 +5,8 @@ use anyhow::{Result, ensure};
 use wasmote::{
     Limits,
     component::{
-        Component, Engine, Features, Instance, InstancePre, Linker, Resource, ResourceAny, ResourceType,
-        Store, TypedFunc,
+        Component, Engine, Features, Func, Instance, InstancePre, Linker, Resource, ResourceAny,
+        ResourceType, Store, TypedFunc, Val,
     },
     engine::Metering,
 };
@@ -73,6 +73,14 @@ impl Ours {
             guests,
             store,
         })
+    }
+
+    /// Calls a function with values whose types are only known at run time: as a typed call does, with arguments of its own.
+    pub(super) fn dynamic(&mut self, func: &Func, value: &Val) -> Result<()> {
+        let (params, mut results) = ([value.clone()], [Val::Bool(false)]);
+        func.call(&mut self.store, &params, &mut results)?;
+        ensure!(results[0] != Val::Bool(false));
+        Ok(())
     }
 }
 runner!(Ours, anyhow::Error::from);
