@@ -11,6 +11,11 @@ use core::{marker::PhantomData, ops::Index};
 /// The largest index a table may reach (`Table.MAX_LENGTH`).
 const INDEX_MAX: usize = (1 << 28) - 1;
 
+/// The index of an entry that stands behind so many.
+fn index_of(place: usize) -> Result<u32, Trap> {
+    if place > INDEX_MAX { Err(Rule::HandleOverflow.into()) } else { Ok(place as u32) }
+}
+
 /// A table of what guests name by number.
 #[derive(Debug)]
 pub(crate) struct Table<E> {
@@ -34,12 +39,9 @@ impl<E> Table<E> {
         if self.entries.is_empty() {
             self.entries.push(None);
         }
-        let index = self.entries.len();
-        if index > INDEX_MAX {
-            return Err(Rule::HandleOverflow.into());
-        }
+        let index = index_of(self.entries.len())?;
         self.entries.push(Some(entry));
-        Ok(index as u32)
+        Ok(index)
     }
 
     /// The entry at `index`.
@@ -274,6 +276,12 @@ mod tests {
         table.remove(3).unwrap();
         assert_eq!((table.add(7).unwrap(), table.add(8).unwrap(), table.add(9).unwrap()), (3, 1, 4));
         assert_eq!(table.remove(5).unwrap_err(), Rule::UnknownHandle(5).into());
+    }
+
+    #[test]
+    fn a_table_has_an_end() {
+        assert_eq!(index_of(INDEX_MAX), Ok((1 << 28) - 1));
+        assert_eq!(index_of(INDEX_MAX + 1), Err(Rule::HandleOverflow.into()));
     }
 
     #[test]

@@ -218,7 +218,6 @@
       (i32.load (i32.const 68)))
 
     ;; Giving the readable end away.
-    (func (export "give") (result i32) (call $stream) (global.get $r))
     (func (export "give-reading") (result i32) (call $stream) (call $begin-read) (global.get $r))
     (func (export "give-in-set") (result i32) (call $stream) (call $in-set (global.get $r)) (global.get $r))
     (func (export "give-done") (result i32) (call $writer-gone) (global.get $r))
@@ -227,8 +226,7 @@
     (func (export "give-future-in-set") (result i32) (call $future) (call $in-set (global.get $r)) (global.get $r))
     (func (export "give-future-done") (result i32)
       (call $future) (call $begin-future-write)
-      (call $is (call $future-read (global.get $r) (i32.const 16)) (i32.const 0)) (global.get $r))
-    (func (export "write") (result i32) (call $write (global.get $w) (i32.const 0) (i32.const 2))))
+      (call $is (call $future-read (global.get $r) (i32.const 16)) (i32.const 0)) (global.get $r)))
   (core instance $i (instantiate $m (with "" (instance
     (export "mem" (memory $to "mem")) (export "new" (func $new)) (export "read" (func $read))
     (export "write" (func $write)) (export "read-sync" (func $read-sync)) (export "write-sync" (func $write-sync))
@@ -276,7 +274,6 @@
   (func (export "drop-future-reading") async (result u32) (canon lift (core func $i "drop-future-reading")))
   (func (export "drop-future-writing") async (result u32) (canon lift (core func $i "drop-future-writing")))
   (func (export "drop-untold") async (result u32) (canon lift (core func $i "drop-untold")))
-  (func (export "give") async (result (stream u32)) (canon lift (core func $i "give")))
   (func (export "give-reading") async (result (stream u32)) (canon lift (core func $i "give-reading")))
   (func (export "give-in-set") async (result (stream u32)) (canon lift (core func $i "give-in-set")))
   (func (export "give-done") async (result (stream u32)) (canon lift (core func $i "give-done")))

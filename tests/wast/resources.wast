@@ -106,6 +106,73 @@
   (export "run" (func $caller "run")))
 (assert_trap (invoke "run") "borrow handles still remain at the end of the call")
 
+;; A borrowed handle cannot be given away as if it were owned, and can be lent on.
+(component definition $borrows
+  (component $owner
+    (type $r' (resource (rep i32)))
+    (export $r "r" (type $r'))
+    (core func $new (canon resource.new $r'))
+    (core module $m
+      (import "" "new" (func $new (param i32) (result i32)))
+      (func (export "make") (result i32) (call $new (i32.const 7)))
+      (func (export "take") (param i32))
+      (func (export "look") (param i32) (result i32) (local.get 0)))
+    (core instance $i (instantiate $m (with "" (instance (export "new" (func $new))))))
+    (func (export "make") (result (own $r)) (canon lift (core func $i "make")))
+    (func (export "take") (param "r" (own $r)) (canon lift (core func $i "take")))
+    (func (export "look") (param "r" (borrow $r)) (result u32) (canon lift (core func $i "look"))))
+  (component $middle
+    (import "r" (type $r (sub resource)))
+    (import "take" (func $take (param "r" (own $r))))
+    (import "look" (func $look (param "r" (borrow $r)) (result u32)))
+    (core func $take (canon lower (func $take)))
+    (core func $look (canon lower (func $look)))
+    (core func $drop (canon resource.drop $r))
+    (core module $m
+      (import "" "take" (func $take (param i32)))
+      (import "" "look" (func $look (param i32) (result i32)))
+      (import "" "drop" (func $drop (param i32)))
+      (func (export "pass") (param i32) (call $take (local.get 0)))
+      (func (export "look") (param i32) (result i32) (local $seen i32)
+        (local.set $seen (call $look (local.get 0)))
+        (call $drop (local.get 0))
+        (local.get $seen)))
+    (core instance $i (instantiate $m (with "" (instance
+      (export "take" (func $take)) (export "look" (func $look)) (export "drop" (func $drop))))))
+    (func (export "pass") (param "r" (borrow $r)) (canon lift (core func $i "pass")))
+    (func (export "look") (param "r" (borrow $r)) (result u32) (canon lift (core func $i "look"))))
+  (component $caller
+    (import "r" (type $r (sub resource)))
+    (import "make" (func $make (result (own $r))))
+    (import "pass" (func $pass (param "r" (borrow $r))))
+    (import "look" (func $look (param "r" (borrow $r)) (result u32)))
+    (core func $make (canon lower (func $make)))
+    (core func $pass (canon lower (func $pass)))
+    (core func $look (canon lower (func $look)))
+    (core module $m
+      (import "" "make" (func $make (result i32)))
+      (import "" "pass" (func $pass (param i32)))
+      (import "" "look" (func $look (param i32) (result i32)))
+      (func (export "pass") (call $pass (call $make)))
+      (func (export "look") (result i32) (call $look (call $make))))
+    (core instance $i (instantiate $m (with "" (instance
+      (export "make" (func $make)) (export "pass" (func $pass)) (export "look" (func $look))))))
+    (func (export "pass") (canon lift (core func $i "pass")))
+    (func (export "look") (result u32) (canon lift (core func $i "look"))))
+  (instance $owner (instantiate $owner))
+  (alias export $owner "r" (type $r))
+  (instance $middle (instantiate $middle
+    (with "r" (type $r)) (with "take" (func $owner "take")) (with "look" (func $owner "look"))))
+  (instance $caller (instantiate $caller
+    (with "r" (type $r)) (with "make" (func $owner "make"))
+    (with "pass" (func $middle "pass")) (with "look" (func $middle "look"))))
+  (export "pass" (func $caller "pass"))
+  (export "look" (func $caller "look")))
+(component instance $i $borrows)
+;; lent on, to who implements it: the representation
+(assert_return (invoke "look") (u32.const 7))
+(assert_trap (invoke "pass") "index 1 is not an own resource")
+
 ;; Each instance of a component has a resource type of its own.
 (component
   (component $maker
