@@ -44,7 +44,14 @@ const NO_TRACES: &str =
 
 /// The attacks, first to last of those that are shown alike.
 const ATTACKS: &[(&str, Shown)] = &[
-    ("M-01", By(&["attacks_load: no_prefix_of_a_program_panics", PREFIXES])),
+    (
+        "M-01",
+        By(&[
+            "attacks_load: no_prefix_of_a_program_panics",
+            "component_wast: no_prefix_of_a_component_of_the_corpus_panics",
+            PREFIXES,
+        ]),
+    ),
     ("M-02", By(&["attacks_load: no_mutation_panics_whether_it_is_refused_or_runs", PREFIXES])),
     ("M-03", By(&["attacks_load: overlong_and_oversized_numbers_are_refused_in_every_field"])),
     ("M-04", By(&["attacks_load: sections_that_lie_about_their_size_are_refused"])),
@@ -95,7 +102,7 @@ const ATTACKS: &[(&str, Shown)] = &[
     ("C-07", By(&[REALLOC])),
     ("C-08", By(&[VALUES])),
     ("C-09", By(&["attacks_component/values: the_bits_of_a_nan_arrive_as_they_left"])),
-    ("C-10", By(&[VALUES])),
+    ("C-10", By(&["component_wast: own_scripts_pass", VALUES])),
     ("C-11", By(&["attacks_component: lists_that_alias_one_region_meet_the_limit_of_a_host_call"])),
     ("C-12", By(&["attacks_component/values: values_are_read_from_the_memory_that_is_named"])),
     ("C-13", By(&["attacks_component: spilled_arguments_and_results_are_checked"])),
@@ -378,18 +385,27 @@ const ATTACKS: &[(&str, Shown)] = &[
         By(&["attacks_run: random_bytes_are_bounded_and_paid_for", "p2_calls: random_bytes_are_all_or_none"]),
     ),
     ("T-07", By(&["attacks: t_07_no_two_guests_draw_the_same_numbers"])),
-    ("A-01", By(&["attacks_component: every_operation_on_every_end_in_every_state_answers"])),
+    ("A-01", By(&["attacks_component/tasks: every_operation_on_every_end_in_every_state_answers"])),
     ("A-02", By(&["attacks_component: a_call_may_be_dropped_at_every_poll"])),
-    ("A-03", By(&[REALLOC])),
+    (
+        "A-03",
+        By(&["attacks_component/tasks: a_call_that_is_given_up_while_realloc_runs_is_whole_or_not_there"]),
+    ),
     ("A-04", By(&["attacks_component: after_a_trap_with_calls_under_way_nothing_runs"])),
-    ("A-05", By(&["attacks_component: a_task_returns_exactly_once_and_what_its_type_says"])),
-    ("A-06", By(&["attacks_component: waiting_for_nothing_is_a_deadlock"])),
-    ("A-07", By(&["attacks_component: what_must_not_wait_is_ended"])),
-    ("A-08", By(&["attacks_component: floods_of_subtasks_and_error_contexts_meet_the_limit_of_handles"])),
-    ("A-09", By(&["attacks_component: counters_and_copies_within_one_component_are_checked"])),
-    ("A-10", By(&["attacks_component: counters_and_copies_within_one_component_are_checked"])),
-    ("A-11", By(&["attacks_component: floods_of_subtasks_and_error_contexts_meet_the_limit_of_handles"])),
-    ("A-12", By(&["attacks_component: waiting_for_nothing_is_a_deadlock"])),
+    ("A-05", By(&["attacks_component/tasks: a_task_returns_exactly_once_and_what_its_type_says"])),
+    ("A-06", By(&["attacks_component/tasks: waiting_for_nothing_is_a_deadlock"])),
+    ("A-07", By(&["attacks_component/tasks: what_must_not_wait_is_ended"])),
+    (
+        "A-08",
+        By(&["attacks_component/tasks: floods_of_subtasks_and_error_contexts_meet_the_limit_of_handles"]),
+    ),
+    ("A-09", By(&["attacks_component/tasks: counters_and_copies_within_one_component_are_checked"])),
+    ("A-10", By(&["attacks_component/tasks: counters_and_copies_within_one_component_are_checked"])),
+    (
+        "A-11",
+        By(&["attacks_component/tasks: floods_of_subtasks_and_error_contexts_meet_the_limit_of_handles"]),
+    ),
+    ("A-12", By(&["attacks_component/tasks: waiting_for_nothing_is_a_deadlock"])),
     ("S-01", By(&["bundle: every_flipped_bit_is_refused"])),
     (
         "S-02",
@@ -439,7 +455,13 @@ const ATTACKS: &[(&str, Shown)] = &[
             "program_serve: a_request_that_fails_has_an_id_and_the_log_says_why",
         ]),
     ),
-    ("E-01", By(&["attacks_component: calls_through_many_components_are_counted_wherever_slices_end"])),
+    (
+        "E-01",
+        By(&[
+            "attacks_component: calls_through_many_components_are_counted_wherever_slices_end",
+            "component_api/within: guests_that_host_functions_call_are_bounded",
+        ]),
+    ),
     ("E-02", By(&["attacks_component/values: what_a_host_was_given_does_not_change_under_it"])),
     ("E-03", By(&["attacks_component: a_child_cannot_call_its_parent_back"])),
     ("E-04", By(&["attacks_component: a_destructor_may_trap_or_wait_and_ends_only_its_store"])),

@@ -18,6 +18,7 @@ mod resources;
 mod slices;
 #[path = "component_api/stores.rs"]
 mod stores;
+mod times;
 #[path = "component_api/within.rs"]
 mod within;
 
@@ -497,7 +498,7 @@ fn prefixes_and_mutations_of_components_are_refused_or_load_and_never_panic() {
             drop(Component::new(&engine, &bytes[..end]));
         }
         let mut seed = 1_u64;
-        for _ in 0..2_000 {
+        for _ in 0..times::times(2_000) {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let mut mutant = bytes.clone();
             let at = (seed >> 33) as usize % mutant.len();

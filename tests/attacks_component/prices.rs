@@ -1,6 +1,6 @@
 //! What costs the host something costs the guest something, before it is done.
 
-use super::*;
+use super::{tasks::sync, *};
 use std::{
     fmt::Write,
     sync::atomic::{AtomicU32, Ordering},

@@ -1,6 +1,6 @@
 //! Values that something could change on their way: NaNs, the memory that they lie in, arguments that a host still has.
 
-use super::{host, load, parse};
+use super::{host, load, parse, rule};
 use std::{
     sync::{
         Arc, Mutex,
@@ -9,8 +9,8 @@ use std::{
     task::{Poll, Waker},
 };
 use wasmote::{
-    Error,
-    component::{Engine, Features, Instance, Linker, Store},
+    Error, Rule,
+    component::{Engine, Features, Instance, Linker, Store, Val},
 };
 
 fn started(text: &str) -> (Store<()>, Instance) {
@@ -152,4 +152,34 @@ fn what_a_host_was_given_does_not_change_under_it() {
     let run = instance.get_typed_func::<(), (Vec<u8>,)>(&store, "run").unwrap();
     let (bytes,) = wasmote::block_on(run.call_async(&mut store, ())).unwrap();
     assert_eq!(bytes, [b'a'; 16]);
+}
+
+/// What a host's function answers is looked at: it may be written without types.
+#[test]
+fn what_a_host_function_answers_is_of_its_type() {
+    let text = r#"(component
+        (import "answer" (func $answer (result u32)))
+        (core func $answer (canon lower (func $answer)))
+        (core module $m (import "" "answer" (func $answer (result i32)))
+            (func (export "run") (result i32) (call $answer)))
+        (core instance $m (instantiate $m (with "" (instance (export "answer" (func $answer))))))
+        (func (export "run") (result u32) (canon lift (core func $m "run"))))"#;
+    let component = load(&parse(text)).unwrap();
+    for (answer, is_fine) in [(Val::U32(7), true), (Val::U64(7), false), (Val::String("7".into()), false)] {
+        let mut linker = Linker::new(component.engine());
+        linker
+            .root()
+            .func_new("answer", move |_, _, _, results| {
+                results[0] = answer.clone();
+                Ok(())
+            })
+            .unwrap();
+        let mut store = Store::new(component.engine(), ());
+        let instance = linker.instantiate(&mut store, &component).unwrap();
+        let run = instance.get_typed_func::<(), (u32,)>(&store, "run").unwrap();
+        match run.call(&mut store, ()) {
+            Ok(found) => assert_eq!((found, is_fine), ((7,), true)),
+            ended => assert_eq!((rule(ended.map(drop)), is_fine), (Rule::ValueType, false)),
+        }
+    }
 }
