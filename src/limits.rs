@@ -84,8 +84,8 @@ pub struct Limits {
     /// besides: [`reentry_depth`](Self::reentry_depth) bounds them. What the host does in the background, for a stream that
     /// it gives a guest say, is bounded by four times as many.
     pub tasks: u32,
-    /// Handles of every kind, store-wide, and resources that guests gave or lent to their host, in its hands: for a host
-    /// that takes them as values of any type (`ResourceAny`), that is each, as often as it is lent.
+    /// Handles of every kind, store-wide; and what guests gave or lent to their host, in its hands: streams and futures, and
+    /// of resources those that it takes as values of any type (`ResourceAny`), each as often as it is lent.
     pub handles: u32,
     /// Open files, directories, streams and sockets: each may hold a descriptor of the host's process, which has few
     /// for all its guests. Over the platform, `backend::std::set_descriptors_max` bounds all of them together.

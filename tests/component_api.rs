@@ -6,6 +6,8 @@
 mod arguments;
 #[path = "component_api/cases.rs"]
 mod cases;
+#[path = "component_api/channels.rs"]
+mod channels;
 #[path = "component_api/ends.rs"]
 mod ends;
 #[path = "component_api/imports.rs"]

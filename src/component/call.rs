@@ -11,6 +11,7 @@ use crate::{
         channel::BLOCKED,
         direct,
         handles::Lender,
+        host,
         load::Loaded,
         store::{
             Cx, FuncId, FuncInst, Implementor, InstanceId, Lifted, ResourceTypeId, State, TaskId, WaitableId,
@@ -736,7 +737,7 @@ pub(crate) fn subtask_cancel<T: Send + 'static>(
         match subtask.callee {
             Callee::Task(task) => request_cancellation(cx, task, instance)?,
             Callee::Host(call) => {
-                state.host_calls.remove(&call);
+                host::give_up(state, call);
                 cancelled_subtask(state, id)?;
             }
             Callee::Gone => return Err(Fault::Trap(crate::bug!("a subtask under way has no callee"))),

@@ -7,6 +7,7 @@ use crate::{
         fits::Fitting,
         handles,
         host::Check,
+        host_channel::GivenUp,
         typed::{ComponentType, Lift, Lower},
         types::{TypeDef, ValType},
     },
@@ -58,6 +59,10 @@ impl<K: Lift + Ord, V: Lift> Lift for BTreeMap<K, V> {
             map.insert(entry, V::lift(cx, *value, Place::Memory(at + offset))?);
         }
         Ok(map)
+    }
+
+    fn give_up<T: Send + 'static>(&self, call: &mut GivenUp<'_, T>) {
+        self.values().for_each(|value| value.give_up(call));
     }
 }
 
@@ -120,6 +125,10 @@ impl<E: Lift, const N: usize> Lift for [E; N] {
             }
         };
         items.try_into().map_err(|_| Fault::Trap(bug!("an array's length was checked with its type")))
+    }
+
+    fn give_up<T: Send + 'static>(&self, call: &mut GivenUp<'_, T>) {
+        self.iter().for_each(|item| item.give_up(call));
     }
 }
 

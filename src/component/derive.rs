@@ -168,6 +168,10 @@ macro_rules! record {
                     <$ty as $crate::component::Lift>::lift(cx, ty, from)?
                 }),* })
             }
+
+            fn give_up<T: Send + 'static>(&self, call: &mut $crate::component::host_channel::GivenUp<'_, T>) {
+                $(<$ty as $crate::component::Lift>::give_up(&self.$field, call);)*
+            }
         }
 
         impl $crate::component::Lower for $name {
@@ -250,6 +254,13 @@ macro_rules! variant {
                     }))?);
                 })*
                 Err($crate::Trap::Component($crate::Rule::InvalidDiscriminant).into())
+            }
+
+            fn give_up<T: Send + 'static>(&self, call: &mut $crate::component::host_channel::GivenUp<'_, T>) {
+                let _ = &call;
+                $($(if let Self::$case(value) = self {
+                    return <$ty as $crate::component::Lift>::give_up(value, call);
+                })?)*
             }
         }
 

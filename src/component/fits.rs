@@ -6,9 +6,10 @@ use crate::component::{
     channel::Payload,
     definition::Channel,
     describe,
-    resource::{HostHeldId, ResourceAny},
+    host_channel::OTHER_STORE,
+    resource::{ChannelAny, HostHeldId, ResourceAny},
     sorted::sort,
-    store::{ChannelId, InstanceId, State},
+    store::{InstanceId, State},
     typed::Lower,
     types::{ResourceIx, TypeDef, Types, ValType},
     val::List,
@@ -170,8 +171,8 @@ impl<T: Send + 'static> Fitting<'_, T> {
             }),
             (TypeDef::Own(resource), Val::Resource(handle)) => self.resource(handle, *resource, true),
             (TypeDef::Borrow(resource), Val::Resource(handle)) => self.resource(handle, *resource, false),
-            (TypeDef::Stream(payload), Val::Stream(end)) => self.channel(end.0, Channel::Stream, *payload),
-            (TypeDef::Future(payload), Val::Future(end)) => self.channel(end.0, Channel::Future, *payload),
+            (TypeDef::Stream(payload), Val::Stream(end)) => self.channel(*end, Channel::Stream, *payload),
+            (TypeDef::Future(payload), Val::Future(end)) => self.channel(*end, Channel::Future, *payload),
             _ => Err(self.mismatch(value, ty)),
         }
     }
@@ -226,10 +227,14 @@ impl<T: Send + 'static> Fitting<'_, T> {
 
     pub(crate) fn channel(
         &mut self,
-        id: ChannelId,
+        any: ChannelAny,
         channel: Channel,
         ty: Option<ValType>,
     ) -> Result<(), String> {
+        let ChannelAny { id, store } = any;
+        if store != self.state.number {
+            return Err(OTHER_STORE.into());
+        }
         let payload = Payload { view: self.view, ty };
         match self.state.channels.find(id).filter(|known| known.channel == channel) {
             None => Err("the stream or future is gone, or is of another sort".into()),

@@ -6,8 +6,9 @@ use crate::{
         abi::{LiftContext, LowerContext, Place},
         call::{self, FlatArguments, Lowered},
         handles::Lender,
+        host_channel::GivenUp,
         host_task, show,
-        store::{Cx, Implementor, WaitableId},
+        store::{Cx, Implementor, State, WaitableId},
         task::Wait,
         ty::ComponentFunc,
         types::{FuncTypeId, ResourceIx, Types, ValType},
@@ -33,6 +34,9 @@ pub(crate) trait HostFunction<T: 'static>: Send + Sync {
 pub(crate) trait HostPending<T: 'static>: Send {
     /// Goes on; lowers the result when there is one.
     fn poll(&mut self, call: &mut HostCall<'_, '_, T>, cx: &mut Context<'_>) -> Poll<Result<(), Fault>>;
+
+    /// Lets go of its arguments: it is not polled any more.
+    fn give_up(&self, call: &mut GivenUp<'_, T>);
 }
 
 /// What Rust types are checked against when they meet a component's types.
@@ -190,6 +194,13 @@ pub(crate) fn begin<T: Send + 'static>(
         show::waits(cx, lowered, flat.as_slice());
     }
     Ok(Begun::Waits(subtask))
+}
+
+/// Gives a call up that waits, if it still does: nobody wants its answer any more.
+pub(crate) fn give_up<T: Send + 'static>(state: &mut State<T>, id: u64) {
+    if let Some(call) = state.host_calls.remove(&id) {
+        call.pending.give_up(&mut GivenUp { state, call: call.wakeup.number() });
+    }
 }
 
 /// What a host function has begun in the background begins.

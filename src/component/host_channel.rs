@@ -33,25 +33,39 @@ use core::{
 /// stream moves.
 const STEP_BYTES_MAX: u32 = 64 << 10;
 
+/// What is said of a stream or future that is used with a store which it is not of.
+pub(crate) const OTHER_STORE: &str = "the stream or future is of another store";
+
 /// How many bytes the host hands over from an end of its own to another.
 const HELD_BYTES_MAX: usize = 16 << 10;
 
 impl<T: Send + 'static> State<T> {
     /// The channel that the embedder names: one of this store, which is not gone.
-    pub(crate) fn named(&self, shared: ChannelId) -> Result<&SharedChannel, Fault> {
-        self.channels.find(shared).ok_or_else(|| Trap::Host("there is no such stream or future").into())
+    pub(crate) fn named(&self, any: ChannelAny) -> Result<&SharedChannel, Fault> {
+        if any.store != self.number {
+            return Err(Trap::Host(OTHER_STORE).into());
+        }
+        self.channels.find(any.id).ok_or_else(|| Trap::Host("there is no such stream or future").into())
     }
 
     /// The channel that the embedder names as one it reads.
-    fn read_by_host(&self, shared: ChannelId) -> Result<&SharedChannel, Fault> {
+    fn read_by_host(&self, any: ChannelAny) -> Result<&SharedChannel, Fault> {
         let is_read = |channel: &&SharedChannel| channel.host_reads;
-        Some(self.named(shared)?).filter(is_read).ok_or_else(not_its_own)
+        Some(self.named(any)?).filter(is_read).ok_or_else(not_its_own)
     }
 
     /// The channel that the embedder names as one it writes.
-    fn written_by_host(&self, shared: ChannelId) -> Result<&SharedChannel, Fault> {
+    fn written_by_host(&self, any: ChannelAny) -> Result<&SharedChannel, Fault> {
         let is_written = |channel: &&SharedChannel| channel.host_writes;
-        Some(self.named(shared)?).filter(is_written).ok_or_else(not_its_own)
+        Some(self.named(any)?).filter(is_written).ok_or_else(not_its_own)
+    }
+
+    /// Notes that the host has a channel's readable end, which was a guest's. It counts as a handle as it did there, until
+    /// the host gives it away or closes it; one that the host made, and no guest had, counts for nothing.
+    pub(crate) fn channel_came(&mut self, shared: ChannelId) -> Result<ChannelAny, Fault> {
+        self.channels.get_mut(shared)?.host_reads = true;
+        self.handles = self.handles.saturating_add(1);
+        Ok(ChannelAny { id: shared, store: self.number })
     }
 
     /// The guest's end that waits in a channel, if it is the one for this, with its buffer.
@@ -96,6 +110,16 @@ impl<T: Send + 'static> State<T> {
         }
     }
 
+    /// Drops the host's readable end: whoever writes is told.
+    fn close_readable(&mut self, any: ChannelAny) -> Result<(), Fault> {
+        let is_counted = !self.read_by_host(any)?.is_new;
+        self.handles = self.handles.saturating_sub(is_counted.into());
+        let closed = self.channels.get_mut(any.id)?;
+        // Who was asked need not answer any more.
+        (closed.host_reads, closed.asked, closed.held) = (false, false, None);
+        self.drop_shared(any.id)
+    }
+
     /// The host's readable end has nothing: it asks its writable end, if that is the host's too.
     fn ask(&mut self, shared: ChannelId) -> Result<(), Fault> {
         if !core::mem::replace(&mut self.channels.get_mut(shared)?.asked, true) {
@@ -134,6 +158,27 @@ impl<T: Send + 'static> State<T> {
     }
 }
 
+/// A call of a host function that is given up, as its arguments see it: what they hold is nobody's from here on.
+pub struct GivenUp<'s, T: 'static> {
+    pub(crate) state: &'s mut State<T>,
+    /// Its wakeup's number.
+    pub(crate) call: u64,
+}
+
+impl<T: Send + 'static> GivenUp<'_, T> {
+    /// Closes a readable end, if it still is the host's, and nothing but the call was seen to read from it.
+    fn close(&mut self, any: ChannelAny) {
+        let is_others = |channel: &SharedChannel| {
+            let reader = channel.interest[End::Readable as usize].upgrade();
+            reader.is_some_and(|reader| reader.number() != self.call)
+        };
+        if self.state.read_by_host(any).is_ok_and(|channel| !is_others(channel)) {
+            // It is there, and the host's: this fails only where the store is at fault, which its next use says.
+            let _ = self.state.close_readable(any);
+        }
+    }
+}
+
 /// What is said to a host of an end that it gave away, closed or never had.
 fn not_its_own() -> Fault {
     Trap::Host("this end of the stream or future is not the host's").into()
@@ -155,11 +200,12 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
         let payload = Payload { view: InstanceId(0), ty: None };
         let new = SharedChannel::new(channel, payload);
         let shared = SharedChannel { is_new: true, host_reads: true, host_writes: true, ..new };
-        ChannelAny(self.0.state_mut().channels.add(shared))
+        let state = self.0.state_mut();
+        ChannelAny { id: state.channels.add(shared), store: state.number }
     }
 
     /// Takes up to `max` elements that are ready: none (`Ok(None)`) when the other end is gone. It is pending while
-    /// nobody writes; what is being polled is polled again when somebody does.
+    /// nobody writes, even if `max` is 0; what is being polled is polled again when somebody does.
     ///
     /// # Errors
     ///
@@ -170,8 +216,8 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
         channel: ChannelAny,
         max: usize,
     ) -> Poll<Result<Option<Vec<E>>, Fault>> {
-        let (cx, shared) = (&mut self.0, channel.0);
-        cx.state().read_by_host(shared)?;
+        let (cx, shared) = (&mut self.0, channel.id);
+        cx.state().read_by_host(channel)?;
         check::<E, T>(cx, shared)?;
         let state = cx.state_mut();
         state.interested(shared, End::Readable)?;
@@ -191,13 +237,17 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
             return Poll::Pending;
         };
         let count = buffer.remain().min(u32::try_from(max).unwrap_or(u32::MAX));
+        if count == 0 && buffer.length > 0 {
+            // To ask for nothing takes nothing, and who writes goes on waiting (`SharedStreamImpl.read`).
+            return Poll::Ready(Ok(Some(Vec::new())));
+        }
         let items = lift_items(cx, shared, &buffer, count)?;
         cx.state_mut().moved(shared, id, count)?;
         if count == 0 { Poll::Pending } else { Poll::Ready(Ok(Some(items))) }
     }
 
     /// Gives a guest as many elements as it has room for: how many those were, or none when it dropped its end. It is
-    /// pending while no guest reads; what is being polled is polled again when one does. An end of the host's own is
+    /// pending while no guest reads, even if `items` is empty; what is being polled is polled again when one does. An end of the host's own is
     /// given nothing: see [`poll_give`](Self::poll_give).
     ///
     /// # Errors
@@ -208,11 +258,15 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
         channel: ChannelAny,
         items: &[E],
     ) -> Poll<Result<Option<usize>, Fault>> {
-        let Some((id, buffer)) = ready!(self.writable::<E>(channel.0)?) else { return Poll::Ready(Ok(None)) };
+        let Some((id, buffer)) = ready!(self.writable::<E>(channel)?) else { return Poll::Ready(Ok(None)) };
+        if items.is_empty() {
+            // Who reads goes on waiting (`SharedStreamImpl.write`).
+            return Poll::Ready(Ok(Some(0)));
+        }
         let cx = &mut self.0;
         let count = buffer.remain().min(u32::try_from(items.len()).unwrap_or(u32::MAX));
-        lower_items(cx, channel.0, &buffer, &items[..count as usize])?;
-        cx.state_mut().moved(channel.0, id, count)?;
+        lower_items(cx, channel.id, &buffer, &items[..count as usize])?;
+        cx.state_mut().moved(channel.id, id, count)?;
         if count == 0 { Poll::Pending } else { Poll::Ready(Ok(Some(count as usize))) }
     }
 
@@ -222,15 +276,15 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
     ///
     /// When the channel carries elements of another type.
     pub fn poll_writable<E: Lower>(&mut self, channel: ChannelAny) -> Poll<Result<bool, Fault>> {
-        if self.0.state().written_by_host(channel.0)?.asked {
+        if self.0.state().written_by_host(channel)?.asked {
             return Poll::Ready(Ok(true));
         }
-        Poll::Ready(Ok(ready!(self.writable::<E>(channel.0)?).is_some()))
+        Poll::Ready(Ok(ready!(self.writable::<E>(channel)?).is_some()))
     }
 
     /// Whether the host itself reads what it is to write.
     pub(crate) fn is_asked(&mut self, channel: ChannelAny) -> Result<bool, Fault> {
-        Ok(self.0.state().written_by_host(channel.0)?.asked)
+        Ok(self.0.state().written_by_host(channel)?.asked)
     }
 
     /// Waits until there is a reader that has got nothing yet, and answers whether there still can be one.
@@ -238,7 +292,7 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
         if self.is_asked(channel)? {
             return Poll::Ready(Ok(true));
         }
-        match ready!(self.writable::<E>(channel.0)?) {
+        match ready!(self.writable::<E>(channel)?) {
             Some((_, buffer)) if buffer.progress > 0 => Poll::Pending,
             reader => Poll::Ready(Ok(reader.is_some())),
         }
@@ -255,11 +309,11 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
         channel: ChannelAny,
         items: &mut Vec<E>,
     ) -> Poll<Result<Option<usize>, Fault>> {
-        if self.0.state().written_by_host(channel.0)?.asked {
-            check::<E, T>(&mut self.0, channel.0)?;
+        if self.0.state().written_by_host(channel)?.asked {
+            check::<E, T>(&mut self.0, channel.id)?;
             let count = items.len();
             self.0.charge_moved(size_of_val(items.as_slice()))?;
-            self.0.state_mut().hold(channel.0, core::mem::take(items))?;
+            self.0.state_mut().hold(channel.id, core::mem::take(items))?;
             return Poll::Ready(Ok(Some(count)));
         }
         let given = ready!(self.poll_write(channel, items))?;
@@ -278,8 +332,8 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
         channel: ChannelAny,
         take: impl FnOnce(&[u8]) -> Poll<(usize, R)>,
     ) -> Poll<Result<Option<R>, Fault>> {
-        let (cx, shared) = (&mut self.0, channel.0);
-        cx.state().read_by_host(shared)?;
+        let (cx, shared) = (&mut self.0, channel.id);
+        cx.state().read_by_host(channel)?;
         check::<u8, T>(cx, shared)?;
         let state = cx.state_mut();
         state.interested(shared, End::Readable)?;
@@ -323,8 +377,8 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
         channel: ChannelAny,
         fill: impl FnOnce(&mut [u8]) -> Poll<(usize, R)>,
     ) -> Poll<Result<Option<R>, Fault>> {
-        let shared = channel.0;
-        if self.0.state().written_by_host(shared)?.asked {
+        let shared = channel.id;
+        if self.0.state().written_by_host(channel)?.asked {
             check::<u8, T>(&mut self.0, shared)?;
             let mut held = vec![0; HELD_BYTES_MAX];
             let (count, answer) = ready!(fill(&mut held));
@@ -335,7 +389,7 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
             }
             return Poll::Ready(Ok(Some(answer)));
         }
-        let Some((id, buffer)) = ready!(self.writable::<u8>(shared)?) else { return Poll::Ready(Ok(None)) };
+        let Some((id, buffer)) = ready!(self.writable::<u8>(channel)?) else { return Poll::Ready(Ok(None)) };
         let at = buffer.at + buffer.progress as usize;
         let length = buffer.remain().min(STEP_BYTES_MAX) as usize;
         let room = bytes_mut(&mut self.0, &buffer.options);
@@ -364,12 +418,7 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
     ///
     /// When it is not the host's: dropped, given away, or never had.
     pub fn close_readable(&mut self, channel: ChannelAny) -> Result<(), Fault> {
-        let state = self.0.state_mut();
-        state.read_by_host(channel.0)?;
-        let closed = state.channels.get_mut(channel.0)?;
-        // Who was asked need not answer any more.
-        (closed.host_reads, closed.asked, closed.held) = (false, false, None);
-        state.drop_shared(channel.0)
+        self.0.state_mut().close_readable(channel)
     }
 
     /// Drops the writable end: whoever reads has come to the end.
@@ -379,18 +428,18 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
     /// When it is not the host's: dropped, or never had.
     pub fn close_writable(&mut self, channel: ChannelAny) -> Result<(), Fault> {
         let state = self.0.state_mut();
-        state.written_by_host(channel.0)?;
-        state.channels.get_mut(channel.0)?.host_writes = false;
-        state.drop_shared(channel.0)
+        state.written_by_host(channel)?;
+        state.channels.get_mut(channel.id)?.host_writes = false;
+        state.drop_shared(channel.id)
     }
 
     /// The guest's end that reads, if its channel is still there.
     fn writable<E: ComponentType>(
         &mut self,
-        shared: ChannelId,
+        any: ChannelAny,
     ) -> Result<Poll<Option<(WaitableId, Buffer)>>, Fault> {
-        let state = self.0.state_mut();
-        state.written_by_host(shared)?;
+        let (state, shared) = (self.0.state_mut(), any.id);
+        state.written_by_host(any)?;
         state.interested(shared, End::Writable)?;
         let channel = state.channels.get(shared)?;
         if channel.dropped {
@@ -419,18 +468,18 @@ pub(crate) fn check_any<E: ComponentType, T: Send + 'static>(
     any: ChannelAny,
     kind: Channel,
 ) -> Result<(), Fault> {
-    let channel = cx.state().read_by_host(any.0)?;
+    let channel = cx.state().read_by_host(any)?;
     if channel.channel != kind {
         return Err(Rule::ValueType.into());
     }
     // What one carries that the host just made, nobody said yet.
-    if channel.is_new { Ok(()) } else { check::<E, T>(cx, any.0) }
+    if channel.is_new { Ok(()) } else { check::<E, T>(cx, any.id) }
 }
 
 /// Refuses elements of another type than the channel carries.
 fn check<E: ComponentType, T: Send + 'static>(cx: &mut Cx<'_, T>, shared: ChannelId) -> Result<(), Fault> {
     let state = cx.state();
-    let channel = state.named(shared)?;
+    let channel = state.channels.get(shared)?;
     let payload = channel.payload;
     match channel.carries {
         Some(carried) if carried == TypeId::of::<E>() => return Ok(()),
@@ -511,10 +560,14 @@ impl Lift for ChannelAny {
         from: Place,
     ) -> Result<Self, Fault> {
         match *cx.def(ty)?.0 {
-            TypeDef::Stream(payload) => cx.channel(Channel::Stream, payload, from).map(Self),
-            TypeDef::Future(payload) => cx.channel(Channel::Future, payload, from).map(Self),
+            TypeDef::Stream(payload) => cx.channel(Channel::Stream, payload, from),
+            TypeDef::Future(payload) => cx.channel(Channel::Future, payload, from),
             _ => Err(Rule::ValueType.into()),
         }
+    }
+
+    fn give_up<T: Send + 'static>(&self, call: &mut GivenUp<'_, T>) {
+        call.close(*self);
     }
 }
 
@@ -523,8 +576,8 @@ impl Lower for ChannelAny {
 
     fn fits<T: Send + 'static>(&self, fitting: &mut Fitting<'_, T>, ty: ValType) -> Result<(), String> {
         match fitting.def(ty) {
-            Some(TypeDef::Stream(payload)) => fitting.channel(self.0, Channel::Stream, *payload),
-            Some(TypeDef::Future(payload)) => fitting.channel(self.0, Channel::Future, *payload),
+            Some(TypeDef::Stream(payload)) => fitting.channel(*self, Channel::Stream, *payload),
+            Some(TypeDef::Future(payload)) => fitting.channel(*self, Channel::Future, *payload),
             _ => Ok(()),
         }
     }
@@ -536,8 +589,8 @@ impl Lower for ChannelAny {
         to: Place,
     ) -> Result<(), Fault> {
         match *cx.def(ty)?.0 {
-            TypeDef::Stream(payload) => cx.channel(self.0, Channel::Stream, payload, to),
-            TypeDef::Future(payload) => cx.channel(self.0, Channel::Future, payload, to),
+            TypeDef::Stream(payload) => cx.channel(*self, Channel::Stream, payload, to),
+            TypeDef::Future(payload) => cx.channel(*self, Channel::Future, payload, to),
             _ => Err(Rule::ValueType.into()),
         }
     }

@@ -115,9 +115,8 @@ use crate::{
         definition::Channel,
         fits::Fitting,
         host::Check,
-        host_channel,
+        host_channel::{self, GivenUp},
         resource::ChannelAny,
-        store::ChannelId,
         typed::{ComponentType, Lift, Lower, check_case},
         types::{TypeDef, ValType},
         wrapped::{AsContextMut, StoreContextMut},
@@ -129,20 +128,17 @@ use core::{
     fmt,
     future::Future,
     marker::PhantomData,
-    mem,
     task::{Context, Poll, ready},
 };
 
 /// After so many steps in a row others go on.
 const STEPS_MAX: u32 = 16;
 
-/// What is left of an end that was taken or closed.
-const NOTHING: ChannelAny = ChannelAny(ChannelId::NOTHING);
-
 /// The readable end of a `stream<E>`; of a `stream` without elements where `E` is `()`.
 ///
-/// One that is given to a guest is the guest's from then on. One that is neither given away nor
-/// [closed](Self::close) stays as long as its store does.
+/// One that is given to a guest is the guest's from then on. One that is neither given away nor [closed](Self::close)
+/// stays as long as its store does; one that a guest gave counts as a handle until then. What a call of a host function
+/// still has among its arguments when its guest cancels it is closed, unless something else has read from it.
 pub struct StreamReader<E>(ChannelAny, PhantomData<fn() -> E>);
 
 /// The writable end of a `stream<E>`, which only the host has that made it.
@@ -150,8 +146,9 @@ pub struct StreamWriter<E>(ChannelAny, PhantomData<fn(E)>);
 
 /// The readable end of a `future<E>`; of a `future` without a value where `E` is `()`.
 ///
-/// One that is given to a guest is the guest's from then on. One that is neither given away nor
-/// [closed](Self::close) stays as long as its store does.
+/// One that is given to a guest is the guest's from then on. One that is neither given away nor [closed](Self::close)
+/// stays as long as its store does; one that a guest gave counts as a handle until then. What a call of a host function
+/// still has among its arguments when its guest cancels it is closed, unless something else has read from it.
 pub struct FutureReader<E>(ChannelAny, PhantomData<fn() -> E>);
 
 /// The writable end of a `future<E>`, which only the host has that made it.
@@ -364,7 +361,7 @@ impl<E> StreamWriter<E> {
     ///
     /// When it was closed before, or this is a stream of another store.
     pub fn close<S: AsContextMut>(&mut self, mut store: S) -> Result<(), Fault> {
-        store.as_context_mut().close_writable(mem::replace(&mut self.0, NOTHING))
+        store.as_context_mut().close_writable(self.0.take())
     }
 }
 
@@ -450,7 +447,7 @@ macro_rules! reader {
             /// What is left there is an end of nothing.
             #[must_use]
             pub fn take(&mut self) -> Self {
-                Self(mem::replace(&mut self.0, NOTHING), PhantomData)
+                Self(self.0.take(), PhantomData)
             }
 
             /// Drops this end: whoever writes is told.
@@ -471,13 +468,13 @@ macro_rules! reader {
 
         impl<E> fmt::Debug for $reader<E> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_tuple(stringify!($reader)).field(&self.0.0).finish()
+                f.debug_tuple(stringify!($reader)).field(&self.0.id).finish()
             }
         }
 
         impl<E> fmt::Debug for $writer<E> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.debug_tuple(stringify!($writer)).field(&self.0.0).finish()
+                f.debug_tuple(stringify!($writer)).field(&self.0.id).finish()
             }
         }
 
@@ -500,6 +497,10 @@ macro_rules! reader {
                     TypeDef::$channel(_) => ChannelAny::lift(cx, ty, from).map(|any| Self(any, PhantomData)),
                     _ => Err(Rule::ValueType.into()),
                 }
+            }
+
+            fn give_up<T: Send + 'static>(&self, call: &mut GivenUp<'_, T>) {
+                self.0.give_up(call);
             }
         }
 

@@ -122,7 +122,8 @@ mod func;
 mod handles;
 #[doc(hidden)]
 pub mod host;
-mod host_channel;
+#[doc(hidden)]
+pub mod host_channel;
 mod host_ends;
 mod host_task;
 mod instance;

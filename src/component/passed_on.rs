@@ -14,6 +14,7 @@ use crate::{
         instance,
         store::{Cx, FuncInst, InstanceId, State, WaitableId},
         types::{MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, ValType},
+        waitable::{Callee, Subtask},
     },
     engine::Fault,
 };
@@ -173,13 +174,13 @@ impl<T: Send + 'static> Waiting<T> {
 
     /// Gives the call up, if it has not returned.
     pub(crate) fn give_up(&self, cx: &mut Cx<'_, T>) {
-        let subtask = self.subtask;
-        if cx.state().waitables.find(subtask).is_none() {
-            return;
+        let state = cx.state_mut();
+        let Some(waitable) = state.waitables.find(self.subtask) else { return };
+        if let Ok(&Subtask { callee: Callee::Host(call), .. }) = waitable.subtask() {
+            host::give_up(state, call);
         }
-        cx.state_mut().host_calls.retain(|_, call| call.subtask != subtask);
         // Where the store is at fault, its next use says so.
-        let _ = call::deliver(cx, subtask);
+        let _ = call::deliver(cx, self.subtask);
         self.passage.close(cx.state_mut());
     }
 }

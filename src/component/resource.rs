@@ -491,8 +491,26 @@ impl Lower for ResourceAny {
 /// [`StoreContextMut`](crate::component::StoreContextMut) that take one. A
 /// [`StreamReader`](crate::component::StreamReader) and a [`FutureReader`](crate::component::FutureReader) say which it
 /// is, and of what.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ChannelAny(pub(crate) ChannelId);
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct ChannelAny {
+    pub(crate) id: ChannelId,
+    /// The store it is of.
+    pub(crate) store: u32,
+}
+
+impl fmt::Debug for ChannelAny {
+    // Which store it is of differs from run to run.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ChannelAny").field(&self.id).finish()
+    }
+}
+
+impl ChannelAny {
+    /// Takes it out of a place, where an end of nothing is left.
+    pub(crate) fn take(&mut self) -> Self {
+        mem::replace(self, Self { id: ChannelId::NOTHING, ..*self })
+    }
+}
 
 /// What a host keeps for the resources it gives to guests, by number.
 #[derive(Default)]

@@ -12,6 +12,7 @@ use crate::{
         describe,
         fits::Fitting,
         host::Check,
+        host_channel::GivenUp,
         types::{FieldLayout, Layouts, TypeDef, ValType},
     },
     engine::Fault,
@@ -57,6 +58,10 @@ pub trait Lift: ComponentType + Sized {
         let size = cx.layouts().size(element) as usize;
         (0..length as usize).map(|n| Self::lift(cx, element, Place::Memory(at + n * size))).collect()
     }
+
+    /// Closes the streams and futures that it holds.
+    #[doc(hidden)]
+    fn give_up<T: Send + 'static>(&self, _: &mut GivenUp<'_, T>) {}
 }
 
 /// A Rust type whose values go into guests.
@@ -284,6 +289,10 @@ impl<E: Lift> Lift for Vec<E> {
             _ => Err(Rule::ValueType.into()),
         }
     }
+
+    fn give_up<T: Send + 'static>(&self, call: &mut GivenUp<'_, T>) {
+        self.iter().for_each(|item| item.give_up(call));
+    }
 }
 
 impl<E: Lower> Lower for Vec<E> {
@@ -326,6 +335,10 @@ impl<E: Lift> Lift for Box<E> {
         cx.charge(size_of::<E>())?;
         E::lift(cx, ty, from).map(Self::new)
     }
+
+    fn give_up<T: Send + 'static>(&self, call: &mut GivenUp<'_, T>) {
+        E::give_up(self, call);
+    }
 }
 
 impl<E: Lower> Lower for Box<E> {
@@ -366,6 +379,10 @@ impl<E: Lift> Lift for Option<E> {
             (0, _) => Ok(None),
             (_, payload) => E::lift(cx, some, payload).map(Some),
         }
+    }
+
+    fn give_up<T: Send + 'static>(&self, call: &mut GivenUp<'_, T>) {
+        self.iter().for_each(|value| value.give_up(call));
     }
 }
 
@@ -427,6 +444,13 @@ impl<A: Lift, B: Lift> Lift for Result<A, B> {
         match cx.case(id, 2, from)? {
             (0, payload) => A::lift(cx, ok, payload).map(Ok),
             (_, payload) => B::lift(cx, err, payload).map(Err),
+        }
+    }
+
+    fn give_up<T: Send + 'static>(&self, call: &mut GivenUp<'_, T>) {
+        match self {
+            Ok(value) => value.give_up(call),
+            Err(value) => value.give_up(call),
         }
     }
 }
@@ -596,6 +620,10 @@ macro_rules! tuple {
                     let (ty, from) = fields.advance()?;
                     $name::lift(cx, ty, from)?
                 },)*))
+            }
+
+            fn give_up<T: Send + 'static>(&self, call: &mut GivenUp<'_, T>) {
+                $(self.$at.give_up(call);)*
             }
         }
 

@@ -7,6 +7,7 @@ use crate::{
         definition::Channel,
         fits::Fitting,
         host::Check,
+        host_channel::GivenUp,
         resource::{ChannelAny, ResourceAny},
         typed::{ComponentType, Lift, Lower},
         types::{TypeDef, ValType},
@@ -183,6 +184,20 @@ impl Lift for Val {
             ValType::Def(_) => lift_composite(cx, ty, from)?,
         })
     }
+
+    // As deep as its type.
+    fn give_up<T: Send + 'static>(&self, call: &mut GivenUp<'_, T>) {
+        match self {
+            Self::Stream(end) | Self::Future(end) => end.give_up(call),
+            Self::List(List::Values(values)) | Self::Tuple(values) => values.give_up(call),
+            Self::Record(fields) => fields.iter().for_each(|(_, value)| value.give_up(call)),
+            Self::Map(pairs) => pairs.iter().for_each(|(_, value)| value.give_up(call)),
+            Self::Variant(_, Some(value))
+            | Self::Option(Some(value))
+            | Self::Result(Ok(Some(value)) | Err(Some(value))) => value.give_up(call),
+            _ => {}
+        }
+    }
 }
 
 /// A copy of a name that a type has, paid for.
@@ -237,8 +252,8 @@ fn lift_composite<T: Send + 'static>(
         TypeDef::Map(key, value) => lift_map(cx, *key, *value, from)?,
         TypeDef::Own(resource) => Val::Resource(ResourceAny::lift(cx, *resource, true, from)?),
         TypeDef::Borrow(resource) => Val::Resource(ResourceAny::lift(cx, *resource, false, from)?),
-        TypeDef::Stream(payload) => Val::Stream(ChannelAny(cx.channel(Channel::Stream, *payload, from)?)),
-        TypeDef::Future(payload) => Val::Future(ChannelAny(cx.channel(Channel::Future, *payload, from)?)),
+        TypeDef::Stream(payload) => Val::Stream(cx.channel(Channel::Stream, *payload, from)?),
+        TypeDef::Future(payload) => Val::Future(cx.channel(Channel::Future, *payload, from)?),
     })
 }
 
@@ -400,8 +415,8 @@ fn lower_composite<T: Send + 'static>(
         (TypeDef::Map(key, item), Val::Map(pairs)) => lower_map(pairs, cx, (*key, *item), to),
         (TypeDef::Own(resource), Val::Resource(handle)) => handle.lower(cx, *resource, true, to),
         (TypeDef::Borrow(resource), Val::Resource(handle)) => handle.lower(cx, *resource, false, to),
-        (TypeDef::Stream(ty), Val::Stream(channel)) => cx.channel(channel.0, Channel::Stream, *ty, to),
-        (TypeDef::Future(ty), Val::Future(channel)) => cx.channel(channel.0, Channel::Future, *ty, to),
+        (TypeDef::Stream(ty), Val::Stream(channel)) => cx.channel(*channel, Channel::Stream, *ty, to),
+        (TypeDef::Future(ty), Val::Future(channel)) => cx.channel(*channel, Channel::Future, *ty, to),
         _ => Err(mismatch),
     }
 }

@@ -6,6 +6,7 @@ use crate::{
         Val,
         abi::{LiftContext, LowerContext, Place},
         host::{Check, HostCall, HostFunction, HostPending},
+        host_channel::GivenUp,
         store::{Cx, Inner, Store},
         ty::ComponentFunc,
         typed::{ComponentNamedList, Lift, Lower, LowerResult},
@@ -262,7 +263,7 @@ impl<T, F, P, R> HostPending<T> for WaitingWrapped<F, P, R>
 where
     T: Send + 'static,
     F: Fn(StoreContextMut<'_, T>, &mut Context<'_>, &mut P) -> Poll<Result<R, Fault>> + Send + Sync + 'static,
-    P: Send,
+    P: Lift,
     R: LowerResult,
 {
     fn poll(&mut self, call: &mut HostCall<'_, '_, T>, cx: &mut Context<'_>) -> Poll<Result<(), Fault>> {
@@ -271,6 +272,10 @@ where
             let result = result?;
             call.lower(|cx, ty, to| result.lower_result(cx, ty, to))
         })
+    }
+
+    fn give_up(&self, call: &mut GivenUp<'_, T>) {
+        self.params.give_up(call);
     }
 }
 
@@ -381,5 +386,9 @@ impl<T: Send + 'static> HostPending<T> for WaitingDynamic<T> {
             let results = results?;
             call.lower(|cx, ty, to| lower_first(&results, cx, ty, to))
         })
+    }
+
+    fn give_up(&self, call: &mut GivenUp<'_, T>) {
+        self.params.give_up(call);
     }
 }

@@ -9,7 +9,8 @@ use crate::{
         },
         channel::Payload,
         handles::{self, Channel, Lender},
-        store::{ChannelId, Cx, InstanceId, ResourceTypeId},
+        resource::ChannelAny,
+        store::{Cx, InstanceId, ResourceTypeId},
         types::{Layouts, ResourceIx, TypeDef, TypeId, Types, ValType},
     },
     engine::Fault,
@@ -131,12 +132,11 @@ impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
         channel: Channel,
         payload: Option<ValType>,
         from: Place,
-    ) -> Result<ChannelId, Fault> {
+    ) -> Result<ChannelAny, Fault> {
         let index = self.read(from, 4)? as u32;
         let (from, view) = (self.options.instance, self.view);
         let shared = handles::lift_channel(self.cx, from, view, self.types, channel, payload, index)?;
-        self.cx.state_mut().channels.get_mut(shared)?.host_reads = true;
-        Ok(shared)
+        self.cx.state_mut().channel_came(shared)
     }
 
     pub(crate) fn error_context(&mut self, from: Place) -> Result<alloc::sync::Arc<str>, Fault> {
@@ -222,14 +222,15 @@ impl<'c, T: Send + 'static> LowerContext<'c, '_, T> {
     /// Gives the guest the readable end of a channel; one the host made learns here what it carries.
     pub(crate) fn channel(
         &mut self,
-        shared: ChannelId,
+        any: ChannelAny,
         channel: Channel,
         ty: Option<ValType>,
         to: Place,
     ) -> Result<(), Fault> {
         let payload = Payload { view: self.view, ty };
         let state = self.cx.state_mut();
-        state.named(shared)?;
+        state.named(any)?;
+        let shared = any.id;
         let known = state.channels.get_mut(shared)?;
         if known.channel != channel {
             return Err(Rule::ValueType.into());
@@ -241,15 +242,17 @@ impl<'c, T: Send + 'static> LowerContext<'c, '_, T> {
             return Err(Trap::Host("a stream that its host reads was given away").into());
         }
         known.asked = false;
+        // From here on it is the guest's.
+        known.host_reads = false;
         if known.is_new {
             known.is_new = false;
             // What the host took it for is to be held against what it turns out to be.
             known.carries = None;
             (known.payload, known.seen) = (payload, payload);
         } else {
+            state.handles = state.handles.saturating_sub(1);
             state.check_payload(shared, payload, self.types)?;
         }
-        state.channels.get_mut(shared)?.host_reads = false;
         let index = handles::lower_channel(self.cx, self.options.instance, shared)?;
         self.write(to, 4, u64::from(index))
     }
