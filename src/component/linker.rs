@@ -187,10 +187,11 @@ impl<T: Send + 'static> Linker<T> {
     /// # Errors
     ///
     /// When imports are missing or of another type (all of them are listed), when the instance does not fit its limits,
-    /// when a start function traps, and when what another instance exports is among what is offered and that is of
-    /// another store.
+    /// when a start function traps, when what another instance exports is among what is offered and that is of another
+    /// store, and when the linker, the store and the component are not of one engine.
     pub fn instantiate(&self, store: &mut Store<T>, component: &Component) -> Result<super::Instance, Error> {
         store.check_alive()?;
+        store.inner.check_engine(component.engine.core())?;
         store.state_mut().hooks.add(&self.hooks);
         let instance = instance::reserve(store.state_mut(), &component.loaded, None)?;
         match self.meet(store.state_mut(), component, instance) {
@@ -208,8 +209,8 @@ impl<T: Send + 'static> Linker<T> {
     ///
     /// # Errors
     ///
-    /// When imports are missing or of another type (all of them are listed), and when an item of another instance is
-    /// among what is offered: that is only known in its store.
+    /// When imports are missing or of another type (all of them are listed), when an item of another instance is among
+    /// what is offered, which is only known in its store, and when the component is of another engine than the linker.
     pub fn instantiate_pre(&self, component: &Component) -> Result<InstancePre<T>, Error> {
         // Met in a world of its own, which is copied for each instance.
         let mut world = State::new(component.engine.limits());
@@ -226,6 +227,7 @@ impl<T: Send + 'static> Linker<T> {
         component: &Component,
         instance: InstanceId,
     ) -> Result<Vec<Item>, Error> {
+        self.engine.core().check_same(component.engine.core())?;
         let mut matcher = Matcher::new(state, &component.loaded, instance, component.engine.limits());
         let mut arguments = Vec::new();
         for (name, ty) in &component.root().imports {
@@ -396,8 +398,9 @@ impl<'l, T: Send + 'static> LinkerInstance<'l, T> {
     ///
     /// # Errors
     ///
-    /// None now; as [`func_wrap`](Self::func_wrap).
+    /// When it is of another engine than the linker.
     pub fn component(&mut self, name: &str, component: &Component) -> Result<(), Error> {
+        self.engine.core().check_same(component.engine.core())?;
         self.offer(name, || Offer::Component(Box::new(component.clone())));
         Ok(())
     }

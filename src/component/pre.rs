@@ -63,9 +63,10 @@ impl<T: Send + 'static> InstancePre<T> {
     ///
     /// # Errors
     ///
-    /// When the instance does not fit its limits, and when a start function traps.
+    /// When the instance does not fit its limits, when a start function traps, and when the store is of another engine.
     pub fn instantiate(&self, store: &mut Store<T>) -> Result<Instance, Error> {
         store.check_alive()?;
+        store.inner.check_engine(self.component.engine.core())?;
         let state = store.state_mut();
         state.hooks.add(&self.met.hooks);
         let instance = instance::reserve(state, &self.component.loaded, None)?;

@@ -4,7 +4,7 @@
 use crate::{
     Error, Rule,
     engine::{
-        Activation, Caller, Fault, Interposer, Module, Outline, Step, Store,
+        Activation, Caller, Engine, Fault, Interposer, Module, Outline, Step, Store,
         activation::{Progress, enter, refuel},
         fault::Suspended,
         meter::{BYTES_PER_FUEL, HOST_CALL_FUEL},
@@ -291,7 +291,26 @@ define! {
 /// for results.
 pub(super) const FLAT_MAX: usize = 17;
 
+impl Engine {
+    /// Refuses another engine: what the interpreter's numbers mean, each says for itself, and it panics where they meet.
+    pub(crate) fn check_same(&self, other: &Self) -> Result<(), Error> {
+        check_same(&self.inner, &other.inner)
+    }
+}
+
+fn check_same(a: &wasmi::Engine, b: &wasmi::Engine) -> Result<(), Error> {
+    match wasmi::Engine::same(a, b) {
+        true => Ok(()),
+        false => Err(Error::misuse("what was loaded into one engine is used with another one")),
+    }
+}
+
 impl<T: Send + 'static> Store<T> {
+    /// Refuses an engine that is not this store's.
+    pub(crate) fn check_engine(&self, engine: &Engine) -> Result<(), Error> {
+        check_same(self.inner.engine(), &engine.inner)
+    }
+
     /// Makes an instance of `module` from `imports` in the order it declares them, and runs its start function.
     ///
     /// # Errors

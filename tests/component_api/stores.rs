@@ -1,4 +1,4 @@
-//! What belongs to one store is refused by the others.
+//! What belongs to one store or engine is refused by the others.
 
 use super::{ADD, load};
 use wasmote::component::{Component, Engine, Linker, Store, Val};
@@ -77,4 +77,30 @@ fn instances_and_functions_are_refused_by_every_store_but_their_own() {
         }
     }
     assert_eq!(typed.call(&mut own, (1, 2)).unwrap(), (3,));
+}
+
+#[test]
+fn what_was_loaded_into_one_engine_is_refused_by_the_others() {
+    let (engine, other) = (Engine::default(), Engine::default());
+    let component = load(&engine, ADD);
+    let mut stores = [Store::new(&engine, ()), Store::new(&other, ())];
+    let pre = Linker::new(&engine).instantiate_pre(&component).unwrap();
+    let [own, foreign] = &mut stores;
+    let refused = [
+        Linker::new(&other).instantiate(foreign, &component).map(drop),
+        Linker::new(&engine).instantiate(foreign, &component).map(drop),
+        Linker::new(&other).instantiate(own, &component).map(drop),
+        Linker::<()>::new(&other).instantiate_pre(&component).map(drop),
+        pre.instantiate(foreign).map(drop),
+        Linker::<()>::new(&other).root().component("add", &component),
+    ];
+    for error in refused.map(Result::unwrap_err) {
+        assert!(error.to_string().contains("another one"), "{error}");
+    }
+    // Nothing has ended.
+    for (engine, store) in [&engine, &other].into_iter().zip(&mut stores) {
+        let instance = Linker::new(engine).instantiate(store, &load(engine, ADD)).unwrap();
+        let add = instance.get_typed_func::<(u32, u32), (u32,)>(&*store, "add").unwrap();
+        assert_eq!(add.call(store, (1, 2)).unwrap(), (3,));
+    }
 }
