@@ -264,7 +264,8 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
         let definition = found.program.definition(found.definition);
         let imports = definition.imports.iter().map(|(name, ty)| (name, *ty));
         let exports = definition.exports.iter().map(|(item, ty)| (&item.name, *ty));
-        let mut comparison = Comparison::new(types, found.program.types());
+        let outer = &self.state.instance(self.instance).resources;
+        let mut comparison = Comparison::new(types, found.program.types(), outer);
         match comparison.component(&types.components[ty as usize], imports, exports) {
             Ok(()) => Some(Item::Component(found.clone())),
             Err(found) => self.miss(module, name, ItemType::Component(ty), Some(found)),

@@ -19,10 +19,6 @@ impl<K: Ord, V> Sorted<K, V> {
         let at = self.0.binary_search_by(|(known, _)| known.cmp(key)).ok()?;
         Some((at, &self.0[at].1))
     }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &(K, V)> {
-        self.0.iter()
-    }
 }
 
 impl<K: Ord, V> FromIterator<(K, V)> for Sorted<K, V> {
@@ -85,6 +81,6 @@ mod tests {
         let sorted: Sorted<_, _> = [("roof", 2), ("door", 1), ("floor", 3)].into_iter().collect();
         assert_eq!(["door", "floor", "roof"].map(|name| sorted.get(&name).copied()), [1, 3, 2].map(Some));
         assert_eq!(["", "cellar", "wall"].map(|name| sorted.get(&name)), [None; 3]);
-        assert!(sorted.iter().is_sorted());
+        assert!(sorted.0.iter().is_sorted());
     }
 }

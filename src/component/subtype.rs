@@ -7,7 +7,8 @@
 use crate::component::{
     matching::module_fits,
     sorted::Sorted,
-    types::{ComponentTypeDef, FuncTypeId, ItemType, ResourceIx, TypeDef, Types, ValType},
+    store::ResourceTypeId,
+    types::{ComponentTypeDef, FuncTypeId, ItemType, Items, ResourceIx, TypeDef, Types, ValType},
 };
 use alloc::{collections::BTreeMap, format, string::String, sync::Arc};
 
@@ -17,13 +18,18 @@ type Names<'n> = Sorted<&'n str, ItemType>;
 /// How many parts are compared: types share theirs, so that a small file can have very many.
 const PARTS_MAX: u32 = 1_000_000;
 
+/// No resource.
+const NONE: ResourceIx = ResourceIx(u32::MAX);
+
 /// A comparison of an expected type with one that was found.
 pub(crate) struct Comparison<'t> {
     expected: &'t Types,
     found: &'t Types,
-    /// What stands for a resource of the expected type, by exports.
+    /// Resources that the expected type has from where it stands: of what is around it.
+    outer: &'t [(ResourceIx, ResourceTypeId)],
+    /// What stands for a resource of the expected type, by exports; [`NONE`] for one that no export stands for.
     exported: BTreeMap<ResourceIx, ResourceIx>,
-    /// What is given for a resource of the found type, by imports.
+    /// What is given for a resource of the found type, by imports; [`NONE`] for one that none is given for.
     imported: BTreeMap<ResourceIx, ResourceIx>,
     parts: u32,
 }
@@ -45,8 +51,12 @@ impl Giver {
 }
 
 impl<'t> Comparison<'t> {
-    pub(crate) fn new(expected: &'t Types, found: &'t Types) -> Self {
-        Self { expected, found, exported: BTreeMap::new(), imported: BTreeMap::new(), parts: 0 }
+    pub(crate) fn new(
+        expected: &'t Types,
+        found: &'t Types,
+        outer: &'t [(ResourceIx, ResourceTypeId)],
+    ) -> Self {
+        Self { expected, found, outer, exported: BTreeMap::new(), imported: BTreeMap::new(), parts: 0 }
     }
 
     /// Compares a component's imports and exports with those of an expected type.
@@ -56,6 +66,7 @@ impl<'t> Comparison<'t> {
         imports: impl Iterator<Item = (&'t Arc<str>, ItemType)>,
         exports: impl Iterator<Item = (&'t Arc<str>, ItemType)>,
     ) -> Result<(), String> {
+        self.settle(Giver::Expected, &expected.imports);
         let given = names(expected.imports.iter().map(|(name, ty)| (name, *ty)));
         for (name, ty) in imports {
             let Some(given) = given.get(&&**name) else {
@@ -85,28 +96,27 @@ impl<'t> Comparison<'t> {
         }
         match (expected, found) {
             (ItemType::Func(expected), ItemType::Func(found)) => self.func(expected, found),
-            (ItemType::Resource(expected), ItemType::Resource(found)) => match giver {
-                Giver::Found => *self.exported.entry(expected).or_insert(found) == found,
-                Giver::Expected => *self.imported.entry(found).or_insert(expected) == expected,
-            },
+            (ItemType::Resource(expected), ItemType::Resource(found)) => {
+                self.named_resource(expected, found, giver)
+            }
             (ItemType::Type(Some(expected)), ItemType::Type(Some(found))) => self.value(expected, found),
             (ItemType::Type(_), ItemType::Type(_)) => true,
             (ItemType::Instance(expected), ItemType::Instance(found)) => {
                 let (left, right) = (self.expected, self.found);
                 let (expected, found) =
                     (&left.instances[expected as usize], &right.instances[found as usize]);
-                let expected = names(expected.iter().map(|(name, ty)| (name, *ty)));
-                let found = names(found.iter().map(|(name, ty)| (name, *ty)));
-                self.lists(&expected, &found, giver)
+                self.lists(expected, found, giver)
             }
             (ItemType::Component(expected), ItemType::Component(found)) => {
                 let (left, right) = (self.expected, self.found);
                 let (expected, found) =
                     (&left.components[expected as usize], &right.components[found as usize]);
-                let list =
-                    |items: &'t [(Arc<str>, ItemType)]| names(items.iter().map(|(name, ty)| (name, *ty)));
-                self.lists(&list(&expected.imports), &list(&found.imports), giver.other())
-                    && self.lists(&list(&expected.exports), &list(&found.exports), giver)
+                match giver {
+                    Giver::Found => self.settle(Giver::Expected, &expected.imports),
+                    Giver::Expected => self.settle(Giver::Found, &found.imports),
+                }
+                self.lists(&expected.imports, &found.imports, giver.other())
+                    && self.lists(&expected.exports, &found.exports, giver)
             }
             (ItemType::Module(expected), ItemType::Module(found)) => {
                 let (expected, found) =
@@ -120,13 +130,15 @@ impl<'t> Comparison<'t> {
         }
     }
 
-    /// Whether the giver's list has all that the taker's has.
-    fn lists(&mut self, expected: &Names<'_>, found: &Names<'_>, giver: Giver) -> bool {
+    /// Whether the giver's list has all that the taker's has: in the taker's order, in which a resource comes before
+    /// what is of it.
+    fn lists(&mut self, expected: &Items, found: &Items, giver: Giver) -> bool {
         let (taker, gives) = match giver {
             Giver::Found => (expected, found),
             Giver::Expected => (found, expected),
         };
-        taker.iter().all(|(name, taken)| match (gives.get(name), giver) {
+        let gives = names(gives.iter().map(|(name, ty)| (name, *ty)));
+        taker.iter().all(|(name, taken)| match (gives.get(&&**name), giver) {
             (None, _) => false,
             (Some(given), Giver::Found) => self.item(*taken, *given, giver),
             (Some(given), Giver::Expected) => self.item(*given, *taken, giver),
@@ -183,14 +195,47 @@ impl<'t> Comparison<'t> {
         }
     }
 
-    fn resource(&mut self, expected: ResourceIx, found: ResourceIx) -> bool {
-        match (self.exported.get(&expected), self.imported.get(&found)) {
-            (None, None) => {
-                self.exported.insert(expected, found);
-                true
+    /// Notes the resources that a component's imports bring in: what it is given says which they are, and none that it
+    /// exports stands for one of them.
+    fn settle(&mut self, side: Giver, imports: &Items) {
+        for (_, item) in imports {
+            self.parts = self.parts.saturating_add(1);
+            match *item {
+                _ if self.parts > PARTS_MAX => return,
+                ItemType::Resource(resource) => {
+                    let stands = if side == Giver::Found { &mut self.imported } else { &mut self.exported };
+                    stands.entry(resource).or_insert(NONE);
+                }
+                ItemType::Instance(ty) => {
+                    let types = if side == Giver::Found { self.found } else { self.expected };
+                    self.settle(side, &types.instances[ty as usize]);
+                }
+                _ => {}
             }
-            (exported, imported) => exported == Some(&found) || imported == Some(&expected),
         }
+    }
+
+    /// A resource of each, under one name: the giver's stands for the taker's from here on, unless the taker means one
+    /// already; and what was given is a resource that nothing else stands for.
+    fn named_resource(&mut self, expected: ResourceIx, found: ResourceIx, giver: Giver) -> bool {
+        let is_outer = self.outer.binary_search_by_key(&expected, |(ix, _)| *ix).is_ok();
+        match giver {
+            Giver::Found if is_outer => {}
+            Giver::Found => {
+                self.exported.entry(expected).or_insert(found);
+                self.imported.entry(found).or_insert(NONE);
+            }
+            Giver::Expected => {
+                self.imported.entry(found).or_insert(expected);
+                self.exported.entry(expected).or_insert(NONE);
+            }
+        }
+        self.resource(expected, found)
+    }
+
+    /// Whether a resource of one is known to be one of the other.
+    fn resource(&self, expected: ResourceIx, found: ResourceIx) -> bool {
+        self.exported.get(&expected) == Some(&found) || self.imported.get(&found) == Some(&expected)
     }
 }
 
