@@ -10,6 +10,8 @@ use alloc::{string::String, vec::Vec};
 /// is compatible with no other (0.0.x, pre-releases) stays whole, and so does a name without one.
 pub(crate) fn compatible(name: &str) -> &str {
     let Some((base, version)) = name.split_once('@') else { return name };
+    // What a build says of itself tells no versions apart, and may hold any sign.
+    let version = version.split('+').next().unwrap_or(version);
     if version.contains('-') {
         return name;
     }
@@ -113,6 +115,10 @@ mod tests {
         assert_eq!(names.find("a:b/c@0.0.2"), None);
         assert_eq!(names.find("plain"), Some(&0));
         assert_eq!(names.find("plainer"), None);
+        assert_eq!(names.find("a:b/c@1.2.3+a-b"), Some(&120));
+        assert_eq!(names.find("a:b/c@1.2.3-a+b"), None);
+        names.insert("d:e/f@0.3.1+built-today", 31);
+        assert_eq!(names.find("d:e/f@0.3.0"), Some(&31));
     }
 
     #[test]
