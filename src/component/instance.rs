@@ -639,7 +639,7 @@ impl<'f> Frame<'f> {
                 let (callee, program) = (self.funcs[*func as usize], self.program.clone());
                 let lowered = Lowered { callee, program, ty: *ty, options: self.options(store, options)? };
                 match &store.state().funcs[callee.0] {
-                    FuncInst::Host(function, _) => Builtin::LowerHost(lowered, function.clone()),
+                    FuncInst::Host(function, ..) => Builtin::LowerHost(lowered, function.clone()),
                     FuncInst::Lifted(callee) => Builtin::Lower(lowered, Box::new(*callee)),
                 }
             }

@@ -111,7 +111,8 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
                 let function = function.clone();
                 match self.check(|check| function.check(check, ty)) {
                     Ok(()) => {
-                        let func = self.state.add_func(FuncInst::Host(function, shown(module, name)));
+                        let seen = (self.instance, ty);
+                        let func = self.state.add_func(FuncInst::Host(function, shown(module, name), seen));
                         Some(Item::Func(func))
                     }
                     Err(found) => self.miss(module, name, expected, Some(format!("type mismatch: {found}"))),
@@ -216,13 +217,13 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
     /// Compares the type of a function in the store with the imported one.
     fn check_func(&self, func: FuncId, ty: FuncTypeId) -> Result<(), String> {
         let state = &*self.state;
-        let lifted = match &state.funcs[func.0] {
-            FuncInst::Host(function, _) => return self.check(|check| function.check(check, ty)),
-            FuncInst::Lifted(lifted) => lifted,
+        // One of the host's may be any; it is exported as what it was imported as.
+        let (view, found) = match &state.funcs[func.0] {
+            FuncInst::Host(_, _, seen) => *seen,
+            FuncInst::Lifted(lifted) => (lifted.options.instance, lifted.ty),
         };
-        let view = lifted.options.instance;
         let (left_types, right_types) = (state.instance(view).program.types(), self.program.types());
-        let (left, right) = (left_types.func(lifted.ty), right_types.func(ty));
+        let (left, right) = (left_types.func(found), right_types.func(ty));
         let same = |a, b| state.same_type((view, left_types, a), (self.instance, right_types, b), &mut 0);
         let params = left.params.len() == right.params.len()
             && left.params.iter().zip(&*right.params).all(|(a, b)| a.0 == b.0 && same(a.1, b.1));
@@ -234,7 +235,7 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
         if params && result && left.is_async == right.is_async {
             return Ok(());
         }
-        Err(describe::func(left_types, lifted.ty))
+        Err(describe::func(left_types, found))
     }
 
     /// Whether a module needs no more than its type says and gives no less.

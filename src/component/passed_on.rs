@@ -51,7 +51,7 @@ pub(crate) fn begin<T: Send + 'static>(
     func: &Func,
     crossing: &mut dyn Crossing<T>,
 ) -> Result<Called<T>, Error> {
-    let FuncInst::Host(function, _) = &cx.state().funcs[func.func.0] else {
+    let FuncInst::Host(function, ..) = &cx.state().funcs[func.func.0] else {
         return Err(crate::bug!("a guest's function is called as the host's").into());
     };
     let function = function.clone();

@@ -78,6 +78,9 @@ impl<T: Send + 'static> InstancePre<T> {
     }
 }
 
+/// The instance that was met, in the world that it was met in.
+const FIRST: InstanceId = InstanceId(0);
+
 /// Where the items of one world went in another.
 struct Moved {
     funcs: u32,
@@ -87,10 +90,12 @@ struct Moved {
 }
 
 impl Moved {
-    /// Adds what was met to a store. Where that has nothing yet, as most have, it is shared.
+    /// Adds what was met to a store. Where that has nothing yet, as most have, it is shared: `instance` goes by the number
+    /// then that it had where it was met.
     fn new<T: 'static>(state: &mut State<T>, met: &Met<T>, instance: InstanceId) -> Self {
         let (funcs, exports) = (state.funcs.len() as u32, state.exports.len() as u32);
-        if funcs == 0 && exports == 0 && state.resource_types.len() == 0 {
+        let is_first = instance == FIRST && funcs == 0 && exports == 0;
+        if is_first && state.resource_types.len() == 0 {
             state.funcs = List::beginning_with(&met.funcs);
             state.exports = List::beginning_with(&met.exports);
             state.resource_types = List::beginning_with(&met.resource_types);
@@ -106,7 +111,13 @@ impl Moved {
             known
         });
         let moved = Self { funcs, exports, resources: Some(resources.collect()) };
-        state.funcs.extend(met.funcs.iter().cloned());
+        let func = |func: &FuncInst<T>| match func {
+            FuncInst::Host(function, name, (_, ty)) => {
+                FuncInst::Host(function.clone(), name.clone(), (instance, *ty))
+            }
+            lifted @ FuncInst::Lifted(_) => lifted.clone(),
+        };
+        state.funcs.extend(met.funcs.iter().map(func));
         let items = |list: &Exports| {
             list.iter().map(|(name, item)| (name.clone(), moved.item(item))).collect::<Exports>()
         };

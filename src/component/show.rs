@@ -78,7 +78,7 @@ fn tell<T: Send + 'static>(
     mut tell: impl FnMut(&mut dyn crate::engine::Interposer, u64, &ComponentCall<'_>),
 ) {
     let name: Arc<str> = match &cx.state().funcs[lowered.callee.0] {
-        FuncInst::Host(_, name) => name.clone(),
+        FuncInst::Host(_, name, _) => name.clone(),
         FuncInst::Lifted(_) => return,
     };
     let types = lowered.program.types();

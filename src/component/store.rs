@@ -116,15 +116,15 @@ pub(crate) struct Lifted {
 /// A component function.
 pub(crate) enum FuncInst<T: 'static> {
     Lifted(Lifted),
-    /// The host's, and what it goes by to those who watch.
-    Host(Arc<dyn HostFunction<T>>, Arc<str>),
+    /// The host's, what it goes by to those who watch, and its type, as the instance saw it that imported it.
+    Host(Arc<dyn HostFunction<T>>, Arc<str>, (InstanceId, FuncTypeId)),
 }
 
 impl<T> Clone for FuncInst<T> {
     fn clone(&self) -> Self {
         match self {
             Self::Lifted(lifted) => Self::Lifted(*lifted),
-            Self::Host(function, name) => Self::Host(function.clone(), name.clone()),
+            Self::Host(function, name, ty) => Self::Host(function.clone(), name.clone(), *ty),
         }
     }
 }

@@ -179,3 +179,30 @@ fn a_function_that_waits_is_waited_for() {
         assert_eq!(ended, Some((Some("again!".into()),)));
     }
 }
+
+/// Which the host's function itself does not: it takes anything.
+#[test]
+fn a_function_that_is_passed_on_keeps_the_type_that_it_was_imported_as() {
+    let engine = Engine::default();
+    let takes = |param: &str, rest: &str| {
+        load(&engine, &format!(r#"(component (import "any" (func $any (param "x" {param}))) {rest})"#))
+    };
+    let passes = takes("(list u8)", r#"(export "any" (func $any))"#);
+    let mut host = Linker::<()>::new(&engine);
+    host.root().func_new("any", |_, _, _, _| Ok(())).unwrap();
+    let pre = host.instantiate_pre(&passes).unwrap();
+    // What was in the store before: nothing, an instance, an instance with a function.
+    let before = [None, Some(load(&engine, "(component)")), Some(takes("string", ""))];
+    for (before, is_pre) in before.iter().flat_map(|before| [(before, false), (before, true)]) {
+        let mut store = Store::new(&engine, ());
+        if let Some(before) = before {
+            host.instantiate(&mut store, before).unwrap();
+        }
+        let passed = if is_pre { pre.instantiate(&mut store) } else { host.instantiate(&mut store, &passes) };
+        let mut linker = Linker::new(&engine);
+        linker.root().export("any", &store, &passed.unwrap(), "any").unwrap();
+        linker.instantiate(&mut store, &takes("(list u8)", "")).unwrap();
+        let error = linker.instantiate(&mut store, &takes("string", "")).map(drop).unwrap_err();
+        assert_eq!(error.missing_imports()[0].found.as_deref(), Some("func(x: list<u8>)"));
+    }
+}
