@@ -6,11 +6,10 @@ mod any;
 mod component;
 #[cfg(feature = "http")]
 mod http;
-#[cfg(feature = "p1")]
 mod module;
 #[cfg(not(feature = "p1"))]
-#[path = "guest/module_absent.rs"]
-mod module;
+#[path = "guest/p1_absent.rs"]
+mod p1;
 
 // Where there are only core modules, a guest is one: no branch, and no byte more on a board.
 #[cfg(feature = "component")]
@@ -22,6 +21,8 @@ pub use module::Guest;
 pub use http::{HandleError, Handling, Rest};
 
 use crate::Error;
+#[cfg(feature = "p1")]
+use crate::wasi::p1;
 use core::fmt;
 
 /// How a program ended by itself.

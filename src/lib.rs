@@ -73,9 +73,9 @@ mod bundled;
 #[cfg(feature = "component")]
 mod dialects;
 mod error;
-#[cfg(all(any(feature = "p1", feature = "component"), any(feature = "validate", feature = "bundle")))]
+#[cfg(any(feature = "validate", feature = "bundle"))]
 mod guest;
-#[cfg(all(any(feature = "p1", feature = "component"), any(feature = "validate", feature = "bundle")))]
+#[cfg(any(feature = "validate", feature = "bundle"))]
 mod host;
 mod limits;
 #[cfg(any(feature = "validate", feature = "bundle"))]
@@ -98,11 +98,11 @@ pub use block_on::block_on_with;
 #[cfg(feature = "std")]
 pub use block_on_thread::block_on;
 pub use error::{Error, LimitExceeded, MissingImport, Rule, Trap};
-#[cfg(all(any(feature = "p1", feature = "component"), any(feature = "validate", feature = "bundle")))]
+#[cfg(any(feature = "validate", feature = "bundle"))]
 pub use guest::{CallError, Exit, Guest};
 #[cfg(all(feature = "http", any(feature = "validate", feature = "bundle")))]
 pub use guest::{HandleError, Handling, Rest};
-#[cfg(all(any(feature = "p1", feature = "component"), any(feature = "validate", feature = "bundle")))]
+#[cfg(any(feature = "validate", feature = "bundle"))]
 pub use host::Host;
 pub use limits::{HttpLimits, Limits};
 #[cfg(all(feature = "component", any(feature = "validate", feature = "bundle")))]

@@ -52,7 +52,6 @@ pub(crate) struct Core {
     pub(crate) engine: Engine,
     pub(crate) module: Module,
     /// Whether a command begins with a function that takes and returns nothing: asked once for all its guests.
-    #[allow(dead_code, reason = "only WASI 0.1 has commands that are core modules")]
     pub(crate) is_plain_command: bool,
 }
 

@@ -1,12 +1,12 @@
-//! A guest that is a core module, with WASI 0.1.
+//! A guest that is a core module, with WASI 0.1 where there is that.
 
-use super::{CallError, Exit, State};
+use super::{CallError, Exit, State, p1};
 use crate::{
     Error, Limits, Program,
     cap::Code,
     engine::{Call, Fault, Function, Instance, Interposer, Store, Val, Value},
     program::{COMMAND_ENTRY, Core},
-    wasi::{Grants, p1},
+    wasi::Grants,
 };
 use alloc::{boxed::Box, vec::Vec};
 
