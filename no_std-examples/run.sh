@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Builds an example, runs it in QEMU, and compares what it prints with its golden file.
 #
-#   run.sh BOARD [BIN] [FEATURES]     BOARD: cortex-m or riscv; BIN: hello (the default), stack, bundle, components,
-#                                     plugin, plugin-bundle, http, bare
+#   run.sh BOARD [BIN] [FEATURES]     BOARD: cortex-m or riscv; BIN: hello (the default), stack, bundle, core-bundle,
+#                                     components, plugin, plugin-bundle, http, bare
 #   run.sh --core                     prints which `core` it would link: `prebuilt` or `source`
 #
 #   BLESS=1      writes the golden file instead of comparing
@@ -25,6 +25,7 @@ fi
 bin=${2:-hello}
 case $bin in
 bundle) features=p1,bundle ;;
+core-bundle) features=bundle ;;
 components) features=p1,validate,components,plugin ;;
 plugin) features=p1,validate,components,plugin ;;
 http) features=http,validate ;;

@@ -559,7 +559,7 @@ fn what_the_boards_run_is_current() {
         *byte = u8::from_str_radix(core::str::from_utf8(digits).unwrap(), 16).unwrap();
     }
     let key = SecretKey::from_bytes(&seed);
-    for name in ["hello", "plugin"] {
+    for name in ["checksum", "hello", "plugin"] {
         let bytes = std::fs::read(guests.join(name).with_extension("wasm")).unwrap();
         is(guests.join(name).with_extension("bundle"), Bundler::new().bundle(&bytes, &key).unwrap());
     }

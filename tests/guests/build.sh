@@ -128,7 +128,7 @@ guest() {
     case $1 in
     http-* | paths-* | network | p3/*) rust_component "$1" ;;
     p2/*) component_guest "${1#p2/}" ;;
-    hello | cat | exit) c_guest "$1" 8192 65536 -Wl,-s ;;
+    hello | greet | cat | exit) c_guest "$1" 8192 65536 -Wl,-s ;;
     files | clock) c_guest "$1" 16384 131072 -Wl,-s ;;
     trap) c_guest trap 8192 65536 -Wl,--strip-debug ;; # keeps the name section
     hello-rust)
@@ -158,7 +158,7 @@ guest() {
 }
 
 if [[ $# -eq 0 ]]; then
-    set -- hello cat files clock exit trap hello-rust hello-nostd kernels
+    set -- hello greet cat files clock exit trap hello-rust hello-nostd kernels
     set -- "$@" http-hello-p2 http-hello-p3 http-proxy http-service http-middleware
     set -- "$@" paths-p2 paths-p3 network
     set -- "$@" p3/hello p3/hello-rust p3/cat p3/files p3/exit p3/clock

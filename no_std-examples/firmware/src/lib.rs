@@ -1,5 +1,6 @@
-//! What both boards run: [`hello`] is the example to read, [`bundled`] the same without a validator, [`components`]
-//! the same for components, [`http`] for requests, [`plugin`] for typed calls of one, [`stack`] a test, [`bare`] a comparison.
+//! What both boards run: [`hello`] is the example to read, [`bundled`] the same without a validator, [`core_bundled`] also
+//! without WASI, [`components`] the same for components, [`http`] for requests, [`plugin`] for typed calls of one, [`stack`]
+//! a test, [`bare`] a comparison.
 
 #![no_std]
 
@@ -11,6 +12,8 @@ pub mod bare;
 pub mod bundled;
 #[cfg(all(feature = "p1", feature = "components"))]
 pub mod components;
+#[cfg(feature = "bundle")]
+pub mod core_bundled;
 #[cfg(feature = "p1")]
 pub mod hello;
 #[cfg(feature = "http")]
