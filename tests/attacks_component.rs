@@ -31,6 +31,7 @@
 //! | R-05 tail calls | `linking.rs` |
 //! | functions of the host where core code is expected | `roots.rs` |
 //! | P2, P3: what is paid for | `prices.rs` |
+//! | types and names of any size | `types.rs` |
 //! | E-03 | `a_child_cannot_call_its_parent_back` |
 
 #![cfg(feature = "component")]
@@ -46,6 +47,8 @@ mod roots;
 #[path = "attacks_component/tasks.rs"]
 mod tasks;
 mod times;
+#[path = "attacks_component/types.rs"]
+mod types;
 #[path = "attacks_component/values.rs"]
 mod values;
 

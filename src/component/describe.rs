@@ -8,7 +8,16 @@ use alloc::{format, string::String, vec::Vec};
 /// How deep a text goes before it says "…": a type can nest deeper than anyone reads.
 const DEPTH_MAX: u32 = 8;
 /// How many bytes long it becomes before it says so: several times what any function of WIT packages in use takes.
-const TEXT_MAX: usize = 4 << 10;
+pub(crate) const TEXT_MAX: usize = 4 << 10;
+/// How many bytes of a name are told where it stands beside others.
+pub(crate) const NAME_MAX: usize = 256;
+
+/// The beginning of a text, with "…" for the rest of it.
+pub(crate) fn cut(text: &str, bytes_max: usize) -> String {
+    let shown = &text[..text.floor_char_boundary(bytes_max)];
+    let more = if shown.len() < text.len() { "…" } else { "" };
+    [shown, more].concat()
+}
 
 /// An item's type.
 pub(crate) fn item(types: &Types, ty: ItemType) -> String {

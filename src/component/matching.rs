@@ -32,6 +32,8 @@ pub(crate) struct Matcher<'m, T: 'static> {
     program: Arc<Loaded>,
     instance: InstanceId,
     missing: Vec<MissingImport>,
+    /// Bytes of their texts.
+    told: usize,
     /// Types that the host implements, which were met.
     host_types: Vec<ResourceTypeId>,
     /// Whether an offer was an item of another store, which means nothing in this one.
@@ -45,8 +47,12 @@ pub(crate) struct Matcher<'m, T: 'static> {
 /// What finds an offer by name.
 type Lookup<'o, T> = dyn Fn(&State<T>, &str) -> Option<Offer<T>> + 'o;
 
-/// How many mismatches are kept: a component may declare any number of imports.
+/// How many mismatches are kept, and how many bytes of their texts, about: a component may declare any number of imports,
+/// of long names and wide types.
 const MISSING_MAX: usize = 1_000;
+const TOLD_MAX: usize = 64 << 10;
+/// So many bytes are told of the names of the instances that an item is in.
+const PATH_MAX: usize = 2 * describe::NAME_MAX;
 
 impl<'m, T: Send + 'static> Matcher<'m, T> {
     pub(crate) fn new(
@@ -58,7 +64,8 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
         let expanded_max = limits.definitions.into();
         let program = program.clone();
         let (missing, host_types) = (Vec::new(), Vec::new());
-        Self { state, program, instance, missing, host_types, has_items: false, expanded: 0, expanded_max }
+        let (has_items, told, expanded) = (false, 0, 0);
+        Self { state, program, instance, missing, told, host_types, has_items, expanded, expanded_max }
     }
 
     /// Tells what was missing, or of another type.
@@ -70,17 +77,20 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
     }
 
     fn miss(&mut self, module: &str, name: &str, ty: ItemType, found: Option<String>) -> Option<Item> {
-        if self.missing.len() < MISSING_MAX {
-            let expected = describe::item(self.program.types(), ty);
-            let (module, name) = if module.is_empty() { (name, "") } else { (module, name) };
-            self.missing.push(MissingImport {
-                module: module.to_owned(),
-                name: name.to_owned(),
-                expected,
-                found,
-                of_component: true,
-            });
+        if self.missing.len() >= MISSING_MAX || self.told >= TOLD_MAX {
+            return None;
         }
+        let (module, name) = if module.is_empty() { (name, "") } else { (module, name) };
+        let missing = MissingImport {
+            module: describe::cut(module, PATH_MAX),
+            name: describe::cut(name, describe::NAME_MAX),
+            expected: describe::item(self.program.types(), ty),
+            found: found.map(|found| describe::cut(&found, 2 * describe::TEXT_MAX)),
+            of_component: true,
+        };
+        let texts = [&missing.module, &missing.name, &missing.expected];
+        self.told += texts.into_iter().chain(&missing.found).map(String::len).sum::<usize>();
+        self.missing.push(missing);
         None
     }
 
@@ -172,7 +182,10 @@ impl<'m, T: Send + 'static> Matcher<'m, T> {
         if self.expanded > self.expanded_max {
             return None;
         }
-        let path = if module.is_empty() { name.to_owned() } else { format!("{module}/{name}") };
+        // Only for who reads it: instance types nest deep and their names are long.
+        let path = describe::cut(name, describe::NAME_MAX);
+        let path =
+            if module.is_empty() { path } else { describe::cut(&format!("{module}/{path}"), PATH_MAX) };
         let mut exports = Vec::new();
         let before = self.missing.len();
         for (name, ty) in &program.types().instances[ty as usize] {
