@@ -14,7 +14,7 @@ use crate::{
         features::Features,
         load::{Census, Parsed},
         resolve::{Resolver, invalid},
-        types::{AddressType, ItemType, ResourceIx, TypeDef, Types, ValType},
+        types::{AddressType, ItemType, ResourceIx, TypeDef, ValType},
     },
     engine::Outline,
 };
@@ -44,11 +44,11 @@ pub(crate) fn parse(bytes: &[u8], features: Features, limits: &Limits) -> Result
         definitions: Vec::new(),
         modules: Vec::new(),
         frames: Vec::new(),
-        depth_max: limits.type_depth,
         expanded: 0,
         definitions_max: limits.definitions.into(),
     };
     walk.run(bytes, features)?;
+    walk.resolver.types.check_depth(limits)?;
     if features.memory64 {
         walk.resolver.types.widen();
     }
@@ -188,7 +188,6 @@ struct Walk {
     definitions: Vec<Definition>,
     modules: Vec<Range<usize>>,
     frames: Vec<Frame>,
-    depth_max: u32,
     /// Items of instance types that were walked over, each as often as it was.
     expanded: u64,
     definitions_max: u64,
@@ -303,8 +302,7 @@ impl Walk {
                     Some(resolver.resource(id.resource()))
                 }
                 (_, ComponentAnyTypeId::Defined(id)) => {
-                    let ty = resolver.defined_type(types, id);
-                    check_depth(&resolver.types, ty, self.depth_max)?;
+                    resolver.defined_type(types, id);
                     None
                 }
                 _ => None,
@@ -690,15 +688,6 @@ fn each<'a, T: wasmparser::FromReader<'a>>(
     mut item: impl FnMut(T) -> Result<(), Error>,
 ) -> Result<(), Error> {
     section.into_iter().try_for_each(|read| item(read.map_err(|error| invalid(&error))?))
-}
-
-fn check_depth(types: &Types, ty: ValType, depth_max: u32) -> Result<(), Error> {
-    let ValType::Def(id) = ty else { return Ok(()) };
-    let depth = types.layout(id).depth;
-    if depth > depth_max {
-        return Err(Error::limit("type_depth", u64::from(depth), u64::from(depth_max)));
-    }
-    Ok(())
 }
 
 fn sort(kind: ComponentExternalKind) -> Result<Sort, Error> {

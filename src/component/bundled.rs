@@ -73,10 +73,7 @@ impl Component {
         if engine.features.memory64 {
             types.widen();
         }
-        let (deep, deep_max) = (types.depth_max(), engine.limits().type_depth);
-        if deep > deep_max {
-            return Err(Error::limit("type_depth", deep.into(), deep_max.into()));
-        }
+        types.check_depth(engine.limits())?;
         let definitions: Vec<Definition> = Vec::read(&mut from)?;
         from.end()?;
         if definitions.is_empty() {

@@ -11,6 +11,7 @@
 //! How wide a pointer is, the memory says that it points into. So a type has two layouts, one for each `AddressType`;
 //! the wide one only where 64-bit memories are on (`Types::widen`).
 
+use crate::{Error, Limits};
 use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
 
 #[doc(inline)]
@@ -330,9 +331,24 @@ impl Types {
         &self.defs
     }
 
-    /// How deep the deepest definition nests.
-    pub(crate) fn depth_max(&self) -> u32 {
-        self.layouts.iter().map(|layout| layout.depth).max().unwrap_or(0)
+    /// Refuses what nests too deep, wherever it was declared. Parameters stand like a tuple, and yet nobody has declared
+    /// that one: what counts of a function is each of its types.
+    pub(crate) fn check_depth(&self, limits: &Limits) -> Result<(), Error> {
+        let depth = |ty: ValType| self.layouts(AddressType::I32).depth(ty);
+        let mut declared = alloc::vec![true; self.defs.len()];
+        let mut deepest = 0;
+        for func in &self.funcs {
+            declared[func.params_tuple.0 as usize] = false;
+            let types = func.params.iter().map(|(_, ty)| *ty).chain(func.result);
+            deepest = types.map(depth).fold(deepest, u32::max);
+        }
+        for (layout, _) in self.layouts.iter().zip(declared).filter(|(_, declared)| *declared) {
+            deepest = deepest.max(layout.depth);
+        }
+        if deepest > limits.type_depth {
+            return Err(Error::limit("type_depth", deepest.into(), limits.type_depth.into()));
+        }
+        Ok(())
     }
 
     /// Adds a function type.

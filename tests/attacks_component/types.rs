@@ -77,3 +77,60 @@ fn what_is_told_of_many_missing_imports_is_bounded() {
     assert_eq!(missing.len(), 1_000);
     assert!(missing.iter().all(|one| one.expected == "func(a: u32)" && !one.module.ends_with('…')));
 }
+
+/// Lists in lists, so many of them; the last is `$t`.
+fn nested(depth: u32) -> String {
+    let lists = (1..depth).map(|n| {
+        let name = if n + 1 == depth { "t".into() } else { format!("t{n}") };
+        format!("(type ${name} (list $t{}))", n - 1)
+    });
+    format!("(type $t0 (list u8)) {}", lists.collect::<String>())
+}
+
+#[test]
+fn types_nest_no_deeper_than_allowed_wherever_they_are_declared() {
+    let limits = Limits { type_depth: 16, ..Limits::server() };
+    let func = |name: &str| format!(r#"({name} "f" (func (param "x" $t)))"#);
+    let wrap = |depth: u32, around: [&str; 2], keyword: &str| {
+        format!("(component {} {} {} {})", around[0], nested(depth), func(keyword), around[1])
+    };
+    let instance = ["(type $i (instance", ")) (import \"i\" (instance (type $i)))"];
+    let component = ["(type $c (component", ")) (import \"c\" (component (type $c)))"];
+    for (what, around, keyword) in [
+        ("a component's", ["", ""], "import"),
+        ("an instance type's", instance, "export"),
+        ("a component type's", component, "import"),
+        ("an inner component's", ["(component", ")"], "import"),
+    ] {
+        for (depth, fits) in [(15, true), (16, true), (17, false), (90, false)] {
+            let bytes = parse(&wrap(depth, around, keyword));
+            let refused = load_under(limits, &bytes).err().map(|error| {
+                let limit = error.limit_exceeded().unwrap_or_else(|| panic!("{what}, {depth}: {error}"));
+                (limit.limit, limit.asked)
+            });
+            assert_eq!(refused, (!fits).then_some(("type_depth", depth.into())), "{what}, {depth}");
+            #[cfg(feature = "bundle")]
+            assert_eq!(loads_bundled(limits, &bytes), fits, "{what}, {depth}");
+        }
+    }
+    // Declared, and used by nobody; and tuples that each stand like the parameters of the function after it.
+    assert!(load_under(limits, &parse(&format!("(component {})", nested(17)))).is_err());
+    let tuples = (0..90).map(|n| {
+        let ty = if n == 0 { "u8".into() } else { format!("$u{}", n - 1) };
+        format!("(type $u{n} (tuple {ty})) (import \"f{n}\" (func (param \"x\" {ty})))")
+    });
+    let tuples = format!("(component {})", tuples.collect::<String>());
+    assert!(load_under(limits, &parse(&tuples)).is_err());
+    #[cfg(feature = "bundle")]
+    assert!(!loads_bundled(limits, &parse(&tuples)));
+}
+
+/// Whether a device loads it that was not there when it was bundled.
+#[cfg(feature = "bundle")]
+fn loads_bundled(limits: Limits, bytes: &[u8]) -> bool {
+    use wasmote::engine::bundle::{Bundler, SecretKey, VerifiedBundle};
+    let key = SecretKey::from_bytes(&[7; 32]);
+    let bundle = Bundler::new().limits(Limits::server()).bundle_component(bytes, &key).unwrap();
+    let verified = VerifiedBundle::verify(&bundle, &key.public()).unwrap();
+    Component::from_bundle(&Engine::new(Features::all(), &limits), &verified).is_ok()
+}
