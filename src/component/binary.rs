@@ -452,9 +452,11 @@ impl Walk {
         let module = match kind {
             ComponentOuterAliasKind::CoreType => return,
             ComponentOuterAliasKind::Type => {
-                // No resource type may be reached this way, so it has no identity at run time.
                 self.frame().types += 1;
-                return self.op(Op::Type);
+                // Out of a component around this one no resource type may be reached, and nothing else has an identity
+                // at run time. Within one component, this is another name for whatever it is.
+                let again = Op::Again { sort: Sort::Type, index };
+                return self.op(if count == 0 { again } else { Op::Type });
             }
             ComponentOuterAliasKind::CoreModule => true,
             ComponentOuterAliasKind::Component => false,

@@ -220,7 +220,9 @@ impl<'c, T: Send + 'static> Copier<'c, '_, T> {
         })
     }
 
-    /// Copies bytes a piece at a time: the interpreter lends out one memory at once.
+    /// Copies bytes a piece at a time: the interpreter lends out one memory at once. An instance may copy from one of its
+    /// buffers to another that overlaps it, and is to find there what was in the first: so no piece is written over what
+    /// is still to be read.
     fn bulk(&mut self, from: usize, to: usize, size: usize) -> Result<(), Fault> {
         self.cx.charge_moved(size)?;
         let rule = Rule::ListOutOfBounds;
@@ -229,11 +231,12 @@ impl<'c, T: Send + 'static> Copier<'c, '_, T> {
         let mut done = 0;
         while done < size {
             let count = (size - done).min(PIECE_BYTES);
+            let at = if to > from { size - done - count } else { done };
             scratch.clear();
             let source = slice(bytes(self.cx, self.from), from, size, rule)?;
-            scratch.extend_from_slice(&source[done..done + count]);
+            scratch.extend_from_slice(&source[at..at + count]);
             let target = slice_mut(bytes_mut(self.cx, self.to), to, size, rule)?;
-            target[done..done + count].copy_from_slice(&scratch);
+            target[at..at + count].copy_from_slice(&scratch);
             done += count;
         }
         self.cx.state_mut().keep_scratch(scratch);

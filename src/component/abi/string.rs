@@ -502,9 +502,9 @@ impl Storing<'_> {
         for at in 0..length / 2 {
             memory[at] = memory[2 * at];
         }
-        self.written = length / 2;
-        self.shrink(cx, 2)?;
-        Ok(self.written)
+        // Told of in any case, of the empty string as well; and Latin-1 need not be aligned here.
+        self.reallocate(cx, 1, length as u64 / 2)?;
+        Ok(length / 2)
     }
 }
 
