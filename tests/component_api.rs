@@ -25,6 +25,8 @@ mod stores;
 mod times;
 #[path = "component_api/within.rs"]
 mod within;
+#[path = "component_api/woken.rs"]
+mod woken;
 
 use core::{
     future::Future,

@@ -18,7 +18,7 @@ use crate::{
     },
     engine::{Answer, Fault},
 };
-use alloc::{boxed::Box, string::String, sync::Arc};
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 use core::task::{Context, Poll};
 
 /// A host function, as guests call it.
@@ -179,12 +179,11 @@ pub(crate) fn begin<T: Send + 'static>(
         return Ok(Begun::Returned(result));
     };
     let state = cx.state_mut();
-    let id = state.next_host_call;
-    state.next_host_call += 1;
+    let wakeup = state.wakeups.add();
+    let id = wakeup.number();
     let subtask = subtask.unwrap_or_else(|| call::started_subtask(state, instance, Callee::Gone));
     state.waitables.get_mut(subtask)?.subtask_mut()?.callee = Callee::Host(id);
     let flat = FlatArguments::new(flat);
-    let wakeup = state.wakeups.add();
     let under_way = HostCallUnderWay { subtask, lowered: lowered.keep(), flat, pending, wakeup };
     state.host_calls.insert(id, under_way);
     // It may have its answer by now; and if not, it has to know whom to wake.
@@ -211,10 +210,13 @@ fn begun_in_background<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<(), Faul
 
 /// Polls every call that waits and was woken; whether one has its answer now.
 pub(crate) fn poll_woken<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<bool, Fault> {
-    let ids: alloc::vec::Vec<u64> =
-        cx.state().host_calls.iter().filter(|(_, call)| call.wakeup.is_woken()).map(|(id, _)| *id).collect();
+    let State { wakeups, host_calls, .. } = cx.state_mut();
+    let is_woken = |id: &u64| host_calls.get(id).is_some_and(|call| call.wakeup.is_woken());
+    // What these wake is polled in the next round.
+    let ids: Vec<u64> = wakeups.ready().iter().copied().filter(is_woken).collect();
     let mut ready = false;
     for id in ids {
+        cx.state_mut().wakeups.ready().remove(&id);
         ready |= poll_one(cx, id)?;
     }
     Ok(ready)
@@ -235,6 +237,11 @@ pub(crate) fn poll_with<T: Send + 'static, R>(
     let state = cx.state_mut();
     state.polling = None;
     wakeup.deadline = state.polled_deadline.take();
+    if let Some(deadline) = wakeup.deadline
+        && state.earliest.is_none_or(|(earliest, _)| deadline < earliest)
+    {
+        state.earliest = Some((deadline, wakeup.number()));
+    }
     polled
 }
 
@@ -260,6 +267,7 @@ fn poll_one<T: Send + 'static>(cx: &mut Cx<'_, T>, id: u64) -> Result<bool, Faul
     let state = cx.state_mut();
     match polled {
         Poll::Pending => {
+            state.wakeups.again(&under_way.wakeup);
             state.host_calls.insert(id, under_way);
             Ok(false)
         }

@@ -11,7 +11,7 @@ use crate::{
     },
     engine::Fault,
 };
-use alloc::boxed::Box;
+use alloc::{boxed::Box, vec::Vec};
 use core::{
     mem,
     task::{Context, Poll, Waker},
@@ -19,12 +19,13 @@ use core::{
 
 /// Something the host does in the background, polled until it is done.
 pub(crate) struct HostTask<T: 'static> {
-    /// None while it is polled.
+    /// None while it is polled, and when it has ended.
     work: Option<(Work<T>, Wakeup)>,
     /// Its wakeup's: by it they are found, as they are in its order.
     number: u64,
     /// It was not polled yet.
     is_new: bool,
+    has_ended: bool,
 }
 
 impl<T> HostTask<T> {
@@ -43,7 +44,11 @@ impl<T: Send + 'static> State<T> {
     /// Refuses what a guest did if the host now does too much in the background.
     pub(crate) fn check_host_tasks(&self) -> Result<(), Fault> {
         let max = self.tasks_max.saturating_mul(HOST_TASKS_A_TASK_MAX);
-        if self.host_tasks.len() > max as usize { Err(Rule::Tasks.into()) } else { Ok(()) }
+        if self.host_tasks_alive() > max as usize { Err(Rule::Tasks.into()) } else { Ok(()) }
+    }
+
+    fn host_tasks_alive(&self) -> usize {
+        self.host_tasks.len() - self.host_tasks_ended
     }
 
     /// Whether anything can still come from the host. A background task that only waits for a guest can bring nothing.
@@ -57,7 +62,7 @@ impl<T: Send + 'static> State<T> {
     /// so that what is asked of the host in vain takes no more of a busy guest's time than the guest does.
     pub(crate) fn listen(&mut self, waker: &Waker) {
         self.wakeups.listen(waker);
-        let waits = self.host_calls.len() + self.host_tasks.len();
+        let waits = self.host_calls.len() + self.host_tasks_alive();
         if !self.wakeups.any() && self.gave_way.is_none_or(|times| times > waits) {
             self.gave_way = self.gave_way.and(Some(0));
             self.wake_all();
@@ -72,6 +77,37 @@ impl<T: Send + 'static> State<T> {
     fn wakeups(&self) -> impl Iterator<Item = &Wakeup> {
         let calls = self.host_calls.values().map(|call| &call.wakeup);
         calls.chain(self.host_tasks.iter().filter_map(HostTask::wakeup))
+    }
+
+    /// Where the background task of this number is.
+    fn host_task(&self, number: u64) -> Option<usize> {
+        self.host_tasks.binary_search_by_key(&number, |task| task.number).ok()
+    }
+
+    fn wakeup(&self, number: u64) -> Option<&Wakeup> {
+        let task = || self.host_tasks[self.host_task(number)?].wakeup();
+        self.host_calls.get(&number).map(|call| &call.wakeup).or_else(task)
+    }
+
+    /// Takes up what was woken.
+    fn take_up(&mut self) {
+        if !self.wakeups.take_up() {
+            return;
+        }
+        let woken: Vec<u64> = self.wakeups().filter(|wakeup| wakeup.is_woken()).map(Wakeup::number).collect();
+        for number in woken {
+            self.wakeups.ready().insert(number);
+        }
+    }
+
+    /// The earliest time that is waited for. All are asked only if who waited for it has stopped.
+    fn earliest(&mut self) -> Option<u64> {
+        let (deadline, number) = self.earliest?;
+        if self.wakeup(number).and_then(|wakeup| wakeup.deadline) != Some(deadline) {
+            self.earliest =
+                self.wakeups().filter_map(|wakeup| Some((wakeup.deadline?, wakeup.number()))).min();
+        }
+        self.earliest.map(|(deadline, _)| deadline)
     }
 }
 
@@ -93,6 +129,7 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
             number: wakeup.number(),
             work: Some((Box::new(task), wakeup)),
             is_new: true,
+            has_ended: false,
         });
         state.host_tasks_new += 1;
         state.marked = true;
@@ -132,28 +169,42 @@ pub(crate) fn poll_host<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<bool, F
     if !state.wakeups.take_any() {
         return Ok(false);
     }
+    state.take_up();
     let ready = host::poll_woken(cx)? | poll_tasks(cx)?;
     poll_spawned(cx)?;
     Ok(ready)
 }
 
-/// Polls the host's background tasks; whether one of them is done.
+/// Polls the host's background tasks that were woken, each once and in their order; whether one of them is done.
 fn poll_tasks<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<bool, Fault> {
-    let (mut at, mut done) = (0, false);
+    let (mut last, mut done) = (0, false);
     // Those that are spawned meanwhile come after these (`poll_spawned`).
-    let mut last = cx.state().host_tasks.len();
-    while at < last {
-        let is_woken = cx.state().host_tasks[at].wakeup().is_some_and(Wakeup::is_woken);
-        if is_woken && poll_task(cx, at)? {
-            (last, done) = (last - 1, true);
-        } else {
-            at += 1;
+    let newest = cx.state().wakeups.newest();
+    let mut later = Vec::new();
+    loop {
+        let state = cx.state_mut();
+        state.take_up();
+        let Some(number) = state.wakeups.ready().first().copied() else { break };
+        state.wakeups.ready().remove(&number);
+        // It was polled meanwhile, or is gone.
+        if !state.wakeup(number).is_some_and(Wakeup::is_woken) {
+            continue;
         }
+        match state.host_task(number) {
+            Some(at) if (last + 1..=newest).contains(&number) => {
+                last = number;
+                done |= poll_task(cx, at)?;
+            }
+            _ => later.push(number),
+        }
+    }
+    for number in later {
+        cx.state_mut().wakeups.ready().insert(number);
     }
     Ok(done)
 }
 
-/// Polls a background task, which is taken out when it is done: whether it is.
+/// Polls a background task: whether it is done.
 fn poll_task<T: Send + 'static>(cx: &mut Cx<'_, T>, at: usize) -> Result<bool, Fault> {
     let state = cx.state_mut();
     let task = &mut state.host_tasks[at];
@@ -163,15 +214,24 @@ fn poll_task<T: Send + 'static>(cx: &mut Cx<'_, T>, at: usize) -> Result<bool, F
     let Some((mut work, mut wakeup)) = task.work.take() else { return Ok(false) };
     let polled = poll_with(cx, &mut wakeup, |cx, context| work(StoreContextMut(cx.reborrow()), context));
     let settled = settle(cx);
-    // It is where it was: what a poll does puts others behind it, and takes none away.
-    let tasks = &mut cx.state_mut().host_tasks;
+    let state = cx.state_mut();
+    let Some(at) = state.host_task(wakeup.number()) else {
+        return Err(Fault::Trap(crate::bug!("a background task is gone")));
+    };
     match polled {
         Poll::Pending => {
-            tasks[at].work = Some((work, wakeup));
+            state.wakeups.again(&wakeup);
+            state.host_tasks[at].work = Some((work, wakeup));
             settled.map(|()| false)
         }
         Poll::Ready(ended) => {
-            tasks.remove(at);
+            state.host_tasks[at].has_ended = true;
+            state.host_tasks_ended += 1;
+            // Their places are given up many at once: each moves all that are behind it.
+            if state.host_tasks_ended > state.host_tasks.len() / 2 {
+                state.host_tasks_ended = 0;
+                state.host_tasks.retain(|task| !task.has_ended);
+            }
             settled.and(ended).map(|()| true)
         }
     }
@@ -199,9 +259,7 @@ pub(crate) fn poll_interested<T: Send + 'static>(
 ) -> Result<(), Fault> {
     let Some(number) = interest.upgrade().map(|flag| flag.number()) else { return Ok(()) };
     // A call of a host function is polled in the next round.
-    let Ok(at) = cx.state().host_tasks.binary_search_by_key(&number, |task| task.number) else {
-        return Ok(());
-    };
+    let Some(at) = cx.state().host_task(number) else { return Ok(()) };
     poll_task(cx, at)?;
     poll_spawned(cx)
 }
@@ -212,10 +270,7 @@ pub(crate) fn poll_time<T: Send + 'static>(
     waker: &Waker,
     may_wait: bool,
 ) -> Poll<Result<(), Fault>> {
-    let state = cx.state();
-    let Some(deadline) = state.wakeups().filter_map(|wakeup| wakeup.deadline).min() else {
-        return Poll::Pending;
-    };
+    let Some(deadline) = cx.state_mut().earliest() else { return Poll::Pending };
     let hooks = mem::take(&mut cx.state_mut().hooks.idle);
     let mut context = Context::from_waker(waker);
     let mut has_come =

@@ -231,14 +231,16 @@ pub(crate) struct State<T: 'static> {
     pub(crate) current: Option<ThreadId>,
     /// The thread that the one which just stopped wants resumed at once.
     pub(crate) switch_to: Option<ThreadId>,
-    /// Calls of host functions that wait, in the order they were made.
+    /// Calls of host functions that wait, by the numbers of their wakeups: in the order they were made.
     pub(crate) host_calls: BTreeMap<u64, crate::component::host::HostCallUnderWay<T>>,
-    pub(crate) next_host_call: u64,
     /// What the host does in the background.
     pub(crate) host_tasks: Vec<crate::component::host_task::HostTask<T>>,
-    /// How many of these were not polled yet.
+    /// How many of these were not polled yet, and how many have ended.
     pub(crate) host_tasks_new: usize,
+    pub(crate) host_tasks_ended: usize,
     pub(crate) wakeups: Wakeups,
+    /// The earliest time that is waited for, and who waited for it: nobody waits for an earlier one.
+    pub(crate) earliest: Option<(u64, u64)>,
     /// Whether a guest, or the host itself, did something since the last round of polls that concerns the host's work.
     pub(crate) marked: bool,
     /// How often in a row the last poll gave way for the embedder's other tasks, if it did.
@@ -413,9 +415,10 @@ impl<T: 'static> State<T> {
             frozen: VecDeque::new(),
             current: None,
             switch_to: None,
-            next_host_call: 0,
             host_tasks: Vec::new(),
             host_tasks_new: 0,
+            host_tasks_ended: 0,
+            earliest: None,
             wakeups: Wakeups::new(),
             marked: false,
             polling: None,

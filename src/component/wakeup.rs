@@ -3,10 +3,14 @@
 //! Each call of a host function that waits, and each background task, has a waker of its own. Waking it notes which one
 //! it was and wakes the embedder's task. What guests do to a stream or future wakes the host's end of it the same way,
 //! without a detour through the embedder.
+//!
+//! A round of polls comes by what was woken, however much else waits: a guest pays for none of what it has waiting.
 
 use alloc::{
+    collections::BTreeSet,
     sync::{Arc, Weak},
     task::Wake,
+    vec::Vec,
 };
 use core::{
     sync::atomic::{AtomicBool, Ordering},
@@ -18,11 +22,17 @@ use spin::Mutex;
 pub(crate) struct Wakeups {
     shared: Arc<Shared>,
     made: u64,
+    /// What was woken and not polled since, by number; and what was polled or is gone meanwhile.
+    ready: BTreeSet<u64>,
 }
 
 struct Shared {
     /// Whether anything was woken that has not been polled since.
     any: AtomicBool,
+    /// The numbers of what was woken and not taken into [`Wakeups::ready`] yet, as far as there was room for them.
+    woken: Mutex<Vec<u64>>,
+    /// Whether there is more.
+    lost: AtomicBool,
     /// The embedder's task, as of its last poll.
     embedder: Mutex<Option<Waker>>,
 }
@@ -48,16 +58,22 @@ pub(crate) type Interest = Weak<Flag>;
 
 impl Wakeups {
     pub(crate) fn new() -> Self {
-        let shared = Shared { any: AtomicBool::new(false), embedder: Mutex::new(None) };
-        Self { shared: Arc::new(shared), made: 0 }
+        let (any, lost) = (AtomicBool::new(false), AtomicBool::new(false));
+        let shared = Shared { any, woken: Mutex::new(Vec::new()), lost, embedder: Mutex::new(None) };
+        Self { shared: Arc::new(shared), made: 0, ready: BTreeSet::new() }
     }
 
     /// Something new to poll. It is woken from the start.
     pub(crate) fn add(&mut self) -> Wakeup {
         self.made += 1;
-        let flag = Flag { woken: AtomicBool::new(true), number: self.made, shared: self.shared.clone() };
+        let flag = Flag { woken: AtomicBool::new(false), number: self.made, shared: self.shared.clone() };
         let flag = Arc::new(flag);
-        self.shared.any.store(true, Ordering::Release);
+        // Room for each that there is, made here: waking takes none.
+        let mut woken = self.shared.woken.lock();
+        let more = Arc::strong_count(&self.shared).saturating_sub(woken.len());
+        woken.reserve(more);
+        drop(woken);
+        flag.mark();
         Wakeup { waker: Waker::from(flag.clone()), flag, deadline: None }
     }
 
@@ -72,6 +88,32 @@ impl Wakeups {
     /// Whether anything was woken since this was last asked.
     pub(crate) fn take_any(&self) -> bool {
         self.shared.any.swap(false, Ordering::AcqRel)
+    }
+
+    /// Takes up what was woken; whether there is more, which is to be looked for.
+    pub(crate) fn take_up(&mut self) -> bool {
+        for number in self.shared.woken.lock().drain(..) {
+            self.ready.insert(number);
+        }
+        self.shared.lost.swap(false, Ordering::AcqRel)
+    }
+
+    /// What was taken up, in the order it was made.
+    pub(crate) fn ready(&mut self) -> &mut BTreeSet<u64> {
+        &mut self.ready
+    }
+
+    /// What was woken while it was polled is polled again: who took it up meanwhile did not find it.
+    pub(crate) fn again(&mut self, wakeup: &Wakeup) {
+        if wakeup.is_woken() {
+            self.ready.insert(wakeup.number());
+            self.shared.any.store(true, Ordering::Release);
+        }
+    }
+
+    /// The number of what was made last.
+    pub(crate) fn newest(&self) -> u64 {
+        self.made
     }
 
     /// Whether anything was woken.
@@ -123,7 +165,14 @@ impl Flag {
     }
 
     pub(crate) fn mark(&self) {
-        self.woken.store(true, Ordering::Release);
+        if !self.woken.swap(true, Ordering::AcqRel) {
+            // Where somebody else holds the lock, who polls looks for it. So an interrupt may wake, whatever it
+            // interrupted.
+            match self.shared.woken.try_lock() {
+                Some(mut woken) if woken.len() < woken.capacity() => woken.push(self.number),
+                _ => self.shared.lost.store(true, Ordering::Release),
+            }
+        }
         self.shared.any.store(true, Ordering::Release);
     }
 }
