@@ -200,7 +200,10 @@ const CORNERS: &[(&str, Shown)] = &[
     ),
     (
         "a length has at most 2^28-1 bytes",
-        In(&[("component_cases/strings.toml", r#"flat = "i32 0, i32 10000000""#)]),
+        In(&[(
+            "wast/lists.wast",
+            r#"(u32.const 0) (u32.const 0x1000_0000)) "string content out-of-bounds""#,
+        )]),
     ),
     (
         "a string is valid between equal encodings too",

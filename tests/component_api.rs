@@ -37,8 +37,7 @@ use wasmote::{
     Limits, Trap,
     component::{
         AsContextMut, ChannelAny, Component, Engine, Features, Linker, List, Resource, ResourceAny,
-        ResourceTable, ResourceTableError, ResourceType, Store, StoreContextMut, Type, Val,
-        types::ComponentFunc,
+        ResourceTable, ResourceTableError, ResourceType, Store, Val,
     },
     engine::Tracer,
 };

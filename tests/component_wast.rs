@@ -133,7 +133,7 @@ fn run(folder: &Path, beginning: &str) -> Outcome {
 }
 
 /// How many assertions the corpus has, at least: a script that is no longer read, or half of one, is missed.
-const OWN_MIN: usize = 527;
+const OWN_MIN: usize = 530;
 
 #[test]
 fn own_scripts_pass() {

@@ -261,3 +261,41 @@
 (assert_return (invoke "nested" (list.const (list.const (u8.const 1) (u8.const 2) (u8.const 3)) (list.const (u8.const 4) (u8.const 5) (u8.const 6))))
   (list.const (list.const (u8.const 1) (u8.const 2) (u8.const 3)) (list.const (u8.const 4) (u8.const 5) (u8.const 6))))
 (assert_invalid (component (type (list u8 0))) "")
+
+;; A string or list has at most 2^28-1 bytes, also where there are more: one more, and realloc is not even asked.
+(component definition $long
+  (component $callee
+    (core module $m (memory (export "mem") 1)
+      (func (export "realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+      (func (export "take") (param i32 i32)))
+    (core instance $i (instantiate $m))
+    (func (export "text") (param "s" string)
+      (canon lift (core func $i "take") (memory (core memory $i "mem")) (realloc (core func $i "realloc"))))
+    (func (export "longs") (param "l" (list u64))
+      (canon lift (core func $i "take") (memory (core memory $i "mem")) (realloc (core func $i "realloc")))))
+  (component $caller
+    (import "text" (func $text (param "s" string)))
+    (import "longs" (func $longs (param "l" (list u64))))
+    (core module $libc (memory (export "mem") 4097))
+    (core instance $libc (instantiate $libc))
+    (core func $utf8 (canon lower (func $text) (memory (core memory $libc "mem"))))
+    (core func $longs (canon lower (func $longs) (memory (core memory $libc "mem"))))
+    (core module $m
+      (import "" "utf8" (func $utf8 (param i32 i32)))
+      (import "" "longs" (func $longs (param i32 i32)))
+      (table funcref (elem $utf8 $longs))
+      (type $give (func (param i32 i32)))
+      (func (export "give") (param $how i32) (param $length i32)
+        (call_indirect (type $give) (i32.const 0) (local.get $length) (local.get $how))))
+    (core instance $i (instantiate $m (with "" (instance
+      (export "utf8" (func $utf8)) (export "longs" (func $longs))))))
+    (func (export "give") (param "how" u32) (param "length" u32) (canon lift (core func $i "give"))))
+  (instance $callee (instantiate $callee))
+  (instance $caller (instantiate $caller (with "text" (func $callee "text")) (with "longs" (func $callee "longs"))))
+  (export "give" (func $caller "give")))
+(component instance $i $long)
+(assert_trap (invoke "give" (u32.const 0) (u32.const 0xfff_ffff)) "unreachable")
+(component instance $i $long)
+(assert_trap (invoke "give" (u32.const 0) (u32.const 0x1000_0000)) "string content out-of-bounds")
+(component instance $i $long)
+(assert_trap (invoke "give" (u32.const 1) (u32.const 0x200_0000)) "list content out-of-bounds")
