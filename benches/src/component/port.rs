@@ -24,7 +24,8 @@ mod here {
 pub fn check() -> Result<()> {
     let bytes = wat::parse_str(include_str!("../../../src/manual/ported.wat"))?;
     let [there, here] = [there::count, here::count].map(|count| count(&bytes, "sheep", 41));
-    let (there, here) = (there.map_err(|error| anyhow!("{error}"))?, here.map_err(|error| anyhow!("{error}"))?);
+    let (there, here) =
+        (there.map_err(|error| anyhow!("{error}"))?, here.map_err(|error| anyhow!("{error}"))?);
     ensure!(there == here && here == (42, vec!["sheep".into()]), "there {there:?}, here {here:?}");
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The rows of the table: each call by all who can make it.
 
 use super::{
-    CALLS, Runner, TEXT, dynamic, guests, host, layer::Layer, ours::Ours, peer::Wasmtime, record, start,
+    CALLS, Runner, TEXT, dynamic, guests, host, layer::Layer, ours::Ours, peer::Wasmtime, port, record, start,
 };
 use crate::measure::{Contestant, compare};
 use anyhow::Result;
