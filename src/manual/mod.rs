@@ -4,6 +4,7 @@
 //! * [`rationale`]: why it is so, question by question.
 //! * [`limits`]: what bounds a guest, the native stack above all.
 //! * `serving` (feature `http`): `wasmote serve` for who runs it.
+//! * [`programs`]: other people's programs that were run, how fast, and which are refused.
 //! * [`porting`]: what a board or platform has to bring.
 //! * `embedding` (feature `component`): components in a program of one's own, coming from `wasmtime::component` or from WIT.
 
@@ -12,6 +13,7 @@ pub mod architecture;
 pub mod embedding;
 pub mod limits;
 pub mod porting;
+pub mod programs;
 pub mod rationale;
 #[cfg(feature = "http")]
 pub mod serving;
