@@ -72,6 +72,7 @@ fn what_is_told_of_many_missing_imports_is_bounded() {
     // What is of sizes that people write is told of in full, as many as are counted.
     let imports: String = (0..2_000).map(|n| format!("(import \"f{n}\" (func (param \"a\" u32)))")).collect();
     let component = load(&parse(&format!("(component {imports})"))).unwrap();
+    let linker = Linker::new(component.engine());
     let error = linker.instantiate(&mut Store::new(component.engine(), ()), &component).unwrap_err();
     let missing = error.missing_imports();
     assert_eq!(missing.len(), 1_000);
