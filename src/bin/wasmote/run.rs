@@ -31,8 +31,8 @@ use wasmote::{
 ///
 /// Runs a command, which is a module of WASI 0.1 or a component of WASI 0.2 or 0.3; or with --invoke one function
 /// of any module or component. The program gets this terminal's standard streams, the clock and random numbers;
-/// files, variables and the network only as far as you grant them. Everything after MODULE is the program's own; a
-/// `--` right behind it may divide the two, and is not passed on.
+/// files, variables and the network only as far as you grant them. Everything after MODULE is the program's own (but see
+/// --link); a `--` right behind it may divide the two, and is not passed on.
 ///
 /// Ends with the status the program ends with; with 134 when it was stopped (it broke a rule, or its
 /// fuel or time was over), with 1 when it could not be started, with 2 when a flag makes no sense.
