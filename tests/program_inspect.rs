@@ -108,7 +108,7 @@ fn what_cannot_run_is_described_with_the_reason() {
         ),
         ("gc.wat", "(module (type (array i8)) (func (export \"_start\")))", "module", "garbage collection"),
         ("threads.wat", "(module (memory 1 1 shared) (func (export \"_start\")))", "module", "threads"),
-        ("import.wat", "(module (import \"env\" \"magic\" (func)))", "module", "`env::magic`"),
+        ("import.wat", "(module (import \"env\" \"magic\" (func)))", "module", "`env::magic: func() -> ()`"),
         ("memory.wat", "(module (memory 65536))", "module", "-W max-memory-size=…"),
     ] {
         let path = files.file(name, wat);

@@ -479,7 +479,7 @@ fn what_handles_no_requests_is_not_served() {
     let import = r#"(component (import "a:b/c" (instance $c (export "f" (func))))"#;
     let missing = handler("hello").replacen("(component", import, 1);
     let ended = wasmote(["serve", &files.file("missing.wat", missing)]);
-    ended.said(1, &["`a:b/c#f`", "one component"]);
+    ended.said(1, &["`a:b/c#f: func()`", "one component"]);
     assert!(!ended.stderr.contains("--link"), "{}", ended.stderr);
 }
 

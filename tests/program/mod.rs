@@ -231,9 +231,6 @@ pub const REFUSED: [(&str, &str); 8] = [
     ("function-references", "function references"),
     ("threads", "threads"),
     ("stack-switching", "stack switching"),
-    ("unknown-import", "`wasi_snapshot_preview1::fd_teleport`"),
-    (
-        "wrong-import",
-        "`wasi_snapshot_preview1::fd_close` as func(i64) -> (i32) instead of func(i32) -> (i32)",
-    ),
+    ("unknown-import", "`wasi_snapshot_preview1::fd_teleport: func(i32) -> (i32)`"),
+    ("wrong-import", "`wasi_snapshot_preview1::fd_close: func(i64) -> (i32)` instead of func(i32) -> (i32)"),
 ];
