@@ -59,6 +59,7 @@ mod rewrite;
 pub(crate) mod scan;
 #[cfg(feature = "wast")]
 pub(crate) mod script;
+mod selects;
 mod store;
 #[cfg(feature = "component")]
 mod tail_calls;

@@ -35,6 +35,8 @@ pub(super) fn find(code: &[u8], imported: u32) -> Found {
 pub(super) struct Glance {
     pub(super) grows: bool,
     pub(super) tail_calls_import: bool,
+    /// A `select` right behind `i32.eqz`, `i32.eq` or `i32.ne`.
+    pub(super) selects: bool,
     /// Blocks that are opened: every block is among them, and few immediates that look like one.
     pub(super) blocks: u32,
 }
@@ -44,7 +46,7 @@ pub(super) fn glance(code: &[u8], types: u32, imported: u32, memories: u32) -> G
     let mut seen = Glance::default();
     for (at, byte) in code.iter().enumerate() {
         // Most bytes are none of these, which is all that is found out about them.
-        if !matches!(byte, 0x02..=0x04 | 0x12 | 0x13 | 0x40 | 0xfc) {
+        if !matches!(byte, 0x02..=0x04 | 0x12 | 0x13 | 0x40 | 0x45..=0x47 | 0xfc) {
             continue;
         }
         let Some(&next) = code.get(at + 1) else { continue };
@@ -56,6 +58,7 @@ pub(super) fn glance(code: &[u8], types: u32, imported: u32, memories: u32) -> G
             0x13 => seen.tail_calls_import = true,
             // Most are the type of a block, and the instruction that comes first in a block is no such number.
             0x40 => seen.grows |= below(memories),
+            0x45..=0x47 => seen.selects |= matches!(next, NOP | SELECT | SELECT_TYPED),
             _ => seen.grows |= next & 0x7f == 0x0f,
         }
     }
@@ -66,6 +69,10 @@ pub(super) fn glance(code: &[u8], types: u32, imported: u32, memories: u32) -> G
 fn opens_block(ty: u8, types: u32) -> bool {
     if ty < 0x40 { u32::from(ty) < types } else { ty == 0x40 || ty >= 0x6f }
 }
+
+const NOP: u8 = 0x01;
+const SELECT: u8 = 0x1b;
+const SELECT_TYPED: u8 = 0x1c;
 
 enum Step {
     Growth(Grown),
@@ -107,6 +114,38 @@ pub(super) fn each_growth(
             Some(_) => {}
             None => return Ok(()),
         }
+    }
+}
+
+/// The place in `code` of each `select` whose condition is whether a number is nothing: `i32.eqz`, or `i32.eq` or `i32.ne`
+/// with what may be a constant 0, on either side of a local.
+pub(super) fn each_select(
+    code: &[u8],
+    mut each: impl FnMut(usize) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut reader = Reader { rest: code };
+    // Of the instructions before: whether it may be 0, whether it is a local behind such a one, whether it compares.
+    let (mut is_zero, mut is_local, mut compares) = (false, false, false);
+    loop {
+        let start = code.len() - reader.rest.len();
+        if reader.step().is_none() {
+            return Ok(());
+        }
+        let immediate = &code[start + 1..code.len() - reader.rest.len()];
+        (is_zero, is_local, compares) = match code[start] {
+            NOP => continue,
+            0x20 => (false, is_zero, false),
+            // The value of a global may be known.
+            0x23 => (true, false, false),
+            0x41 => (immediate.iter().all(|byte| byte & 0x7f == 0), false, false),
+            0x45 => (false, false, true),
+            0x46 | 0x47 => (false, false, is_zero || is_local),
+            SELECT | SELECT_TYPED if compares => {
+                each(start)?;
+                (false, false, false)
+            }
+            _ => (false, false, false),
+        };
     }
 }
 
@@ -285,6 +324,29 @@ mod tests {
         assert!(calls(&[0x12, 0x82, 0x00], 3), "over-long");
         assert!(calls(&[0x41, 0x00, 0x13, 0x00, 0x00], 0), "whatever a table holds");
         assert!(!calls(&[0x41, 0x13, 0x41, 0x12], 20), "constants");
+    }
+
+    #[test]
+    fn selects_by_whether_a_number_is_nothing_are_found() {
+        let places = |code: &[u8]| {
+            let mut places = Vec::new();
+            each_select(code, |place| {
+                places.push(place);
+                Ok(())
+            })
+            .unwrap();
+            assert!(places.is_empty() || glance(code, 0, 0, 0).selects, "{code:x?}");
+            places
+        };
+        assert_eq!(places(&[0x20, 0x00, 0x45, 0x1b, 0x0b]), [3], "i32.eqz");
+        assert_eq!(places(&[0x20, 0x00, 0x45, 0x01, 0x01, 0x1c, 0x01, 0x7f]), [5], "nops, a type");
+        assert_eq!(places(&[0x20, 0x00, 0x41, 0x80, 0x00, 0x46, 0x1b]), [6], "an over-long 0");
+        assert_eq!(places(&[0x41, 0x00, 0x20, 0x00, 0x47, 0x1b]), [5], "on the left");
+        assert_eq!(places(&[0x20, 0x00, 0x23, 0x00, 0x47, 0x1b, 0x45, 0x1b]), [5, 7], "a global, and one more");
+        assert_eq!(places(&[0x20, 0x00, 0x41, 0x01, 0x46, 0x1b]), [0; 0], "another number");
+        assert_eq!(places(&[0x20, 0x00, 0x20, 0x01, 0x46, 0x1b]), [0; 0], "two locals");
+        assert_eq!(places(&[0x41, 0xc5, 0x1b, 0x1b]), [0; 0], "in an immediate");
+        assert_eq!(places(&[0x45, 0x22, 0x00, 0x1b]), [0; 0], "by way of a local");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //!   calling it as for one with none; here its body begins with constants that are dropped at once, each of
 //!   which is charged and none of which is executed.
 //! * What leaves native stack behind is paid for at once: see [`paying`].
+//! * A `select` that the interpreter gets wrong gets its condition in another way: see [`selects`].
 //! * Tail calls of imports become calls that return: see [`wrappers`].
 //! * Where fuel is not counted, growing a memory or table becomes a call of the host: see [`growth`].
 //!
@@ -18,7 +19,7 @@ use crate::{
     engine::{
         Engine, Metering, Outline, growth, paying,
         scan::{Cursor, START, Section, locals_fuel, place, sections},
-        wrappers,
+        selects, wrappers,
     },
 };
 use alloc::{borrow::Cow, vec::Vec};
@@ -36,6 +37,10 @@ pub(super) fn rewrite<'a>(
     match engine.metering {
         Metering::On => paying::edit(bytes, outline, engine, is_linked, &mut edits)?,
         Metering::Off => growth::edit(bytes, outline, engine, &mut edits)?,
+    }
+    if outline.selects {
+        selects::edit(bytes, outline, engine, &mut edits)?;
+        outline.selects = false;
     }
     if outline.tail_calls_import {
         wrappers::edit(bytes, outline, engine, &mut edits)?;

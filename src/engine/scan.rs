@@ -63,6 +63,8 @@ pub struct Outline {
     pub(super) exports_reserved_name: bool,
     /// Whether it imports anything and has tail calls that may be of that: [`wrappers`](super::wrappers).
     pub(super) tail_calls_import: bool,
+    /// Whether it may have a `select` that the interpreter gets wrong: [`selects`](super::selects).
+    pub(super) selects: bool,
     /// What loading the rest of the component takes that it is part of, while it is loaded.
     pub(super) load_bytes_elsewhere: u64,
 }
@@ -441,6 +443,7 @@ impl Outline {
             let code = &cursor.bytes[body.code.clone()];
             let seen = glance(code, self.types, self.imported_functions, self.memories);
             self.instructions(code, seen);
+            self.selects |= seen.selects;
             let length = u32::try_from(code.len()).unwrap_or(u32::MAX);
             self.body_bytes_max = self.body_bytes_max.max(length);
             self.code_bytes = self.code_bytes.saturating_add(length);

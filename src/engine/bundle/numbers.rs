@@ -10,7 +10,14 @@ macro_rules! numbers {
 
             pub(super) fn to_numbers(&self) -> [u64; Self::NUMBERS] {
                 // Taken apart, so that no field is forgotten.
-                let Self { $($field,)* start, exports_reserved_name, tail_calls_import: _, load_bytes_elsewhere: _ } = self;
+                let Self {
+                    $($field,)*
+                    start,
+                    exports_reserved_name,
+                    tail_calls_import: _,
+                    selects: _,
+                    load_bytes_elsewhere: _,
+                } = self;
                 let start = start.map_or(0, |index| u64::from(index) + 1);
                 [$(u64::from(*$field),)* start, u64::from(*exports_reserved_name)]
             }
@@ -31,6 +38,7 @@ macro_rules! numbers {
                     },
                     // They were edited before it was signed.
                     tail_calls_import: false,
+                    selects: false,
                     load_bytes_elsewhere: 0,
                 })
             }
