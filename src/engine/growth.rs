@@ -10,7 +10,7 @@ use crate::{
     Error,
     engine::{
         Engine, Outline,
-        operators::glance,
+        operators::Glancer,
         rewrite::{Edits, export, leb128, reserved_name},
         scan::sections,
         store::Data,
@@ -48,10 +48,11 @@ const SLOTS: u8 = 3;
 /// Notes in `edits` what makes growth a call of the host.
 pub(super) fn edit(bytes: &[u8], outline: &Outline, engine: &Engine, edits: &mut Edits) -> Result<(), Error> {
     let load_bytes_max = engine.limits.load_bytes;
+    let glancer = Glancer::new(0, 0, outline.memories);
     let mut sites = Vec::new();
     for body in bodies(bytes)? {
         // Few bodies have one, and decoding them all is a second reading of the program.
-        if !glance(&bytes[body.clone()], 0, 0, outline.memories).grows {
+        if !glancer.glance(&bytes[body.clone()]).grows {
             continue;
         }
         each_growth(bytes, body, |range, grown| sites.push((range, grown)))?;

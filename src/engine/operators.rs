@@ -41,33 +41,92 @@ pub(super) struct Glance {
     pub(super) blocks: u32,
 }
 
-/// Glances at `code`, of a module that has this many types and memories and imports this many functions.
-pub(super) fn glance(code: &[u8], types: u32, imported: u32, memories: u32) -> Glance {
-    let mut seen = Glance::default();
-    for (at, byte) in code.iter().enumerate() {
-        // Most bytes are none of these, which is all that is found out about them.
-        if !matches!(byte, 0x02..=0x04 | 0x12 | 0x13 | 0x40 | 0x45..=0x47 | 0xfc) {
-            continue;
+/// Glances at code. It looks at all pairs of bytes and decides nothing about any: most of them say nothing, and which do is
+/// not to be foreseen.
+pub(super) struct Glancer {
+    /// What each byte says where it stands behind one of [`FIRST`].
+    second: [u8; 256],
+}
+
+const OPENS: u8 = 1;
+const GROWS_MEMORY: u8 = 2;
+const GROWS_TABLE: u8 = 4;
+const TAIL_CALLS: u8 = 8;
+const TAIL_CALLS_INDIRECTLY: u8 = 16;
+const SELECTS: u8 = 32;
+
+/// What each byte may say, as the opcode that it looks like.
+const FIRST: [u8; 256] = {
+    let mut first = [0; 256];
+    first[0x02] = OPENS;
+    first[0x03] = OPENS;
+    first[0x04] = OPENS;
+    first[0x12] = TAIL_CALLS;
+    first[0x13] = TAIL_CALLS_INDIRECTLY;
+    // Most are the type of a block, and the instruction that comes first in a block is no number of a memory.
+    first[0x40] = GROWS_MEMORY;
+    first[0x45] = SELECTS;
+    first[0x46] = SELECTS;
+    first[0x47] = SELECTS;
+    first[0xfc] = GROWS_TABLE;
+    first
+};
+
+/// What each byte says behind those, whatever the module has.
+const SECOND: [u8; 256] = {
+    let mut second = [TAIL_CALLS_INDIRECTLY; 256];
+    let mut next = 0;
+    while next < 256 {
+        if opens_block(next as u8, 0) {
+            second[next] |= OPENS;
         }
-        let Some(&next) = code.get(at + 1) else { continue };
-        // The first byte of a number below `count`: it may be longer than it has to be.
-        let below = |count: u32| next >= 0x80 || u32::from(next) < count;
-        match byte {
-            0x02..=0x04 => seen.blocks = seen.blocks.saturating_add(opens_block(next, types).into()),
-            0x12 => seen.tail_calls_import |= below(imported),
-            0x13 => seen.tail_calls_import = true,
-            // Most are the type of a block, and the instruction that comes first in a block is no such number.
-            0x40 => seen.grows |= below(memories),
-            0x45..=0x47 => seen.selects |= matches!(next, NOP | SELECT | SELECT_TYPED),
-            _ => seen.grows |= next & 0x7f == 0x0f,
+        // The first byte of a number that is longer than it has to be.
+        if next >= 0x80 {
+            second[next] |= GROWS_MEMORY | TAIL_CALLS;
+        }
+        if next & 0x7f == 0x0f {
+            second[next] |= GROWS_TABLE;
+        }
+        if matches!(next as u8, NOP | SELECT | SELECT_TYPED) {
+            second[next] |= SELECTS;
+        }
+        next += 1;
+    }
+    second
+};
+
+impl Glancer {
+    /// For the code of a module that has this many types and memories and imports this many functions.
+    pub(super) fn new(types: u32, imported: u32, memories: u32) -> Self {
+        let mut second = SECOND;
+        for (count, max, says) in
+            [(types, 0x40, OPENS), (memories, 0x80, GROWS_MEMORY), (imported, 0x80, TAIL_CALLS)]
+        {
+            let count = usize::try_from(count.min(max)).unwrap_or(0);
+            second.iter_mut().take(count).for_each(|next| *next |= says);
+        }
+        Self { second }
+    }
+
+    pub(super) fn glance(&self, code: &[u8]) -> Glance {
+        let (mut seen, mut blocks) = (0, 0u32);
+        for (byte, next) in code.iter().zip(code.get(1..).unwrap_or_default()) {
+            let says = FIRST[usize::from(*byte)] & self.second[usize::from(*next)];
+            seen |= says;
+            blocks = blocks.wrapping_add(u32::from(says & OPENS));
+        }
+        Glance {
+            grows: seen & (GROWS_MEMORY | GROWS_TABLE) != 0,
+            tail_calls_import: seen & (TAIL_CALLS | TAIL_CALLS_INDIRECTLY) != 0,
+            selects: seen & SELECTS != 0,
+            blocks,
         }
     }
-    seen
 }
 
 /// Whether a byte may be the start of a block's type.
-fn opens_block(ty: u8, types: u32) -> bool {
-    if ty < 0x40 { u32::from(ty) < types } else { ty == 0x40 || ty >= 0x6f }
+const fn opens_block(ty: u8, types: u32) -> bool {
+    if ty < 0x40 { (ty as u32) < types } else { ty == 0x40 || ty >= 0x6f }
 }
 
 const NOP: u8 = 0x01;
@@ -169,13 +228,53 @@ pub(super) fn each_named(
     }
 }
 
+/// How many numbers follow each opcode, and nothing else; what nobody looks for.
+const NUMBERS: [u8; 256] = {
+    let mut numbers = [OTHERWISE; 256];
+    let mut opcode = 0x45;
+    // Numeric instructions.
+    while opcode <= 0xc4 {
+        numbers[opcode] = 0;
+        opcode += 1;
+    }
+    numbers[0x1a] = 0;
+    numbers[0x1b] = 0;
+    // Of locals and globals.
+    opcode = 0x20;
+    while opcode <= 0x24 {
+        numbers[opcode] = 1;
+        opcode += 1;
+    }
+    numbers[0x10] = 1;
+    numbers[0x41] = 1;
+    numbers[0x42] = 1;
+    numbers
+};
+const OTHERWISE: u8 = 0xff;
+
+/// Reads instructions one after the other.
 struct Reader<'a> {
     rest: &'a [u8],
 }
 
 impl Reader<'_> {
     /// Steps over one instruction, or answers nothing at the end.
+    #[inline]
     fn step(&mut self) -> Option<Step> {
+        let (opcode, rest) = self.rest.split_first()?;
+        let numbers = NUMBERS[usize::from(*opcode)];
+        if numbers == OTHERWISE {
+            return self.step_otherwise();
+        }
+        self.rest = rest;
+        for _ in 0..numbers {
+            self.number()?;
+        }
+        Some(Step::Other)
+    }
+
+    /// The same, of any.
+    fn step_otherwise(&mut self) -> Option<Step> {
         match self.byte()? {
             0x02..=0x04 | 0x0c | 0x0d | 0x10 | 0x14 | 0x15 | 0x20..=0x26 | 0x3f | 0x41 | 0x42 | 0xd0 => {
                 self.number()?;
@@ -247,7 +346,19 @@ impl Reader<'_> {
     }
 
     /// A LEB128 number of either kind; a signed one's value is of no use.
+    #[inline]
     fn number(&mut self) -> Option<u64> {
+        // Most are a byte long.
+        match self.rest.split_first() {
+            Some((byte, rest)) if *byte < 0x80 => {
+                self.rest = rest;
+                Some((*byte).into())
+            }
+            _ => self.long_number(),
+        }
+    }
+
+    fn long_number(&mut self) -> Option<u64> {
         let mut value = 0u64;
         for shift in (0..70).step_by(7) {
             let byte = self.byte()?;
@@ -272,6 +383,10 @@ mod tests {
     use super::*;
     use alloc::vec::Vec;
 
+    fn glance(code: &[u8], types: u32, imported: u32, memories: u32) -> Glance {
+        Glancer::new(types, imported, memories).glance(code)
+    }
+
     #[test]
     fn growths_are_found_among_what_looks_like_them() {
         let body = [
@@ -295,6 +410,24 @@ mod tests {
         })
         .unwrap();
         assert_eq!(places, [(5..8, Grown::Memory(0)), (18..22, Grown::Table)]);
+    }
+
+    /// Each pair of bytes says what it is there for, whatever a module has.
+    #[test]
+    fn a_glance_takes_a_pair_for_what_it_may_be() {
+        for (first, next) in (0..=0xff).flat_map(|first: u8| (0..=0xff).map(move |next: u8| (first, next))) {
+            for count in [0, 1, 0x3f, 0x40, 0x7f, 0x80, 1_000] {
+                let below = next >= 0x80 || u32::from(next) < count;
+                let opens = matches!(first, 0x02..=0x04) && opens_block(next, count);
+                let expected = Glance {
+                    grows: first == 0x40 && below || first == 0xfc && next & 0x7f == 0x0f,
+                    tail_calls_import: first == 0x12 && below || first == 0x13,
+                    selects: matches!(first, 0x45..=0x47) && matches!(next, NOP | SELECT | SELECT_TYPED),
+                    blocks: opens.into(),
+                };
+                assert_eq!(glance(&[first, next], count, count, count), expected, "{first:#x} {next:#x}");
+            }
+        }
     }
 
     #[test]
@@ -342,7 +475,11 @@ mod tests {
         assert_eq!(places(&[0x20, 0x00, 0x45, 0x01, 0x01, 0x1c, 0x01, 0x7f]), [5], "nops, a type");
         assert_eq!(places(&[0x20, 0x00, 0x41, 0x80, 0x00, 0x46, 0x1b]), [6], "an over-long 0");
         assert_eq!(places(&[0x41, 0x00, 0x20, 0x00, 0x47, 0x1b]), [5], "on the left");
-        assert_eq!(places(&[0x20, 0x00, 0x23, 0x00, 0x47, 0x1b, 0x45, 0x1b]), [5, 7], "a global, and one more");
+        assert_eq!(
+            places(&[0x20, 0x00, 0x23, 0x00, 0x47, 0x1b, 0x45, 0x1b]),
+            [5, 7],
+            "a global, and one more"
+        );
         assert_eq!(places(&[0x20, 0x00, 0x41, 0x01, 0x46, 0x1b]), [0; 0], "another number");
         assert_eq!(places(&[0x20, 0x00, 0x20, 0x01, 0x46, 0x1b]), [0; 0], "two locals");
         assert_eq!(places(&[0x41, 0xc5, 0x1b, 0x1b]), [0; 0], "in an immediate");

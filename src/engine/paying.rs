@@ -22,7 +22,7 @@ use crate::{
     Error,
     engine::{
         Engine, Outline,
-        operators::{Grown, each_growth, glance},
+        operators::{Glancer, Grown, each_growth},
         references,
         rewrite::{Edits, leb128},
         scan::{Cursor, Section, imported_memories, sections},
@@ -52,13 +52,14 @@ pub(super) fn edit(
     let loop_before = [&[0x03, 0x40][..], &GROWTH, &[0x0b]].concat();
     let mut call_before = Vec::new();
     let again = FirstAgain::of(bytes, outline)?;
+    let glancer = Glancer::new(0, 0, outline.memories);
     let mut taken = outline.load_bytes(bytes.len() as u64);
     for section in sections(bytes) {
         let Section { id: 10, contents } = section? else { continue };
         let mut cursor = Cursor { bytes: &bytes[..contents.end], at: contents.start };
         for _ in 0..cursor.u32()? {
             let body = cursor.body()?.code;
-            if !glance(&bytes[body.clone()], 0, 0, outline.memories).grows {
+            if !glancer.glance(&bytes[body.clone()]).grows {
                 continue;
             }
             each_growth(&bytes[body.clone()], |place, grown| {

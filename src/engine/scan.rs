@@ -6,7 +6,7 @@
 
 use crate::{
     Error, Limits,
-    engine::operators::{Glance, find, glance},
+    engine::operators::{Glance, Glancer, find},
 };
 use core::ops::Range;
 
@@ -434,6 +434,7 @@ impl Outline {
     }
 
     fn code(&mut self, cursor: &mut Cursor<'_>, limits: &Limits) -> Result<(), Error> {
+        let glancer = Glancer::new(self.types, self.imported_functions, self.memories);
         for _ in 0..cursor.u32()? {
             let body = cursor.body()?;
             check("frame_locals", body.locals, u64::from(limits.frame_locals))?;
@@ -441,7 +442,7 @@ impl Outline {
             self.frame_locals_max = self.frame_locals_max.max(locals);
             self.locals_priced = self.locals_priced.saturating_add(u64::from(locals_fuel(locals)));
             let code = &cursor.bytes[body.code.clone()];
-            let seen = glance(code, self.types, self.imported_functions, self.memories);
+            let seen = glancer.glance(code);
             self.instructions(code, seen);
             self.selects |= seen.selects;
             let length = u32::try_from(code.len()).unwrap_or(u32::MAX);

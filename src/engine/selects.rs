@@ -9,7 +9,7 @@ use crate::{
     Error,
     engine::{
         Engine, Outline,
-        operators::{each_select, glance},
+        operators::{Glancer, each_select},
         rewrite::Edits,
         scan::{Cursor, Section, sections},
     },
@@ -24,13 +24,14 @@ const SITE_BYTES: u64 = 128;
 pub(super) fn edit(bytes: &[u8], outline: &Outline, engine: &Engine, edits: &mut Edits) -> Result<(), Error> {
     let noted = (edits.splices.len() as u64).saturating_mul(SITE_BYTES);
     let mut taken = outline.load_bytes(bytes.len() as u64).saturating_add(noted);
+    let glancer = Glancer::new(0, 0, 0);
     for section in sections(bytes) {
         let Section { id: 10, contents } = section? else { continue };
         let mut cursor = Cursor { bytes: &bytes[..contents.end], at: contents.start };
         for _ in 0..cursor.u32()? {
             let body = cursor.body()?.code;
             let code = &bytes[body.clone()];
-            if !glance(code, 0, 0, 0).selects {
+            if !glancer.glance(code).selects {
                 continue;
             }
             each_select(code, |place| {

@@ -9,7 +9,7 @@ use crate::{
     Error,
     engine::{
         Engine, Module, Outline,
-        operators::{find, glance},
+        operators::{Glancer, find},
         rewrite::tail_call_refused,
         scan::{Cursor, Section, sections},
     },
@@ -129,10 +129,11 @@ impl Openings {
     }
 
     fn code(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Error> {
+        let glancer = Glancer::new(0, 0, 0);
         for _ in 0..cursor.u32()? {
             let body = cursor.body()?;
             let code = &cursor.bytes[body.code];
-            self.tail_calls |= glance(code, 0, 0, 0).tail_calls_import && find(code, 0).tail_calls_import;
+            self.tail_calls |= glancer.glance(code).tail_calls_import && find(code, 0).tail_calls_import;
         }
         Ok(())
     }
