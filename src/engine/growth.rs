@@ -10,9 +10,8 @@ use crate::{
     Error,
     engine::{
         Engine, Outline,
-        operators::Glancer,
         rewrite::{Edits, export, leb128, reserved_name},
-        scan::sections,
+        scan::Noted,
         store::Data,
     },
 };
@@ -48,14 +47,9 @@ const SLOTS: u8 = 3;
 /// Notes in `edits` what makes growth a call of the host.
 pub(super) fn edit(bytes: &[u8], outline: &Outline, engine: &Engine, edits: &mut Edits) -> Result<(), Error> {
     let load_bytes_max = engine.limits.load_bytes;
-    let glancer = Glancer::new(0, 0, outline.memories);
     let mut sites = Vec::new();
-    for body in bodies(bytes)? {
-        // Few bodies have one, and decoding them all is a second reading of the program.
-        if !glancer.glance(&bytes[body.clone()]).grows {
-            continue;
-        }
-        each_growth(bytes, body, |range, grown| sites.push((range, grown)))?;
+    for Noted { code, .. } in outline.noted.iter().filter(|body| body.grows) {
+        each_growth(bytes, code.clone(), |range, grown| sites.push((range, grown)))?;
         let asked = outline.load_bytes(bytes.len() as u64).saturating_add(sites.len() as u64 * SITE_BYTES);
         if asked > load_bytes_max {
             return Err(Error::limit("load_bytes", asked, load_bytes_max));
@@ -114,21 +108,6 @@ fn signed_leb128(out: &mut Vec<u8>, value: u32) {
         }
         out.push(low | 0x80);
     }
-}
-
-fn bodies(bytes: &[u8]) -> Result<Vec<core::ops::Range<usize>>, Error> {
-    let mut ranges = Vec::new();
-    for section in sections(bytes) {
-        let section = section?;
-        if section.id == 10 {
-            let mut cursor =
-                super::scan::Cursor { bytes: &bytes[..section.contents.end], at: section.contents.start };
-            for _ in 0..cursor.u32()? {
-                ranges.push(cursor.body()?.code);
-            }
-        }
-    }
-    Ok(ranges)
 }
 
 fn each_growth(

@@ -22,10 +22,10 @@ use crate::{
     Error,
     engine::{
         Engine, Outline,
-        operators::{Glancer, Grown, each_growth},
+        operators::{Grown, each_growth},
         references,
         rewrite::{Edits, leb128},
-        scan::{Cursor, Section, imported_memories, sections},
+        scan::{Noted, imported_memories},
     },
 };
 use alloc::{collections::BTreeSet, vec::Vec};
@@ -52,39 +52,30 @@ pub(super) fn edit(
     let loop_before = [&[0x03, 0x40][..], &GROWTH, &[0x0b]].concat();
     let mut call_before = Vec::new();
     let again = FirstAgain::of(bytes, outline)?;
-    let glancer = Glancer::new(0, 0, outline.memories);
     let mut taken = outline.load_bytes(bytes.len() as u64);
-    for section in sections(bytes) {
-        let Section { id: 10, contents } = section? else { continue };
-        let mut cursor = Cursor { bytes: &bytes[..contents.end], at: contents.start };
-        for _ in 0..cursor.u32()? {
-            let body = cursor.body()?.code;
-            if !glancer.glance(&bytes[body.clone()]).grows {
-                continue;
+    for Noted { code, .. } in outline.noted.iter().filter(|body| body.grows) {
+        each_growth(&bytes[code.clone()], |place, grown| {
+            taken = taken.saturating_add(SITE_BYTES);
+            if taken > engine.limits.load_bytes {
+                return Err(Error::limit("load_bytes", taken, engine.limits.load_bytes));
             }
-            each_growth(&bytes[body.clone()], |place, grown| {
-                taken = taken.saturating_add(SITE_BYTES);
-                if taken > engine.limits.load_bytes {
-                    return Err(Error::limit("load_bytes", taken, engine.limits.load_bytes));
-                }
-                let [at, end] = [place.start, place.end].map(|place| body.start.saturating_add(place));
-                let before = match grown {
-                    Grown::Memory(_) => &loop_before,
-                    Grown::Table => {
-                        if call_before.is_empty() {
-                            call_before = call(bytes, outline, engine, edits)?;
-                        }
-                        &call_before
+            let [at, end] = [place.start, place.end].map(|place| code.start.saturating_add(place));
+            let before = match grown {
+                Grown::Memory(_) => &loop_before,
+                Grown::Table => {
+                    if call_before.is_empty() {
+                        call_before = call(bytes, outline, engine, edits)?;
                     }
-                };
-                edits.splices.push((at..at, before.clone()));
-                if let Some(again) = again.after(grown) {
-                    taken = taken.saturating_add(SITE_BYTES);
-                    edits.splices.push((end..end, [&loop_before, again].concat()));
+                    &call_before
                 }
-                Ok(())
-            })?;
-        }
+            };
+            edits.splices.push((at..at, before.clone()));
+            if let Some(again) = again.after(grown) {
+                taken = taken.saturating_add(SITE_BYTES);
+                edits.splices.push((end..end, [&loop_before, again].concat()));
+            }
+            Ok(())
+        })?;
     }
     Ok(())
 }

@@ -38,10 +38,8 @@ pub(super) fn rewrite<'a>(
         Metering::On => paying::edit(bytes, outline, engine, is_linked, &mut edits)?,
         Metering::Off => growth::edit(bytes, outline, engine, &mut edits)?,
     }
-    if outline.selects {
-        selects::edit(bytes, outline, engine, &mut edits)?;
-        outline.selects = false;
-    }
+    selects::edit(bytes, outline, engine, &mut edits)?;
+    outline.noted = Vec::new();
     if outline.tail_calls_import {
         wrappers::edit(bytes, outline, engine, &mut edits)?;
         outline.tail_calls_import = false;
@@ -226,10 +224,12 @@ impl Edits {
             usize::try_from(self.added_bytes.saturating_add(count.into())).unwrap_or(usize::MAX);
         let mut section = Vec::with_capacity(contents.len().saturating_add(added_bytes));
         leb128(&mut section, usize::try_from(count).unwrap_or(usize::MAX).saturating_add(added.len()));
+        let mut edited = Vec::new();
         for at in 0..count as usize {
             let body = cursor.body()?;
             let fuel = locals_fuel(u32::try_from(body.locals).unwrap_or(u32::MAX));
-            let mut edited = bytes[body.declarations].to_vec();
+            edited.clear();
+            edited.extend_from_slice(&bytes[body.declarations]);
             for _ in 0..fuel {
                 edited.extend_from_slice(&DROPPED_CONSTANT);
             }

@@ -8,6 +8,7 @@ use crate::{
     Error, Limits,
     engine::operators::{Glance, Glancer, find},
 };
+use alloc::vec::Vec;
 use core::ops::Range;
 
 /// What a module declares, by count and size.
@@ -63,11 +64,25 @@ pub struct Outline {
     pub(super) exports_reserved_name: bool,
     /// Whether it imports anything and has tail calls that may be of that: [`wrappers`](super::wrappers).
     pub(super) tail_calls_import: bool,
-    /// Whether it may have a `select` that the interpreter gets wrong: [`selects`](super::selects).
-    pub(super) selects: bool,
+    /// The bodies that [`rewrite`](super::rewrite) has to look at, until it has.
+    pub(super) noted: Vec<Noted>,
     /// What loading the rest of the component takes that it is part of, while it is loaded.
     pub(super) load_bytes_elsewhere: u64,
 }
+
+/// A body that has to be looked at once more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Noted {
+    /// Where its instructions are in the module.
+    pub(super) code: Range<usize>,
+    /// It grows a memory or a table.
+    pub(super) grows: bool,
+    /// It may have a `select` that the interpreter gets wrong: [`selects`](super::selects).
+    pub(super) selects: bool,
+}
+
+/// What noting one takes of host memory, twice: a list that grows has two homes for a while.
+const PER_NOTED: u64 = 2 * size_of::<Noted>() as u64;
 
 /// The name a start function is exported under, so that it can be run like any other call.
 pub(super) const START: &str = "wasmote:start";
@@ -212,6 +227,7 @@ impl Outline {
             (self.constant_operators.into(), PER_CONSTANT_OPERATOR),
             (self.locals_priced, PER_LOCAL_PRICED),
             (self.growths.into(), PER_GROWTH),
+            (self.noted.len() as u64, PER_NOTED),
         ];
         let base =
             BASE.saturating_add(module_bytes.saturating_mul(2)).saturating_add(self.load_bytes_elsewhere);
@@ -423,29 +439,37 @@ impl Outline {
     }
 
     /// Looks for what must not be in a body as it is, where a glance does not rule it out.
-    fn instructions(&mut self, code: &[u8], seen: Glance) {
+    fn instructions(&mut self, bytes: &[u8], code: Range<usize>, seen: Glance) {
         // What an imported table holds may be a host's function as well.
         let imports = self.imports > 0 && seen.tail_calls_import && !self.tail_calls_import;
+        let mut grows = false;
         if imports || seen.grows {
-            let found = find(code, self.imported_functions);
+            let found = find(&bytes[code.clone()], self.imported_functions);
             self.tail_calls_import |= imports && found.tail_calls_import;
             self.growths = self.growths.saturating_add(found.growths);
+            grows = found.growths > 0;
+        }
+        if grows || seen.selects {
+            self.noted.push(Noted { code, grows, selects: seen.selects });
         }
     }
 
     fn code(&mut self, cursor: &mut Cursor<'_>, limits: &Limits) -> Result<(), Error> {
         let glancer = Glancer::new(self.types, self.imported_functions, self.memories);
-        for _ in 0..cursor.u32()? {
+        let bodies = cursor.u32()?;
+        // What is noted of each is bounded by the limit on functions.
+        if bodies != self.functions.saturating_sub(self.imported_functions) {
+            return Err(cursor.malformed("function and code section have inconsistent lengths"));
+        }
+        for _ in 0..bodies {
             let body = cursor.body()?;
             check("frame_locals", body.locals, u64::from(limits.frame_locals))?;
             let locals = u32::try_from(body.locals).unwrap_or(u32::MAX);
             self.frame_locals_max = self.frame_locals_max.max(locals);
             self.locals_priced = self.locals_priced.saturating_add(u64::from(locals_fuel(locals)));
-            let code = &cursor.bytes[body.code.clone()];
-            let seen = glancer.glance(code);
-            self.instructions(code, seen);
-            self.selects |= seen.selects;
-            let length = u32::try_from(code.len()).unwrap_or(u32::MAX);
+            let seen = glancer.glance(&cursor.bytes[body.code.clone()]);
+            let length = u32::try_from(body.code.len()).unwrap_or(u32::MAX);
+            self.instructions(cursor.bytes, body.code, seen);
             self.body_bytes_max = self.body_bytes_max.max(length);
             self.code_bytes = self.code_bytes.saturating_add(length);
             self.blocks_max = self.blocks_max.max(seen.blocks);

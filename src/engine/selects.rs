@@ -7,12 +7,7 @@
 
 use crate::{
     Error,
-    engine::{
-        Engine, Outline,
-        operators::{Glancer, each_select},
-        rewrite::Edits,
-        scan::{Cursor, Section, sections},
-    },
+    engine::{Engine, Outline, operators::each_select, rewrite::Edits, scan::Noted},
 };
 
 /// `i32.const 1` and `i32.and`.
@@ -24,26 +19,16 @@ const SITE_BYTES: u64 = 128;
 pub(super) fn edit(bytes: &[u8], outline: &Outline, engine: &Engine, edits: &mut Edits) -> Result<(), Error> {
     let noted = (edits.splices.len() as u64).saturating_mul(SITE_BYTES);
     let mut taken = outline.load_bytes(bytes.len() as u64).saturating_add(noted);
-    let glancer = Glancer::new(0, 0, 0);
-    for section in sections(bytes) {
-        let Section { id: 10, contents } = section? else { continue };
-        let mut cursor = Cursor { bytes: &bytes[..contents.end], at: contents.start };
-        for _ in 0..cursor.u32()? {
-            let body = cursor.body()?.code;
-            let code = &bytes[body.clone()];
-            if !glancer.glance(code).selects {
-                continue;
+    for Noted { code, .. } in outline.noted.iter().filter(|body| body.selects) {
+        each_select(&bytes[code.clone()], |place| {
+            taken = taken.saturating_add(SITE_BYTES);
+            if taken > engine.limits.load_bytes {
+                return Err(Error::limit("load_bytes", taken, engine.limits.load_bytes));
             }
-            each_select(code, |place| {
-                taken = taken.saturating_add(SITE_BYTES);
-                if taken > engine.limits.load_bytes {
-                    return Err(Error::limit("load_bytes", taken, engine.limits.load_bytes));
-                }
-                let at = body.start.saturating_add(place);
-                edits.splices.push((at..at, AS_IT_IS.into()));
-                Ok(())
-            })?;
-        }
+            let at = code.start.saturating_add(place);
+            edits.splices.push((at..at, AS_IT_IS.into()));
+            Ok(())
+        })?;
     }
     edits.splices.sort_by_key(|(replaced, _)| replaced.start);
     Ok(())

@@ -1,6 +1,7 @@
 //! What a module declares, as a row of numbers and back.
 
 use crate::engine::Outline;
+use alloc::vec::Vec;
 
 macro_rules! numbers {
     ($($field:ident,)*) => {
@@ -15,7 +16,7 @@ macro_rules! numbers {
                     start,
                     exports_reserved_name,
                     tail_calls_import: _,
-                    selects: _,
+                    noted: _,
                     load_bytes_elsewhere: _,
                 } = self;
                 let start = start.map_or(0, |index| u64::from(index) + 1);
@@ -38,7 +39,7 @@ macro_rules! numbers {
                     },
                     // They were edited before it was signed.
                     tail_calls_import: false,
-                    selects: false,
+                    noted: Vec::new(),
                     load_bytes_elsewhere: 0,
                 })
             }
