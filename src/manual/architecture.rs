@@ -94,6 +94,20 @@
 //!   functions or a function that returns one, and in a component one that exports any of these or takes a function as a
 //!   parameter.
 //!
+//! # What the interpreter gets wrong
+//!
+//! In wasmi 2.0.0, each reached by valid modules with default settings. Loading edits modules around them (`engine/rewrite.rs`),
+//! which [`Metering::Off`](crate::engine::Metering) takes part in where it says so:
+//!
+//! * A `select` whose condition is whether a local is 0 chooses by a register that nobody wrote (`engine/selects.rs`; metering on and
+//!   off).
+//! * A module that imports one memory twice and grows it by its second index goes on with where the first one lay: it reads
+//!   and writes what the host has freed (`engine/paying.rs`; with metering off, growth is a call of the host, after which the
+//!   interpreter looks again).
+//! * A `table.grow` that costs more than its slice has left is resumed behind the last call that returned
+//!   (`engine/paying.rs`; with metering off nothing is resumed).
+//! * A tail call of an import that waits is resumed in a frame that is gone (`engine/wrappers.rs`, above).
+//!
 //! # To add an interface
 //!
 //! `cap/<noun>.rs` (what a port brings) → `backend/mem/<noun>.rs` and `backend/std/<noun>.rs` → `wasi/<noun>.rs`
