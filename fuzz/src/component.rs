@@ -229,7 +229,7 @@ pub fn async_ops(data: &[u8]) {
     let soon = |mut store: Guest<'_>, cx: &mut std::task::Context<'_>, (): &mut ()| {
         *store.data_mut() += 1;
         cx.waker().wake_by_ref();
-        if *store.data() % 3 == 0 { Poll::Ready(Ok::<(), Fault>(())) } else { Poll::Pending }
+        if store.data().is_multiple_of(3) { Poll::Ready(Ok::<(), Fault>(())) } else { Poll::Pending }
     };
     root.func_wrap_poll("soon", soon).unwrap_or_else(|error| panic!("{error}"));
     let mut store = Store::new(&engine, 0);

@@ -35,7 +35,7 @@ pub(super) fn find(code: &[u8], imported: u32) -> Found {
 pub(super) struct Glance {
     pub(super) grows: bool,
     pub(super) tail_calls_import: bool,
-    /// A `select` right behind `i32.eqz`, `i32.eq` or `i32.ne`.
+    /// A `select`.
     pub(super) selects: bool,
     /// Blocks that are opened: every block is among them, and few immediates that look like one.
     pub(super) blocks: u32,
@@ -65,16 +65,15 @@ const FIRST: [u8; 256] = {
     first[0x13] = TAIL_CALLS_INDIRECTLY;
     // Most are the type of a block, and the instruction that comes first in a block is no number of a memory.
     first[0x40] = GROWS_MEMORY;
-    first[0x45] = SELECTS;
-    first[0x46] = SELECTS;
-    first[0x47] = SELECTS;
+    first[SELECT as usize] = SELECTS;
+    first[SELECT_TYPED as usize] = SELECTS;
     first[0xfc] = GROWS_TABLE;
     first
 };
 
 /// What each byte says behind those, whatever the module has.
 const SECOND: [u8; 256] = {
-    let mut second = [TAIL_CALLS_INDIRECTLY; 256];
+    let mut second = [TAIL_CALLS_INDIRECTLY | SELECTS; 256];
     let mut next = 0;
     while next < 256 {
         if opens_block(next as u8, 0) {
@@ -86,9 +85,6 @@ const SECOND: [u8; 256] = {
         }
         if next & 0x7f == 0x0f {
             second[next] |= GROWS_TABLE;
-        }
-        if matches!(next as u8, NOP | SELECT | SELECT_TYPED) {
-            second[next] |= SELECTS;
         }
         next += 1;
     }
@@ -129,7 +125,6 @@ const fn opens_block(ty: u8, types: u32) -> bool {
     if ty < 0x40 { (ty as u32) < types } else { ty == 0x40 || ty >= 0x6f }
 }
 
-const NOP: u8 = 0x01;
 const SELECT: u8 = 0x1b;
 const SELECT_TYPED: u8 = 0x1c;
 
@@ -176,34 +171,36 @@ pub(super) fn each_growth(
     }
 }
 
-/// The place in `code` of each `select` whose condition is whether a number is nothing: `i32.eqz`, or `i32.eq` or `i32.ne`
-/// with what may be a constant 0, on either side of a local.
+/// The place in `code` of each `select`, but for those whose condition is surely no comparison with 0: a local, what was
+/// loaded or returned, `i32.and`, an ordered comparison, or an equality of two locals or with another constant.
 pub(super) fn each_select(
     code: &[u8],
     mut each: impl FnMut(usize) -> Result<(), Error>,
 ) -> Result<(), Error> {
     let mut reader = Reader { rest: code };
-    // Of the instructions before: whether it may be 0, whether it is a local behind such a one, whether it compares.
-    let (mut is_zero, mut is_local, mut compares) = (false, false, false);
+    // Of the instructions before: whether the last is surely none, whether it is a constant other than 0, and how many
+    // of the last are locals.
+    let (mut is_none, mut is_number, mut locals) = (false, false, 0u32);
     loop {
         let start = code.len() - reader.rest.len();
         if reader.step().is_none() {
             return Ok(());
         }
         let immediate = &code[start + 1..code.len() - reader.rest.len()];
-        (is_zero, is_local, compares) = match code[start] {
-            NOP => continue,
-            0x20 => (false, is_zero, false),
-            // The value of a global may be known.
-            0x23 => (true, false, false),
-            0x41 => (immediate.iter().all(|byte| byte & 0x7f == 0), false, false),
-            0x45 => (false, false, true),
-            0x46 | 0x47 => (false, false, is_zero || is_local),
-            SELECT | SELECT_TYPED if compares => {
-                each(start)?;
-                (false, false, false)
+        (is_none, is_number, locals) = match code[start] {
+            // The interpreter makes nothing of it.
+            0x01 => continue,
+            SELECT | SELECT_TYPED => {
+                if !is_none {
+                    each(start)?;
+                }
+                (false, false, 0)
             }
-            _ => (false, false, false),
+            0x20 => (true, false, locals.saturating_add(1)),
+            0x41 | 0x42 => (false, immediate.iter().any(|byte| byte & 0x7f != 0), 0),
+            0x46 | 0x47 | 0x51 | 0x52 => (is_number || locals > 1, false, 0),
+            0x10 | 0x11 | 0x28..=0x35 | 0x48..=0x4f | 0x53..=0x66 | 0x71 => (true, false, 0),
+            _ => (false, false, 0),
         };
     }
 }
@@ -422,7 +419,7 @@ mod tests {
                 let expected = Glance {
                     grows: first == 0x40 && below || first == 0xfc && next & 0x7f == 0x0f,
                     tail_calls_import: first == 0x12 && below || first == 0x13,
-                    selects: matches!(first, 0x45..=0x47) && matches!(next, NOP | SELECT | SELECT_TYPED),
+                    selects: matches!(first, SELECT | SELECT_TYPED),
                     blocks: opens.into(),
                 };
                 assert_eq!(glance(&[first, next], count, count, count), expected, "{first:#x} {next:#x}");
@@ -460,18 +457,18 @@ mod tests {
     }
 
     #[test]
-    fn selects_by_whether_a_number_is_nothing_are_found() {
+    fn selects_that_may_compare_with_0_are_found() {
         let places = |code: &[u8]| {
             let mut places = Vec::new();
-            each_select(code, |place| {
+            each_select(&[code, &[0x0b]].concat(), |place| {
                 places.push(place);
                 Ok(())
             })
             .unwrap();
-            assert!(places.is_empty() || glance(code, 0, 0, 0).selects, "{code:x?}");
+            assert!(places.is_empty() || glance(&[code, &[0x0b]].concat(), 0, 0, 0).selects, "{code:x?}");
             places
         };
-        assert_eq!(places(&[0x20, 0x00, 0x45, 0x1b, 0x0b]), [3], "i32.eqz");
+        assert_eq!(places(&[0x20, 0x00, 0x45, 0x1b]), [3], "i32.eqz");
         assert_eq!(places(&[0x20, 0x00, 0x45, 0x01, 0x01, 0x1c, 0x01, 0x7f]), [5], "nops, a type");
         assert_eq!(places(&[0x20, 0x00, 0x41, 0x80, 0x00, 0x46, 0x1b]), [6], "an over-long 0");
         assert_eq!(places(&[0x41, 0x00, 0x20, 0x00, 0x47, 0x1b]), [5], "on the left");
@@ -480,10 +477,13 @@ mod tests {
             [5, 7],
             "a global, and one more"
         );
+        assert_eq!(places(&[0x20, 0x00, 0xd1, 0x1b]), [3], "ref.is_null");
+        assert_eq!(places(&[0x20, 0x00, 0x45, 0xad, 0x50, 0x1b]), [5], "i64.eqz");
+        assert_eq!(places(&[0x45, 0x20, 0x00, 0x21, 0x00, 0x1b]), [5], "what nothing is made of");
         assert_eq!(places(&[0x20, 0x00, 0x41, 0x01, 0x46, 0x1b]), [0; 0], "another number");
         assert_eq!(places(&[0x20, 0x00, 0x20, 0x01, 0x46, 0x1b]), [0; 0], "two locals");
-        assert_eq!(places(&[0x41, 0xc5, 0x1b, 0x1b]), [0; 0], "in an immediate");
-        assert_eq!(places(&[0x45, 0x22, 0x00, 0x1b]), [0; 0], "by way of a local");
+        assert_eq!(places(&[0x20, 0x00, 0x1b, 0x41, 0x03, 0x49, 0x1b]), [0; 0], "a local, i32.lt_u");
+        assert_eq!(places(&[0x41, 0x1b]), [0; 0], "an immediate");
     }
 
     #[test]

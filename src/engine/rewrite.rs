@@ -8,7 +8,7 @@
 //!   calling it as for one with none; here its body begins with constants that are dropped at once, each of
 //!   which is charged and none of which is executed.
 //! * What leaves native stack behind is paid for at once: see [`paying`].
-//! * A `select` that the interpreter gets wrong gets its condition in another way: see [`selects`].
+//! * A `select` that the interpreter may get wrong has something put before it: see [`selects`].
 //! * Tail calls of imports become calls that return: see [`wrappers`].
 //! * Where fuel is not counted, growing a memory or table becomes a call of the host: see [`growth`].
 //!

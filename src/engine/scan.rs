@@ -81,8 +81,8 @@ pub(super) struct Noted {
     pub(super) selects: bool,
 }
 
-/// What noting one takes of host memory, twice: a list that grows has two homes for a while.
-const PER_NOTED: u64 = 2 * size_of::<Noted>() as u64;
+/// What noting one takes of host memory: a list that grows has two homes for a while, of which one is twice the other.
+const PER_NOTED: u64 = 3 * size_of::<Noted>() as u64;
 
 /// The name a start function is exported under, so that it can be run like any other call.
 pub(super) const START: &str = "wasmote:start";

@@ -1,17 +1,19 @@
 //! Choosing by whether a number is nothing.
 //!
-//! Where the condition of a `select` is `i32.eqz` of a local, or `i32.eq` or `i32.ne` of one with 0, wasmi 2.0.0 leaves the
-//! comparison out and is to look at the local instead; it looks where the comparison would have put its result, which
-//! nobody has written, and chooses by that. So `i32.and` with 1 stands between the two here, which changes no result of a
-//! comparison and is no comparison.
+//! Where the condition of a `select` is whether a local or another value in a slot is 0 (`i32.eqz`, or `i32.eq` or `i32.ne` with
+//! 0), wasmi 2.0.0 leaves the comparison out and is to look at that value instead; it looks where the comparison would have put
+//! its result, which nobody has written, and chooses by that. What it takes for such a comparison does not show in the
+//! instructions: it folds constants, makes them of other comparisons, and makes nothing of some instructions between the two. So
+//! it is the other way round: `i32.or` with 0, which changes nothing and is translated as it stands, is put before each
+//! `select` but those that surely have another condition.
 
 use crate::{
     Error,
     engine::{Engine, Outline, operators::each_select, rewrite::Edits, scan::Noted},
 };
 
-/// `i32.const 1` and `i32.and`.
-const AS_IT_IS: [u8; 3] = [0x41, 0x01, 0x71];
+/// `i32.const 0` and `i32.or`.
+const AS_IT_IS: [u8; 3] = [0x41, 0x00, 0x72];
 /// What noting one place takes of host memory, from above.
 const SITE_BYTES: u64 = 128;
 

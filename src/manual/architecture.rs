@@ -99,7 +99,7 @@
 //! In wasmi 2.0.0, each reached by valid modules with default settings. Loading edits modules around them (`engine/rewrite.rs`),
 //! which [`Metering::Off`](crate::engine::Metering) takes part in where it says so:
 //!
-//! * A `select` whose condition is whether a local is 0 chooses by a register that nobody wrote (`engine/selects.rs`; metering on and
+//! * A `select` whose condition is whether a value is 0 may choose by a register that nobody wrote (`engine/selects.rs`; metering on and
 //!   off).
 //! * A module that imports one memory twice and grows it by its second index goes on with where the first one lay: it reads
 //!   and writes what the host has freed (`engine/paying.rs`; with metering off, growth is a call of the host, after which the
