@@ -214,7 +214,8 @@ impl Func {
 
     /// Calls it as a future, which makes progress while it is polled and gives way where the guest waits and after
     /// each slice of fuel. Dropping it leaves the call in the store, where the next call takes it along; one that the
-    /// guest has not let in yet is taken back.
+    /// guest has not let in yet is taken back. Typed ends of streams and futures among the arguments of that are lost: they
+    /// stay as long as the store does, and count as handles.
     ///
     /// # Errors
     ///

@@ -166,8 +166,9 @@ pub struct GivenUp<'s, T: 'static> {
 }
 
 impl<T: Send + 'static> GivenUp<'_, T> {
-    /// Closes a readable end, if it still is the host's, and nothing but the call was seen to read from it.
-    fn close(&mut self, any: ChannelAny) {
+    /// Closes a typed readable end, if it still is the host's, and nothing but the call was seen to read from it. One of any
+    /// type is a number that may have been copied to who reads from it later: that one stays, and counts.
+    pub(crate) fn close(&mut self, any: ChannelAny) {
         let is_others = |channel: &SharedChannel| {
             let reader = channel.interest[End::Readable as usize].upgrade();
             reader.is_some_and(|reader| reader.number() != self.call)
@@ -564,10 +565,6 @@ impl Lift for ChannelAny {
             TypeDef::Future(payload) => cx.channel(Channel::Future, payload, from),
             _ => Err(Rule::ValueType.into()),
         }
-    }
-
-    fn give_up<T: Send + 'static>(&self, call: &mut GivenUp<'_, T>) {
-        call.close(*self);
     }
 }
 

@@ -500,7 +500,7 @@ macro_rules! reader {
             }
 
             fn give_up<T: Send + 'static>(&self, call: &mut GivenUp<'_, T>) {
-                self.0.give_up(call);
+                call.close(self.0);
             }
         }
 

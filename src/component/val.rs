@@ -7,7 +7,6 @@ use crate::{
         definition::Channel,
         fits::Fitting,
         host::Check,
-        host_channel::GivenUp,
         resource::{ChannelAny, ResourceAny},
         typed::{ComponentType, Lift, Lower},
         types::{TypeDef, ValType},
@@ -183,20 +182,6 @@ impl Lift for Val {
             ValType::ErrorContext => Self::ErrorContext(cx.error_context(from)?),
             ValType::Def(_) => lift_composite(cx, ty, from)?,
         })
-    }
-
-    // As deep as its type.
-    fn give_up<T: Send + 'static>(&self, call: &mut GivenUp<'_, T>) {
-        match self {
-            Self::Stream(end) | Self::Future(end) => end.give_up(call),
-            Self::List(List::Values(values)) | Self::Tuple(values) => values.give_up(call),
-            Self::Record(fields) => fields.iter().for_each(|(_, value)| value.give_up(call)),
-            Self::Map(pairs) => pairs.iter().for_each(|(_, value)| value.give_up(call)),
-            Self::Variant(_, Some(value))
-            | Self::Option(Some(value))
-            | Self::Result(Ok(Some(value)) | Err(Some(value))) => value.give_up(call),
-            _ => {}
-        }
     }
 }
 
