@@ -207,16 +207,16 @@ fn a_program_that_lacks_nothing_gets_every_argument() {
     assert_eq!(ran.text(), "me\n--link\nb\nc\n");
 }
 
+/// The plugin's function, called by a program that has nothing but an import of it.
+const PASSES_ON: &str = r#"(component
+    (import "variables" (func $variables (result (list (tuple string string)))))
+    (export "all" (func $variables)))"#;
+
 #[test]
 fn a_function_takes_its_parameters_behind_a_plugin() {
     let files = Files::new();
     let plugin = files.file("plugin.wat", plugin());
-    let main = files.file(
-        "main.wat",
-        r#"(component
-          (import "variables" (func $variables (result (list (tuple string string)))))
-          (export "all" (func $variables)))"#,
-    );
+    let main = files.file("main.wat", PASSES_ON);
     let ran = wasmote(["run", "--env", "A=1", "--invoke", "all", &main, "--link", &plugin]);
     ran.said(0, &[]);
     assert_eq!(ran.text(), "[(\"A\", \"1\")]\n");
@@ -226,13 +226,7 @@ fn a_function_takes_its_parameters_behind_a_plugin() {
 fn a_plugin_is_granted_what_the_program_is() {
     let files = Files::new();
     let plugin = files.file("plugin.wat", plugin());
-    // The plugin's function, called by a program that has nothing but an import of it.
-    let main = files.file(
-        "main.wat",
-        r#"(component
-          (import "variables" (func $variables (result (list (tuple string string)))))
-          (export "all" (func $variables)))"#,
-    );
+    let main = files.file("main.wat", PASSES_ON);
     let arguments = ["run", "--link", &plugin, "--invoke", "all()"];
     let ran = wasmote(arguments.into_iter().chain(["--env", "A=1", "--env", "B=zwei", &main]));
     ran.said(0, &[]);
