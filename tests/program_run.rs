@@ -10,6 +10,7 @@ use std::{
     fs,
     io::{Read, Write},
     net::{TcpListener, TcpStream},
+    path::Path,
     process::Stdio,
     thread,
     time::{Duration, Instant},
@@ -329,6 +330,42 @@ fn a_guest_that_writes_past_the_longest_file_is_told() {
         assert!(lengths.iter().all(|length| *length == lengths[0] && *length > 4_096), "{lengths:?}");
         std::fs::remove_file(folder.join("y")).unwrap();
     }
+}
+
+/// As above, where it is this program that writes.
+#[test]
+fn what_the_program_writes_past_the_longest_file_is_an_error() {
+    let files = Files::new();
+    let text = r#"(module
+        (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
+        (func (export "_start") (local $left i32)
+            (local.set $left (i32.const 2000))
+            (loop $more
+                (drop (call $yield))
+                (br_if $more (local.tee $left (i32.sub (local.get $left) (i32.const 1)))))))"#;
+    let (calls, traced) = (files.file("calls.wat", text), files.path("trace"));
+    let big = format!("(module (memory 2) (data (i32.const 0) \"{}\"))", "x".repeat(80_000));
+    let big = files.file("big.wasm", wat::parse_str(big).unwrap());
+    let (key, bundled) = (files.path("key.pem"), files.path("big.bundle"));
+    wasmote(["bundle", "--new-key", key.to_str().unwrap()]).said(0, &[]);
+    let limited = |script: &str, paths: [&Path; 3]| {
+        let mut shell = std::process::Command::new("sh");
+        shell.arg("-c").arg(format!("ulimit -f 100; {script}")).arg(command().get_program()).args(paths);
+        ended(shell.output().unwrap())
+    };
+    let length = |path: &Path| fs::metadata(path).unwrap().len();
+    // To a file of its own: the guest ends by itself, and what it was to be told with is not whole.
+    let ran = limited("exec \"$0\" run --trace=\"$2\" \"$1\"", [calls.as_ref(), &traced, &traced]);
+    ran.said(1, &["the trace", "is incomplete"]);
+    let room = length(&traced);
+    assert!((4_096..100_000).contains(&room), "{room}");
+    // To a standard error that is a file nobody is told, and the guest ends as it would.
+    let ran = limited("exec \"$0\" run --trace \"$1\" 2> \"$2\"", [calls.as_ref(), &traced, &traced]);
+    ran.said(0, &[]);
+    assert_eq!(length(&traced), room);
+    // And what a command is for.
+    let ran = limited("exec \"$0\" bundle \"$1\" --key \"$2\" -o \"$3\"", [big.as_ref(), &key, &bundled]);
+    ran.said(1, &["big.bundle"]);
 }
 
 #[test]

@@ -10,7 +10,13 @@ use crate::component::{
     store::ResourceTypeId,
     types::{ComponentTypeDef, FuncTypeId, ItemType, Items, ResourceIx, TypeDef, Types, ValType},
 };
-use alloc::{collections::BTreeMap, format, string::String, sync::Arc};
+use alloc::{
+    collections::{BTreeMap, btree_map::Entry},
+    format,
+    string::String,
+    sync::Arc,
+    vec::Vec,
+};
 
 /// What a component imports or exports, by name.
 type Names<'n> = Sorted<&'n str, ItemType>;
@@ -18,24 +24,24 @@ type Names<'n> = Sorted<&'n str, ItemType>;
 /// How many parts are compared: types share theirs, so that a small file can have very many.
 const PARTS_MAX: u32 = 1_000_000;
 
-/// No resource.
-const NONE: ResourceIx = ResourceIx(u32::MAX);
-
 /// A comparison of an expected type with one that was found.
 pub(crate) struct Comparison<'t> {
     expected: &'t Types,
     found: &'t Types,
     /// Resources that the expected type has from where it stands: of what is around it.
     outer: &'t [(ResourceIx, ResourceTypeId)],
-    /// What stands for a resource of the expected type, by exports; [`NONE`] for one that no export stands for.
-    exported: BTreeMap<ResourceIx, ResourceIx>,
-    /// What is given for a resource of the found type, by imports; [`NONE`] for one that none is given for.
-    imported: BTreeMap<ResourceIx, ResourceIx>,
+    /// Which resource each is that was met: itself, or the one that was given for it.
+    met: BTreeMap<Resource, Resource>,
+    /// Those of [`met`](Self::met) in the order in which they were.
+    order: Vec<Resource>,
     parts: u32,
 }
 
+/// A resource of one side's.
+type Resource = (Giver, ResourceIx);
+
 /// Which side gives what the other takes.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Giver {
     Found,
     Expected,
@@ -56,7 +62,7 @@ impl<'t> Comparison<'t> {
         found: &'t Types,
         outer: &'t [(ResourceIx, ResourceTypeId)],
     ) -> Self {
-        Self { expected, found, outer, exported: BTreeMap::new(), imported: BTreeMap::new(), parts: 0 }
+        Self { expected, found, outer, met: BTreeMap::new(), order: Vec::new(), parts: 0 }
     }
 
     /// Compares a component's imports and exports with those of an expected type.
@@ -66,7 +72,7 @@ impl<'t> Comparison<'t> {
         imports: impl Iterator<Item = (&'t Arc<str>, ItemType)>,
         exports: impl Iterator<Item = (&'t Arc<str>, ItemType)>,
     ) -> Result<(), String> {
-        self.settle(Giver::Expected, &expected.imports);
+        self.settle_all(Giver::Expected, &expected.imports);
         let given = names(expected.imports.iter().map(|(name, ty)| (name, *ty)));
         for (name, ty) in imports {
             let Some(given) = given.get(&&**name) else {
@@ -76,7 +82,9 @@ impl<'t> Comparison<'t> {
                 return Err(format!("a component that imports `{name}` as something else"));
             }
         }
-        let exports = names(exports);
+        let exports: Vec<_> = exports.collect();
+        exports.iter().for_each(|(_, item)| self.settle(Giver::Found, *item));
+        let exports = names(exports.into_iter());
         for (name, ty) in &expected.exports {
             let Some(found) = exports.get(&&**name) else {
                 return Err(format!("a component that does not export `{name}`"));
@@ -111,12 +119,20 @@ impl<'t> Comparison<'t> {
                 let (left, right) = (self.expected, self.found);
                 let (expected, found) =
                     (&left.components[expected as usize], &right.components[found as usize]);
-                match giver {
-                    Giver::Found => self.settle(Giver::Expected, &expected.imports),
-                    Giver::Expected => self.settle(Giver::Found, &found.imports),
+                let before = self.order.len();
+                let (taker, gives) = match giver {
+                    Giver::Found => (expected, found),
+                    Giver::Expected => (found, expected),
+                };
+                self.settle_all(giver.other(), &taker.imports);
+                let mut is = self.lists(&expected.imports, &found.imports, giver.other());
+                self.settle_all(giver, &gives.exports);
+                is = is && self.lists(&expected.exports, &found.exports, giver);
+                // What was met in it means something in it only: its type may stand elsewhere once more.
+                for resource in self.order.drain(before..) {
+                    self.met.remove(&resource);
                 }
-                self.lists(&expected.imports, &found.imports, giver.other())
-                    && self.lists(&expected.exports, &found.exports, giver)
+                is
             }
             (ItemType::Module(expected), ItemType::Module(found)) => {
                 let (expected, found) =
@@ -195,47 +211,59 @@ impl<'t> Comparison<'t> {
         }
     }
 
-    /// Notes the resources that a component's imports bring in: what it is given says which they are, and none that it
-    /// exports stands for one of them.
-    fn settle(&mut self, side: Giver, imports: &Items) {
-        for (_, item) in imports {
-            self.parts = self.parts.saturating_add(1);
-            match *item {
-                _ if self.parts > PARTS_MAX => return,
-                ItemType::Resource(resource) => {
-                    let stands = if side == Giver::Found { &mut self.imported } else { &mut self.exported };
-                    stands.entry(resource).or_insert(NONE);
-                }
-                ItemType::Instance(ty) => {
-                    let types = if side == Giver::Found { self.found } else { self.expected };
-                    self.settle(side, &types.instances[ty as usize]);
-                }
-                _ => {}
+    /// Notes the resources that one side gives as ones that stand for no others: those of its type's imports, which say
+    /// what is given, and of its exports, when it is known what was given for the imports that they may be of.
+    fn settle_all(&mut self, side: Giver, items: &Items) {
+        items.iter().for_each(|(_, item)| self.settle(side, *item));
+    }
+
+    fn settle(&mut self, side: Giver, item: ItemType) {
+        self.parts = self.parts.saturating_add(1);
+        match item {
+            _ if self.parts > PARTS_MAX => {}
+            ItemType::Resource(resource) => self.meet((side, resource), (side, resource)),
+            ItemType::Instance(ty) => {
+                let types = if side == Giver::Found { self.found } else { self.expected };
+                self.settle_all(side, &types.instances[ty as usize]);
             }
+            _ => {}
         }
     }
 
-    /// A resource of each, under one name: the giver's stands for the taker's from here on, unless the taker means one
-    /// already; and what was given is a resource that nothing else stands for.
+    /// A resource of each, under one name: the taker's is the giver's from here on, unless it is known already which one
+    /// it is.
     fn named_resource(&mut self, expected: ResourceIx, found: ResourceIx, giver: Giver) -> bool {
-        let is_outer = self.outer.binary_search_by_key(&expected, |(ix, _)| *ix).is_ok();
-        match giver {
-            Giver::Found if is_outer => {}
-            Giver::Found => {
-                self.exported.entry(expected).or_insert(found);
-                self.imported.entry(found).or_insert(NONE);
-            }
-            Giver::Expected => {
-                self.imported.entry(found).or_insert(expected);
-                self.exported.entry(expected).or_insert(NONE);
-            }
+        let (given, taken) = match giver {
+            Giver::Found => ((Giver::Found, found), (Giver::Expected, expected)),
+            Giver::Expected => ((Giver::Expected, expected), (Giver::Found, found)),
+        };
+        let is = self.known(given).unwrap_or(given);
+        self.meet(given, is);
+        if self.known(taken).is_none() {
+            self.meet(taken, is);
         }
         self.resource(expected, found)
     }
 
+    /// Notes which resource one is, where nothing is known of it.
+    fn meet(&mut self, resource: Resource, is: Resource) {
+        if let Entry::Vacant(entry) = self.met.entry(resource) {
+            entry.insert(is);
+            self.order.push(resource);
+        }
+    }
+
+    /// Which resource one is, as far as that is known.
+    fn known(&self, resource: Resource) -> Option<Resource> {
+        let is_outer = |ix| self.outer.binary_search_by_key(&ix, |(ix, _)| *ix).is_ok();
+        let outer = || (resource.0 == Giver::Expected && is_outer(resource.1)).then_some(resource);
+        self.met.get(&resource).copied().or_else(outer)
+    }
+
     /// Whether a resource of one is known to be one of the other.
     fn resource(&self, expected: ResourceIx, found: ResourceIx) -> bool {
-        self.exported.get(&expected) == Some(&found) || self.imported.get(&found) == Some(&expected)
+        let expected = self.known((Giver::Expected, expected));
+        expected.is_some() && expected == self.known((Giver::Found, found))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Components that a component imports: which resource of one is which of the other.
 
 use super::load;
-use wasmote::component::{Engine, Linker, ResourceType, Store};
+use wasmote::component::{Component, Engine, Linker, ResourceType, Store};
 
 struct Thing;
 
@@ -100,4 +100,129 @@ fn a_resource_that_a_component_type_exports_is_any() {
         (func (export "take") (param "x" (own $s)) (canon lift (core func $i "take")))"#
     );
     assert!(fits(expected, &found));
+}
+
+#[test]
+fn a_resource_is_the_one_that_is_given_for_it() {
+    // What is exported as `s` is what was given as `p`, and whatever has that has it.
+    let expected = r#"(import "p" (type $p (sub resource))) (export "s" (type $s (sub resource)))
+        (export "n" (component (import "q" (type (eq $p))) (export "t" (type (eq $s)))))"#;
+    let found = r#"(import "p" (type $p (sub resource)))
+        (component $n (import "q" (type $q (sub resource))) (export "t" (type $q)))
+        (export "s" (type $p)) (export "n" (component $n))"#;
+    assert!(fits(expected, found));
+    let apart = r#"(type $s (resource (rep i32))) (import "p" (type $p (sub resource)))
+        (component $n (import "q" (type $q (sub resource))) (export "t" (type $q)))
+        (export "s" (type $s)) (export "n" (component $n))"#;
+    assert!(!fits(expected, apart));
+    // One type that stands twice is of other resources each time.
+    let twice = r#"(type $t (component (import "r" (type (sub resource)))))
+        (import "m" (component (type $t))) (import "n" (component (type $t)))"#;
+    let once = r#"(import "m" (component (import "r" (type (sub resource)))))
+        (import "n" (component (import "r" (type (sub resource)))))"#;
+    assert!(fits(once, twice));
+    assert!(fits(twice, once));
+}
+
+/// Types of components, made of a few names and resources by chance; but this decision is another one.
+struct Chance {
+    state: u32,
+    changed: u32,
+}
+
+impl Chance {
+    /// A number below `end`.
+    fn below(&mut self, end: u32) -> u32 {
+        self.state = self.state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let number = (self.state >> 8) + u32::from(self.changed == 0);
+        self.changed = self.changed.wrapping_sub(1);
+        number % end
+    }
+
+    /// What a component, or an instance, declares: `known` are resources that it may name, and so many are there.
+    fn declarations(
+        &mut self,
+        prefix: &str,
+        known: &mut Vec<String>,
+        depth: u32,
+        is_component: bool,
+    ) -> String {
+        let mut text = String::new();
+        let mut imports_more = is_component;
+        for (at, name) in ["a", "b", "c", "d"].into_iter().enumerate() {
+            imports_more &= self.below(3) > 0;
+            let keyword = if imports_more { "import" } else { "export" };
+            let path = format!("{prefix}{at}");
+            text += &match self.below(if depth > 0 { 7 } else { 4 }) {
+                0 => {
+                    known.push(format!("$r{path}"));
+                    format!("({keyword} \"{name}\" (type $r{path} (sub resource)))\n")
+                }
+                1..=3 if known.is_empty() => String::new(),
+                1 | 2 => {
+                    let resource = known[self.below(known.len() as u32) as usize].clone();
+                    known.push(format!("$r{path}"));
+                    format!("({keyword} \"{name}\" (type $r{path} (eq {resource})))\n")
+                }
+                3 => {
+                    let resource = &known[self.below(known.len() as u32) as usize];
+                    format!("({keyword} \"{name}\" (func (param \"x\" (own {resource}))))\n")
+                }
+                4 => {
+                    let inner = self.declarations(&path, &mut Vec::new(), depth - 1, false);
+                    let alias = match inner.split_once("(type $r") {
+                        Some((before, after)) => {
+                            let export = &before[before.len() - 3..before.len() - 2];
+                            let of = after.split([' ', ')']).next().unwrap();
+                            known.push(format!("$q{of}"));
+                            format!("(alias export $i{path} \"{export}\" (type $q{of}))\n")
+                        }
+                        None => String::new(),
+                    };
+                    format!("({keyword} \"{name}\" (instance $i{path}\n{inner}))\n{alias}")
+                }
+                _ => {
+                    // What is around a component type it knows by aliases; the text makes those by itself.
+                    let mut seen = known.clone();
+                    format!(
+                        "({keyword} \"{name}\" (component\n{}))\n",
+                        self.declarations(&path, &mut seen, depth - 1, true)
+                    )
+                }
+            };
+        }
+        text
+    }
+}
+
+/// The validator compares types as well, where a component is given to another one in the same file.
+#[test]
+fn components_fit_where_the_validator_says_so() {
+    let engine = Engine::default();
+    let validates = |text: &str| {
+        let bytes = wat::parse_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        Component::new(&engine, bytes).is_ok()
+    };
+    let (mut fitting, mut others) = (0, 0);
+    for seed in 0..2_000_u32 {
+        let state = seed.wrapping_mul(2_654_435_761);
+        let types = [u32::MAX, state >> 27]
+            .map(|changed| Chance { state, changed }.declarations("", &mut Vec::new(), 2, true));
+        let [given, taken] = types;
+        let importing = |ty: &str| format!("(component (import \"n\" (component {ty})))");
+        if !validates(&importing(&given)) || !validates(&importing(&taken)) {
+            continue;
+        }
+        let text = format!(
+            "(component (import \"f\" (component {given})) (component $t (import \"n\" (component {taken})))
+                (instance (instantiate $t (with \"n\" (component 0)))))"
+        );
+        let expected = validates(&text);
+        let n = |ty: &str| format!("(import \"n\" (component {ty}))");
+        assert_eq!(fits(&n(&given), &n(&taken)), expected, "given {given}\ntaken {taken}");
+        let nn = |ty: &str| format!("(import \"n\" (component (import \"m\" (component {ty}))))");
+        assert_eq!(fits(&nn(&taken), &nn(&given)), expected, "twice: given {given}\ntaken {taken}");
+        if expected { fitting += 1 } else { others += 1 }
+    }
+    assert!(fitting > 500 && others > 100, "{fitting} {others}");
 }

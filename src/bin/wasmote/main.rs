@@ -18,6 +18,7 @@ mod run;
 mod say;
 mod serve;
 mod settings;
+mod signals;
 mod terminal;
 mod units;
 mod unused;
@@ -90,6 +91,7 @@ fn main() {
             exit(MISUSED);
         }
     };
+    signals::survive_long_files();
     let ended = match command {
         Command::Run(_) | Command::Serve(_) | Command::Wast(_) if !keeps_native_stack() => {
             Err(anyhow::Error::msg(
