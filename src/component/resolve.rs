@@ -105,7 +105,7 @@ impl Resolver {
             ComponentDefinedType::Future { ty, .. } => TypeDef::Future(self.optional(from, *ty)),
             ComponentDefinedType::Stream { ty, .. } => TypeDef::Stream(self.optional(from, *ty)),
         };
-        let ty = ValType::Def(self.types.intern(def));
+        let ty = ValType::Def(self.types.declare(def));
         self.defined.insert(id, ty);
         ty
     }

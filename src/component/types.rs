@@ -254,6 +254,9 @@ pub struct Types {
     /// The same for 64-bit memories, if there can be any.
     wide: Option<Vec<Layout>>,
     interned: BTreeMap<TypeDef, TypeId>,
+    /// How deep the deepest nests that was declared, as far as that is known: not of a bundle's, of which it was when the
+    /// bundle was made.
+    declared_depth: u32,
     pub(crate) funcs: Vec<FuncType>,
     pub(crate) instances: Vec<Items>,
     /// Of each of them, whether it or an instance in it exports a resource type.
@@ -321,6 +324,13 @@ impl Types {
         id
     }
 
+    /// As [`intern`](Self::intern), for one that the component declares.
+    pub(crate) fn declare(&mut self, def: TypeDef) -> TypeId {
+        let id = self.intern(def);
+        self.declared_depth = self.declared_depth.max(self.layout(id).depth);
+        id
+    }
+
     /// The id of a definition that was added before.
     pub(crate) fn find(&self, def: &TypeDef) -> Option<TypeId> {
         self.interned.get(def).copied()
@@ -331,12 +341,12 @@ impl Types {
         &self.defs
     }
 
-    /// Refuses what nests too deep, wherever it was declared. Parameters stand like a tuple, and yet nobody has declared
-    /// that one: what counts of a function is each of its types.
+    /// Refuses what nests too deep, wherever it was declared. Parameters stand like a tuple, which need not be
+    /// declared: what counts of a function is each of its types.
     pub(crate) fn check_depth(&self, limits: &Limits) -> Result<(), Error> {
         let depth = |ty: ValType| self.layouts(AddressType::I32).depth(ty);
         let mut declared = alloc::vec![true; self.defs.len()];
-        let mut deepest = 0;
+        let mut deepest = self.declared_depth;
         for func in &self.funcs {
             declared[func.params_tuple.0 as usize] = false;
             let types = func.params.iter().map(|(_, ty)| *ty).chain(func.result);

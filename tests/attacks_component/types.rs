@@ -114,6 +114,11 @@ fn types_nest_no_deeper_than_allowed_wherever_they_are_declared() {
             assert_eq!(loads_bundled(limits, &bytes), fits, "{what}, {depth}");
         }
     }
+    // Declared, and the same as a function's parameters, which are no type of anybody's.
+    let pair = |around: &str| format!("(component {} (type $p (tuple $t)) {})", nested(16), around);
+    let params = r#"(import "f" (func (param "x" $t)))"#;
+    assert!(load_under(limits, &parse(&pair(""))).is_err());
+    assert!(load_under(limits, &parse(&pair(params))).is_err());
     // Declared, and used by nobody; and tuples that each stand like the parameters of the function after it.
     assert!(load_under(limits, &parse(&format!("(component {})", nested(17)))).is_err());
     let tuples = (0..90).map(|n| {
