@@ -105,9 +105,11 @@ pub struct Limits {
     pub path_depth: u32,
     /// HTTP.
     pub http: HttpLimits,
-    /// Fuel that a guest runs on before it gives way to its host. Also bounds the native stack that growing memory takes,
-    /// and on Arm an indirect call: a byte, or three, for each unit of fuel. A guest that may have more than some tens of
-    /// thousands at once needs a thread with more stack: see `manual::architecture`.
+    /// Fuel that a guest runs on before it gives way to its host: 0.25 to 1.3 ns for each unit, on a desktop machine. What
+    /// host functions charge counts five times, for it takes longer; of the budget it takes what it says. Also bounds the
+    /// native stack that growing memory takes, a byte for some five units of fuel, and on 32-bit Arm an indirect call, three
+    /// bytes for each. A guest that may have more than [`Limits::server`] allows needs a thread with more stack, and on
+    /// 32-bit Arm one with more than some thousands does: see `manual::architecture`.
     pub slice_fuel: u64,
     /// Fuel that components in one store may spend while their host has no turn. Where the host stays with a component
     /// until it returns (`realloc`, of which one copy calls as many as it has strings and lists; `post-return`; the start
@@ -254,7 +256,7 @@ impl Limits {
             path_bytes: 4_096,
             path_depth: 64,
             http: HttpLimits::SERVER,
-            slice_fuel: 20_000,
+            slice_fuel: 100_000,
             uninterrupted_fuel: 100_000_000,
         }
     }

@@ -123,8 +123,10 @@ impl<T: 'static> Caller<'_, T> {
             return Ok(());
         }
         meter.charge_turn(fuel);
-        let Some(counter) = counter(&self.context).checked_sub(fuel) else { return self.charge_rest(fuel) };
-        set_counter(&mut self.context, counter);
+        let counter = counter(&self.context);
+        let Some(left) = counter.checked_sub(fuel) else { return self.charge_rest(fuel) };
+        let left = self.context.data_mut().meter.shorten(left, fuel);
+        set_counter(&mut self.context, left);
         Ok(())
     }
 

@@ -28,6 +28,10 @@ pub(crate) const ZEROED_BYTES_PER_FUEL: u64 = 64;
 /// gets round to it, or a run's fuel would depend on what ran before.
 pub(crate) const TRANSLATION_FUEL_PER_BYTE: u64 = 7;
 
+/// How many times a slice is charged what host functions charge: for as much fuel they take longer than a guest that
+/// computes, and others wait meanwhile.
+const HOST_TIMES: u64 = 5;
+
 /// What `nop` costs, of which [`paying`](super::paying) makes prices: one for an indirect call, more than its time. On Arm
 /// each leaves some 90 bytes of native stack behind until the slice ends, and at 1 fuel a slice of
 /// [`Limits::mcu`](crate::Limits::mcu) could leave 450 KB.
@@ -92,6 +96,15 @@ impl Meter {
         Ok(filled)
     }
 
+    /// The counter's new value where `fuel` of it went for host work: the slice is over the sooner. Nothing is spent.
+    #[inline]
+    pub(super) fn shorten(&mut self, counter: u64, fuel: u64) -> u64 {
+        let kept = counter.saturating_sub(fuel.saturating_mul(HOST_TIMES - 1));
+        // It came from there.
+        self.rest = self.rest.saturating_add(counter - kept);
+        kept
+    }
+
     /// The counter's new value after `fuel` of host work; all is spent where there is not enough.
     pub(super) fn charge(&mut self, counter: u64, fuel: u64) -> (u64, Result<(), Trap>) {
         if let Some(counter) = counter.checked_sub(fuel) {
@@ -148,6 +161,17 @@ mod tests {
         let mut meter = Meter::new(Metering::On, 100);
         meter.set_budget(u64::MAX, 70);
         assert_eq!((meter.spent(0), meter.left(0)), (70, u64::MAX - 70));
+    }
+
+    #[test]
+    fn host_work_ends_a_slice_sooner_and_costs_no_more() {
+        let mut meter = Meter::new(Metering::On, 1_000);
+        meter.set_budget(1_500, 0);
+        let counter = meter.next_slice(0, 1).unwrap();
+        let counter = meter.shorten(counter - 150, 150);
+        assert_eq!((counter, meter.spent(counter), meter.left(counter)), (250, 150, 1_350));
+        let counter = meter.shorten(counter - 150, 150);
+        assert_eq!((counter, meter.spent(counter), meter.left(counter)), (0, 300, 1_200));
     }
 
     #[test]

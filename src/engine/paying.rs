@@ -32,10 +32,11 @@ use alloc::{collections::BTreeSet, vec::Vec};
 
 /// `nop`, for which [`meter`](super::meter) sets a price.
 pub(super) const PRICED: u8 = 0x01;
-/// The instructions that a growth is paid with.
-const GROWTH: [u8; 8] = [PRICED; 8];
+/// The instructions that a growth is paid with: 1,280 of fuel. It leaves some 180 bytes behind, and as many of them are to
+/// fit a slice of [`Limits::server`](crate::Limits::server) as a thread of 64 KiB holds in a build that is not optimised.
+const GROWTH: [u8; 40] = [PRICED; 40];
 /// What noting one place takes of host memory, from above.
-const SITE_BYTES: u64 = 128;
+const SITE_BYTES: u64 = 160;
 
 /// Notes in `edits` where what leaves native stack is paid for.
 pub(super) fn edit(

@@ -71,9 +71,9 @@
 //! wasmi's fast dispatch turns each instruction's end into a jump to the next handler, where the compiler
 //! makes a sibling call of it. It does not everywhere: `memory.grow` and `table.grow` leave about 180 bytes behind, and
 //! on Arm an indirect call about 90, until the guest next returns to its host. A slice of fuel bounds that, because each
-//! of them is paid for (256 and 32 fuel) right before it happens: a slice of [`Limits::mcu`](crate::Limits::mcu) leaves at
+//! of them is paid for (1,280 and 32 fuel) right before it happens: a slice of [`Limits::mcu`](crate::Limits::mcu) leaves at
 //! most 14 KiB (22 KiB, where what is called is a function of the host), one of
-//! [`Limits::server`](crate::Limits::server) four times as much on Arm, and 14 KiB on x86-64. That it is paid for *then*
+//! [`Limits::server`](crate::Limits::server) twenty times as much on 32-bit Arm, and 14 KiB on x86-64. That it is paid for *then*
 //! takes an edit of the module (`engine/paying.rs`): by itself the interpreter charges for a function as a whole when it
 //! is entered, so a recursion would pay on its way down and overflow on its way up. Guests that run
 //! unmetered grow through a call of the host instead; where that is not enough (Arm), they are refused. On RISC-V no

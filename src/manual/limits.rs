@@ -28,9 +28,9 @@
 //! Where it is sound, 64 KiB of stack is enough for what a guest does by itself; what host functions, deep calls from
 //! guest to host to guest ([`Limits::reentry_depth`](crate::Limits::reentry_depth)) and deep types
 //! ([`Limits::type_depth`](crate::Limits::type_depth)) take comes on top, and threads of 2 MiB, Rust's default, have room
-//! for it. Where it is not sound, a slice of fuel still ends what a loop leaves behind, but that of
-//! [`Limits::server`](crate::Limits::server) ran 2 MiB over (4 MiB held it), and a guest that was loaded unmetered has
-//! no slices: do not run untrusted guests in such a build.
+//! for it. Where it is not sound, a slice of fuel still ends what a loop leaves behind, but one of 20,000
+//! units ran 2 MiB over (4 MiB held it), those of [`Limits::server`](crate::Limits::server) are five times as long, and a
+//! guest that was loaded unmetered has no slices: do not run untrusted guests in such a build.
 //!
 //! # Descriptors of the process
 //!

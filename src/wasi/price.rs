@@ -6,7 +6,7 @@
 //!
 //! The basis: about 30 ns for one unit of fuel, on Linux with a local file system, on a machine whose compiled loops take
 //! 1.3 ns of it. So host work is within some twenty times of what computing costs for the same fuel, and a slice of
-//! [`Limits::server`](crate::Limits::server) ends within a millisecond, or with the one call that took it longer: waiting for
+//! [`Limits::server`](crate::Limits::server), of which it takes five times as much, ends within a millisecond, or with the one call that took it longer: waiting for
 //! the medium (2.5 ms), walking the longest path (some 7 ms, and three times that where it leads over links), listing a
 //! large directory. What was measured is behind each price.
 

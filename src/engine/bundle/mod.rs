@@ -12,7 +12,7 @@
 //! | bytes | what |
 //! |--:|---|
 //! | 8 | `"\x7fwasmote"` |
-//! | 4 | the version of this format, 6 |
+//! | 4 | the version of this format, 7 |
 //! | 16 | the interpreter that validated it, by name and version, filled with zeros |
 //! | 4 | proposals that modules may use beyond those that are always on: 1 for SIMD, 2 for 64-bit memories |
 //! | 3 × 4 | the limits it was held against that nothing else here tells |
@@ -36,7 +36,7 @@ pub use make::{Bundler, SecretKey};
 pub use super::unchecked::VerifiedBundle;
 
 const MAGIC: &[u8; 8] = b"\x7fwasmote";
-const VERSION: u32 = 6;
+const VERSION: u32 = 7;
 const SIGNATURE_BYTES: usize = 64;
 /// Who validates. Another version may take other modules for valid, or translate them otherwise.
 const INTERPRETER: &[u8; 16] = b"wasmi 2.0.0\0\0\0\0\0";

@@ -14,7 +14,7 @@ use std::{
 
 /// So many times in a row something is polled that wants to go on at once. With the slice of `Limits::server`, that is
 /// some hundred microseconds.
-const SLICES_MAX: usize = 8;
+const SLICES_MAX: usize = 4;
 
 /// Polls again what was woken while it was polled.
 pub struct Slices {
