@@ -181,6 +181,13 @@ fn names_cannot_forge_lines_or_drive_a_terminal() {
     ran.said(0, &[]);
     assert!(!ran.text().contains(['\x1b', '\u{9b}']), "{:?}", ran.text());
     assert_eq!(ran.text().lines().filter(|line| line.starts_with("runs here")).count(), 1);
+    // Nor in a message, nor show what stands beside them in another order.
+    let wat = r#"(module (func (export "a\0aerror: all is well") (export "\e2\80\aegnihton")))"#;
+    let path = files.file("order.wat", wat);
+    let ran = wasmote(["run", &path]);
+    ran.said(1, &["exports no `_start`", "`a\n  error: all is well`", "`\\u{202e}gnihton`"]);
+    assert!(!wasmote(["inspect", &path]).text().contains('\u{202e}'));
+    assert_eq!(json(&path)["exports"][1]["name"], "\u{202e}gnihton");
 }
 
 #[test]
@@ -193,7 +200,50 @@ fn long_lists_are_cut_and_long_names_too() {
     ran.said(0, &[]);
     assert!(ran.stdout.len() < 5_000, "{} bytes", ran.stdout.len());
     assert!(ran.text().contains("and 461 more (--json lists all)"), "{}", ran.text());
-    assert_eq!(json(&path)["exports"].as_array().unwrap().len(), 501);
+    let exports = json(&path)["exports"].clone();
+    assert_eq!((exports.as_array().unwrap().len(), &exports[0]["name"]), (501, &long.into()));
+}
+
+#[test]
+fn long_names_are_cut_wherever_they_are_told() {
+    let files = Files::new();
+    let long = "x".repeat(90_000);
+    let cases = [
+        // What a validator says.
+        ("twice.wasm", format!(r#"(module (func (export "{long}") (export "{long}")))"#)),
+        ("export.wat", format!(r#"(module (func (export "{long}")))"#)),
+        ("import.wat", format!(r#"(module (import "{long}" "{long}" (func)) (func (export "_start")))"#)),
+        (
+            "component.wat",
+            format!(
+                r#"(component (import "{long}" (func)) (type $r (record (field "{long}" u8))) (import "r" (type $p (eq $r)))
+                    (core module $m (func (export "f") (param i32))) (core instance $i (instantiate $m))
+                    (func (export "{long}2") (param "{long}" $p) (canon lift (core func $i "f"))))"#
+            ),
+        ),
+        (
+            "instance.wat",
+            format!(
+                r#"(component (core module $m (import "{long}" "{long}" (func))) (core instance (instantiate $m)))"#
+            ),
+        ),
+    ];
+    let call = format!("{long}2(1)");
+    for (name, text) in cases {
+        let path = match name.ends_with(".wasm") {
+            true => files.file(name, wat::parse_str(&text).unwrap()),
+            false => files.file(name, text),
+        };
+        for words in
+            [&["inspect"][..], &["run"], &["run", "--invoke", "f"], &["run", "--invoke", &call], &["serve"]]
+        {
+            let ran = wasmote(words.iter().copied().chain([&*path]));
+            assert!(ran.stderr.len() < 5_000, "{name}, {}: {}", words[0], ran.stderr.len());
+            assert!(ran.stdout.len() < 5_000, "{name}, {}: {}", words[0], ran.text());
+            let (out, told) = (ran.text(), [ran.text(), &ran.stderr].concat());
+            assert!(told.contains('…') || !told.contains("xxxx"), "{name}, {}: {out}", words[0]);
+        }
+    }
 }
 
 #[test]

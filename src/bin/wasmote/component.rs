@@ -132,7 +132,7 @@ fn find(component: &Component, file: &str, call: Option<&str>, args: &[String]) 
             bail!("{file} exports no function `{}`{}", call.name, listing(&functions))
         }
         (None, many) => {
-            let paths: Vec<_> = many.iter().map(|(path, _)| format!("`{path}`")).collect();
+            let paths: Vec<_> = many.iter().map(|(path, _)| format!("`{}`", say::short(path))).collect();
             bail!("`{}` may be any of {}: say which", call.name, paths.join(", "));
         }
     };
@@ -177,8 +177,11 @@ fn listing<T>(functions: &[(String, T)]) -> String {
     if functions.is_empty() {
         return String::new();
     }
-    let shown: Vec<_> =
-        functions.iter().take(failure::IMPORTS_SHOWN_MAX).map(|(path, _)| format!("`{path}`")).collect();
+    let shown: Vec<_> = functions
+        .iter()
+        .take(failure::IMPORTS_SHOWN_MAX)
+        .map(|(path, _)| format!("`{}`", say::short(path)))
+        .collect();
     let more = match functions.len() - shown.len() {
         0 => String::new(),
         more => format!(" and {more} more"),

@@ -1,5 +1,6 @@
 //! Which function to call, and with what: `--invoke`, or the entry of a command.
 
+use crate::say;
 use anyhow::{Result, bail};
 use wasmote::{
     Program,
@@ -90,7 +91,8 @@ fn listing(program: &Program) -> String {
     if names.is_empty() {
         return String::new();
     }
-    let shown: Vec<_> = names.iter().take(NAMES_SHOWN_MAX).map(|name| format!("`{name}`")).collect();
+    let shown: Vec<_> =
+        names.iter().take(NAMES_SHOWN_MAX).map(|name| format!("`{}`", say::short(name))).collect();
     let more = match names.len() - shown.len() {
         0 => String::new(),
         more => format!(" and {more} more"),

@@ -2,9 +2,10 @@
 //! that are exported by themselves.
 
 use super::{
-    module::{function_text, short},
+    module::function_text,
     report::{Beyond, Way},
 };
+use crate::say::short;
 use std::ops::Range;
 use wasmparser::{
     ComponentExternalKind, Parser, Payload, ValidPayload, Validator, WasmFeatures,

@@ -80,7 +80,7 @@ pub fn inspect(arguments: &Arguments) -> Result<()> {
     let mut out = if arguments.json {
         serde_json::to_string_pretty(&report)?
     } else {
-        say::printable(&text::show(&report))
+        say::readable(&text::show(&report))
     };
     out.push('\n');
     say::print(&out, "the report").map(drop)

@@ -4,14 +4,13 @@ use super::{
     proposals::Proposals,
     report::{Export, Import, Kind, Memory, Report, Start, Table},
 };
+use crate::say::short;
 use wasmparser::{
     ComponentTypeRef, CompositeInnerType, CustomSectionReader, DataKind, Element, ElementItems, ElementKind,
     Encoding, ExternalKind, FuncType, KnownCustom, MemoryType, Name, Parser, Payload, ProducersSectionReader,
     Result, TableInit, TableType, TypeRef,
 };
 
-/// How long a text from the file is shown. Longer ones are cut: a name may have as many bytes as the file.
-const TEXT_BYTES_MAX: usize = 200;
 /// How many of its producers a report names.
 const PRODUCERS_MAX: usize = 32;
 
@@ -148,7 +147,7 @@ impl Reader<'_> {
                 for import in imports {
                     let import = import?;
                     self.report.imports.push(Import {
-                        module: short(&import.name.full_name()),
+                        module: import.name.full_name().into_owned(),
                         name: String::new(),
                         ty: component_type(&import.ty).into(),
                     });
@@ -158,7 +157,7 @@ impl Reader<'_> {
                 for export in exports {
                     let export = export?;
                     let ty = format!("{:?}", export.kind).to_lowercase();
-                    self.report.exports.push(Export { name: short(&export.name.full_name()), ty });
+                    self.report.exports.push(Export { name: export.name.full_name().into_owned(), ty });
                 }
             }
             _ => {}
@@ -225,7 +224,7 @@ impl Reader<'_> {
             }
         };
         if self.is_outermost() {
-            self.report.imports.push(Import { module: short(module), name: short(name), ty: text });
+            self.report.imports.push(Import { module: module.into(), name: name.into(), ty: text });
         }
     }
 
@@ -250,7 +249,7 @@ impl Reader<'_> {
             if name == "_start" && ty == "func() -> ()" {
                 self.report.entry = Some("_start");
             }
-            self.report.exports.push(Export { name: short(name), ty });
+            self.report.exports.push(Export { name: name.into(), ty });
         }
     }
 
@@ -307,7 +306,7 @@ impl Reader<'_> {
         for naming in functions {
             let naming = naming?;
             if naming.index == start.function {
-                start.name = Some(short(naming.name));
+                start.name = Some(naming.name.into());
             }
         }
         Ok(())
@@ -346,13 +345,4 @@ fn component_type(ty: &ComponentTypeRef) -> &'static str {
         ComponentTypeRef::Instance(_) => "instance",
         ComponentTypeRef::Component(_) => "component",
     }
-}
-
-/// `text`, cut where it is too long.
-pub fn short(text: &str) -> String {
-    if text.len() <= TEXT_BYTES_MAX {
-        return text.into();
-    }
-    let end = (0..=TEXT_BYTES_MAX).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
-    format!("{}…", &text[..end])
 }

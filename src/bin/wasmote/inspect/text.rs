@@ -1,7 +1,7 @@
 //! A report for a person.
 
 use super::report::{Kind, Memory, Report, Way};
-use crate::units::show_bytes;
+use crate::{say::short, units::show_bytes};
 use std::fmt::Write as _;
 
 /// How many items of one kind are listed before they are only counted.
@@ -28,7 +28,7 @@ pub fn show(report: &Report) -> String {
     }
     out.line("functions", &report.functions.to_string());
     if let Some(start) = &report.start {
-        let name = start.name.as_ref().map(|name| format!(" (`{name}`)")).unwrap_or_default();
+        let name = start.name.as_ref().map(|name| format!(" (`{}`)", short(name))).unwrap_or_default();
         out.line("start", &format!("function {}{name} runs before everything else", start.function));
     }
     out.line("proposals", &list(report.proposals.iter().copied()));
@@ -38,13 +38,13 @@ pub fn show(report: &Report) -> String {
     out.heading("imports", report.imports.len());
     for need in &report.needs {
         for name in need.imports.iter().take(ITEMS_SHOWN_MAX) {
-            out.item(&need.capability, name);
+            out.item(&need.capability, &short(name));
         }
         out.more(&need.capability, need.imports.len());
     }
     out.heading("exports", report.exports.len());
     for export in report.exports.iter().take(ITEMS_SHOWN_MAX) {
-        out.item(&export.name, &export.ty);
+        out.item(&short(&export.name), &export.ty);
     }
     out.more("", report.exports.len());
     if !report.nested.is_empty() {
