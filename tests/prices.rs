@@ -133,7 +133,7 @@ impl Directory for Counted {
         self.1.did(CHANGE_NS, self.0.remove_directory(name))
     }
 
-    fn read(&self, visit: &mut dyn FnMut(Entry<'_>) -> bool) -> Result<(), Code> {
+    fn read(&self, visit: &mut dyn FnMut(Entry<'_>) -> bool) -> Result<u64, Code> {
         self.0.read(&mut |entry| self.1.did(ENTRY_NS, visit(entry)))
     }
 
@@ -294,6 +294,33 @@ fn fuel_bounds_what_reaches_a_directory() {
             assert!(ns > fuel, "{what}: {ns} ns for {fuel} fuel: that did nothing");
         }
     }
+}
+
+/// What a guest is not told of is looked at all the same.
+#[test]
+fn names_that_are_passed_over_are_paid() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    let program = wat::parse_str(
+        r#"(module
+            (import "wasi_snapshot_preview1" "fd_readdir" (func $readdir (param i32 i32 i32 i64 i32) (result i32)))
+            (memory (export "memory") 1)
+            (func (export "_start")
+                (drop (call $readdir (i32.const 3) (i32.const 1024) (i32.const 1000) (i64.const 0) (i32.const 88)))))"#,
+    );
+    let program = Program::load(&program.unwrap()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let spent = || {
+        let directory = wasmote::backend::std::Directory::open_ambient(folder.path()).unwrap();
+        let mut guest = Host::new().directory("/", directory, Access::ReadOnly).start(&program).unwrap();
+        assert_eq!(block_on(guest.run()).unwrap().code(), 0);
+        guest.fuel_spent()
+    };
+    let empty = spent();
+    for number in 0..300 {
+        let name = [format!("{number}").as_bytes(), b"\xff"].concat();
+        fs::write(folder.path().join(OsStr::from_bytes(&name)), "").unwrap();
+    }
+    assert_eq!(spent() - empty, 300 * u64::from(wasmote::wasi::price::ENTRY));
 }
 
 /// A connection that takes all that is sent, and where nothing comes; a listener and an input where nobody comes.

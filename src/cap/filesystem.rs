@@ -115,12 +115,12 @@ pub trait Directory: Send + Sync {
 
     /// Lists entries, `.` and `..` not among them, in an order that holds as long as nothing changes.
     /// `visit` answers whether it wants the next, and may use this directory meanwhile. Names that are
-    /// not UTF-8 are passed over.
+    /// not UTF-8 are passed over: answers how many were, for looking at them has its price too.
     ///
     /// # Errors
     ///
     /// [`Code::Io`].
-    fn read(&self, visit: &mut dyn FnMut(Entry<'_>) -> bool) -> Result<(), Code>;
+    fn read(&self, visit: &mut dyn FnMut(Entry<'_>) -> bool) -> Result<u64, Code>;
 
     /// Brings what was written here to the medium.
     ///

@@ -209,17 +209,21 @@ impl filesystem::Directory for Directory {
         }
     }
 
-    fn read(&self, visit: &mut dyn FnMut(Entry<'_>) -> bool) -> Result<(), Code> {
+    fn read(&self, visit: &mut dyn FnMut(Entry<'_>) -> bool) -> Result<u64, Code> {
+        let mut passed_over = 0;
         for entry in self.dir.entries().map_err(from_io)? {
             let entry = entry.map_err(from_io)?;
             let name = entry.file_name();
-            let Some(name) = name.to_str().and_then(|name| Name::new(name).ok()) else { continue };
-            let Ok(file_type) = entry.file_type() else { continue };
+            let name = name.to_str().and_then(|name| Name::new(name).ok());
+            let (Some(name), Ok(file_type)) = (name, entry.file_type()) else {
+                passed_over += 1;
+                continue;
+            };
             if !visit(Entry { name, kind: entry_kind(file_type), inode: entry.ino() }) {
                 break;
             }
         }
-        Ok(())
+        Ok(passed_over)
     }
 
     fn sync(&self) -> Result<(), Code> {

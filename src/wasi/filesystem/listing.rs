@@ -77,8 +77,8 @@ impl Listing {
             listing.entries.push(Slot { name_end, kind: entry.kind, inode: entry.inode });
             true
         });
-        tab.owe_each(price::ENTRY, looked_at);
-        read.map(|()| listing)
+        tab.owe_each(price::ENTRY, looked_at + read.as_ref().unwrap_or(&0));
+        read.map(|_| listing)
     }
 
     /// The directory's entry at `index`, counted from 0.

@@ -344,7 +344,7 @@ impl filesystem::Directory for Directory {
         Ok(())
     }
 
-    fn read(&self, visit: &mut dyn FnMut(Entry<'_>) -> bool) -> Result<(), Code> {
+    fn read(&self, visit: &mut dyn FnMut(Entry<'_>) -> bool) -> Result<u64, Code> {
         let mut after: Option<String> = None;
         loop {
             // Some at a time: `visit` is called without the lock, and a large directory is not copied.
@@ -352,12 +352,12 @@ impl filesystem::Directory for Directory {
             for entry in &listed {
                 let name = Name::new(&entry.name)?;
                 if !visit(Entry { name, kind: entry.kind, inode: entry.inode }) {
-                    return Ok(());
+                    return Ok(0);
                 }
             }
             match listed.into_iter().last() {
                 Some(last) => after = Some(last.name),
-                None => return Ok(()),
+                None => return Ok(0),
             }
         }
     }
