@@ -138,7 +138,7 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
 
 impl<T: Send + 'static> Store<T> {
     /// Runs guests and the host's background tasks until nothing can go on without the embedder; whether it did
-    /// anything.
+    /// anything. A task that wakes itself is polled again: one that always does so is never idle.
     ///
     /// # Errors
     ///
@@ -152,7 +152,9 @@ impl<T: Send + 'static> Store<T> {
             self.inner.begin_turn();
             let mut cx = self.cx();
             let polled = poll_host(&mut cx)
-                .and_then(|ready| Ok(ready | (task::turn(&mut cx)? != Turn::Idle) | cx.state().marked));
+                .and_then(|ready| Ok(ready | (task::turn(&mut cx)? != Turn::Idle) | cx.state().marked))
+                // Woken meanwhile, by itself or from elsewhere.
+                .map(|ready| ready | self.state().wakeups.any());
             match polled {
                 Ok(true) => ran = true,
                 Ok(false) => return Ok(ran),

@@ -192,3 +192,20 @@ fn a_call_that_waits_takes_no_longer_because_others_wait() {
     let (few, many) = (time(1), time(4_000));
     assert!(many < 5 * few, "{few:?} where one waits, {many:?} where 4000 do");
 }
+
+/// What wakes itself while it is polled can go on without anybody else.
+#[test]
+fn who_wakes_itself_is_polled_until_it_does_not() {
+    let mut store = Store::new(&Engine::default(), 0);
+    store.as_context_mut().spawn(|mut store, context| {
+        *store.data_mut() += 1;
+        if *store.data() < 10 {
+            context.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(()))
+    });
+    assert!(store.run_until_idle().unwrap());
+    assert_eq!(*store.data(), 10);
+    assert!(!store.run_until_idle().unwrap());
+}
