@@ -10,6 +10,8 @@ mod cases;
 mod channels;
 #[path = "component_api/ends.rs"]
 mod ends;
+#[path = "component_api/given_up.rs"]
+mod given_up;
 #[path = "component_api/imported_components.rs"]
 mod imported_components;
 #[path = "component_api/imports.rs"]

@@ -12,9 +12,9 @@ use crate::{
         handles::Lender,
         host::{self, Begun},
         instance,
-        store::{Cx, FuncInst, InstanceId, State, WaitableId},
+        store::{Cx, FuncInst, Handle, InstanceId, State, WaitableId},
         types::{MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, ValType},
-        waitable::{Callee, Subtask},
+        waitable::{Callee, Subtask, Waitable, WaitableKind},
     },
     engine::Fault,
 };
@@ -138,13 +138,21 @@ impl Passage {
         Ok(())
     }
 
-    /// Lets go of what is left: handles that were lent, and memory.
+    /// Lets go of what is left: handles that were lent, ends of streams and futures that nobody took, and memory.
     fn close<T: Send + 'static>(&self, state: &mut State<T>) {
         let transit = self.lowered.options.instance;
         let closed = state.instance_mut(transit);
         closed.transit = None;
         let (handles, root) = (mem::take(&mut closed.handles), closed.parent);
         state.handles = state.handles.saturating_sub(handles.iter().count() as u32);
+        for handle in handles.iter() {
+            if let Handle::Waitable(id) = handle
+                && let Some(Waitable { kind: WaitableKind::End(end), .. }) = state.waitables.remove(*id)
+            {
+                // It is there: this fails only where the store is at fault, which its next use says.
+                _ = state.drop_shared(end.shared);
+            }
+        }
         if let Some(root) = root {
             state.transits.entry(root).or_default().push(transit);
         }
