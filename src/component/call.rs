@@ -13,6 +13,7 @@ use crate::{
         handles::Lender,
         host,
         load::Loaded,
+        resource::ChannelAny,
         store::{
             Cx, FuncId, FuncInst, Implementor, InstanceId, Lifted, ResourceTypeId, State, TaskId, WaitableId,
         },
@@ -59,9 +60,22 @@ impl FlatArguments {
     }
 }
 
-/// Lowers the arguments of a call that the host makes, once it can start.
-pub(crate) type Arguments<T> =
-    Box<dyn FnOnce(&mut LowerContext<'_, '_, T>, ValType, Place) -> Result<(), Fault> + Send>;
+/// The arguments of a call that the host makes, until it can start.
+pub(crate) type Arguments<T> = Box<dyn Kept<T>>;
+
+/// Arguments in the store's keeping.
+pub(crate) trait Kept<T: 'static>: Send {
+    /// Lowers them.
+    fn lower(
+        self: Box<Self>,
+        cx: &mut LowerContext<'_, '_, T>,
+        tuple: ValType,
+        to: Place,
+    ) -> Result<(), Fault>;
+
+    /// The typed ends of streams and futures among them: if they are never lowered, nobody else has those.
+    fn ends(&self, state: &State<T>, types: &Types, view: InstanceId, tuple: ValType) -> Vec<ChannelAny>;
+}
 
 /// Lifts the result of a call that the host made.
 pub(crate) type HostLift<T> =
@@ -199,7 +213,7 @@ pub(crate) fn start<T: Send + 'static>(cx: &mut Cx<'_, T>, id: TaskId) -> Result
                 let lender = Lender { subtask: None, task: Some(id) };
                 let view = func.options.instance;
                 let mut context = LowerContext { cx, types, view, options: &func.options, flat, lender };
-                arguments(&mut context, ValType::Def(tuple), to)
+                arguments.lower(&mut context, ValType::Def(tuple), to)
             })
         }
     }

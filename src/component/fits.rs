@@ -45,6 +45,20 @@ pub(crate) fn check_typed<T: Send + 'static>(
     fitting.finish()
 }
 
+/// The typed ends of streams and futures among a typed call's arguments.
+pub(crate) fn typed_ends<T: Send + 'static>(
+    state: &State<T>,
+    types: &Types,
+    view: InstanceId,
+    params: ValType,
+    values: &impl Lower,
+) -> Vec<ChannelAny> {
+    let mut fitting = Fitting { typed: Some(Vec::new()), ..Fitting::new(state, types, view) };
+    // They were found to be of these types when the call was made.
+    _ = values.fits(&mut fitting, params);
+    fitting.typed.unwrap_or_default()
+}
+
 /// Arguments, as far as they were looked at.
 pub struct Fitting<'s, T: 'static> {
     state: &'s State<T>,
@@ -55,12 +69,14 @@ pub struct Fitting<'s, T: 'static> {
     lent: Vec<u64>,
     /// Streams and futures, by number.
     channels: Vec<u64>,
+    /// Typed ends, where only they are looked for and nothing else.
+    typed: Option<Vec<ChannelAny>>,
 }
 
 impl<'s, T: Send + 'static> Fitting<'s, T> {
     fn new(state: &'s State<T>, types: &'s Types, view: InstanceId) -> Self {
         let (given, lent, channels) = (Vec::new(), Vec::new(), Vec::new());
-        Self { state, types, view, given, lent, channels }
+        Self { state, types, view, given, lent, channels, typed: None }
     }
 
     /// Refuses what is given away and given or lent once more.
@@ -214,6 +230,9 @@ impl<T: Send + 'static> Fitting<'_, T> {
         resource: ResourceIx,
         is_own: bool,
     ) -> Result<(), String> {
+        if self.typed.is_some() {
+            return Ok(());
+        }
         let ty = self.state.resource_of(self.view, resource).map_err(|trap| format!("{trap}"))?;
         match handle.usable(self.state, ty, is_own) {
             Ok(id) => {
@@ -225,12 +244,26 @@ impl<T: Send + 'static> Fitting<'_, T> {
         }
     }
 
+    /// A typed end of a stream or future.
+    pub(crate) fn end(&mut self, any: ChannelAny, ty: ValType) -> Result<(), String> {
+        match &mut self.typed {
+            Some(typed) => {
+                typed.push(any);
+                Ok(())
+            }
+            None => any.fits(self, ty),
+        }
+    }
+
     pub(crate) fn channel(
         &mut self,
         any: ChannelAny,
         channel: Channel,
         ty: Option<ValType>,
     ) -> Result<(), String> {
+        if self.typed.is_some() {
+            return Ok(());
+        }
         let ChannelAny { id, store } = any;
         if store != self.state.number {
             return Err(OTHER_STORE.into());

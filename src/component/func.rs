@@ -5,24 +5,25 @@ use crate::{
     component::{
         Val,
         abi::{LiftContext, LowerContext, Place},
-        call::{self, Arguments, HostLift},
+        call::{self, Arguments, HostLift, Kept},
         checked::CheckSignature,
         describe, direct, fits,
         host::Check,
         host_task,
         load::Component,
         passed_on::{self, Waiting},
+        resource::ChannelAny,
         rest::drive,
         store::{ExportsId, FuncId, FuncInst, InstanceId, Item, State, Store, TaskId, ThreadId},
         task::{self, Caller, Turn},
         typed::{ComponentNamedList, Lift, LiftResult, Lower},
-        types::{FuncTypeId, ItemType, ResourceIx, ValType},
+        types::{FuncTypeId, ItemType, ResourceIx, Types, ValType},
         within,
         wrapped::{AsContextMut, check_signature, lower_values},
     },
     engine::Fault,
 };
-use alloc::{boxed::Box, format, string::String, sync::Arc};
+use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
 use core::{
     any::{Any, TypeId},
     fmt,
@@ -214,8 +215,7 @@ impl Func {
 
     /// Calls it as a future, which makes progress while it is polled and gives way where the guest waits and after
     /// each slice of fuel. Dropping it leaves the call in the store, where the next call takes it along; one that the
-    /// guest has not let in yet is taken back. Typed ends of streams and futures among the arguments of that are lost: they
-    /// stay as long as the store does, and count as handles.
+    /// guest has not let in yet is taken back, and typed ends of streams and futures among its arguments are closed.
     ///
     /// # Errors
     ///
@@ -379,16 +379,11 @@ impl<T: Send + 'static, P: ComponentNamedList + Lower, R: LiftResult> Crossing<T
     }
 
     fn lower(&mut self, cx: &mut LowerContext<'_, '_, T>, tuple: ValType, to: Place) -> Result<(), Fault> {
-        match self.params.take() {
-            Some(_) if P::COUNT == 0 => Ok(()),
-            Some(params) => params.lower(cx, tuple, to),
-            None => Err(crate::bug!("arguments are given twice").into()),
-        }
+        lower_typed(self.params.take(), cx, tuple, to)
     }
 
     fn keep(&mut self) -> Arguments<T> {
-        let mut kept = Self { params: self.params.take(), result: None };
-        Box::new(move |cx, tuple, to| kept.lower(cx, tuple, to))
+        Box::new(KeptTyped(self.params.take()))
     }
 
     fn lift(
@@ -416,6 +411,57 @@ fn no_result() -> Error {
     crate::bug!("a call returned, and has no result").into()
 }
 
+fn lower_typed<T: Send + 'static, P: ComponentNamedList + Lower>(
+    params: Option<P>,
+    cx: &mut LowerContext<'_, '_, T>,
+    tuple: ValType,
+    to: Place,
+) -> Result<(), Fault> {
+    match params {
+        Some(_) if P::COUNT == 0 => Ok(()),
+        Some(params) => params.lower(cx, tuple, to),
+        None => Err(crate::bug!("arguments are given twice").into()),
+    }
+}
+
+struct KeptTyped<P>(Option<P>);
+
+impl<T: Send + 'static, P: ComponentNamedList + Lower> Kept<T> for KeptTyped<P> {
+    fn lower(
+        self: Box<Self>,
+        cx: &mut LowerContext<'_, '_, T>,
+        tuple: ValType,
+        to: Place,
+    ) -> Result<(), Fault> {
+        lower_typed(self.0, cx, tuple, to)
+    }
+
+    fn ends(&self, state: &State<T>, types: &Types, view: InstanceId, tuple: ValType) -> Vec<ChannelAny> {
+        match &self.0 {
+            Some(params) if P::HANDLES => fits::typed_ends(state, types, view, tuple, params),
+            _ => Vec::new(),
+        }
+    }
+}
+
+struct KeptValues(Vec<Val>);
+
+impl<T: Send + 'static> Kept<T> for KeptValues {
+    fn lower(
+        self: Box<Self>,
+        cx: &mut LowerContext<'_, '_, T>,
+        tuple: ValType,
+        to: Place,
+    ) -> Result<(), Fault> {
+        lower_values(&self.0, cx, tuple, to)
+    }
+
+    /// None is typed: others may have copies.
+    fn ends(&self, _: &State<T>, _: &Types, _: InstanceId, _: ValType) -> Vec<ChannelAny> {
+        Vec::new()
+    }
+}
+
 struct Values<'v> {
     params: &'v [Val],
     results: &'v mut [Val],
@@ -431,8 +477,7 @@ impl<T: Send + 'static> Crossing<T> for Values<'_> {
     }
 
     fn keep(&mut self) -> Arguments<T> {
-        let values = self.params.to_vec();
-        Box::new(move |cx, tuple, to| lower_values(&values, cx, tuple, to))
+        Box::new(KeptValues(self.params.to_vec()))
     }
 
     fn lift(
@@ -655,8 +700,10 @@ impl<T: Send + 'static> Drop for Stopped<'_, T> {
         };
         let state = self.store.state_mut();
         // Where the store is at fault, its next use says so.
-        if state.take_back(task).unwrap_or(true) {
-            return;
+        match state.take_back(task) {
+            Err(_) => return,
+            Ok(Some(task)) => return state.close_ends(task),
+            Ok(None) => {}
         }
         let Some(known) = state.tasks.find_mut(task) else { return };
         let is_over = known.threads == 0 && known.state == task::TaskState::Resolved;

@@ -158,6 +158,9 @@ impl<T: Send + 'static> State<T> {
     }
 }
 
+/// The number of no call: of one that a guest was to answer, and was not let in.
+pub(crate) const NO_CALL: u64 = 0;
+
 /// A call of a host function that is given up, as its arguments see it: what they hold is nobody's from here on.
 pub struct GivenUp<'s, T: 'static> {
     pub(crate) state: &'s mut State<T>,

@@ -508,7 +508,7 @@ macro_rules! reader {
             const HANDLES: bool = true;
 
             fn fits<T: Send + 'static>(&self, fitting: &mut Fitting<'_, T>, ty: ValType) -> Result<(), String> {
-                self.0.fits(fitting, ty)
+                fitting.end(self.0, ty)
             }
 
             fn lower<T: Send + 'static>(

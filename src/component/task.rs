@@ -10,8 +10,10 @@ use crate::{
     component::{
         abi::{GuestOptions, inside, is_aligned, slice_mut},
         call::{self, Arguments, HostLift, Lowered},
+        host_channel::{GivenUp, NO_CALL},
         resource::HostHeldId,
         store::{Cx, InstanceId, Lifted, SetId, State, TaskId, ThreadId, WaitableId},
+        types::ValType,
         waitable::Event,
     },
     engine::{Activation, Answer, CoreFunc, CoreMemory, Fault, Step, Val, value_of},
@@ -240,10 +242,10 @@ impl<T: Send + 'static> State<T> {
         Ok((task, thread))
     }
 
-    /// Takes back a call that has not begun, so that its arguments are never looked at: whether it was one.
-    pub(crate) fn take_back(&mut self, id: TaskId) -> Result<bool, Fault> {
-        let Some(task) = self.tasks.find(id) else { return Ok(false) };
-        let (TaskState::Initial, Some(thread)) = (task.state, task.implicit) else { return Ok(false) };
+    /// Takes back a call that has not begun, if it is one, so that its arguments are never lowered.
+    pub(crate) fn take_back(&mut self, id: TaskId) -> Result<Option<Task<T>>, Fault> {
+        let Some(task) = self.tasks.find(id) else { return Ok(None) };
+        let (TaskState::Initial, Some(thread)) = (task.state, task.implicit) else { return Ok(None) };
         let instance = task.func.options.instance;
         self.end_wait(thread)?;
         if matches!(self.threads.get(thread)?.wait, Wait::Entry) {
@@ -251,8 +253,21 @@ impl<T: Send + 'static> State<T> {
         }
         self.frozen.retain(|stopped| *stopped != thread);
         self.threads.remove(thread);
-        self.tasks.remove(id);
-        Ok(true)
+        Ok(self.tasks.remove(id))
+    }
+
+    /// Closes the typed ends of streams and futures among the arguments of a call that was taken back.
+    pub(crate) fn close_ends(&mut self, task: Task<T>) {
+        let (Lifted { options, ty, .. }, Caller::Host { arguments: Some(arguments), .. }) =
+            (task.func, task.caller)
+        else {
+            return;
+        };
+        let program = self.instance(options.instance).program.clone();
+        let tuple = ValType::Def(program.types().func(ty).params_tuple);
+        let ends = arguments.ends(self, program.types(), options.instance, tuple);
+        let mut given_up = GivenUp { state: self, call: NO_CALL };
+        ends.into_iter().for_each(|end| given_up.close(end));
     }
 
     pub(crate) fn new_thread(&mut self, task: TaskId, progress: Progress<T>) -> Result<ThreadId, Fault> {
