@@ -2,7 +2,7 @@
 //! --tool=callgrind`), which a busy machine does not move as it moves times.
 //!
 //! `fixed bare-off|bare-on|ours-off|ours-on WORK COUNT`, where WORK is `empty`, `clock` or `write` (COUNT host calls),
-//! `start:GUEST` (COUNT guests, one after the other), `alive:GUEST` (COUNT guests at once, each after its run, for
+//! `load:GUEST` (COUNT times from bytes to exit), `start:GUEST` (COUNT guests, one after the other), `alive:GUEST` (COUNT guests at once, each after its run, for
 //! `valgrind --tool=dhat`), or a kernel or `CoreMark` (COUNT iterations). The difference of two counts is free of what
 //! loading takes. `fixed ours-off|ours-on component:CALL COUNT` makes calls of components, where CALL is `number`,
 //! `echo-16`, `echo-1024`, `bytes`, `dynamic-bytes`, `record` or `method` (host to guest), or one of the guests' loops, with
@@ -32,6 +32,10 @@ pub fn run(words: &[String]) -> Result<()> {
                 let (mut store, instance) = bare::Loaded::new(&bytes, fuel)?.start(&[])?;
                 bare::rounds(&mut store, instance, work, count)
             }
+        }
+        (_, Some(("load", name))) => {
+            let (bytes, runs) = (guests::guest(name)?, count.parse::<u32>()?);
+            (0..runs).try_for_each(|_| start(is_ours, metering, &bytes, &["hello", "world"], 1))
         }
         (_, Some(("start", name))) => {
             let runs: u32 = count.parse()?;
