@@ -81,7 +81,7 @@ fn census(bytes: &[u8], features: Features, limits: &Limits) -> Result<(Census, 
     let (mut census, mut outlines) = (Census::default(), Vec::new());
     let (mut depth, mut in_module, mut load_bytes) = (0_u32, 0_u32, LOAD_BASE);
     // What modules take is checked all together; and what their instances will, when they are loaded.
-    let each = Limits { load_bytes: u64::MAX, memory_bytes: u64::MAX, table_elements: u64::MAX, ..*limits };
+    let mut each = Limits { memory_bytes: u64::MAX, table_elements: u64::MAX, ..*limits };
     for payload in Parser::new(0).parse_all(bytes) {
         let mut items = |count: u32, section: Range<u64>, layouts: u64| {
             census.items += u64::from(count);
@@ -95,7 +95,8 @@ fn census(bytes: &[u8], features: Features, limits: &Limits) -> Result<(Census, 
                 in_module += 1;
                 census.check(limits)?;
                 let module = &bytes[within(&unchecked_range, bytes.len())?];
-                let outline = Outline::of(module, &each)?;
+                each.load_bytes = limits.load_bytes.saturating_sub(load_bytes);
+                let outline = Outline::of_part(module, &each)?;
                 load_bytes = load_bytes.saturating_add(outline.load_bytes(module.len() as u64));
                 outlines.push(outline);
             }

@@ -10,13 +10,14 @@ use crate::{
     Error,
     engine::{
         Engine, Outline,
+        glance::{LANES, each_window},
+        operators::{Grown, Instruction, each},
         rewrite::{Edits, export, leb128, reserved_name},
-        scan::Noted,
+        scan::{Cursor, Section, sections},
         store::Data,
     },
 };
 use alloc::{collections::BTreeSet, format, vec, vec::Vec};
-use wasmparser::{BinaryReader, Operator};
 
 /// The table that holds the growing functions.
 const TABLE: &str = "wasmote:growth";
@@ -32,47 +33,51 @@ enum Slot {
     ExternTable = 2,
 }
 
-/// What an instruction grows.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Grown {
-    Memory(u32),
-    Table(u32),
+impl Slot {
+    /// The type of its function: what is grown with, where that is a table; by how much, the index of what is grown.
+    fn ty(self) -> &'static [u8] {
+        match self {
+            Self::Memory => &[0x60, 2, I32, I32, 1, I32],
+            Self::FuncTable => &[0x60, 3, FUNCREF, I32, I32, 1, I32],
+            Self::ExternTable => &[0x60, 3, EXTERNREF, I32, I32, 1, I32],
+        }
+    }
 }
 
-/// What rewriting one growing instruction takes of host memory, from above.
-const SITE_BYTES: u64 = 128;
 /// How many slots there are.
 const SLOTS: u8 = 3;
 
 /// Notes in `edits` what makes growth a call of the host.
 pub(super) fn edit(bytes: &[u8], outline: &Outline, engine: &Engine, edits: &mut Edits) -> Result<(), Error> {
-    let load_bytes_max = engine.limits.load_bytes;
-    let mut sites = Vec::new();
-    for Noted { code, .. } in outline.noted.iter().filter(|body| body.grows) {
-        each_growth(bytes, code.clone(), |range, grown| sites.push((range, grown)))?;
-        let asked = outline.load_bytes(bytes.len() as u64).saturating_add(sites.len() as u64 * SITE_BYTES);
-        if asked > load_bytes_max {
-            return Err(Error::limit("load_bytes", asked, load_bytes_max));
-        }
-    }
-    if sites.is_empty() {
+    let growths = outline.noted.sites.iter().filter_map(|site| match site.instruction {
+        Instruction::Growth(grown) => Some((&site.place, grown)),
+        _ => None,
+    });
+    let items: BTreeSet<_> = growths.clone().map(|(_, grown)| grown).collect();
+    if items.is_empty() {
         return Ok(());
     }
-    // As it is: with a table more than it has, an invalid module could be a valid one.
-    engine.validate(bytes)?;
+    let declared = declared(bytes)?;
+    let mut types = [None; SLOTS as usize];
+    for grown in &items {
+        let slot = declared.slot(*grown);
+        let ty = &mut types[slot as usize];
+        if ty.is_none() {
+            *ty = Some(
+                find_type(bytes, slot.ty())?.unwrap_or_else(|| edits.add_type(slot.ty().into(), outline)),
+            );
+        }
+    }
+    let is_only_memory = items.iter().all(|grown| matches!(grown, Grown::Memory(_)));
+    if !(is_only_memory && edits.types.is_empty() && is_table_unnamed(bytes, outline)?) {
+        // As it is: with a table more than it has, an invalid module could be a valid one.
+        engine.validate(bytes)?;
+    }
     if outline.exports_reserved_name {
         return Err(reserved_name());
     }
-    let declared = declared(bytes)?;
-    let items: BTreeSet<_> = sites.iter().map(|(_, grown)| *grown).collect();
     if items.iter().any(|grown| declared.is_memory_64(*grown)) {
         return Err(Error::unsupported("metering", "it grows a 64-bit memory, which takes fuel to bound"));
-    }
-    for value in [None, Some(FUNCREF), Some(EXTERNREF)] {
-        let mut ty = vec![0x60, if value.is_some() { 3 } else { 2 }];
-        ty.extend(value);
-        ty.extend([I32, I32, 1, I32]);
-        edits.types.push(ty);
     }
     edits.tables.push(vec![FUNCREF, 0x01, SLOTS, SLOTS]);
     edits.exports.push(export(TABLE, 1, outline.tables));
@@ -80,19 +85,101 @@ pub(super) fn edit(bytes: &[u8], outline: &Outline, engine: &Engine, edits: &mut
         Grown::Memory(index) => export(&format!("wasmote:memory{index}"), 2, *index),
         Grown::Table(index) => export(&format!("wasmote:table{index}"), 1, *index),
     }));
-    let calls = sites.into_iter().map(|(range, grown)| (range, call(outline, declared.slot(grown), grown)));
-    edits.splices.extend(calls);
+    for (place, grown) in growths {
+        let slot = declared.slot(grown);
+        let call = call(outline, slot, types[slot as usize].unwrap_or_default(), grown);
+        let call = edits.text(&call);
+        edits.splice(place.clone(), call)?;
+    }
     Ok(())
 }
 
-/// The instructions that call the growing function of `slot` for the memory or table `index`.
-fn call(outline: &Outline, slot: Slot, grown: Grown) -> Vec<u8> {
+/// Whether the module surely says nothing of the table that comes behind its own.
+fn is_table_unnamed(bytes: &[u8], outline: &Outline) -> Result<bool, Error> {
+    let Ok(added) = u8::try_from(outline.tables) else { return Ok(false) };
+    if added >= 0x80 || outline.noted.tables_named > outline.tables {
+        return Ok(false);
+    }
+    let types = u8::try_from(outline.types).unwrap_or(u8::MAX);
+    let may_name = |opcode: u8, next: u8, last: u8| {
+        // The first byte of a number that takes more has the highest bit, be it longer than it has to be.
+        let (is_long, next, last) = (next >= 0x80, next & 0x7f, last & 0x7f);
+        // `call_indirect` and its tail call: a type, and a table.
+        let calls = ((opcode == 0x11) | (opcode == 0x13)) & (next < types) & (is_long | (last == added));
+        // `table.get`, `table.set`.
+        let moves = ((opcode == 0x25) | (opcode == 0x26)) & (next == added);
+        let others = (opcode == 0xfc) & (next.wrapping_sub(0x0c) < 6);
+        calls | moves | others
+    };
+    for section in sections(bytes) {
+        let Section { id: 10, contents } = section? else { continue };
+        let mut cursor = Cursor { bytes: &bytes[..contents.end], at: contents.start };
+        for _ in 0..cursor.u32()? {
+            let code = &bytes[cursor.body()?.code];
+            if any(code, may_name) && names_table(code, outline.tables) {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(true)
+}
+
+/// Whether any three bytes in a row, the last two perhaps behind the end and 0, are such.
+#[inline(always)]
+fn any(code: &[u8], is: impl Fn(u8, u8, u8) -> bool) -> bool {
+    let mut seen = [0; LANES];
+    each_window(code, |_, window| {
+        for lane in 0..LANES {
+            seen[lane] |= u8::from(is(window[lane], window[lane + 1], window[lane + 2]));
+        }
+    });
+    seen != [0; LANES]
+}
+
+/// Whether code names this table, or one behind it.
+fn names_table(code: &[u8], added: u32) -> bool {
+    let named = each(code, |_, instruction| match instruction {
+        Instruction::Table(index)
+        | Instruction::TailCallIndirect(index)
+        | Instruction::Growth(Grown::Table(index))
+            if index >= added =>
+        {
+            Err(())
+        }
+        _ => Ok(()),
+    });
+    named.is_err()
+}
+
+/// The index of a function type, if the module has it as it would be written here.
+fn find_type(bytes: &[u8], wanted: &[u8]) -> Result<Option<u32>, Error> {
+    for section in sections(bytes) {
+        let Section { id: 1, contents } = section? else { continue };
+        let mut cursor = Cursor { bytes: &bytes[..contents.end], at: contents.start };
+        for index in 0..cursor.u32()? {
+            let start = cursor.at;
+            cursor.u8()?;
+            for _ in 0..2 {
+                for _ in 0..cursor.u32()? {
+                    cursor.u8()?;
+                }
+            }
+            if bytes[start..cursor.at] == *wanted {
+                return Ok(Some(index));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The instructions that call the growing function of `slot`, whose type this is, for a memory or table.
+fn call(outline: &Outline, slot: Slot, ty: u32, grown: Grown) -> Vec<u8> {
     let (Grown::Memory(index) | Grown::Table(index)) = grown;
     let size = |n: u32| usize::try_from(n).unwrap_or(usize::MAX);
     let mut code = vec![0x41];
     signed_leb128(&mut code, index);
     code.extend([0x41, slot as u8, 0x11]);
-    leb128(&mut code, size(outline.types) + usize::from(slot as u8));
+    leb128(&mut code, size(ty));
     leb128(&mut code, size(outline.tables));
     code
 }
@@ -108,30 +195,6 @@ fn signed_leb128(out: &mut Vec<u8>, value: u32) {
         }
         out.push(low | 0x80);
     }
-}
-
-fn each_growth(
-    bytes: &[u8],
-    body: core::ops::Range<usize>,
-    mut visit: impl FnMut(core::ops::Range<usize>, Grown),
-) -> Result<(), Error> {
-    let mut reader = wasmparser::OperatorsReader::new(BinaryReader::new(&bytes[body.clone()], 0));
-    while !reader.eof() {
-        let start = place(&reader, &body);
-        let grown = match reader.read().map_err(|error| malformed(&error))? {
-            Operator::MemoryGrow { mem } => Grown::Memory(mem),
-            Operator::TableGrow { table } => Grown::Table(table),
-            _ => continue,
-        };
-        visit(start..place(&reader, &body), grown);
-    }
-    Ok(())
-}
-
-/// Where `reader`, which reads `body` alone, stands in the module.
-fn place(reader: &wasmparser::OperatorsReader<'_>, body: &core::ops::Range<usize>) -> usize {
-    let offset = usize::try_from(reader.original_position()).unwrap_or(usize::MAX);
-    body.start.saturating_add(offset).min(body.end)
 }
 
 fn malformed(error: &wasmparser::BinaryReaderError) -> Error {
@@ -249,4 +312,72 @@ fn grow_table<T: 'static>(
     let table = caller.get_export(&format!("wasmote:table{index}")).and_then(wasmi::Extern::into_table);
     let grown = table.and_then(|table| table.grow(&mut caller, u64::from(delta), value).ok());
     grown.and_then(|elements| u32::try_from(elements).ok()).unwrap_or(u32::MAX)
+}
+
+#[cfg(all(test, feature = "validate"))]
+mod tests {
+    use super::*;
+    use crate::{
+        Limits,
+        engine::{Metering, Module},
+    };
+
+    #[test]
+    fn what_may_name_the_added_table_is_seen() {
+        let outline = Outline { types: 1, tables: 1, ..Outline::default() };
+        let is_unnamed = |code: &[u8]| {
+            let length = u8::try_from(code.len()).unwrap();
+            let module =
+                [b"\0asm\x01\0\0\0\x0a", &[length + 4, 1, length + 2, 0][..], code, &[0x0b]].concat();
+            is_table_unnamed(&module, &outline).unwrap()
+        };
+        for code in [
+            &[0x11, 0, 1][..],
+            &[0x11, 0x80, 0, 1],
+            &[0x11, 0, 0x81, 0],
+            &[0x13, 0, 1],
+            &[0x25, 1],
+            &[0x25, 0x81, 0],
+            &[0x26, 1],
+            &[0xfc, 12, 0, 1],
+            &[0xfc, 14, 0, 1],
+            &[0xfc, 14, 1, 0],
+            &[0xfc, 15, 1],
+            &[0xfc, 16, 1],
+            &[0xfc, 17, 1],
+            &[0xfc, 0x91, 0, 0x81, 0],
+        ] {
+            assert!(!is_unnamed(code), "{code:x?}");
+        }
+        for code in [&[0x11, 0, 0][..], &[0x20, 0x11, 0x0d, 1], &[0x41, 0x25, 1], &[0xfc, 12, 1, 0]] {
+            assert!(is_unnamed(code), "{code:x?}");
+        }
+        assert!(!is_table_unnamed(b"\0asm\x01\0\0\0", &Outline { tables: 0x80, ..outline }).unwrap());
+    }
+
+    /// Each module has one table, and does something with a second.
+    #[test]
+    fn what_is_invalid_stays_invalid_whoever_names_the_table() {
+        for named in [
+            "(func (call_indirect 1 (type $f) (i32.const 0)))",
+            "(elem (table 1) (i32.const 0) func $grow)",
+            r#"(export "t" (table 1))"#,
+            "(func (drop (table.size 1)))",
+        ] {
+            let text = format!(
+                "(module (type $f (func)) (type (func (param i32 i32) (result i32)))
+                    (table 1 funcref) (table 1 funcref) (memory 1)
+                    (func $grow (drop (memory.grow (i32.const 1)))) {named})"
+            );
+            let bytes = wat::parse_str(text).unwrap();
+            let (two, one) = ([4, 7, 2, 0x70, 0, 1, 0x70, 0, 1], [4, 4, 1, 0x70, 0, 1]);
+            let at = bytes.windows(two.len()).position(|window| window == two).unwrap();
+            let invalid = [&bytes[..at], &one, &bytes[at + two.len()..]].concat();
+            for metering in [Metering::On, Metering::Off] {
+                let engine = Engine::new(metering, &Limits::server());
+                Module::load(&engine, &bytes).unwrap();
+                assert!(Module::load(&engine, &invalid).is_err(), "{metering:?}: {named}");
+            }
+        }
+    }
 }

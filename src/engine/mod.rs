@@ -18,6 +18,7 @@ mod caller;
 mod describe;
 mod fault;
 mod function;
+mod glance;
 // Without fuel, only what the native-stack test has seen to leave nothing behind may run: x86-64, and RISC-V with
 // its portable dispatch. On Arm every indirect call leaves native stack behind until a slice ends.
 #[cfg(all(

@@ -1,9 +1,8 @@
-//! Finding instructions in a function body without validating it.
+//! Reading the instructions of a function body without validating it.
 //!
 //! As much of the binary format (WebAssembly core specification, 5.4) as it takes to step over each
 //! instruction. A body that it cannot step over is one that the validator refuses.
 
-use crate::Error;
 use core::ops::Range;
 
 /// What a body has that someone has to know of.
@@ -15,301 +14,209 @@ pub(super) struct Found {
     pub(super) tail_calls_import: bool,
 }
 
-/// Steps through `code`, of a module that imports this many functions.
-pub(super) fn find(code: &[u8], imported: u32) -> Found {
-    let mut reader = Reader { rest: code };
-    let mut found = Found::default();
-    while let Some(step) = reader.step() {
-        match step {
-            Step::Growth(_) => found.growths = found.growths.saturating_add(1),
-            Step::TailCall(function) => found.tail_calls_import |= function < u64::from(imported),
-            Step::TailCallIndirect => found.tail_calls_import = true,
-            Step::Reference(_) | Step::Other => {}
-        }
-    }
-    found
-}
-
-/// What a body may have, at a glance that takes immediates for opcodes too: no less than what [`find`] finds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Glance {
-    pub(super) grows: bool,
-    pub(super) tail_calls_import: bool,
-    /// A `select`.
-    pub(super) selects: bool,
-    /// Blocks that are opened: every block is among them, and few immediates that look like one.
-    pub(super) blocks: u32,
-}
-
-/// Glances at code. It looks at all pairs of bytes and decides nothing about any: most of them say nothing, and which do is
-/// not to be foreseen.
-pub(super) struct Glancer {
-    /// What each byte says where it stands behind one of [`FIRST`].
-    second: [u8; 256],
-}
-
-const OPENS: u8 = 1;
-const GROWS_MEMORY: u8 = 2;
-const GROWS_TABLE: u8 = 4;
-const TAIL_CALLS: u8 = 8;
-const TAIL_CALLS_INDIRECTLY: u8 = 16;
-const SELECTS: u8 = 32;
-
-/// What each byte may say, as the opcode that it looks like.
-const FIRST: [u8; 256] = {
-    let mut first = [0; 256];
-    first[0x02] = OPENS;
-    first[0x03] = OPENS;
-    first[0x04] = OPENS;
-    first[0x12] = TAIL_CALLS;
-    first[0x13] = TAIL_CALLS_INDIRECTLY;
-    // Most are the type of a block, and the instruction that comes first in a block is no number of a memory.
-    first[0x40] = GROWS_MEMORY;
-    first[SELECT as usize] = SELECTS;
-    first[SELECT_TYPED as usize] = SELECTS;
-    first[0xfc] = GROWS_TABLE;
-    first
-};
-
-/// What each byte says behind those, whatever the module has.
-const SECOND: [u8; 256] = {
-    let mut second = [TAIL_CALLS_INDIRECTLY | SELECTS; 256];
-    let mut next = 0;
-    while next < 256 {
-        if opens_block(next as u8, 0) {
-            second[next] |= OPENS;
-        }
-        // The first byte of a number that is longer than it has to be.
-        if next >= 0x80 {
-            second[next] |= GROWS_MEMORY | TAIL_CALLS;
-        }
-        if next & 0x7f == 0x0f {
-            second[next] |= GROWS_TABLE;
-        }
-        next += 1;
-    }
-    second
-};
-
-impl Glancer {
-    /// For the code of a module that has this many types and memories and imports this many functions.
-    pub(super) fn new(types: u32, imported: u32, memories: u32) -> Self {
-        let mut second = SECOND;
-        for (count, max, says) in
-            [(types, 0x40, OPENS), (memories, 0x80, GROWS_MEMORY), (imported, 0x80, TAIL_CALLS)]
-        {
-            let count = usize::try_from(count.min(max)).unwrap_or(0);
-            second.iter_mut().take(count).for_each(|next| *next |= says);
-        }
-        Self { second }
-    }
-
-    pub(super) fn glance(&self, code: &[u8]) -> Glance {
-        let (mut seen, mut blocks) = (0, 0u32);
-        for (byte, next) in code.iter().zip(code.get(1..).unwrap_or_default()) {
-            let says = FIRST[usize::from(*byte)] & self.second[usize::from(*next)];
-            seen |= says;
-            blocks = blocks.wrapping_add(u32::from(says & OPENS));
-        }
-        Glance {
-            grows: seen & (GROWS_MEMORY | GROWS_TABLE) != 0,
-            tail_calls_import: seen & (TAIL_CALLS | TAIL_CALLS_INDIRECTLY) != 0,
-            selects: seen & SELECTS != 0,
-            blocks,
+impl Found {
+    /// Takes note of one more instruction, of a module that imports this many functions.
+    pub(super) fn add(&mut self, instruction: Instruction, imported: u32) {
+        match instruction {
+            Instruction::Growth(_) => self.growths = self.growths.saturating_add(1),
+            Instruction::TailCall(function) => self.tail_calls_import |= function < imported,
+            Instruction::TailCallIndirect(_) => self.tail_calls_import = true,
+            Instruction::Table(_) | Instruction::Reference(_) | Instruction::Select => {}
         }
     }
 }
 
-/// Whether a byte may be the start of a block's type.
-const fn opens_block(ty: u8, types: u32) -> bool {
-    if ty < 0x40 { (ty as u32) < types } else { ty == 0x40 || ty >= 0x6f }
-}
-
-const SELECT: u8 = 0x1b;
-const SELECT_TYPED: u8 = 0x1c;
-
-enum Step {
-    Growth(Grown),
-    TailCall(u64),
-    TailCallIndirect,
-    Reference(u64),
-    Other,
-}
-
-/// An instruction by which code may come to call a function at its end, or make others.
+/// An instruction that someone has to know of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Named {
+pub(super) enum Instruction {
+    /// `memory.grow` or `table.grow`.
+    Growth(Grown),
     /// `return_call` of a function.
     TailCall(u32),
-    /// `return_call_indirect`: of whatever a table holds.
-    TailCallIndirect,
+    /// `return_call_indirect`: of whatever the table of this index holds.
+    TailCallIndirect(u32),
+    /// Another that names tables; the highest index.
+    Table(u32),
     /// `ref.func`.
     Reference(u32),
+    /// A `select`, but for those whose condition is surely no comparison with 0: a local, what was loaded or returned,
+    /// `i32.and`, an ordered comparison, or an equality of two locals or with another constant.
+    Select,
 }
 
 /// What an instruction grows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Grown {
     /// The memory of this index.
-    Memory(u64),
-    Table,
+    Memory(u32),
+    /// The table of this index.
+    Table(u32),
 }
 
-/// The place in `code` of each instruction that grows a memory or a table.
-pub(super) fn each_growth(
+/// Each of those in `code`, and its place there.
+pub(super) fn each<E>(
     code: &[u8],
-    mut each: impl FnMut(Range<usize>, Grown) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let mut reader = Reader { rest: code };
+    mut visit: impl FnMut(Range<usize>, Instruction) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut at = 0;
+    let mut before = [usize::MAX; 3];
     loop {
-        let start = code.len() - reader.rest.len();
-        match reader.step() {
-            Some(Step::Growth(grown)) => each(start..code.len() - reader.rest.len(), grown)?,
-            Some(_) => {}
-            None => return Ok(()),
-        }
-    }
-}
-
-/// The place in `code` of each `select`, but for those whose condition is surely no comparison with 0: a local, what was
-/// loaded or returned, `i32.and`, an ordered comparison, or an equality of two locals or with another constant.
-pub(super) fn each_select(
-    code: &[u8],
-    mut each: impl FnMut(usize) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let mut reader = Reader { rest: code };
-    // Of the instructions before: whether the last is surely none, whether it is a constant other than 0, and how many
-    // of the last are locals.
-    let (mut is_none, mut is_number, mut locals) = (false, false, 0u32);
-    loop {
-        let start = code.len() - reader.rest.len();
-        if reader.step().is_none() {
-            return Ok(());
-        }
-        let immediate = &code[start + 1..code.len() - reader.rest.len()];
-        (is_none, is_number, locals) = match code[start] {
-            // The interpreter makes nothing of it.
-            0x01 => continue,
-            SELECT | SELECT_TYPED => {
-                if !is_none {
-                    each(start)?;
-                }
-                (false, false, 0)
+        let start = at;
+        // Most by one look, whatever they are: which comes next is not to be foreseen, and a wrong guess takes more time.
+        if let Some(word) = code.get(at..).and_then(<[u8]>::first_chunk) {
+            let short = SHORT[usize::from(word[0])];
+            let long = u32::from_le_bytes(*word) & short & !0xff;
+            let length = short & 0xff;
+            if long | length.wrapping_sub(1) < 0xff {
+                at += length as usize;
+                before = [start, before[0], before[1]];
+                continue;
             }
-            0x20 => (true, false, locals.saturating_add(1)),
-            0x41 | 0x42 => (false, immediate.iter().any(|byte| byte & 0x7f != 0), 0),
-            0x46 | 0x47 | 0x51 | 0x52 => (is_number || locals > 1, false, 0),
-            0x10 | 0x11 | 0x28..=0x35 | 0x48..=0x4f | 0x53..=0x66 | 0x71 => (true, false, 0),
-            _ => (false, false, 0),
-        };
+        }
+        let mut reader = Reader { code, at, before };
+        let Some(found) = reader.step() else { return Ok(()) };
+        at = reader.at;
+        if code[start] != NOP {
+            before = [start, before[0], before[1]];
+        }
+        if let Some(instruction) = found {
+            visit(start..at, instruction)?;
+        }
     }
 }
 
-/// Each of those in `code`, which is valid, and its place there.
-pub(super) fn each_named(
-    code: &[u8],
-    mut each: impl FnMut(Range<usize>, Named) -> Result<(), Error>,
-) -> Result<(), Error> {
-    let mut reader = Reader { rest: code };
-    loop {
-        let start = code.len() - reader.rest.len();
-        let Some(step) = reader.step() else { return Ok(()) };
-        let index = |number: u64| u32::try_from(number).unwrap_or(u32::MAX);
-        let named = match step {
-            Step::TailCall(function) => Named::TailCall(index(function)),
-            Step::TailCallIndirect => Named::TailCallIndirect,
-            Step::Reference(function) => Named::Reference(index(function)),
-            Step::Growth(_) | Step::Other => continue,
-        };
-        each(start..code.len() - reader.rest.len(), named)?;
-    }
-}
-
-/// How many numbers follow each opcode, and nothing else; what nobody looks for.
-const NUMBERS: [u8; 256] = {
-    let mut numbers = [OTHERWISE; 256];
+/// How instructions are stepped over whose numbers take a byte each. The lowest byte is how many bytes they take, or 0 for those
+/// that have to be looked at. Above it, as the opcode and what follows are read as one number, are the bits that say of
+/// the bytes that follow that they are otherwise.
+const SHORT: [u32; 256] = {
+    let mut short = [0; 256];
+    // The end of a block, `else`, `return`, `drop`.
+    short[0x05] = 1;
+    short[0x0b] = 1;
+    short[0x0f] = 1;
+    short[0x1a] = 1;
     let mut opcode = 0x45;
     // Numeric instructions.
     while opcode <= 0xc4 {
-        numbers[opcode] = 0;
+        short[opcode] = 1;
         opcode += 1;
     }
-    numbers[0x1a] = 0;
-    numbers[0x1b] = 0;
-    // Of locals and globals.
-    opcode = 0x20;
-    while opcode <= 0x24 {
-        numbers[opcode] = 1;
+    // Of locals and globals, constants, blocks, branches, calls.
+    let numbers = [0x20, 0x21, 0x22, 0x23, 0x24, 0x41, 0x42, 0x02, 0x03, 0x04, 0x0c, 0x0d, 0x10];
+    let mut at = 0;
+    while at < numbers.len() {
+        short[numbers[at]] = 2 | 0x80 << 8;
+        at += 1;
+    }
+    // Of memory: alignment, where bit 6 says that one more follows, and an offset.
+    opcode = 0x28;
+    while opcode <= 0x3e {
+        short[opcode] = 3 | 0xc0 << 8 | 0x80 << 16;
         opcode += 1;
     }
-    numbers[0x10] = 1;
-    numbers[0x41] = 1;
-    numbers[0x42] = 1;
-    numbers
+    short
 };
-const OTHERWISE: u8 = 0xff;
 
-/// Reads instructions one after the other.
+const NOP: u8 = 0x01;
+const SELECT: u8 = 0x1b;
+const SELECT_TYPED: u8 = 0x1c;
+const LOCAL_GET: u8 = 0x20;
+
+/// Reads an instruction.
 struct Reader<'a> {
-    rest: &'a [u8],
+    code: &'a [u8],
+    at: usize,
+    /// Where the last three began, the last first, but for `nop`, of which the interpreter makes nothing.
+    before: [usize; 3],
 }
 
 impl Reader<'_> {
-    /// Steps over one instruction, or answers nothing at the end.
-    #[inline]
-    fn step(&mut self) -> Option<Step> {
-        let (opcode, rest) = self.rest.split_first()?;
-        let numbers = NUMBERS[usize::from(*opcode)];
-        if numbers == OTHERWISE {
-            return self.step_otherwise();
-        }
-        self.rest = rest;
-        for _ in 0..numbers {
-            self.number()?;
-        }
-        Some(Step::Other)
-    }
-
-    /// The same, of any.
-    fn step_otherwise(&mut self) -> Option<Step> {
-        match self.byte()? {
-            0x02..=0x04 | 0x0c | 0x0d | 0x10 | 0x14 | 0x15 | 0x20..=0x26 | 0x3f | 0x41 | 0x42 | 0xd0 => {
-                self.number()?;
+    /// Steps over it, and says which it is if someone has to know. Nothing at the end.
+    #[inline(never)]
+    fn step(&mut self) -> Option<Option<Instruction>> {
+        let opcode = self.byte()?;
+        match opcode {
+            0x02..=0x04 | 0x0c | 0x0d | 0x10 | 0x14 | 0x15 | 0x20..=0x24 | 0x3f | 0x41 | 0x42 | 0xd0 => {
+                self.skip()?;
             }
-            0xd2 => return self.number().map(Step::Reference),
-            0x11 => self.numbers(2)?,
-            0x12 => return self.number().map(Step::TailCall),
+            0x28..=0x3e => self.memory_argument()?,
+            0x25 | 0x26 => return Some(Some(Instruction::Table(self.index()?))),
+            0xd2 => return Some(Some(Instruction::Reference(self.index()?))),
+            0x11 => {
+                self.skip()?;
+                return Some(Some(Instruction::Table(self.index()?)));
+            }
+            0x12 => return Some(Some(Instruction::TailCall(self.index()?))),
             0x13 => {
-                self.numbers(2)?;
-                return Some(Step::TailCallIndirect);
+                self.skip()?;
+                return Some(Some(Instruction::TailCallIndirect(self.index()?)));
             }
             0x0e => {
                 let targets = self.number()?;
-                self.numbers(targets.checked_add(1)?)?;
+                self.skip_all(targets.checked_add(1)?)?;
             }
-            0x1c => {
-                let types = self.number()?;
-                self.bytes(types)?;
+            SELECT | SELECT_TYPED => {
+                if opcode == SELECT_TYPED {
+                    let types = self.number()?;
+                    self.bytes(types)?;
+                }
+                return Some((!self.is_condition_taken()).then_some(Instruction::Select));
             }
-            0x28..=0x3e => self.memory_argument()?,
-            0x40 => return self.number().map(|memory| Step::Growth(Grown::Memory(memory))),
+            0x40 => return Some(Some(Instruction::Growth(Grown::Memory(self.index()?)))),
             0x43 => self.bytes(4)?,
             0x44 => self.bytes(8)?,
             0xfc => return self.step_fc(),
             0xfd => self.step_fd()?,
             _ => {}
         }
-        Some(Step::Other)
+        Some(None)
     }
 
-    fn step_fc(&mut self) -> Option<Step> {
-        let opcode = self.number()?;
-        match opcode {
-            8 | 10 | 12 | 14 => self.numbers(2)?,
-            9 | 11 | 13 | 15..=17 => self.numbers(1)?,
+    /// Whether the last instruction surely makes a condition that the interpreter takes as it is.
+    fn is_condition_taken(&self) -> bool {
+        let opcode = |at: usize| self.code.get(at).copied();
+        let [last, second, third] = self.before;
+        match opcode(last) {
+            Some(LOCAL_GET | 0x10 | 0x11 | 0x28..=0x35 | 0x48..=0x4f | 0x53..=0x66 | 0x71) => true,
+            Some(0x46 | 0x47 | 0x51 | 0x52) => match opcode(second) {
+                Some(LOCAL_GET) => opcode(third) == Some(LOCAL_GET),
+                Some(0x41 | 0x42) => self.is_other_than_0(second.saturating_add(1)),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// Whether the number at this place has a bit set.
+    fn is_other_than_0(&self, at: usize) -> bool {
+        for byte in self.code.get(at..).unwrap_or_default() {
+            if byte & 0x7f != 0 {
+                return true;
+            }
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+        false
+    }
+
+    fn step_fc(&mut self) -> Option<Option<Instruction>> {
+        match self.number()? {
+            8 | 10 => self.skip_all(2)?,
+            9 | 11 | 13 => self.skip()?,
+            12 => {
+                self.skip()?;
+                return Some(Some(Instruction::Table(self.index()?)));
+            }
+            14 => {
+                let (to, from) = (self.index()?, self.index()?);
+                return Some(Some(Instruction::Table(to.max(from))));
+            }
+            15 => return Some(Some(Instruction::Growth(Grown::Table(self.index()?)))),
+            16 | 17 => return Some(Some(Instruction::Table(self.index()?))),
             _ => {}
         }
-        Some(if opcode == 15 { Step::Growth(Grown::Table) } else { Step::Other })
+        Some(None)
     }
 
     fn step_fd(&mut self) -> Option<()> {
@@ -326,38 +233,46 @@ impl Reader<'_> {
     }
 
     /// Alignment, a memory's index where bit 6 says so, and an offset.
+    #[inline]
     fn memory_argument(&mut self) -> Option<()> {
         let flags = self.number()?;
-        self.numbers(if flags & 0x40 == 0 { 1 } else { 2 })
+        if flags & 0x40 != 0 {
+            self.skip()?;
+        }
+        self.skip()
     }
 
+    #[inline]
     fn byte(&mut self) -> Option<u8> {
-        let (byte, rest) = self.rest.split_first()?;
-        self.rest = rest;
-        Some(*byte)
+        let byte = *self.code.get(self.at)?;
+        self.at += 1;
+        Some(byte)
     }
 
     fn bytes(&mut self, count: u64) -> Option<()> {
-        self.rest = self.rest.get(usize::try_from(count).ok()?..)?;
+        let at = self.at.checked_add(usize::try_from(count).ok()?)?;
+        self.at = Some(at).filter(|at| *at <= self.code.len())?;
         Some(())
+    }
+
+    /// An index. One that does not fit is one of nothing.
+    fn index(&mut self) -> Option<u32> {
+        self.number().map(|number| u32::try_from(number).unwrap_or(u32::MAX))
     }
 
     /// A LEB128 number of either kind; a signed one's value is of no use.
     #[inline]
     fn number(&mut self) -> Option<u64> {
         // Most are a byte long.
-        match self.rest.split_first() {
-            Some((byte, rest)) if *byte < 0x80 => {
-                self.rest = rest;
-                Some((*byte).into())
-            }
-            _ => self.long_number(),
+        match self.byte()? {
+            byte @ ..0x80 => Some(byte.into()),
+            byte => self.long_number(byte),
         }
     }
 
-    fn long_number(&mut self) -> Option<u64> {
-        let mut value = 0u64;
-        for shift in (0..70).step_by(7) {
+    fn long_number(&mut self, first: u8) -> Option<u64> {
+        let mut value = u64::from(first & 0x7f);
+        for shift in (7..70).step_by(7) {
             let byte = self.byte()?;
             value |= u64::from(byte & 0x7f).checked_shl(shift).unwrap_or(0);
             if byte & 0x80 == 0 {
@@ -367,9 +282,25 @@ impl Reader<'_> {
         None
     }
 
-    fn numbers(&mut self, count: u64) -> Option<()> {
+    /// Passes over a number.
+    #[inline]
+    fn skip(&mut self) -> Option<()> {
+        // Most are a byte long.
+        if self.byte()? < 0x80 { Some(()) } else { self.skip_long() }
+    }
+
+    fn skip_long(&mut self) -> Option<()> {
+        for _ in 1..10 {
+            if self.byte()? < 0x80 {
+                return Some(());
+            }
+        }
+        None
+    }
+
+    fn skip_all(&mut self, count: u64) -> Option<()> {
         for _ in 0..count {
-            self.number()?;
+            self.skip()?;
         }
         Some(())
     }
@@ -378,10 +309,27 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::glance::{Glance, Glancer};
     use alloc::vec::Vec;
+    use core::convert::Infallible;
 
     fn glance(code: &[u8], types: u32, imported: u32, memories: u32) -> Glance {
-        Glancer::new(types, imported, memories).glance(code)
+        Glancer::new(types, imported, memories, 1).glance(code)
+    }
+
+    fn find(code: &[u8], imported: u32) -> Found {
+        let mut found = Found::default();
+        all(code).into_iter().for_each(|(_, instruction)| found.add(instruction, imported));
+        found
+    }
+
+    fn all(code: &[u8]) -> Vec<(Range<usize>, Instruction)> {
+        let mut found = Vec::new();
+        let Ok(()) = each(code, |place, instruction| -> Result<(), Infallible> {
+            found.push((place, instruction));
+            Ok(())
+        });
+        found
     }
 
     #[test]
@@ -400,31 +348,8 @@ mod tests {
         assert_eq!(find(&body, 1), Found { growths: 2, tail_calls_import: false });
         assert!(glance(&body, 0, 1, 1).grows);
         assert!(glance(&body, 0, 1, 1).blocks >= 1);
-        let mut places = Vec::new();
-        each_growth(&body, |place, grown| {
-            places.push((place, grown));
-            Ok(())
-        })
-        .unwrap();
-        assert_eq!(places, [(5..8, Grown::Memory(0)), (18..22, Grown::Table)]);
-    }
-
-    /// Each pair of bytes says what it is there for, whatever a module has.
-    #[test]
-    fn a_glance_takes_a_pair_for_what_it_may_be() {
-        for (first, next) in (0..=0xff).flat_map(|first: u8| (0..=0xff).map(move |next: u8| (first, next))) {
-            for count in [0, 1, 0x3f, 0x40, 0x7f, 0x80, 1_000] {
-                let below = next >= 0x80 || u32::from(next) < count;
-                let opens = matches!(first, 0x02..=0x04) && opens_block(next, count);
-                let expected = Glance {
-                    grows: first == 0x40 && below || first == 0xfc && next & 0x7f == 0x0f,
-                    tail_calls_import: first == 0x12 && below || first == 0x13,
-                    selects: matches!(first, SELECT | SELECT_TYPED),
-                    blocks: opens.into(),
-                };
-                assert_eq!(glance(&[first, next], count, count, count), expected, "{first:#x} {next:#x}");
-            }
-        }
+        let growths = [(5..8, Grown::Memory(0)), (18..22, Grown::Table(1))];
+        assert_eq!(all(&body), growths.map(|(place, grown)| (place, Instruction::Growth(grown))));
     }
 
     #[test]
@@ -459,12 +384,13 @@ mod tests {
     #[test]
     fn selects_that_may_compare_with_0_are_found() {
         let places = |code: &[u8]| {
-            let mut places = Vec::new();
-            each_select(&[code, &[0x0b]].concat(), |place| {
-                places.push(place);
-                Ok(())
-            })
-            .unwrap();
+            let found = all(&[code, &[0x0b]].concat()).into_iter();
+            let places: Vec<_> = found
+                .map(|(place, instruction)| {
+                    assert_eq!(instruction, Instruction::Select);
+                    place.start
+                })
+                .collect();
             assert!(places.is_empty() || glance(&[code, &[0x0b]].concat(), 0, 0, 0).selects, "{code:x?}");
             places
         };

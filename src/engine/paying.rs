@@ -22,10 +22,10 @@ use crate::{
     Error,
     engine::{
         Engine, Outline,
-        operators::{Grown, each_growth},
+        operators::{Grown, Instruction},
         references,
         rewrite::{Edits, leb128},
-        scan::{Noted, imported_memories},
+        scan::{Noted, Site},
     },
 };
 use alloc::{collections::BTreeSet, vec::Vec};
@@ -35,8 +35,6 @@ pub(super) const PRICED: u8 = 0x01;
 /// The instructions that a growth is paid with: 1,280 of fuel. It leaves some 180 bytes behind, and as many of them are to
 /// fit a slice of [`Limits::server`](crate::Limits::server) as a thread of 64 KiB holds in a build that is not optimised.
 const GROWTH: [u8; 40] = [PRICED; 40];
-/// What noting one place takes of host memory, from above.
-const SITE_BYTES: u64 = 160;
 
 /// Notes in `edits` where what leaves native stack is paid for.
 pub(super) fn edit(
@@ -51,58 +49,34 @@ pub(super) fn edit(
         return Ok(());
     }
     let loop_before = [&[0x03, 0x40][..], &GROWTH, &[0x0b]].concat();
-    let mut call_before = Vec::new();
-    let again = FirstAgain::of(bytes, outline)?;
-    let mut taken = outline.load_bytes(bytes.len() as u64);
-    for Noted { code, .. } in outline.noted.iter().filter(|body| body.grows) {
-        each_growth(&bytes[code.clone()], |place, grown| {
-            taken = taken.saturating_add(SITE_BYTES);
-            if taken > engine.limits.load_bytes {
-                return Err(Error::limit("load_bytes", taken, engine.limits.load_bytes));
+    let again = edits.text(&[&loop_before, &first_again(&outline.noted)[..]].concat());
+    let loop_before = edits.text(&loop_before);
+    let mut call_before = None;
+    for Site { place, instruction } in &outline.noted.sites {
+        let Instruction::Growth(grown) = *instruction else { continue };
+        let before = match (grown, call_before) {
+            (Grown::Memory(_), _) => loop_before,
+            (Grown::Table(_), Some(call)) => call,
+            (Grown::Table(_), None) => {
+                let call = call(bytes, outline, engine, edits)?;
+                *call_before.insert(edits.text(&call))
             }
-            let [at, end] = [place.start, place.end].map(|place| code.start.saturating_add(place));
-            let before = match grown {
-                Grown::Memory(_) => &loop_before,
-                Grown::Table => {
-                    if call_before.is_empty() {
-                        call_before = call(bytes, outline, engine, edits)?;
-                    }
-                    &call_before
-                }
-            };
-            edits.splices.push((at..at, before.clone()));
-            if let Some(again) = again.after(grown) {
-                taken = taken.saturating_add(SITE_BYTES);
-                edits.splices.push((end..end, [&loop_before, again].concat()));
-            }
-            Ok(())
-        })?;
+        };
+        edits.splice(place.start..place.start, before)?;
+        if let Grown::Memory(index @ 1..) = grown
+            && index < outline.noted.imported_memories
+        {
+            edits.splice(place.end..place.end, again)?;
+        }
     }
     Ok(())
 }
 
-/// Growing the first memory by nothing, behind growths of those that it may be.
-struct FirstAgain {
-    /// How many memories are imported.
-    imported: u32,
-    instructions: [u8; 8],
-}
-
-impl FirstAgain {
-    fn of(bytes: &[u8], outline: &Outline) -> Result<Self, Error> {
-        let (imported, is_64) = if outline.memories > 1 { imported_memories(bytes)? } else { (0, false) };
-        // `memory.size 0` twice, `i32.sub` or `i64.sub`, `memory.grow 0`, `drop`. Where the nothing is a constant, the
-        // interpreter makes no growth of it.
-        let difference = if is_64 { 0x7d } else { 0x6b };
-        Ok(Self { imported, instructions: [0x3f, 0x00, 0x3f, 0x00, difference, 0x40, 0x00, 0x1a] })
-    }
-
-    fn after(&self, grown: Grown) -> Option<&[u8]> {
-        match grown {
-            Grown::Memory(index @ 1..) if index < u64::from(self.imported) => Some(&self.instructions),
-            _ => None,
-        }
-    }
+/// Growing the first memory by nothing, for behind growths of those that it may be: `memory.size 0` twice, `i32.sub` or
+/// `i64.sub`, `memory.grow 0`, `drop`. Where the nothing is a constant, the interpreter makes no growth of it.
+fn first_again(noted: &Noted) -> [u8; 8] {
+    let difference = if noted.is_first_memory_64 { 0x7d } else { 0x6b };
+    [0x3f, 0x00, 0x3f, 0x00, difference, 0x40, 0x00, 0x1a]
 }
 
 /// Adds a function that does nothing but cost what a growth does, and answers the instruction that calls it.

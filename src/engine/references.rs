@@ -11,6 +11,8 @@ use core::ops::Range;
 
 /// `ref.func`.
 const REF_FUNC: u8 = 0xd2;
+/// So many bytes are looked through at once for one that is rare.
+const SOME: usize = 256;
 
 /// Each reference in globals and element segments (core specification, 5.5.9 and 5.5.12): where the function's index
 /// stands, and the index.
@@ -61,12 +63,17 @@ pub(super) fn each_named(bytes: &[u8], mut visit: impl FnMut(u32)) -> Result<(),
     for section in sections(bytes) {
         let Section { id: 10, contents } = section? else { continue };
         let code = &bytes[..contents.end];
-        for at in contents.start..contents.end {
-            if code[at] == REF_FUNC
-                && let Ok(function) = (Cursor { bytes: code, at: at + 1 }).u32()
-            {
-                visit(function);
+        let mut start = contents.start;
+        // Few have one, and those are passed over quickly.
+        for some in code[contents].chunks(SOME) {
+            if some.iter().fold(false, |has, byte| has | (*byte == REF_FUNC)) {
+                for at in (start..start + some.len()).filter(|at| code[*at] == REF_FUNC) {
+                    if let Ok(function) = (Cursor { bytes: code, at: at + 1 }).u32() {
+                        visit(function);
+                    }
+                }
             }
+            start += some.len();
         }
     }
     Ok(())

@@ -18,12 +18,12 @@ use crate::{
     Error,
     engine::{
         Engine, Metering, Outline, growth, paying,
-        scan::{Cursor, START, Section, locals_fuel, place, sections},
+        scan::{Body, Cursor, Noted, START, Section, locals_fuel, place, sections},
         selects, wrappers,
     },
 };
 use alloc::{borrow::Cow, vec::Vec};
-use core::{iter::Peekable, ops::Range};
+use core::ops::Range;
 
 /// The module to compile for `bytes`, which may be linked with others or not. The outline counts what functions it has
 /// then.
@@ -33,13 +33,19 @@ pub(super) fn rewrite<'a>(
     engine: &Engine,
     is_linked: bool,
 ) -> Result<Cow<'a, [u8]>, Error> {
-    let mut edits = Edits { edits_code: outline.locals_priced > 0, ..Edits::default() };
+    let mut edits = Edits {
+        pays_for_locals: outline.locals_priced > 0,
+        taken: outline.load_bytes(bytes.len() as u64),
+        allowed: engine.limits.load_bytes,
+        ..Edits::default()
+    };
     match engine.metering {
         Metering::On => paying::edit(bytes, outline, engine, is_linked, &mut edits)?,
         Metering::Off => growth::edit(bytes, outline, engine, &mut edits)?,
     }
-    selects::edit(bytes, outline, engine, &mut edits)?;
-    outline.noted = Vec::new();
+    selects::edit(outline, &mut edits)?;
+    edits.splices.sort_by_key(|splice| splice.place.start);
+    outline.noted = Noted::default();
     if outline.tail_calls_import {
         wrappers::edit(bytes, outline, engine, &mut edits)?;
         outline.tail_calls_import = false;
@@ -95,19 +101,75 @@ pub(super) struct Edits {
     pub(super) tables: Vec<Vec<u8>>,
     pub(super) exports: Vec<Vec<u8>>,
     pub(super) elements: Vec<Vec<u8>>,
-    /// Instructions to replace: their place in the module, and what to put there, by place.
-    pub(super) splices: Vec<(Range<usize>, Vec<u8>)>,
+    /// Instructions to replace, by place.
+    pub(super) splices: Vec<Splice>,
     /// The same in globals and element segments.
-    pub(super) constants: Vec<(Range<usize>, Vec<u8>)>,
+    pub(super) constants: Vec<Splice>,
+    /// What is put in their places.
+    text: Vec<u8>,
+    /// Bytes of host memory that loading takes so far, and those it may.
+    taken: u64,
+    allowed: u64,
     /// Of the functions defined, in their order, those that pay for being called indirectly; the rest do not.
     pub(super) called_indirectly: Vec<bool>,
     drops_start: bool,
-    edits_code: bool,
+    pays_for_locals: bool,
     /// By how much the module grows, without the lengths of what does.
     added_bytes: u64,
 }
 
+/// What comes to stand for what.
+pub(super) struct Splice {
+    /// What is replaced in the module; nothing, where something is put between two instructions.
+    pub(super) place: Range<usize>,
+    text: Text,
+}
+
+/// Some of the text of all edits.
+#[derive(Clone, Copy)]
+pub(super) struct Text {
+    start: usize,
+    end: usize,
+}
+
+impl Text {
+    fn len(self) -> usize {
+        self.end - self.start
+    }
+}
+
+/// What noting one place, and a few bytes to put there, takes of host memory, from above.
+const SPLICE_BYTES: u64 = 128;
+
 impl Edits {
+    /// Keeps what is to be put somewhere, once for all places.
+    pub(super) fn text(&mut self, text: &[u8]) -> Text {
+        let start = self.text.len();
+        self.text.extend_from_slice(text);
+        Text { start, end: self.text.len() }
+    }
+
+    /// Puts `text` where `place` is.
+    pub(super) fn splice(&mut self, place: Range<usize>, text: Text) -> Result<(), Error> {
+        self.charge(SPLICE_BYTES)?;
+        self.splices.push(Splice { place, text });
+        Ok(())
+    }
+
+    /// The same in globals and element segments.
+    pub(super) fn splice_constant(&mut self, place: Range<usize>, text: Text) -> Result<(), Error> {
+        self.charge(SPLICE_BYTES)?;
+        self.constants.push(Splice { place, text });
+        Ok(())
+    }
+
+    /// Pays for what an edit takes of host memory, before it does.
+    pub(super) fn charge(&mut self, bytes: u64) -> Result<(), Error> {
+        self.taken = self.taken.saturating_add(bytes);
+        let (asked, allowed) = (self.taken, self.allowed);
+        if asked > allowed { Err(Error::limit("load_bytes", asked, allowed)) } else { Ok(()) }
+    }
+
     fn is_empty(&self) -> bool {
         let adds = [&self.types, &self.functions, &self.tables, &self.exports, &self.elements];
         let splices = !(self.splices.is_empty() && self.constants.is_empty());
@@ -116,7 +178,7 @@ impl Edits {
 
     /// Whether bodies get something where they begin.
     fn edits_bodies(&self) -> bool {
-        self.edits_code || !self.called_indirectly.is_empty()
+        self.pays_for_locals || !self.called_indirectly.is_empty()
     }
 
     /// Adds a type, and answers its index.
@@ -158,15 +220,16 @@ impl Edits {
 
     /// By how much more code is translated than the module came with, what its locals cost apart.
     fn code_bytes(&self) -> u64 {
-        let spliced = self.splices.iter().map(|(replaced, with)| with.len().saturating_sub(replaced.len()));
+        let spliced =
+            self.splices.iter().map(|Splice { place, text }| text.len().saturating_sub(place.len()));
         let called = self.called_indirectly.iter().filter(|is_called| **is_called).count();
         let added: usize = spliced.chain(self.bodies.iter().map(Vec::len)).sum();
         added.saturating_add(called) as u64
     }
 
     fn splices_bytes(&self) -> u64 {
-        let splices = self.splices.iter().chain(&self.constants).map(|(_, with)| with);
-        let added: u64 = splices.chain(&self.bodies).map(|with| with.len() as u64).sum();
+        let splices = self.splices.iter().chain(&self.constants).map(|splice| splice.text.len());
+        let added: u64 = splices.chain(self.bodies.iter().map(Vec::len)).map(|length| length as u64).sum();
         added.saturating_add(self.called_indirectly.len() as u64)
     }
 
@@ -194,9 +257,8 @@ impl Edits {
                 }
                 6 | 9 if !self.constants.is_empty() => {
                     let mut edited = Vec::with_capacity(contents.len());
-                    let mut splices = self.constants.iter().peekable();
-                    while splices.next_if(|(range, _)| range.start < contents.start).is_some() {}
-                    splice(&mut edited, bytes, contents, &mut splices);
+                    let behind = self.constants.partition_point(|splice| splice.place.start < contents.start);
+                    self.copy(&mut edited, bytes, contents, &mut &self.constants[behind..]);
                     let all = 0..edited.len();
                     append(out, id, &edited, all, items)?;
                 }
@@ -218,50 +280,75 @@ impl Edits {
     ) -> Result<(), Error> {
         let mut cursor = Cursor { bytes: &bytes[..contents.end], at: contents.start };
         let count = cursor.u32()?;
-        let mut splices = self.splices.iter().peekable();
-        // All at once, or it would have two homes for a while. The length of a body can take a byte more as well.
-        let added_bytes =
-            usize::try_from(self.added_bytes.saturating_add(count.into())).unwrap_or(usize::MAX);
-        let mut section = Vec::with_capacity(contents.len().saturating_add(added_bytes));
-        leb128(&mut section, usize::try_from(count).unwrap_or(usize::MAX).saturating_add(added.len()));
-        let mut edited = Vec::new();
+        out.push(10);
+        let start = out.len();
+        // Its length is known when all of it is there; there is no room for two of it.
+        out.extend_from_slice(&[0; LENGTH_BYTES_MAX]);
+        leb128(out, usize::try_from(count).unwrap_or(usize::MAX).saturating_add(added.len()));
+        let mut splices = &self.splices[..];
+        // Up to where all is copied. Most bodies stay as they are, and many of them are copied at once.
+        let mut copied = cursor.at;
         for at in 0..count as usize {
-            let body = cursor.body()?;
-            let fuel = locals_fuel(u32::try_from(body.locals).unwrap_or(u32::MAX));
-            edited.clear();
-            edited.extend_from_slice(&bytes[body.declarations]);
-            for _ in 0..fuel {
-                edited.extend_from_slice(&DROPPED_CONSTANT);
+            let body = cursor.at;
+            let whole = cursor.sized()?;
+            let is_called = self.called_indirectly.get(at).is_some_and(|is_called| *is_called);
+            let is_spliced = splices.first().is_some_and(|splice| splice.place.end <= whole.end);
+            if !(is_called || is_spliced || self.pays_for_locals) {
+                continue;
             }
-            if self.called_indirectly.get(at).is_some_and(|is_called| *is_called) {
-                edited.push(paying::PRICED);
-            }
-            splice(&mut edited, bytes, body.code, &mut splices);
-            leb128(&mut section, edited.len());
-            section.extend_from_slice(&edited);
+            out.extend_from_slice(&bytes[copied..body]);
+            copied = cursor.at;
+            cursor.at = body;
+            self.body(out, bytes, cursor.body()?, is_called, &mut splices);
         }
-        section.extend_from_slice(cursor.rest());
-        section.extend(added.iter().flatten());
-        emit(out, 10, &section);
+        out.extend_from_slice(&bytes[copied..contents.end]);
+        added.iter().for_each(|body| out.extend_from_slice(body));
+        let mut length = Vec::with_capacity(LENGTH_BYTES_MAX);
+        leb128(&mut length, out.len() - start - LENGTH_BYTES_MAX);
+        out[start..start + length.len()].copy_from_slice(&length);
+        let contents = start + LENGTH_BYTES_MAX..out.len();
+        let moved = contents.start - (start + length.len());
+        out.copy_within(contents, start + length.len());
+        out.truncate(out.len() - moved);
         Ok(())
+    }
+
+    /// One body, with those splices that are next and inside it.
+    fn body(&self, out: &mut Vec<u8>, bytes: &[u8], body: Body, is_called: bool, splices: &mut &[Splice]) {
+        let fuel = locals_fuel(u32::try_from(body.locals).unwrap_or(u32::MAX)) as usize;
+        let inside = splices.partition_point(|splice| splice.place.end <= body.code.end);
+        let spliced = splices[..inside].iter().fold(0usize, |sum, Splice { place, text }| {
+            sum.wrapping_add(text.len()).wrapping_sub(place.len())
+        });
+        let length = (body.declarations.len() + body.code.len()).wrapping_add(spliced);
+        leb128(out, length + fuel * DROPPED_CONSTANT.len() + usize::from(is_called));
+        out.extend_from_slice(&bytes[body.declarations]);
+        for _ in 0..fuel {
+            out.extend_from_slice(&DROPPED_CONSTANT);
+        }
+        if is_called {
+            out.push(paying::PRICED);
+        }
+        self.copy(out, bytes, body.code, splices);
+    }
+
+    /// Copies `range` of a module, with those splices that are next and inside it.
+    fn copy(&self, out: &mut Vec<u8>, bytes: &[u8], range: Range<usize>, splices: &mut &[Splice]) {
+        let mut at = range.start;
+        while let Some((Splice { place, text }, rest)) = splices.split_first()
+            && place.end <= range.end
+        {
+            out.extend_from_slice(&bytes[at..place.start]);
+            out.extend_from_slice(&self.text[text.start..text.end]);
+            at = place.end;
+            *splices = rest;
+        }
+        out.extend_from_slice(&bytes[at..range.end]);
     }
 }
 
-/// Copies `range` of a module, with those splices that are next and inside it.
-fn splice<'s>(
-    out: &mut Vec<u8>,
-    bytes: &[u8],
-    range: Range<usize>,
-    splices: &mut Peekable<impl Iterator<Item = &'s (Range<usize>, Vec<u8>)>>,
-) {
-    let mut at = range.start;
-    while let Some((replaced, with)) = splices.next_if(|(replaced, _)| replaced.end <= range.end) {
-        out.extend_from_slice(&bytes[at..replaced.start]);
-        out.extend_from_slice(with);
-        at = replaced.end;
-    }
-    out.extend_from_slice(&bytes[at..range.end]);
-}
+/// What a section's length takes at most (core specification, 5.2.2).
+const LENGTH_BYTES_MAX: usize = 5;
 
 /// Whether a section of this id comes before one of that, which may be the end.
 fn before(id: u8, other: u8) -> bool {

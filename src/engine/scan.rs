@@ -6,7 +6,10 @@
 
 use crate::{
     Error, Limits,
-    engine::operators::{Glance, Glancer, find},
+    engine::{
+        glance::{Glance, Glancer},
+        operators::{Found, Instruction, each},
+    },
 };
 use alloc::vec::Vec;
 use core::ops::Range;
@@ -64,25 +67,46 @@ pub struct Outline {
     pub(super) exports_reserved_name: bool,
     /// Whether it imports anything and has tail calls that may be of that: [`wrappers`](super::wrappers).
     pub(super) tail_calls_import: bool,
-    /// The bodies that [`rewrite`](super::rewrite) has to look at, until it has.
-    pub(super) noted: Vec<Noted>,
+    /// What [`rewrite`](super::rewrite) has to know besides, until it does.
+    pub(super) noted: Noted,
     /// What loading the rest of the component takes that it is part of, while it is loaded.
     pub(super) load_bytes_elsewhere: u64,
 }
 
-/// A body that has to be looked at once more.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// What edits are made by.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Noted {
-    /// Where its instructions are in the module.
-    pub(super) code: Range<usize>,
-    /// It grows a memory or a table.
-    pub(super) grows: bool,
-    /// It may have a `select` that the interpreter gets wrong: [`selects`](super::selects).
-    pub(super) selects: bool,
+    /// The instructions that something is done about: those that grow a memory or a table, and each `select` that the
+    /// interpreter may get wrong. By place.
+    pub(super) sites: Vec<Site>,
+    /// How many there are. Where the limits leave no room for all, fewer are noted, and the module is refused.
+    pub(super) count: u32,
+    /// Memories imported; they come first.
+    pub(super) imported_memories: u32,
+    /// Whether the first of those is addressed by 64 bits.
+    pub(super) is_first_memory_64: bool,
+    /// One more than the highest index of a table that is exported, or that a segment fills.
+    pub(super) tables_named: u32,
+}
+
+impl Noted {
+    fn name_table(&mut self, index: u32) {
+        self.tables_named = self.tables_named.max(index.saturating_add(1));
+    }
+}
+
+/// An instruction, and where it is in the module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Site {
+    pub(super) place: Range<usize>,
+    pub(super) instruction: Instruction,
 }
 
 /// What noting one takes of host memory: a list that grows has two homes for a while, of which one is twice the other.
-const PER_NOTED: u64 = 3 * size_of::<Noted>() as u64;
+const PER_SITE: u64 = 3 * size_of::<Site>() as u64;
+
+/// More bytes than an instruction takes that edits are made by: two of an opcode, and a number of five.
+const LONGEST: usize = 16;
 
 /// The name a start function is exported under, so that it can be run like any other call.
 pub(super) const START: &str = "wasmote:start";
@@ -157,6 +181,18 @@ impl Outline {
     /// When a count or size passes its limit, when a section lies about its size, and when a proposal
     /// is used that the interpreter does not implement.
     pub(crate) fn of(bytes: &[u8], limits: &Limits) -> Result<Self, Error> {
+        let outline = Self::of_part(bytes, limits)?;
+        check("load_bytes", outline.load_bytes(bytes.len() as u64), limits.load_bytes)?;
+        Ok(outline)
+    }
+
+    /// The same of a module that is part of something else, of which `limits` leave so much: whether they leave what loading
+    /// all of it takes is for who calls this to check, and before anything is done by the outline.
+    ///
+    /// # Errors
+    ///
+    /// As [`of`](Self::of), but for that.
+    pub(crate) fn of_part(bytes: &[u8], limits: &Limits) -> Result<Self, Error> {
         let length = bytes.len() as u64;
         check("module_bytes", length, u64::from(limits.module_bytes))?;
         let mut outline = Self::default();
@@ -188,7 +224,6 @@ impl Outline {
             }
             outline.check(limits)?;
         }
-        check("load_bytes", outline.load_bytes(length), limits.load_bytes)?;
         Ok(outline)
     }
 
@@ -227,7 +262,7 @@ impl Outline {
             (self.constant_operators.into(), PER_CONSTANT_OPERATOR),
             (self.locals_priced, PER_LOCAL_PRICED),
             (self.growths.into(), PER_GROWTH),
-            (self.noted.len() as u64, PER_NOTED),
+            (self.noted.count.into(), PER_SITE),
         ];
         let base =
             BASE.saturating_add(module_bytes.saturating_mul(2)).saturating_add(self.load_bytes_elsewhere);
@@ -317,8 +352,11 @@ impl Outline {
                     self.tables = self.tables.saturating_add(1);
                 }
                 2 => {
+                    let is_64 = cursor.peek().is_some_and(|flags| flags & 0x04 != 0);
+                    self.noted.is_first_memory_64 |= self.memories == 0 && is_64;
                     cursor.limits()?;
                     self.memories = self.memories.saturating_add(1);
+                    self.noted.imported_memories = self.memories;
                 }
                 3 => {
                     cursor.value_type()?;
@@ -359,8 +397,10 @@ impl Outline {
         self.exports = cursor.u32()?;
         for _ in 0..self.exports {
             self.exports_reserved_name |= cursor.name()?.starts_with(RESERVED);
-            cursor.u8()?;
-            cursor.u32()?;
+            let (kind, index) = (cursor.u8()?, cursor.u32()?);
+            if kind == 1 {
+                self.noted.name_table(index);
+            }
         }
         Ok(())
     }
@@ -384,9 +424,7 @@ impl Outline {
         for _ in 0..count {
             let flags = cursor.u32()?;
             if flags & 1 == 0 {
-                if flags & 2 != 0 {
-                    cursor.u32()?;
-                }
+                self.noted.name_table(if flags & 2 == 0 { 0 } else { cursor.u32()? });
                 self.constant(cursor, limits)?;
             }
             match (flags & 3, flags & 4) {
@@ -439,23 +477,42 @@ impl Outline {
     }
 
     /// Looks for what must not be in a body as it is, where a glance does not rule it out.
-    fn instructions(&mut self, bytes: &[u8], code: Range<usize>, seen: Glance) {
+    fn instructions(
+        &mut self,
+        bytes: &[u8],
+        code: Range<usize>,
+        seen: Glance,
+        limits: &Limits,
+    ) -> Result<(), Error> {
         // What an imported table holds may be a host's function as well.
         let imports = self.imports > 0 && seen.tail_calls_import && !self.tail_calls_import;
-        let mut grows = false;
-        if imports || seen.grows {
-            let found = find(&bytes[code.clone()], self.imported_functions);
-            self.tail_calls_import |= imports && found.tail_calls_import;
-            self.growths = self.growths.saturating_add(found.growths);
-            grows = found.growths > 0;
+        if !(imports || seen.grows || seen.selects) {
+            return Ok(());
         }
-        if grows || seen.selects {
-            self.noted.push(Noted { code, grows, selects: seen.selects });
-        }
+        let mut found = Found::default();
+        // To where the last of them ends: none is longer than that.
+        let length = code.len().min(seen.end.saturating_add(LONGEST));
+        each(&bytes[code.clone()][..length], |place, instruction| {
+            found.add(instruction, self.imported_functions);
+            if let Instruction::Growth(_) | Instruction::Select = instruction {
+                self.noted.count = self.noted.count.saturating_add(1);
+                // What passes the limit is counted to the end, and refused then.
+                let taken = u64::from(self.noted.count).saturating_mul(PER_SITE);
+                if self.noted.sites.len() == self.noted.sites.capacity() && taken > limits.load_bytes {
+                    return Ok(());
+                }
+                let place = code.start + place.start..code.start + place.end;
+                self.noted.sites.push(Site { place, instruction });
+            }
+            Ok::<_, Error>(())
+        })?;
+        self.tail_calls_import |= imports && found.tail_calls_import;
+        self.growths = self.growths.saturating_add(found.growths);
+        Ok(())
     }
 
     fn code(&mut self, cursor: &mut Cursor<'_>, limits: &Limits) -> Result<(), Error> {
-        let glancer = Glancer::new(self.types, self.imported_functions, self.memories);
+        let glancer = Glancer::new(self.types, self.imported_functions, self.memories, self.tables);
         let bodies = cursor.u32()?;
         // What is noted of each is bounded by the limit on functions.
         if bodies != self.functions.saturating_sub(self.imported_functions) {
@@ -469,43 +526,13 @@ impl Outline {
             self.locals_priced = self.locals_priced.saturating_add(u64::from(locals_fuel(locals)));
             let seen = glancer.glance(&cursor.bytes[body.code.clone()]);
             let length = u32::try_from(body.code.len()).unwrap_or(u32::MAX);
-            self.instructions(cursor.bytes, body.code, seen);
+            self.instructions(cursor.bytes, body.code, seen, limits)?;
             self.body_bytes_max = self.body_bytes_max.max(length);
             self.code_bytes = self.code_bytes.saturating_add(length);
             self.blocks_max = self.blocks_max.max(seen.blocks);
         }
         Ok(())
     }
-}
-
-/// How many memories a module imports, and whether the first of them is addressed by 64 bits.
-pub(super) fn imported_memories(bytes: &[u8]) -> Result<(u32, bool), Error> {
-    let (mut imported, mut is_64) = (0u32, false);
-    for section in sections(bytes) {
-        let Section { id: 2, contents } = section? else { continue };
-        let mut cursor = Cursor { bytes: &bytes[..contents.end], at: contents.start };
-        for _ in 0..cursor.u32()? {
-            cursor.name()?;
-            cursor.name()?;
-            match cursor.u8()? {
-                0 => _ = cursor.u32()?,
-                1 => {
-                    cursor.value_type()?;
-                    cursor.limits()?;
-                }
-                2 => {
-                    is_64 |= imported == 0 && cursor.peek().is_some_and(|flags| flags & 0x04 != 0);
-                    cursor.limits()?;
-                    imported = imported.saturating_add(1);
-                }
-                _ => {
-                    cursor.value_type()?;
-                    cursor.u8()?;
-                }
-            }
-        }
-    }
-    Ok((imported, is_64))
 }
 
 /// Fuel to add to a call of a function with this many locals.
@@ -577,7 +604,17 @@ impl<'a> Cursor<'a> {
         Err(self.malformed("integer representation too long"))
     }
 
+    #[inline]
     pub(super) fn u32(&mut self) -> Result<u32, Error> {
+        // Most are a byte long.
+        if let Some(byte @ ..0x80) = self.peek() {
+            self.at += 1;
+            return Ok(byte.into());
+        }
+        self.u32_long()
+    }
+
+    fn u32_long(&mut self) -> Result<u32, Error> {
         let value = self.leb128(32)?;
         u32::try_from(value).map_err(|_| self.malformed("integer too large"))
     }
@@ -589,7 +626,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// A length and that many bytes.
-    fn sized(&mut self) -> Result<Range<usize>, Error> {
+    pub(super) fn sized(&mut self) -> Result<Range<usize>, Error> {
         let length = self.u32()?;
         let start = self.at;
         let end = usize::try_from(length).ok().and_then(|length| start.checked_add(length));

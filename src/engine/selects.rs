@@ -9,29 +9,19 @@
 
 use crate::{
     Error,
-    engine::{Engine, Outline, operators::each_select, rewrite::Edits, scan::Noted},
+    engine::{Outline, operators::Instruction, rewrite::Edits, scan::Site},
 };
 
 /// `i32.const 0` and `i32.or`.
 const AS_IT_IS: [u8; 3] = [0x41, 0x00, 0x72];
-/// What noting one place takes of host memory, from above.
-const SITE_BYTES: u64 = 128;
 
 /// Notes in `edits` where a condition is to be taken as it is.
-pub(super) fn edit(bytes: &[u8], outline: &Outline, engine: &Engine, edits: &mut Edits) -> Result<(), Error> {
-    let noted = (edits.splices.len() as u64).saturating_mul(SITE_BYTES);
-    let mut taken = outline.load_bytes(bytes.len() as u64).saturating_add(noted);
-    for Noted { code, .. } in outline.noted.iter().filter(|body| body.selects) {
-        each_select(&bytes[code.clone()], |place| {
-            taken = taken.saturating_add(SITE_BYTES);
-            if taken > engine.limits.load_bytes {
-                return Err(Error::limit("load_bytes", taken, engine.limits.load_bytes));
-            }
-            let at = code.start.saturating_add(place);
-            edits.splices.push((at..at, AS_IT_IS.into()));
-            Ok(())
-        })?;
+pub(super) fn edit(outline: &Outline, edits: &mut Edits) -> Result<(), Error> {
+    let as_it_is = edits.text(&AS_IT_IS);
+    for Site { place, instruction } in &outline.noted.sites {
+        if let Instruction::Select = instruction {
+            edits.splice(place.start..place.start, as_it_is)?;
+        }
     }
-    edits.splices.sort_by_key(|(replaced, _)| replaced.start);
     Ok(())
 }

@@ -9,7 +9,8 @@ use crate::{
     Error,
     engine::{
         Engine, Module, Outline,
-        operators::{Glancer, find},
+        glance::Glancer,
+        operators::{Instruction, each},
         rewrite::tail_call_refused,
         scan::{Cursor, Section, sections},
     },
@@ -129,12 +130,20 @@ impl Openings {
     }
 
     fn code(&mut self, cursor: &mut Cursor<'_>) -> Result<(), Error> {
-        let glancer = Glancer::new(0, 0, 0);
+        let glancer = Glancer::new(0, 0, 0, u32::MAX);
         for _ in 0..cursor.u32()? {
             let body = cursor.body()?;
             let code = &cursor.bytes[body.code];
-            self.tail_calls |= glancer.glance(code).tail_calls_import && find(code, 0).tail_calls_import;
+            self.tail_calls |= glancer.glance(code).tail_calls_import && tail_calls_indirectly(code);
         }
         Ok(())
     }
+}
+
+fn tail_calls_indirectly(code: &[u8]) -> bool {
+    let found = each(code, |_, instruction| match instruction {
+        Instruction::TailCallIndirect(_) => Err(()),
+        _ => Ok(()),
+    });
+    found.is_err()
 }

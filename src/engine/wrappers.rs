@@ -15,7 +15,7 @@ use crate::{
     Error,
     engine::{
         Engine, Outline,
-        operators::{Named, each_named},
+        operators::{self, Instruction},
         paying, references,
         rewrite::{Edits, leb128, tail_call_refused},
         scan::{Cursor, Section, sections},
@@ -26,8 +26,6 @@ use core::ops::Range;
 
 /// The type of a reference to a function (core specification, 5.3.3).
 const FUNCREF: u8 = 0x70;
-/// What noting one place and what is put there takes of host memory, from above.
-const SITE_BYTES: u64 = 128;
 /// What a wrapper takes besides its code.
 const WRAPPER_BYTES: u64 = 512;
 
@@ -35,13 +33,11 @@ const WRAPPER_BYTES: u64 = 512;
 pub(super) fn edit(bytes: &[u8], outline: &Outline, engine: &Engine, edits: &mut Edits) -> Result<(), Error> {
     // As it is: a `call` and a `return` are valid where a tail call need not be.
     engine.validate(bytes)?;
-    let (taken, allowed) = (outline.load_bytes(bytes.len() as u64), engine.limits.load_bytes);
-    let mut wrappers =
-        Wrappers { taken, allowed, first: edits.next_function(outline), ..Wrappers::default() };
+    let mut wrappers = Wrappers { first: edits.next_function(outline), ..Wrappers::default() };
     wrappers.imports(bytes)?;
     let mut is_indirect = false;
-    each_in_code(bytes, |_, named| {
-        is_indirect |= matches!(named, Named::TailCallIndirect);
+    each_in_code(bytes, |_, instruction| {
+        is_indirect |= matches!(instruction, Instruction::TailCallIndirect(_));
         Ok(())
     })?;
     if is_indirect {
@@ -51,39 +47,38 @@ pub(super) fn edit(bytes: &[u8], outline: &Outline, engine: &Engine, edits: &mut
         references::each(bytes, |range, function| {
             if wrappers.is_import(function) {
                 let mut index = Vec::new();
-                leb128(&mut index, wrappers.of(function)? as usize);
-                edits.constants.push((range, index));
+                leb128(&mut index, wrappers.of(function, edits)? as usize);
+                let index = edits.text(&index);
+                edits.splice_constant(range, index)?;
             }
             Ok(())
         })?;
     }
-    let splices = &mut edits.splices;
-    each_in_code(bytes, |range, named| {
-        match named {
-            Named::TailCall(function) if wrappers.is_import(function) => {
-                let mut code = Vec::from([0x10]);
+    each_in_code(bytes, |range, instruction| {
+        let mut code = Vec::new();
+        match instruction {
+            Instruction::TailCall(function) if wrappers.is_import(function) => {
+                code.push(0x10);
                 leb128(&mut code, function as usize);
                 code.push(0x0f);
-                wrappers.charge(SITE_BYTES)?;
-                splices.push((range, code));
             }
-            Named::Reference(function) if is_indirect && wrappers.is_import(function) => {
-                let mut code = Vec::from([0xd2]);
-                leb128(&mut code, wrappers.of(function)? as usize);
-                splices.push((range, code));
+            Instruction::Reference(function) if is_indirect && wrappers.is_import(function) => {
+                code.push(0xd2);
+                leb128(&mut code, wrappers.of(function, edits)? as usize);
             }
-            _ => {}
+            _ => return Ok(()),
         }
-        Ok(())
+        let code = edits.text(&code);
+        edits.splice(range, code)
     })?;
-    splices.sort_by_key(|(range, _)| range.start);
+    edits.splices.sort_by_key(|splice| splice.place.start);
     wrappers.define(engine, edits)
 }
 
-/// Each instruction in a module's code that names a function.
+/// Each instruction in a module's code that someone has to know of.
 fn each_in_code(
     bytes: &[u8],
-    mut each: impl FnMut(Range<usize>, Named) -> Result<(), Error>,
+    mut each: impl FnMut(Range<usize>, Instruction) -> Result<(), Error>,
 ) -> Result<(), Error> {
     for section in sections(bytes) {
         let Section { id: 10, contents } = section? else { continue };
@@ -91,7 +86,8 @@ fn each_in_code(
         for _ in 0..cursor.u32()? {
             let code = cursor.body()?.code;
             let start = code.start;
-            each_named(&bytes[code], |range, named| each(start + range.start..start + range.end, named))?;
+            let place = |range: Range<usize>| start + range.start..start + range.end;
+            operators::each(&bytes[code], |range, instruction| each(place(range), instruction))?;
         }
     }
     Ok(())
@@ -114,30 +110,20 @@ struct Wrappers {
     /// By the index of the import: the wrapper's, from `first` on in the order they were asked for.
     found: BTreeMap<u32, u32>,
     first: u32,
-    /// Bytes of host memory that loading takes so far, and those it may.
-    taken: u64,
-    allowed: u64,
 }
 
 impl Wrappers {
-    fn charge(&mut self, bytes: u64) -> Result<(), Error> {
-        self.taken = self.taken.saturating_add(bytes);
-        let (asked, allowed) = (self.taken, self.allowed);
-        if asked > allowed { Err(Error::limit("load_bytes", asked, allowed)) } else { Ok(()) }
-    }
-
     fn is_import(&self, function: u32) -> bool {
         (function as usize) < self.imports.len()
     }
 
     /// The wrapper of an import.
-    fn of(&mut self, function: u32) -> Result<u32, Error> {
-        self.charge(SITE_BYTES)?;
+    fn of(&mut self, function: u32, edits: &mut Edits) -> Result<u32, Error> {
         let next = self.first.saturating_add(u32::try_from(self.found.len()).unwrap_or(u32::MAX));
         if let Some(wrapper) = self.found.get(&function) {
             return Ok(*wrapper);
         }
-        self.charge(WRAPPER_BYTES)?;
+        edits.charge(WRAPPER_BYTES)?;
         self.found.insert(function, next);
         Ok(next)
     }
@@ -209,13 +195,12 @@ impl Wrappers {
         }
         let mut by_wrapper: Vec<_> = self.found.iter().map(|(import, wrapper)| (*wrapper, *import)).collect();
         by_wrapper.sort_unstable();
-        let mut charged = Self { taken: self.taken, allowed: self.allowed, ..Self::default() };
         // Declarative, of function indices.
         let mut segment = Vec::from([3, 0]);
         leb128(&mut segment, by_wrapper.len());
         for (wrapper, import) in by_wrapper {
             let (index, ty) = self.imports[import as usize];
-            charged.charge(u64::from(ty.params).saturating_mul(8))?;
+            edits.charge(u64::from(ty.params).saturating_mul(8))?;
             let mut code = Vec::from([paying::PRICED]);
             for param in 0..ty.params {
                 code.push(0x20);

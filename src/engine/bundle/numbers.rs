@@ -1,7 +1,6 @@
 //! What a module declares, as a row of numbers and back.
 
-use crate::engine::Outline;
-use alloc::vec::Vec;
+use crate::engine::{Outline, scan::Noted};
 
 macro_rules! numbers {
     ($($field:ident,)*) => {
@@ -39,7 +38,7 @@ macro_rules! numbers {
                     },
                     // They were edited before it was signed.
                     tail_calls_import: false,
-                    noted: Vec::new(),
+                    noted: Noted::default(),
                     load_bytes_elsewhere: 0,
                 })
             }

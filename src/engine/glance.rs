@@ -1,0 +1,219 @@
+//! What a function body may have, at a glance: all of its bytes alike, wherever its instructions begin.
+//!
+//! A glance takes immediates for opcodes too, so it finds no less than there is; what it finds, [`operators`](super::operators)
+//! looks at. It decides nothing about any byte: many are compared at once, where the processor can.
+
+/// What a body may have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Glance {
+    /// An instruction that grows a memory or a table.
+    pub(super) grows: bool,
+    /// A tail call of a function that is imported, or of whatever a table holds.
+    pub(super) tail_calls_import: bool,
+    /// A `select`.
+    pub(super) selects: bool,
+    /// Blocks that are opened: every block is among them, and few immediates that look like one.
+    pub(super) blocks: u32,
+    /// Of the instructions that were looked for, blocks apart, none begins behind this.
+    pub(super) end: usize,
+}
+
+/// Glances at the code of one module. Of each kind that numbers mean, the highest that is there: -1 where none is, and of more
+/// than a byte tells the highest that it does. Bytes are compared as numbers with a sign: those below 0 are the first of a
+/// number that takes more than one, of which a glance believes anything.
+pub(super) struct Glancer {
+    /// As a byte tells of the type of a block.
+    types: i8,
+    imported: i8,
+    memories: i8,
+    tables: i8,
+}
+
+/// So many bytes are looked at side by side, with the two behind each.
+pub(super) const LANES: usize = 16;
+pub(super) const WINDOW: usize = LANES + 2;
+/// After so many windows what each lane has counted is added up, or it would not fit a byte.
+const WINDOWS: usize = 255;
+
+impl Glancer {
+    /// For the code of a module that has this many types and memories and tables and imports this many functions.
+    pub(super) fn new(types: u32, imported: u32, memories: u32, tables: u32) -> Self {
+        let highest = |count: u32, max: i8| i8::try_from(count).map_or(max, |count| (count - 1).min(max));
+        Self {
+            types: highest(types, 0x3f),
+            imported: highest(imported, 0x7f),
+            memories: highest(memories, 0x7f),
+            tables: highest(tables, 0x7f),
+        }
+    }
+
+    pub(super) fn glance(&self, code: &[u8]) -> Glance {
+        let (mut seen, mut blocks, mut windows, mut end) = (Seen::default(), 0u32, 0, 0);
+        each_window(code, |at, window| {
+            if self.look(window, &mut seen) {
+                end = at + LANES;
+            }
+            windows += 1;
+            if windows == WINDOWS {
+                blocks = blocks.saturating_add(sum(&seen.opens));
+                (seen.opens, windows) = ([0; LANES], 0);
+            }
+        });
+        Glance {
+            grows: seen.grows != [0; LANES],
+            tail_calls_import: seen.tail_calls != [0; LANES],
+            selects: seen.selects != [0; LANES],
+            blocks: blocks.saturating_add(sum(&seen.opens)),
+            end,
+        }
+    }
+
+    /// Answers whether it saw anything but blocks.
+    #[inline(always)]
+    fn look(&self, window: &[u8; WINDOW], seen: &mut Seen) -> bool {
+        let mut now = [0; LANES];
+        for lane in 0..LANES {
+            let says = self.says(window[lane], window[lane + 1], window[lane + 2]);
+            seen.opens[lane] += u8::from(says.opens);
+            seen.grows[lane] |= mask(says.grows);
+            seen.tail_calls[lane] |= mask(says.tail_calls);
+            seen.selects[lane] |= mask(says.selects);
+            now[lane] = mask(says.grows | says.tail_calls | says.selects);
+        }
+        now != [0; LANES]
+    }
+
+    /// What three bytes may say, if the first is an opcode.
+    #[inline(always)]
+    fn says(&self, opcode: u8, next: u8, last: u8) -> Says {
+        let (index, last_index) = (next.cast_signed(), last.cast_signed());
+        let is_type = (index <= self.types) | (next == 0x40) | (index >= 0x6f);
+        // Most 0x40 are the type of a block, and the instruction that comes first in a block is no number of a memory.
+        let grows_memory = (opcode == 0x40) & (index <= self.memories);
+        let grows_table = (opcode == 0xfc) & (next & 0x7f == 0x0f);
+        let tail_calls = (opcode == 0x12) & (index <= self.imported);
+        let tail_calls_indirectly = (opcode == 0x13) & ((last_index <= self.tables) | (index < 0));
+        Says {
+            opens: (opcode.wrapping_add(0x7e).cast_signed() < -0x7d) & is_type,
+            grows: grows_memory | grows_table,
+            tail_calls: tail_calls | tail_calls_indirectly,
+            // One type follows that is chosen of, and no two (core specification, 3.3.2.3).
+            selects: (opcode == 0x1b) | (opcode == 0x1c) & (next & 0x7f == 1),
+        }
+    }
+}
+
+/// What was seen in each lane: how many blocks, and whether anything of the others.
+#[derive(Default)]
+struct Seen {
+    opens: [u8; LANES],
+    grows: [u8; LANES],
+    tail_calls: [u8; LANES],
+    selects: [u8; LANES],
+}
+
+struct Says {
+    opens: bool,
+    grows: bool,
+    tail_calls: bool,
+    selects: bool,
+}
+
+/// All bits or none, as processors answer when they compare many bytes at once.
+#[inline(always)]
+fn mask(is: bool) -> u8 {
+    u8::from(is).wrapping_neg()
+}
+
+fn sum(lanes: &[u8; LANES]) -> u32 {
+    lanes.iter().map(|lane| u32::from(*lane)).sum()
+}
+
+/// All of `code`, the last with zeros behind it. What is looked for is whole before them, and nothing without its end.
+#[inline(always)]
+pub(super) fn each_window(code: &[u8], mut look: impl FnMut(usize, &[u8; WINDOW])) {
+    let whole = code.len().saturating_sub(2) / LANES * LANES;
+    let rest = &code[whole..];
+    let mut end = [0; 2 * LANES + 2];
+    end[..rest.len()].copy_from_slice(rest);
+    let end = if rest.len() > LANES { &end[..] } else { &end[..WINDOW] };
+    let mut at = 0;
+    // One loop for both, or what is done to a window would be a call.
+    for mut part in [&code[..code.len().min(whole + 2)], end] {
+        while let Some(window) = part.first_chunk() {
+            look(at, window);
+            at += LANES;
+            part = &part[LANES..];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each three bytes say what they are there for, whatever a module has.
+    #[test]
+    fn a_glance_takes_bytes_for_what_they_may_be() {
+        const LAST: [u8; 6] = [0, 1, 0x3f, 0x40, 0x7f, 0x80];
+        for count in [0, 1, 0x40, 0x7f, 0x80, 1_000] {
+            let glancer = Glancer::new(count, count, count, count);
+            for (first, next) in
+                (0..=0xff).flat_map(|first: u8| (0..=0xff).map(move |next: u8| (first, next)))
+            {
+                let below = |byte: u8| byte >= 0x80 || u32::from(byte) < count;
+                let is_type = next == 0x40 || next >= 0x6f || next < 0x40 && u32::from(next) < count;
+                for last in LAST {
+                    let expected = Glance {
+                        grows: first == 0x40 && below(next) || first == 0xfc && next & 0x7f == 0x0f,
+                        tail_calls_import: first == 0x12 && below(next)
+                            || first == 0x13 && (next >= 0x80 || below(last)),
+                        selects: first == 0x1b || first == 0x1c && next & 0x7f == 1,
+                        blocks: (matches!(first, 0x02..=0x04) && is_type).into(),
+                        end: 0,
+                    };
+                    let says = glancer.says(first, next, last);
+                    let found = Glance {
+                        grows: says.grows,
+                        tail_calls_import: says.tail_calls,
+                        selects: says.selects,
+                        blocks: says.opens.into(),
+                        end: 0,
+                    };
+                    assert_eq!(found, expected, "{count}: {first:#x} {next:#x} {last:#x}");
+                }
+            }
+        }
+    }
+
+    /// Wherever it stands, and however much stands around it.
+    #[test]
+    fn nothing_is_out_of_sight() {
+        let glancer = Glancer::new(0, 1, 1, 1);
+        for before in (0..LANES + 4).chain([LANES * WINDOWS - 3, LANES * WINDOWS, LANES * WINDOWS * 2 - 1]) {
+            for after in [0, 1, LANES - 1, LANES] {
+                let glance = |code: &[u8]| {
+                    let around = |count| core::iter::repeat_n(&0x01, count);
+                    let code: alloc::vec::Vec<u8> =
+                        around(before).chain(code).chain(around(after)).chain(&[0x0b]).copied().collect();
+                    let seen = glancer.glance(&code);
+                    let sees = seen.grows || seen.tail_calls_import || seen.selects;
+                    assert_eq!(sees, (before + 1..before + 1 + LANES).contains(&seen.end));
+                    Glance { end: 0, ..seen }
+                };
+                assert_eq!(glance(&[]), Glance::default());
+                assert_eq!(glance(&[0x40, 0x00]), Glance { grows: true, ..Glance::default() });
+                assert_eq!(glance(&[0xfc, 0x0f]), Glance { grows: true, ..Glance::default() });
+                assert_eq!(
+                    glance(&[0x13, 0x00, 0x00]),
+                    Glance { tail_calls_import: true, ..Glance::default() }
+                );
+                assert_eq!(glance(&[0x1b]), Glance { selects: true, ..Glance::default() });
+                assert_eq!(glance(&[0x1c, 0x01, 0x7f]), Glance { selects: true, ..Glance::default() });
+                assert_eq!(glance(&[0x02, 0x40]), Glance { blocks: 1, ..Glance::default() });
+            }
+        }
+        let many = [0x03, 0x40].repeat(LANES * WINDOWS * 3);
+        assert_eq!(glancer.glance(&many).blocks as usize, LANES * WINDOWS * 3);
+    }
+}
