@@ -8,14 +8,10 @@ set -euo pipefail
 wasmote=$(realpath "$1")
 seconds=${2:-5}
 cd "$(dirname "$0")/../guests"
+. ../toolchains/tell.sh
 scratch=$(mktemp -d)
 server=
 trap 'stop; rm -rf "$scratch"' EXIT
-
-fail() {
-    echo "-- $*" >&2
-    exit 1
-}
 
 stop() {
     [ -z "$server" ] || { kill "$server" && wait "$server"; } 2>/dev/null || true

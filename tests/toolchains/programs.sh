@@ -15,6 +15,7 @@ wasmtime=${3:+$(realpath "$3")}
 mkdir -p "${2:-../../target/programs}"
 cache=$(realpath "${2:-../../target/programs}")
 cd "$(dirname "$0")/programs"
+. ../tell.sh
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
@@ -30,17 +31,6 @@ wasi_shim=0.1.0
 ruby=2.10.1
 binaryen=132.0.0
 kotlin=2.4.20
-
-skipped=0
-skip() {
-    skipped=$((skipped + 1))
-    echo "-- skipped: $*"
-}
-
-fail() {
-    echo "-- $*" >&2
-    exit 1
-}
 
 # Does something unless it was done before, with nothing left of half of it.
 once() { # FOLDER COMMAND...
@@ -285,4 +275,4 @@ else
         skip "npm has no Kotlin"
     fi
 fi
-if [ "$skipped" != 0 ]; then echo "-- NOT ALL WAS TRIED: $skipped skipped, see above"; fi
+tell_skipped

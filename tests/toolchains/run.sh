@@ -17,23 +17,13 @@ wasmote=$(realpath "$1")
 mkdir -p "${2:-../../target/toolchains}"
 cache=$(realpath "${2:-../../target/toolchains}")
 cd "$(dirname "$0")"
+. ./tell.sh
 scratch=$(mktemp -d)
 server=
 trap 'stop; rm -rf "$scratch"' EXIT
 
 # The crate that has it: an adapter of WASI 0.1 to 0.2, which is itself a module.
 adapter_version=41.0.0
-
-skipped=0
-skip() {
-    skipped=$((skipped + 1))
-    echo "-- skipped: $*"
-}
-
-fail() {
-    echo "-- $*" >&2
-    exit 1
-}
 
 stop() {
     [ -z "$server" ] || kill "$server" 2>/dev/null || true
@@ -318,4 +308,4 @@ if command -v clang-16 >/dev/null && [ -d /usr/lib/wasm32-wasi ]; then
 else
     skip "there is no clang-16 with a WASI libc here: nothing of C"
 fi
-if [ "$skipped" != 0 ]; then echo "-- NOT ALL WAS TRIED: $skipped skipped, see above"; fi
+tell_skipped
