@@ -298,7 +298,7 @@ fn guests_of_bundles_count_fuel() {
 #[cfg(feature = "p2")]
 mod components {
     use super::*;
-    use wasmote::component::{Component, Engine, Features, Linker, Store};
+    use wasmote::component::{Component, Engine, Features, Linker, ResourceAny, Store};
 
     fn guest(name: &str) -> Vec<u8> {
         std::fs::read(format!("{}/tests/guests/p2/{name}.wasm", env!("CARGO_MANIFEST_DIR"))).unwrap()
@@ -440,6 +440,50 @@ mod components {
         let verified = VerifiedBundle::verify(&bundle, &key().public()).unwrap();
         let loader = Loader::new().limits(Limits::mcu()).features(MEMORY64);
         assert_eq!(loader.load_bundle(&verified).unwrap().exports().count(), 1);
+    }
+
+    /// Resources whose representation has 64 bits, and the sum of those that are gone.
+    const WIDE_REPS: &str = r#"(component
+        (core module $m0 (global $sum (mut i64) (i64.const 0))
+            (func (export "dtor") (param i64) (global.set $sum (i64.add (global.get $sum) (local.get 0))))
+            (func (export "gone") (result i64) (global.get $sum)))
+        (core instance $i0 (instantiate $m0))
+        (type $r' (resource (rep i64) (dtor (core func $i0 "dtor")))) (export $r "r" (type $r'))
+        (core func $new (canon resource.new $r'))
+        (core func $rep (canon resource.rep $r'))
+        (core module $m
+            (import "" "rep" (func $rep (param i32) (result i64)))
+            (func (export "ask") (param i32) (result i64) (call $rep (local.get 0))))
+        (core instance $i (instantiate $m (with "" (instance (export "rep" (func $rep))))))
+        (func (export "make") (param "x" u64) (result (own $r)) (canon lift (core func $new)))
+        (func (export "ask") (param "x" (own $r)) (result u64) (canon lift (core func $i "ask")))
+        (func (export "gone") (result u64) (canon lift (core func $i0 "gone"))))"#;
+
+    #[test]
+    fn a_component_with_wide_resources_is_bundled_and_is_what_it_was() {
+        const NUMBER: u64 = 0xfedc_ba98_7654_3210;
+        let bundler = Bundler::new();
+        let error = bundler.clone().bundle(&module(WIDE_REPS), &key()).unwrap_err();
+        assert!(error.unsupported_feature().is_some(), "{error}");
+        let bundle = bundler.features(Features::all()).bundle(&module(WIDE_REPS), &key()).unwrap();
+        let off = Features { memory64: false, ..Features::all() };
+        assert_eq!(component(&bundle, off).unwrap_err().unsupported_feature(), Some("memory64"));
+        let component = component(&bundle, MEMORY64).unwrap();
+        let mut store = Store::new(component.engine(), ());
+        let instance = Linker::new(component.engine()).instantiate(&mut store, &component).unwrap();
+        let make = instance.get_typed_func::<(u64,), (ResourceAny,)>(&store, "make").unwrap();
+        let ask = instance.get_typed_func::<(ResourceAny,), (u64,)>(&store, "ask").unwrap();
+        let gone = instance.get_typed_func::<(), (u64,)>(&store, "gone").unwrap();
+        let ((one,), (other,)) =
+            (make.call(&mut store, (NUMBER,)).unwrap(), make.call(&mut store, (1,)).unwrap());
+        one.resource_drop(&mut store).unwrap();
+        assert_eq!(gone.call(&mut store, ()).unwrap(), (NUMBER,));
+        assert_eq!(ask.call(&mut store, (other,)).unwrap(), (1,));
+        // As many as there may be handles, again and again.
+        for _ in 0..2 * Limits::mcu().handles {
+            let (one,) = make.call(&mut store, (u64::MAX,)).unwrap();
+            one.resource_drop(&mut store).unwrap();
+        }
     }
 
     #[test]

@@ -44,6 +44,7 @@ pub(crate) fn parse(bytes: &[u8], features: Features, limits: &Limits) -> Result
         definitions: Vec::new(),
         modules: Vec::new(),
         frames: Vec::new(),
+        wide: BTreeSet::new(),
         expanded: 0,
         definitions_max: limits.definitions.into(),
     };
@@ -189,6 +190,8 @@ struct Walk {
     definitions: Vec<Definition>,
     modules: Vec<Range<usize>>,
     frames: Vec<Frame>,
+    /// Resources whose representations have 64 bits.
+    wide: BTreeSet<ResourceIx>,
     /// Items of instance types that were walked over, each as often as it was.
     expanded: u64,
     definitions_max: u64,
@@ -311,16 +314,10 @@ impl Walk {
         };
         self.frame().types += 1;
         match (ty, id) {
-            // `CanonicalABI.md` has them made and asked for (`canon resource.new`, `resource.rep`), and no more: a
-            // destructor is called with a `u32` (`canon_resource_drop`), and what is lent to the instance that implements
-            // it is a representation in an `i32` (`lower_borrow` by `flatten_type`).
-            (ComponentType::Resource { rep: wasmparser::ValType::I64, .. }, _) => {
-                return Err(Error::unsupported(
-                    "resources of 64-bit representations",
-                    "their borrows are passed in 32 bits",
-                ));
-            }
-            (ComponentType::Resource { dtor, .. }, Some(id)) => {
+            (ComponentType::Resource { rep, dtor }, Some(id)) => {
+                if *rep == wasmparser::ValType::I64 {
+                    self.wide.insert(id);
+                }
                 self.frame().bound.insert(id);
                 self.op(Op::Resource { id, dtor: *dtor });
             }
@@ -548,16 +545,22 @@ impl Walk {
 
     fn core_canon(&mut self, canon: &CanonicalFunction) -> Result<Canon, Error> {
         use CanonicalFunction as F;
-        let Self { validator, resolver, .. } = self;
+        let Self { validator, resolver, wide, .. } = self;
         let types = types_of(validator)?;
         let mut resource = |index: u32| match types.component_any_type_at(index) {
             ComponentAnyTypeId::Resource(id) => Ok(resolver.resource(id.resource())),
             _ => Err(Error::malformed("no resource type", None)),
         };
         Ok(match canon {
-            F::ResourceNew { resource: index } => Canon::ResourceNew(resource(*index)?),
+            F::ResourceNew { resource: index } => match resource(*index)? {
+                id if wide.contains(&id) => Canon::ResourceNewWide(id),
+                id => Canon::ResourceNew(id),
+            },
             F::ResourceDrop { resource: index } => Canon::ResourceDrop(resource(*index)?),
-            F::ResourceRep { resource: index } => Canon::ResourceRep(resource(*index)?),
+            F::ResourceRep { resource: index } => match resource(*index)? {
+                id if wide.contains(&id) => Canon::ResourceRepWide(id),
+                id => Canon::ResourceRep(id),
+            },
             F::Lower { func_index, options } => Canon::Lower {
                 func: *func_index,
                 ty: resolver.func_type(types, types.component_function_at(*func_index)),

@@ -179,7 +179,8 @@ pub(crate) fn start<T: Send + 'static>(cx: &mut Cx<'_, T>, id: TaskId) -> Result
     match &mut task.caller {
         Caller::Instantiation => Ok(Vec::new()),
         Caller::Direct => Err(Fault::Trap(crate::bug!("a call that went straight through begins again"))),
-        Caller::Destructor { rep, .. } => Ok([Val::I32(rep.cast_signed())].into()),
+        Caller::Destructor { rep, wide: true } => Ok([Val::I64(rep.cast_signed())].into()),
+        Caller::Destructor { rep, wide: false } => Ok([Val::I32(*rep as i32)].into()),
         Caller::Guest { lowered, flat, subtask } => {
             let (lowered, flat, subtask) = (lowered.clone(), **flat, *subtask);
             progress(cx.state_mut(), subtask, SubtaskState::Started)?;
@@ -683,6 +684,7 @@ fn begin_destructor<T: Send + 'static>(
     if !state.may_enter(callee, caller) {
         return Err(Rule::CannotEnter.into());
     }
+    let (rep, wide) = state.take_rep(ty, rep)?;
     let Some(core) = dtor else { return Ok(None) };
     let func = Lifted {
         core: Prepared::Any(core),
@@ -690,7 +692,7 @@ fn begin_destructor<T: Send + 'static>(
         ty: FuncTypeId(u32::MAX),
         options: GuestOptions::bare(callee),
     };
-    let (task, thread) = state.new_task(func, false, Caller::Destructor { rep })?;
+    let (task, thread) = state.new_task(func, false, Caller::Destructor { rep, wide })?;
     if state.frozen.is_empty() {
         state.set_entered(callee, caller, true);
         task::resume(cx, thread, false)?;

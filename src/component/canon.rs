@@ -113,6 +113,8 @@ pub(crate) fn signature(canon: &Canon, types: &Types, address: AddressType) -> (
         | Canon::ResourceRep(_)
         | Canon::SubtaskCancel { .. }
         | Canon::CancelCopy { .. } => ([I32].into(), [I32].into()),
+        Canon::ResourceNewWide(_) => ([I64].into(), [I32].into()),
+        Canon::ResourceRepWide(_) => ([I32].into(), [I64].into()),
         Canon::ResourceDrop(_)
         | Canon::WaitableSetDrop
         | Canon::SubtaskDrop
@@ -206,7 +208,7 @@ fn carry_out<T: Send + 'static>(
         Builtin::LowerHost(lowered, function) => host::call(cx, lowered, flat, &**function),
         Builtin::ResourceRep(ty) => {
             let rep = cx.state_mut().resource_handle(instance, argument(0), *ty)?.rep;
-            answer(rep)
+            Ok(Answer::Return(Some(cx.state().rep(*ty, rep)?)))
         }
         Builtin::Plain(Canon::ContextGet { slot, .. }) => context_get(cx, *slot),
         Builtin::Plain(Canon::ContextSet { slot, .. }) => context_set(cx, *slot, wide(0)),
@@ -214,7 +216,8 @@ fn carry_out<T: Send + 'static>(
         Builtin::Plain(Canon::BackpressureDec) => backpressure(cx, instance, -1),
         _ if !cx.state().instance(instance).may_leave => Err(Rule::CannotLeave.into()),
         Builtin::ResourceNew(ty) => {
-            let index = super::handles::lower_own(cx, instance, argument(0), *ty)?;
+            let rep = cx.state_mut().keep_rep(*ty, wide(0))?;
+            let index = super::handles::lower_own(cx, instance, rep, *ty)?;
             answer(index)
         }
         Builtin::ResourceDrop(ty) => call::drop_resource(cx, instance, *ty, argument(0)),

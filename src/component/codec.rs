@@ -338,6 +338,8 @@ variants! {
         25 ThreadNewIndirect { table table, argument argument },
         26 ThreadResumeLater,
         27 ThreadSwitch { 0 switch },
+        28 ResourceNewWide { 0 id },
+        29 ResourceRepWide { 0 id },
     }
 }
 

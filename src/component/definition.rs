@@ -156,32 +156,78 @@ pub(crate) enum Switch {
 /// A canonical definition that makes a core function (`CanonicalABI.md`, "Canonical Definitions").
 #[derive(Clone, Debug)]
 pub(crate) enum Canon {
-    Lower { func: u32, ty: FuncTypeId, options: Options },
+    Lower {
+        func: u32,
+        ty: FuncTypeId,
+        options: Options,
+    },
+    /// The representations of those that are wide have 64 bits.
     ResourceNew(ResourceIx),
+    ResourceNewWide(ResourceIx),
     ResourceDrop(ResourceIx),
     ResourceRep(ResourceIx),
-    ContextGet { slot: u32, wide: bool },
-    ContextSet { slot: u32, wide: bool },
+    ResourceRepWide(ResourceIx),
+    ContextGet {
+        slot: u32,
+        wide: bool,
+    },
+    ContextSet {
+        slot: u32,
+        wide: bool,
+    },
     BackpressureInc,
     BackpressureDec,
-    TaskReturn { result: Option<ValType>, options: Options },
+    TaskReturn {
+        result: Option<ValType>,
+        options: Options,
+    },
     TaskCancel,
     WaitableSetNew,
-    WaitableSetWait { memory: u32 },
-    WaitableSetPoll { memory: u32 },
+    WaitableSetWait {
+        memory: u32,
+    },
+    WaitableSetPoll {
+        memory: u32,
+    },
     WaitableSetDrop,
     WaitableJoin,
-    SubtaskCancel { is_async: bool },
+    SubtaskCancel {
+        is_async: bool,
+    },
     SubtaskDrop,
-    ChannelNew { channel: Channel, payload: Option<ValType> },
-    Copy { channel: Channel, end: End, payload: Option<ValType>, options: Options },
-    CancelCopy { channel: Channel, end: End, payload: Option<ValType>, is_async: bool },
-    DropEnd { channel: Channel, end: End, payload: Option<ValType> },
-    ErrorContextNew { options: Options },
-    ErrorContextDebugMessage { options: Options },
+    ChannelNew {
+        channel: Channel,
+        payload: Option<ValType>,
+    },
+    Copy {
+        channel: Channel,
+        end: End,
+        payload: Option<ValType>,
+        options: Options,
+    },
+    CancelCopy {
+        channel: Channel,
+        end: End,
+        payload: Option<ValType>,
+        is_async: bool,
+    },
+    DropEnd {
+        channel: Channel,
+        end: End,
+        payload: Option<ValType>,
+    },
+    ErrorContextNew {
+        options: Options,
+    },
+    ErrorContextDebugMessage {
+        options: Options,
+    },
     ErrorContextDrop,
     ThreadIndex,
-    ThreadNewIndirect { table: u32, argument: AddressType },
+    ThreadNewIndirect {
+        table: u32,
+        argument: AddressType,
+    },
     ThreadResumeLater,
     ThreadSwitch(Switch),
 }

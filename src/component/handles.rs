@@ -122,7 +122,7 @@ pub(crate) fn lower_borrow<T: Send + 'static>(
 ) -> Result<u32, Fault> {
     let state = cx.state_mut();
     if state.resource_type(ty).implementor == Implementor::Guest(instance) {
-        return Ok(rep);
+        return Ok(state.lent_rep(ty, rep)?);
     }
     let handle = Handle::Resource(ResourceHandle { ty, rep, own: false, scope: lender.task, lends: 0 });
     let index = state.add_handle(instance, handle)?;

@@ -644,8 +644,14 @@ impl<'f> Frame<'f> {
                 }
             }
             Canon::ResourceNew(id) => Builtin::ResourceNew(resource(*id)?),
+            Canon::ResourceNewWide(id) => {
+                let ty = resource(*id)?;
+                // Before the first of them is made.
+                store.state_mut().widen(ty);
+                Builtin::ResourceNew(ty)
+            }
             Canon::ResourceDrop(id) => Builtin::ResourceDrop(resource(*id)?),
-            Canon::ResourceRep(id) => Builtin::ResourceRep(resource(*id)?),
+            Canon::ResourceRep(id) | Canon::ResourceRepWide(id) => Builtin::ResourceRep(resource(*id)?),
             Canon::WaitableSetWait { memory: index } => Builtin::WaitableSetWait(memory(*index)),
             Canon::WaitableSetPoll { memory: index } => Builtin::WaitableSetPoll(memory(*index)),
             Canon::TaskReturn { result, options } => {

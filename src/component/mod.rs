@@ -61,6 +61,7 @@
 //   abi/copy         from guest to guest                           the same
 //   abi/string       encodings                                     CABI, "Storing"
 //   handles          resources and streams that cross              CABI, `lift_own` to `lower_async_value`
+//   wide             representations of 64 bits                    Binary.md, "Type Definitions"
 //
 // Calls
 //   call             with and without waiting                      CABI, "canon lift", "canon lower"
@@ -157,6 +158,7 @@ mod waitable;
 mod wakeup;
 #[cfg(feature = "wave")]
 mod wave;
+mod wide;
 mod within;
 mod wrapped;
 

@@ -19,6 +19,7 @@ use crate::{
         types::{FuncTypeId, ResourceIx},
         waitable::{Waitable, WaitableSet},
         wakeup::{Interest, Wakeups},
+        wide::Wide,
         wrapped::Hooks,
     },
     engine::{self, Caller, CoreFunc, Fault, Interposer, Prepared},
@@ -206,6 +207,7 @@ pub(crate) struct State<T: 'static> {
     pub(crate) funcs: List<FuncInst<T>>,
     pub(crate) exports: List<Exports>,
     pub(crate) resource_types: List<ResourceType<T>>,
+    pub(crate) wide: Wide,
     /// Instances that values only pass through, and pass through no more, by whose functions they belong to.
     pub(crate) transits: BTreeMap<InstanceId, Vec<InstanceId>>,
     /// What destroys the host's resources that a component drops, by that and the type, where its linker said something
@@ -400,6 +402,7 @@ impl<T: 'static> State<T> {
             funcs: List::default(),
             exports: List::default(),
             resource_types: List::default(),
+            wide: Wide::default(),
             transits: BTreeMap::new(),
             host_dtors: BTreeMap::new(),
             tasks: Slab::default(),

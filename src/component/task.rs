@@ -54,7 +54,9 @@ pub(crate) enum Caller<T: 'static> {
     },
     /// `resource.drop` of a resource that its component destroys.
     Destructor {
-        rep: u32,
+        rep: u64,
+        /// It takes it as 64 bits.
+        wide: bool,
     },
     Host {
         arguments: Option<Arguments<T>>,

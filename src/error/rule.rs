@@ -30,6 +30,8 @@ pub enum Rule {
     OwnedWhileBorrowed,
     /// A borrowed handle was used where an owned one is needed.
     NotOwned(u32),
+    /// A resource was lent to the component that implements it, and its representation of 64 bits is larger than a handle.
+    WideBorrow,
     /// A call returned without dropping the handles it borrowed.
     BorrowsRemain,
     /// A string reaches out of its memory.
@@ -145,6 +147,7 @@ impl fmt::Display for Rule {
             Self::HandleOverflow => "cannot allocate another handle: index overflow",
             Self::OwnedWhileBorrowed => "cannot remove owned resource while borrowed",
             Self::NotOwned(index) => return write!(f, "index {index} is not an own resource"),
+            Self::WideBorrow => "representation of 64 bits does not fit a borrow handle",
             Self::BorrowsRemain => "borrow handles still remain at the end of the call",
             Self::StringOutOfBounds => "string content out-of-bounds",
             Self::StringPointer => "string pointer/length out of bounds of memory",
