@@ -504,9 +504,8 @@ pub(crate) fn call_lowered<T: Send + 'static>(
         state.check_may_block(caller)?;
     }
     state.enter(callee, caller)?;
-    let lends = types.layout(ty.params_tuple).borrows;
     if state.is_direct(func, ty.is_async) && !lowered.options.is_async {
-        return direct::call_from_guest(cx, lowered, flat, func, lends);
+        return direct::call_from_guest(cx, lowered, flat, func, ty.params_tuple);
     }
     let subtask = new_subtask(state, caller, SubtaskState::Starting, Callee::Gone);
     let from = Caller::of_guest(lowered, flat, subtask);
@@ -793,7 +792,7 @@ fn request_cancellation<T: Send + 'static>(
 ) -> Result<(), Fault> {
     let state = cx.state_mut();
     let task = state.tasks.get_mut(id)?;
-    let Some(thread) = task.implicit else { return Err(Fault::Trap(crate::bug!("a task has no thread"))) };
+    let thread = task.implicit()?;
     if task.state == TaskState::Initial {
         task.state = TaskState::CancelDelivered;
         return task::resume(cx, thread, true);

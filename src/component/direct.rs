@@ -28,7 +28,6 @@ pub(crate) enum Called {
 /// A call that has begun.
 struct Begun {
     task: TaskId,
-    thread: ThreadId,
     /// What ran before.
     before: Option<ThreadId>,
 }
@@ -84,23 +83,25 @@ pub(crate) fn call_from_host<T: Send + 'static>(
     Ok(Called::Returned)
 }
 
-/// Calls a function for a guest: what `canon lower` does, after its instance was entered. `lends` says whether handles may
-/// be borrowed for it.
+/// Calls a function for a guest, with arguments like `tuple`: what `canon lower` does, after its instance was entered.
+#[inline]
 pub(crate) fn call_from_guest<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     lowered: &Lowered,
     flat: &[u64],
     func: &Lifted,
-    lends: bool,
+    tuple: TypeId,
 ) -> Result<Answer, Fault> {
     let (caller, callee) = (lowered.options.instance, func.options.instance);
     let types = lowered.program.types();
-    let ty = types.func(lowered.ty);
+    let layout = types.layout(tuple);
     let begun = begin(cx, func)?;
-    let subtask = lends.then(|| call::started_subtask(cx.state_mut(), caller, Callee::Task(begun.task)));
+    let start = || call::started_subtask(cx.state_mut(), caller, Callee::Task(begun.task));
+    let subtask = layout.borrows.then(start);
     let lender = Lender { subtask, task: Some(begun.task) };
-    let returned = run(cx, func, &begun, types, ty.params_tuple, |cx, to, flat_to| {
-        let from = lowered.arguments(cx, types, flat)?;
+    let returned = run(cx, func, &begun, types, tuple, |cx, to, flat_to| {
+        let is_flat = layout.flat_count as usize <= MAX_FLAT_PARAMS;
+        let from = if is_flat { Place::Flat(0) } else { lowered.arguments(cx, types, flat)? };
         Copier {
             cx,
             types,
@@ -111,7 +112,7 @@ pub(crate) fn call_from_guest<T: Send + 'static>(
             flat_to,
             lender,
         }
-        .parameters(ty.params_tuple, from, to)
+        .parameters(tuple, from, to)
     })
     .map_err(|fault| in_guest(fault, crate::Rule::PointerOutOfBounds))?;
     let Some(bits) = returned else {
@@ -146,11 +147,12 @@ fn stopped<T: Send + 'static>(
 }
 
 /// Makes the task of a call and its thread, and lets that run.
+#[inline]
 fn begin<T: Send + 'static>(cx: &mut Cx<'_, T>, func: &Lifted) -> Result<Begun, Fault> {
     let state = cx.state_mut();
-    let (task, thread) = state.begin_direct(func)?;
-    let before = state.current.replace(thread);
-    Ok(Begun { task, thread, before })
+    let before = state.current;
+    let task = state.begin_direct(func)?;
+    Ok(Begun { task, before })
 }
 
 /// Lowers the arguments and runs the core function.
@@ -165,15 +167,17 @@ fn run<T: Send + 'static>(
     let layout = func.options.layouts(types).layout(tuple);
     let pointer = [func.options.address.flat()];
     let mut flat = [0; MAX_FLAT_PARAMS];
-    let flat_types: &[Flat] = if layout.flat_count as usize > MAX_FLAT_PARAMS {
+    let (mut flat_types, mut to): (&[Flat], _) = (&layout.flat, Place::Flat(0));
+    let mut count = flat_types.len();
+    if layout.flat_count as usize > MAX_FLAT_PARAMS {
         let at = reallocate(cx, &func.options, (0, 0), layout.align, u64::from(layout.size))?;
-        lower(cx, Place::Memory(at), &mut [])?;
+        (flat_types, to, count) = (&pointer, Place::Memory(at), 0);
+    }
+    // Called in one place, so that it is no function of its own.
+    lower(cx, to, &mut flat[..count])?;
+    if let Place::Memory(at) = to {
         flat[0] = at as u64;
-        &pointer
-    } else {
-        lower(cx, Place::Flat(0), &mut flat[..layout.flat.len()])?;
-        &layout.flat
-    };
+    }
     let value = |at: usize| value_of(core_type(flat_types[at]), flat[at]);
     let through = cx.call_prepared(&func.core, &flat[..flat_types.len()], func.results, value)?;
     cx.state_mut().current = begun.before;
@@ -181,13 +185,16 @@ fn run<T: Send + 'static>(
         Through::Returned(bits) => Ok(Some(bits)),
         Through::Stopped(activation, step) => {
             let nesting = cx.nesting();
-            cx.state_mut().stop_main(begun.thread, activation, step, nesting)?;
+            let state = cx.state_mut();
+            let thread = state.tasks.get(begun.task)?.implicit()?;
+            state.stop_main(thread, activation, step, nesting)?;
             Ok(None)
         }
     }
 }
 
 /// Ends a call that returned: its `post-return` runs, and task and thread are gone.
+#[inline]
 fn end<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     func: &Lifted,
@@ -196,10 +203,10 @@ fn end<T: Send + 'static>(
 ) -> Result<(), Fault> {
     if func.options.post_return.is_some() {
         let state = cx.state_mut();
-        state.tasks.get_mut(begun.task)?.state = TaskState::Resolved;
-        state.current = Some(begun.thread);
+        let task = state.tasks.get_mut(begun.task)?;
+        (task.state, state.current) = (TaskState::Resolved, task.implicit);
         call::post_return(cx, func, results)?;
         cx.state_mut().current = begun.before;
     }
-    cx.state_mut().end_direct(begun.task, begun.thread)
+    cx.state_mut().end_direct(begun.task)
 }

@@ -6,7 +6,11 @@
 
 use crate::{Rule, Trap};
 use alloc::{sync::Arc, vec::Vec};
-use core::{marker::PhantomData, ops::Index};
+use core::{
+    marker::PhantomData,
+    num::{NonZeroU32, NonZeroU64},
+    ops::Index,
+};
 
 /// The largest index a table may reach (`Table.MAX_LENGTH`).
 const INDEX_MAX: usize = (1 << 28) - 1;
@@ -69,9 +73,11 @@ impl<E> Table<E> {
 }
 
 /// Names an entry of a [`Slab`]; never another one after it was removed.
+///
+/// One number, of the index and, above it, the generation: two halves that are written one by one and read together, as a
+/// call does that is told a name, wait for each other in the processor. A generation is not 0, so neither is a name.
 pub(crate) struct Id<E> {
-    index: u32,
-    generation: u32,
+    number: NonZeroU64,
     entry: PhantomData<fn() -> E>,
 }
 
@@ -85,17 +91,33 @@ impl<E> Copy for Id<E> {}
 
 impl<E> Id<E> {
     /// Names nothing.
-    pub(crate) const NOTHING: Self = Self { index: u32::MAX, generation: u32::MAX, entry: PhantomData };
+    pub(crate) const NOTHING: Self = Self { number: NonZeroU64::MAX, entry: PhantomData };
+
+    #[inline]
+    fn new(index: u32, generation: NonZeroU32) -> Self {
+        let number = u64::from(generation.get()) << 32 | u64::from(index);
+        Self { number: NonZeroU64::new(number).unwrap_or(NonZeroU64::MAX), entry: PhantomData }
+    }
+
+    #[inline]
+    fn index(self) -> usize {
+        self.number.get() as u32 as usize
+    }
+
+    #[inline]
+    fn generation(self) -> u32 {
+        (self.number.get() >> 32) as u32
+    }
 
     /// Another number for each.
     pub(crate) fn number(self) -> u64 {
-        u64::from(self.index) << 32 | u64::from(self.generation)
+        self.number.get()
     }
 }
 
 impl<E> PartialEq for Id<E> {
     fn eq(&self, other: &Self) -> bool {
-        (self.index, self.generation) == (other.index, other.generation)
+        self.number == other.number
     }
 }
 
@@ -103,14 +125,14 @@ impl<E> Eq for Id<E> {}
 
 impl<E> core::fmt::Debug for Id<E> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{}.{}", self.index, self.generation)
+        write!(f, "{}.{}", self.index(), self.generation())
     }
 }
 
 /// State named by ids.
 #[derive(Debug)]
 pub(crate) struct Slab<E, K = E> {
-    entries: Vec<(u32, Option<E>)>,
+    entries: Vec<(NonZeroU32, Option<E>)>,
     free: Vec<u32>,
     names: PhantomData<fn() -> K>,
 }
@@ -131,22 +153,22 @@ impl<E, K> Slab<E, K> {
         if let Some(index) = self.free.pop() {
             let slot = &mut self.entries[index as usize];
             slot.1 = Some(entry);
-            return Id { index, generation: slot.0, entry: PhantomData };
+            return Id::new(index, slot.0);
         }
-        self.entries.push((0, Some(entry)));
-        Id { index: self.entries.len() as u32 - 1, generation: 0, entry: PhantomData }
+        self.entries.push((NonZeroU32::MIN, Some(entry)));
+        Id::new(self.entries.len() as u32 - 1, NonZeroU32::MIN)
     }
 
     /// The entry of this name, unless it is gone.
     pub(crate) fn find(&self, id: Id<K>) -> Option<&E> {
-        let (generation, entry) = self.entries.get(id.index as usize)?;
-        if *generation == id.generation { entry.as_ref() } else { None }
+        let (generation, entry) = self.entries.get(id.index())?;
+        if generation.get() == id.generation() { entry.as_ref() } else { None }
     }
 
     /// The entry of this name, to change, unless it is gone.
     pub(crate) fn find_mut(&mut self, id: Id<K>) -> Option<&mut E> {
-        let (generation, entry) = self.entries.get_mut(id.index as usize)?;
-        if *generation == id.generation { entry.as_mut() } else { None }
+        let (generation, entry) = self.entries.get_mut(id.index())?;
+        if generation.get() == id.generation() { entry.as_mut() } else { None }
     }
 
     /// The entry of this name, which the caller knows to be there.
@@ -156,18 +178,18 @@ impl<E, K> Slab<E, K> {
 
     /// The entry of this name, which the caller knows to be there, to change.
     pub(crate) fn get_mut(&mut self, id: Id<K>) -> Result<&mut E, Trap> {
-        match self.entries.get_mut(id.index as usize) {
-            Some((generation, Some(entry))) if *generation == id.generation => Ok(entry),
+        match self.entries.get_mut(id.index()) {
+            Some((generation, Some(entry))) if generation.get() == id.generation() => Ok(entry),
             _ => Err(crate::bug!("a task, thread or waitable that is gone was used")),
         }
     }
 
     /// Gives the entry of this name, which the caller knows to be there, another one.
     pub(crate) fn rename(&mut self, id: Id<K>) -> Result<(Id<K>, &mut E), Trap> {
-        match self.entries.get_mut(id.index as usize) {
-            Some((generation, Some(entry))) if *generation == id.generation => {
-                *generation = generation.wrapping_add(1);
-                Ok((Id { generation: *generation, ..id }, entry))
+        match self.entries.get_mut(id.index()) {
+            Some((generation, Some(entry))) if generation.get() == id.generation() => {
+                *generation = following(*generation);
+                Ok((Id::new(id.index() as u32, *generation), entry))
             }
             _ => Err(crate::bug!("a task, thread or waitable that is gone was renamed")),
         }
@@ -175,15 +197,21 @@ impl<E, K> Slab<E, K> {
 
     /// Takes the entry of this name out; its name means nothing from here on.
     pub(crate) fn remove(&mut self, id: Id<K>) -> Option<E> {
-        let (generation, entry) = self.entries.get_mut(id.index as usize)?;
-        if *generation != id.generation {
+        let (generation, entry) = self.entries.get_mut(id.index())?;
+        if generation.get() != id.generation() {
             return None;
         }
         let entry = entry.take()?;
-        *generation = generation.wrapping_add(1);
-        self.free.push(id.index);
+        *generation = following(*generation);
+        self.free.push(id.index() as u32);
         Some(entry)
     }
+}
+
+/// The generation after another: of so many, the first comes again.
+#[inline]
+fn following(generation: NonZeroU32) -> NonZeroU32 {
+    generation.checked_add(1).unwrap_or(NonZeroU32::MIN)
 }
 
 /// Items that are there for good, each at its number. The first of them may be another's too: they are not copied then.

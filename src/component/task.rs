@@ -83,6 +83,11 @@ impl<T> Task<T> {
     pub(crate) fn needs_exclusive(&self) -> bool {
         self.is_async && (!self.func.options.is_async || self.func.options.callback.is_some())
     }
+
+    /// Its implicit thread. A task has one from when it is made.
+    pub(crate) fn implicit(&self) -> Result<ThreadId, Fault> {
+        self.implicit.ok_or_else(|| Fault::Trap(crate::bug!("a task has no thread")))
+    }
 }
 
 /// A thread of a task.
@@ -287,15 +292,11 @@ impl<T: Send + 'static> State<T> {
         }))
     }
 
-    /// Makes the task of a call that may go straight through, and begins it: the thread. Most calls are over soon, and
+    /// Makes the task of a call that may go straight through, and lets its thread run. Most calls are over soon, and
     /// leave theirs to the next.
-    pub(crate) fn begin_direct(&mut self, func: &Lifted) -> Result<(TaskId, ThreadId), Fault> {
-        let Some((task, thread)) = self.spare.pop() else {
-            let (task, thread) = self.new_task(*func, false, Caller::Direct)?;
-            self.register_thread(thread)?;
-            self.tasks.get_mut(task)?.state = TaskState::Started;
-            return Ok((task, thread));
-        };
+    #[inline]
+    pub(crate) fn begin_direct(&mut self, func: &Lifted) -> Result<TaskId, Fault> {
+        let Some((task, thread)) = self.spare.pop() else { return self.begin_first(func) };
         let live_max = self.tasks.len().max(self.threads.len()) - self.spare.len();
         if live_max > self.tasks_max as usize {
             return Err(Rule::Tasks.into());
@@ -305,12 +306,25 @@ impl<T: Send + 'static> State<T> {
         (begun.index, begun.storage) = (index, [0; 2]);
         let begun = self.tasks.get_mut(task)?;
         (begun.func, begun.state, begun.threads) = (*func, TaskState::Started, 1);
-        Ok((task, thread))
+        self.current = Some(thread);
+        Ok(task)
+    }
+
+    /// The same where no call has left one.
+    #[cold]
+    fn begin_first(&mut self, func: &Lifted) -> Result<TaskId, Fault> {
+        let (task, thread) = self.new_task(*func, false, Caller::Direct)?;
+        self.register_thread(thread)?;
+        self.tasks.get_mut(task)?.state = TaskState::Started;
+        self.current = Some(thread);
+        Ok(task)
     }
 
     /// Ends the task of a call that went straight through.
-    pub(crate) fn end_direct(&mut self, task: TaskId, thread: ThreadId) -> Result<(), Fault> {
+    #[inline]
+    pub(crate) fn end_direct(&mut self, task: TaskId) -> Result<(), Fault> {
         let ended = self.tasks.get_mut(task)?;
+        let thread = ended.implicit()?;
         if ended.threads > 1 {
             ended.state = TaskState::Resolved;
             return self.unregister_thread(thread);
@@ -318,8 +332,8 @@ impl<T: Send + 'static> State<T> {
         ended.threads = 0;
         let instance = ended.func.options.instance;
         // Under other names, so that nobody takes the next call for this one.
-        let ((task, task_kept), (thread, thread_kept)) =
-            (self.tasks.rename(task)?, self.threads.rename(thread)?);
+        let (task, task_kept) = self.tasks.rename(task)?;
+        let (thread, thread_kept) = self.threads.rename(thread)?;
         (task_kept.implicit, thread_kept.task) = (Some(thread), task);
         let index = thread_kept.index;
         self.instance_mut(instance).threads.remove(index)?;
