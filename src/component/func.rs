@@ -16,7 +16,7 @@ use crate::{
         rest::drive,
         store::{ExportsId, FuncId, FuncInst, InstanceId, Item, State, Store, TaskId, ThreadId},
         task::{self, Caller, Turn},
-        typed::{ComponentNamedList, Lift, LiftResult, Lower},
+        typed::{ComponentNamedList, Lift, LiftResult, Lower, apart},
         types::{FuncTypeId, ItemType, ResourceIx, Types, ValType},
         within,
         wrapped::{AsContextMut, check_signature, lower_values},
@@ -392,8 +392,13 @@ impl<T: Send + 'static, P: ComponentNamedList + Lower, R: LiftResult> Crossing<T
         ty: Option<ValType>,
         from: Place,
     ) -> Result<(), Fault> {
-        self.result = Some(R::lift_result(cx, ty, from)?);
-        Ok(())
+        match R::lift_result(cx, ty, from) {
+            Ok(result) => {
+                self.result = Some(result);
+                Ok(())
+            }
+            Err(fault) => apart(fault),
+        }
     }
 
     fn lift_later(&self) -> HostLift<T> {

@@ -576,8 +576,19 @@ impl<A: Lift> LiftResult for (A,) {
         ty: Option<ValType>,
         from: Place,
     ) -> Result<Self, Fault> {
-        A::lift(cx, ty.ok_or(Rule::ValueType)?, from).map(|value| (value,))
+        match A::lift(cx, ty.ok_or(Rule::ValueType)?, from) {
+            Ok(value) => Ok((value,)),
+            Err(fault) => apart(fault),
+        }
     }
+}
+
+/// Hands a fault on. Where that is moved by the same instructions as the value that should have been there, both are moved
+/// in pieces that overlap, and the processor waits for each.
+#[cold]
+#[inline(never)]
+pub(super) fn apart<R>(fault: Fault) -> Result<R, Fault> {
+    Err(fault)
 }
 
 impl ComponentNamedList for () {

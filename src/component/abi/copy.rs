@@ -53,11 +53,13 @@ impl<'c, T: Send + 'static> Copier<'c, '_, T> {
     }
 
     /// Copies what a function is called with, which stands like the tuple of its parameters.
+    #[inline]
     pub(crate) fn parameters(&mut self, tuple: TypeId, from: Place, to: Place) -> Result<(), Fault> {
-        match self.types.def(tuple) {
-            TypeDef::Tuple(_) => self.fields(tuple, from, to),
-            _ => Err(Fault::Trap(crate::bug!("parameters are no tuple"))),
+        let (Place::Flat(_), Place::Flat(_)) = (from, to) else { return self.fields(tuple, from, to) };
+        for field in &self.layouts_from().layout(tuple).fields {
+            self.value(field.ty, from.field(field.flat, 0), to.field(field.flat, 0))?;
         }
+        Ok(())
     }
 
     fn read(&self, from: Place, size: u32) -> Result<u64, Fault> {
@@ -79,10 +81,12 @@ impl<'c, T: Send + 'static> Copier<'c, '_, T> {
     }
 
     /// A pointer and a length.
+    #[inline]
     fn read_span(&self, from: Place) -> Result<Span, Fault> {
         from.read_span(self.flat_from, || bytes(self.cx, self.from), self.from.address)
     }
 
+    #[inline]
     fn write_span(&mut self, to: Place, span: Span) -> Result<(), Fault> {
         to.write_span(self.flat_to, || bytes_mut(self.cx, self.to), self.to.address, span)
     }
@@ -90,7 +94,7 @@ impl<'c, T: Send + 'static> Copier<'c, '_, T> {
     fn string(&mut self, from: Place, to: Place) -> Result<(), Fault> {
         let span = self.read_span(from)?;
         let units = Units::check(self.from, bytes(self.cx, self.from), span, false)?;
-        let source = Source::Guest { options: self.from, units };
+        let source = Source::Guest { options: self.from, units: &units };
         let stored = store_string(self.cx, self.to, source)
             .map_err(|fault| in_guest(fault, Rule::StringOutOfBounds))?;
         self.write_span(to, stored)

@@ -39,6 +39,7 @@ pub struct LowerContext<'c, 'a, T: 'static> {
 
 impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
     /// How types are laid out in the guest's memory.
+    #[inline]
     pub(crate) fn layouts(&self) -> Layouts<'c> {
         self.options.layouts(self.types)
     }
@@ -50,6 +51,7 @@ impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
     }
 
     /// A composite type's definition.
+    #[inline]
     pub(crate) fn def(&self, ty: ValType) -> Result<(&'c TypeDef, TypeId), Fault> {
         match ty {
             ValType::Def(id) => Ok((self.types.def(id), id)),
@@ -58,6 +60,7 @@ impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
     }
 
     /// Which case of a type with this many a value is, and where its payload would be.
+    #[inline]
     pub(crate) fn case(&self, id: TypeId, count: usize, from: Place) -> Result<(usize, Place), Fault> {
         let layout = self.layouts().layout(id);
         let case = (self.read(from, layout.tag)? & 0xffff_ffff) as usize;
@@ -73,11 +76,13 @@ impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
     }
 
     /// The pointer and the length that stand there, and the memory that they mean.
+    #[inline]
     fn span(&self, from: Place) -> Result<(Span, &[u8]), Fault> {
         let memory = bytes(self.cx, self.options);
         Ok((from.read_span(self.flat, || memory, self.options.address)?, memory))
     }
 
+    #[inline]
     pub(crate) fn string(&mut self, from: Place) -> Result<String, Fault> {
         let (span, memory) = self.span(from)?;
         let units = Units::check(self.options, memory, span, true)?;
@@ -89,6 +94,7 @@ impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
     }
 
     /// Where a list's elements lie, checked and paid for at `host_size` bytes each.
+    #[inline]
     pub(crate) fn list(
         &mut self,
         element: ValType,
@@ -102,6 +108,7 @@ impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
     }
 
     /// Pays for bytes that become host memory.
+    #[inline]
     pub(crate) fn charge(&mut self, count: usize) -> Result<(), Fault> {
         self.cx.check_host_bytes(count)?;
         self.cx.state_mut().host_bytes += count as u64;
@@ -109,6 +116,7 @@ impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
     }
 
     /// The bytes of a checked range.
+    #[inline]
     pub(crate) fn bytes(&self, at: usize, size: usize) -> Result<&[u8], Fault> {
         super::slice(bytes(self.cx, self.options), at, size, Rule::ListPointer)
     }
@@ -150,6 +158,7 @@ impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
 
 impl<'c, T: Send + 'static> LowerContext<'c, '_, T> {
     /// How types are laid out in the guest's memory.
+    #[inline]
     pub(crate) fn layouts(&self) -> Layouts<'c> {
         self.options.layouts(self.types)
     }
@@ -161,6 +170,7 @@ impl<'c, T: Send + 'static> LowerContext<'c, '_, T> {
     }
 
     /// A composite type's definition.
+    #[inline]
     pub(crate) fn def(&self, ty: ValType) -> Result<(&'c TypeDef, TypeId), Fault> {
         match ty {
             ValType::Def(id) => Ok((self.types.def(id), id)),
@@ -169,6 +179,7 @@ impl<'c, T: Send + 'static> LowerContext<'c, '_, T> {
     }
 
     /// Writes which case a value is; where its payload goes.
+    #[inline]
     pub(crate) fn case(&mut self, id: TypeId, case: usize, to: Place) -> Result<Place, Fault> {
         let layout = self.layouts().layout(id);
         let (tag, offset) = (layout.tag, layout.payload);
@@ -181,16 +192,19 @@ impl<'c, T: Send + 'static> LowerContext<'c, '_, T> {
         self.write(to, self.types.layout(id).tag, bits)
     }
 
+    #[inline]
     fn span(&mut self, to: Place, span: Span) -> Result<(), Fault> {
         to.write_span(self.flat, || bytes_mut(self.cx, self.options), self.options.address, span)
     }
 
+    #[inline]
     pub(crate) fn string(&mut self, text: &str, to: Place) -> Result<(), Fault> {
         let span = store_string(self.cx, self.options, Source::Host(text))?;
         self.span(to, span)
     }
 
     /// Has the guest make room for a list: its address.
+    #[inline]
     pub(crate) fn list(&mut self, element: ValType, length: usize, to: Place) -> Result<usize, Fault> {
         let layouts = self.layouts();
         let size = (length as u64).saturating_mul(u64::from(layouts.size(element)));
@@ -201,6 +215,7 @@ impl<'c, T: Send + 'static> LowerContext<'c, '_, T> {
     }
 
     /// The bytes of a range that was allocated.
+    #[inline]
     pub(crate) fn bytes(&mut self, at: usize, size: usize) -> Result<&mut [u8], Fault> {
         super::slice_mut(bytes_mut(self.cx, self.options), at, size, Rule::ListPointer)
     }

@@ -86,6 +86,7 @@ impl Place {
     }
 
     /// The pointer and the length that stand there.
+    #[inline]
     pub(crate) fn read_span<'m>(
         self,
         flat: &[u64],
@@ -113,6 +114,7 @@ impl Place {
     }
 
     /// Puts a pointer and a length there.
+    #[inline]
     pub(crate) fn write_span<'m>(
         self,
         flat: &mut [u64],
@@ -174,6 +176,7 @@ impl GuestOptions {
 }
 
 /// The bytes of a guest's memory; none where it named none.
+#[inline]
 pub(crate) fn bytes<'m, T: Send>(cx: &'m Cx<'_, T>, options: &GuestOptions) -> &'m [u8] {
     match options.memory {
         Some(memory) => cx.memory_bytes(memory),
@@ -182,6 +185,7 @@ pub(crate) fn bytes<'m, T: Send>(cx: &'m Cx<'_, T>, options: &GuestOptions) -> &
 }
 
 /// The bytes of a guest's memory, to write.
+#[inline]
 pub(crate) fn bytes_mut<'m, T: Send>(cx: &'m mut Cx<'_, T>, options: &GuestOptions) -> &'m mut [u8] {
     match options.memory {
         Some(memory) => cx.memory_bytes_mut(memory),
@@ -190,22 +194,26 @@ pub(crate) fn bytes_mut<'m, T: Send>(cx: &'m mut Cx<'_, T>, options: &GuestOptio
 }
 
 /// Where `size` bytes from an address on lie, if all of them do: no bit of an address is ever cut off.
+#[inline]
 pub(crate) fn inside(bytes: &[u8], at: u64, size: u64) -> Option<usize> {
     let end = at.checked_add(size)?;
     if end <= bytes.len() as u64 { usize::try_from(at).ok() } else { None }
 }
 
 /// Whether an address is a multiple of `align`, a power of two.
+#[inline]
 pub(crate) fn is_aligned(at: u64, align: u32) -> bool {
     at as u32 & (align - 1) == 0
 }
 
 /// `length` bytes at `start`, or `rule`.
+#[inline]
 pub(crate) fn slice(bytes: &[u8], start: usize, length: usize, rule: Rule) -> Result<&[u8], Fault> {
     start.checked_add(length).and_then(|end| bytes.get(start..end)).ok_or_else(|| rule.into())
 }
 
 /// `length` bytes at `start`, or `rule`.
+#[inline]
 pub(crate) fn slice_mut(
     bytes: &mut [u8],
     start: usize,
@@ -254,6 +262,7 @@ fn outside() -> Fault {
 }
 
 /// A scalar as it is lifted: truncated to its width, checked, and in the one form that is lowered again.
+#[inline]
 pub(crate) fn normalise(ty: ValType, bits: u64) -> Result<u64, Fault> {
     Ok(match ty {
         ValType::Bool => u64::from(bits as u32 != 0),
@@ -276,6 +285,7 @@ pub(crate) fn normalise(ty: ValType, bits: u64) -> Result<u64, Fault> {
 
 /// Where `length` elements at `at` lie and how many they are, if they are aligned and lie inside
 /// (`load_list_from_range`).
+#[inline]
 pub(crate) fn check_list(
     layouts: Layouts<'_>,
     element: ValType,
@@ -303,7 +313,22 @@ pub(crate) fn reallocate<T: Send>(
     align: u32,
     size: u64,
 ) -> Result<usize, Fault> {
-    let Some(realloc) = &options.realloc else { return allocate(cx, options, (old, old_size), align, size) };
+    let address = answered(cx, options, (old, old_size), align, size)?;
+    inside(bytes(cx, options), address, size).ok_or_else(|| Rule::ReallocOutOfBounds.into())
+}
+
+/// What the guest answers, which may lie outside of its memory.
+#[inline]
+fn answered<T: Send>(
+    cx: &mut Cx<'_, T>,
+    options: &GuestOptions,
+    (old, old_size): (usize, u64),
+    align: u32,
+    size: u64,
+) -> Result<u64, Fault> {
+    let Some(realloc) = &options.realloc else {
+        return allocate(cx, options, (old, old_size), align, size).map(|at| at as u64);
+    };
     if options.address.pointer(size) != size {
         return Err(Rule::ReallocOutOfBounds.into());
     }
@@ -320,7 +345,21 @@ pub(crate) fn reallocate<T: Send>(
     if !is_aligned(address, align) {
         return Err(Rule::ReallocUnaligned.into());
     }
-    inside(bytes(cx, options), address, size).ok_or_else(|| Rule::ReallocOutOfBounds.into())
+    Ok(address)
+}
+
+/// Has the guest allocate: the address, and the bytes that lie there.
+pub(crate) fn room<'m, T: Send>(
+    cx: &'m mut Cx<'_, T>,
+    options: &GuestOptions,
+    align: u32,
+    size: usize,
+) -> Result<(usize, &'m mut [u8]), Fault> {
+    let at = answered(cx, options, (0, 0), align, size as u64)?;
+    let outside = || Fault::from(Rule::ReallocOutOfBounds);
+    let at = usize::try_from(at).map_err(|_| outside())?;
+    let bytes = bytes_mut(cx, options);
+    Ok((at, at.checked_add(size).and_then(|end| bytes.get_mut(at..end)).ok_or_else(outside)?))
 }
 
 /// Makes room where values only pass through: behind what is there, for nothing stays there long.

@@ -8,7 +8,8 @@ use crate::{
     Rule,
     component::{
         abi::{
-            BYTES_MAX, GuestOptions, Span, bytes, bytes_mut, inside, is_aligned, reallocate, slice, slice_mut,
+            BYTES_MAX, GuestOptions, Span, bytes, bytes_mut, inside, is_aligned, reallocate, room, slice,
+            slice_mut,
         },
         definition::Encoding,
         store::Cx,
@@ -53,7 +54,7 @@ pub(crate) enum Source<'s> {
     /// The host's.
     Host(&'s str),
     /// Another guest's, which keeps it in its memory.
-    Guest { options: &'s GuestOptions, units: Units },
+    Guest { options: &'s GuestOptions, units: &'s Units },
 }
 
 /// So many bytes of a string are on their way at once: a string crosses without the host holding more of it.
@@ -81,6 +82,7 @@ enum Form {
 
 impl Units {
     /// Checks a pointer and a number of code units (`load_string_from_range`).
+    #[inline]
     pub(crate) fn check(
         options: &GuestOptions,
         memory: &[u8],
@@ -108,6 +110,7 @@ impl Units {
     }
 
     /// The code units of a whole string, checked for well-formedness.
+    #[inline]
     fn text<'t>(&self, units: &'t [u8]) -> Result<Text<'t>, Fault> {
         Ok(match self.form {
             Form::Utf8 => Text::Utf8(utf8(units)?),
@@ -200,6 +203,7 @@ impl Text<'_> {
 }
 
 /// A guest's string as the host has strings. Reading it is paid for.
+#[inline]
 pub(crate) fn lift_string<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     options: &GuestOptions,
@@ -216,6 +220,7 @@ pub(crate) fn lift_string<T: Send + 'static>(
     })
 }
 
+#[inline]
 fn utf8(units: &[u8]) -> Result<&str, Fault> {
     core::str::from_utf8(units).map_err(|error| match error.error_len() {
         None => Rule::IncompleteUtf8.into(),
@@ -250,6 +255,7 @@ fn push8(c: char, to: &mut Vec<u8>) {
 }
 
 /// Puts a string into a guest's memory: its address, and its length as that guest counts it.
+#[inline]
 pub(crate) fn store_string<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     options: &GuestOptions,
@@ -310,6 +316,7 @@ fn store_in_pieces<T: Send + 'static>(
 }
 
 /// The host's string as it is: what most strings are.
+#[inline]
 fn store_same<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     options: &GuestOptions,
@@ -323,24 +330,25 @@ fn store_same<T: Send + 'static>(
 }
 
 /// Another guest's UTF-8 in one piece: what most strings between guests are.
+#[inline]
 fn copy_short<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     from: &GuestOptions,
     units: &Units,
     to: &GuestOptions,
 ) -> Result<Span, Fault> {
-    let (length, rule) = (units.length, Rule::StringOutOfBounds);
+    let length = units.length;
     cx.charge_moved(length)?;
-    let at = reallocate(cx, to, (0, 0), 1, length as u64)?;
     let mut scratch = cx.state_mut().take_scratch();
     scratch.clear();
-    let source = slice(bytes(cx, from), units.at, length, rule)?;
+    let source = slice(bytes(cx, from), units.at, length, Rule::StringOutOfBounds)?;
     // Most text is ASCII, and that is told sooner.
     if !source.is_ascii() {
         utf8(source)?;
     }
     scratch.extend_from_slice(source);
-    slice_mut(bytes_mut(cx, to), at, length, rule)?.copy_from_slice(&scratch);
+    let (at, target) = room(cx, to, 1, length)?;
+    target.copy_from_slice(&scratch);
     cx.state_mut().keep_scratch(scratch);
     Ok((at as u64, length as u64))
 }
