@@ -193,3 +193,28 @@
 (assert_trap (invoke "run" (u32.const 8) (u32.const 33) (u32.const 1)) "unaligned pointer")
 (component instance $bad29 $strings)
 (assert_trap (invoke "run" (u32.const 8) (u32.const 65534) (u32.const 2147483650)) "string content out-of-bounds")
+
+;; A string is lifted before it is lowered: one that is malformed is told before any room is made for it.
+(component
+  (component $a
+    (core module $m
+      (memory (export "memory") 1)
+      (func (export "realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+      (func (export "take") (param i32 i32)))
+    (core instance $m (instantiate $m))
+    (func (export "take") (param "a" string)
+      (canon lift (core func $m "take") (memory (core memory $m "memory")) (realloc (core func $m "realloc")))))
+  (component $b
+    (import "take" (func $take (param "a" string)))
+    (core module $mem (memory (export "memory") 1) (data (i32.const 8) "a\ff"))
+    (core instance $mem (instantiate $mem))
+    (core func $take (canon lower (func $take) (memory (core memory $mem "memory"))))
+    (core module $m
+      (import "" "take" (func $take (param i32 i32)))
+      (func (export "run") (param i32) (call $take (i32.const 8) (local.get 0))))
+    (core instance $m (instantiate $m (with "" (instance (export "take" (func $take))))))
+    (func (export "run") (param "length" u32) (canon lift (core func $m "run"))))
+  (instance $a (instantiate $a))
+  (instance $b (instantiate $b (with "take" (func $a "take"))))
+  (export "run" (func $b "run")))
+(assert_trap (invoke "run" (u32.const 2)) "invalid utf-8 sequence")
