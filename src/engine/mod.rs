@@ -10,6 +10,7 @@
 //! Nothing here knows a WASI interface or a component.
 
 mod activation;
+mod blocks;
 mod budget;
 #[cfg(feature = "bundle")]
 pub mod bundle;
@@ -60,8 +61,10 @@ mod rewrite;
 pub(crate) mod scan;
 #[cfg(feature = "wast")]
 pub(crate) mod script;
+mod seek;
 mod selects;
 mod store;
+mod stores;
 #[cfg(feature = "component")]
 mod tail_calls;
 mod trace;

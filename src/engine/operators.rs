@@ -85,6 +85,20 @@ pub(super) fn each<E>(
     }
 }
 
+/// Where the instruction ends that begins at `at`; nothing at the end.
+#[inline]
+pub(super) fn end_of(code: &[u8], at: usize) -> Option<usize> {
+    if let Some(word) = code.get(at..).and_then(<[u8]>::first_chunk) {
+        let short = SHORT[usize::from(word[0])];
+        if short != 0 && u32::from_le_bytes(*word) & short & !0xff == 0 {
+            return Some(at + (short & 0xff) as usize);
+        }
+    }
+    let mut reader = Reader { code, at, before: [usize::MAX; 3] };
+    reader.step()?;
+    Some(reader.at)
+}
+
 /// How instructions are stepped over whose numbers take a byte each. The lowest byte is how many bytes they take, or 0 for those
 /// that have to be looked at. Above it, as the opcode and what follows are read as one number, are the bits that say of
 /// the bytes that follow that they are otherwise.

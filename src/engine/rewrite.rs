@@ -9,6 +9,9 @@
 //!   which is charged and none of which is executed.
 //! * What leaves native stack behind is paid for at once: see [`paying`].
 //! * A `select` that the interpreter may get wrong has something put before it: see [`selects`].
+//! * Blocks that take parameters have something put before them, and some `br_table` get a block of their own: see
+//!   [`blocks`](super::blocks).
+//! * What may be a store of a number at itself has something put before it: see [`stores`](super::stores).
 //! * Tail calls of imports become calls that return: see [`wrappers`].
 //! * Where fuel is not counted, growing a memory or table becomes a call of the host: see [`growth`].
 //!
@@ -19,7 +22,7 @@ use crate::{
     engine::{
         Engine, Metering, Outline, growth, paying,
         scan::{Body, Cursor, Noted, START, Section, locals_fuel, place, sections},
-        selects, wrappers,
+        seek, selects, wrappers,
     },
 };
 use alloc::{borrow::Cow, vec::Vec};
@@ -44,6 +47,7 @@ pub(super) fn rewrite<'a>(
         Metering::Off => growth::edit(bytes, outline, engine, &mut edits)?,
     }
     selects::edit(outline, &mut edits)?;
+    seek::edit(bytes, outline, engine, &mut edits)?;
     edits.splices.sort_by_key(|splice| splice.place.start);
     outline.noted = Noted::default();
     if outline.tail_calls_import {

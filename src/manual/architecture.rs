@@ -104,6 +104,11 @@
 //! * A module that imports one memory twice and grows it by its second index goes on with where the first one lay: it reads
 //!   and writes what the host has freed (`engine/paying.rs`; with metering off, growth is a call of the host, after which the
 //!   interpreter looks again).
+//! * Of locals that lie beneath the parameters of a block, loop or `if`, and of what such an `if` without `else` passes on, something
+//!   else may be read, among it what nobody wrote (`engine/blocks.rs`; metering on and off). So may what a `br_table` passes on
+//!   that is more than one value or a vector (there as well).
+//! * Translating a store of a local at the address that is the same local, with an offset past 65535 or in another memory
+//!   than the first, panics (`engine/stores.rs`; metering on and off).
 //! * A `table.grow` that costs more than its slice has left is resumed behind the last call that returned
 //!   (`engine/paying.rs`; with metering off nothing is resumed).
 //! * A tail call of an import that waits is resumed in a frame that is gone (`engine/wrappers.rs`, above).

@@ -1,0 +1,204 @@
+//! Which bodies have what the interpreter gets wrong in [`blocks`](super::blocks) and [`stores`](super::stores).
+//!
+//! Hardly any has, and each body is gone through for it: what either begins with is too like any other bytes to be told at a
+//! glance.
+
+use crate::{
+    Error,
+    engine::{
+        Engine, Outline, blocks,
+        operators::end_of,
+        rewrite::Edits,
+        scan::{Cursor, sections},
+        stores,
+    },
+};
+use alloc::vec::Vec;
+use core::ops::Range;
+
+pub(super) const EMPTY: u8 = 0x40;
+pub(super) const V128: u8 = 0x7b;
+
+/// The types that a function or a block takes and returns, each a byte.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shape<'a> {
+    pub(super) params: &'a [u8],
+    pub(super) results: &'a [u8],
+}
+
+/// The function types of a module.
+#[derive(Debug)]
+pub(super) struct Types<'a>(Vec<Shape<'a>>);
+
+/// What a body has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Seen {
+    /// A block that takes parameters.
+    pub(super) takes: bool,
+    /// A `br_table` that may pass on more than one value, or a vector.
+    pub(super) passes: bool,
+    /// A store of an integer with an offset that takes more than 16 bits, or in a memory that may not be the first.
+    pub(super) stores_far: bool,
+}
+
+/// Notes in `edits` what to change in bodies that have any of it.
+pub(super) fn edit(bytes: &[u8], outline: &Outline, engine: &Engine, edits: &mut Edits) -> Result<(), Error> {
+    let items = u64::from(outline.types).saturating_add(outline.blocks_max.into());
+    edits.charge(items.saturating_mul(ITEM_BYTES))?;
+    let mut blocks = blocks::Editor::new(bytes, outline, engine, edits);
+    let as_it_is = stores::AsItIs::new(edits);
+    each_body(bytes, |types, ty, code, seen| {
+        if seen.takes || seen.passes {
+            blocks.edit(types, ty, code.clone(), edits)?;
+        }
+        if seen.stores_far {
+            as_it_is.edit(bytes, code, edits)?;
+        }
+        Ok(())
+    })
+}
+
+/// What one type or one open block takes of host memory, from above: a list that grows has two homes for a while.
+const ITEM_BYTES: u64 = 3 * size_of::<Shape<'_>>() as u64;
+
+/// Calls `each` with each body that has any of it: its type, where its instructions are, and what it has.
+fn each_body<'a>(
+    bytes: &'a [u8],
+    mut each: impl FnMut(&Types<'a>, u32, Range<usize>, Seen) -> Result<(), Error>,
+) -> Result<(), Error> {
+    let mut types = Types(Vec::new());
+    let mut functions = None;
+    for section in sections(bytes) {
+        let section = section?;
+        let mut cursor = Cursor { bytes: &bytes[..section.contents.end], at: section.contents.start };
+        match section.id {
+            1 => types = Types::read(&mut cursor)?,
+            3 => {
+                cursor.u32()?;
+                functions = Some(cursor);
+            }
+            10 => {
+                let Some(functions) = &mut functions else { continue };
+                for _ in 0..cursor.u32()? {
+                    let (ty, code) = (functions.u32()?, cursor.body()?.code);
+                    let seen = seek(&bytes[code.clone()], ty, &types);
+                    if seen != Seen::default() {
+                        each(&types, ty, code, seen)?;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+impl<'a> Types<'a> {
+    fn read(cursor: &mut Cursor<'a>) -> Result<Self, Error> {
+        let mut types = Vec::new();
+        for _ in 0..cursor.u32()? {
+            cursor.u8()?;
+            types.push(Shape { params: cursor.name()?, results: cursor.name()? });
+        }
+        Ok(Self(types))
+    }
+
+    pub(super) fn shape(&self, ty: u32) -> Shape<'a> {
+        let known = usize::try_from(ty).ok().and_then(|ty| self.0.get(ty));
+        // Where there is none of this index, the module is not valid.
+        known.copied().unwrap_or(Shape { params: &[], results: &[] })
+    }
+
+    /// What a block of this type takes and returns (core specification, 5.4.1).
+    pub(super) fn block(&self, ty: &'a [u8]) -> Shape<'a> {
+        match ty {
+            [EMPTY] => Shape { params: &[], results: &[] },
+            [EMPTY..0x80] => Shape { params: &[], results: ty },
+            // A number that is no index is not valid.
+            _ => self.shape(Cursor { bytes: ty, at: 0 }.u32().unwrap_or(u32::MAX)),
+        }
+    }
+}
+
+/// Whether values of these types are more than the registers hold of a branch.
+pub(super) fn is_wide(values: &[u8]) -> bool {
+    values.len() > 1 || values.contains(&V128)
+}
+
+/// Whether an opcode stores an integer.
+pub(super) const fn stores_integer(opcode: u8) -> bool {
+    matches!(opcode, 0x36 | 0x37 | 0x3a..=0x3e)
+}
+
+/// Whether what follows a store's opcode names an offset that takes more than 16 bits, or a memory that may not be the first.
+pub(super) fn is_far(immediate: &[u8]) -> bool {
+    if let [..EMPTY, ..0x80] = immediate {
+        return false;
+    }
+    let mut cursor = Cursor { bytes: immediate, at: 0 };
+    match (cursor.u32(), cursor.u32()) {
+        // Alignment, and an offset that linkers write as longer than it is.
+        (Ok(0..0x40), Ok(offset)) => offset > u16::MAX.into(),
+        _ => true,
+    }
+}
+
+fn seek(code: &[u8], ty: u32, types: &Types<'_>) -> Seen {
+    let mut seen = Seen::default();
+    let mut wide = is_wide(types.shape(ty).results);
+    let mut has_table = false;
+    let mut start = 0;
+    while let Some(end) = end_of(code, start) {
+        let opcode = code[start];
+        let immediate = &code[start + 1..end];
+        match opcode {
+            0x02..=0x04 if immediate != [EMPTY] => {
+                let block = types.block(immediate);
+                seen.takes |= !block.params.is_empty();
+                // A loop's parameters are what a branch to it passes on.
+                wide |= is_wide(block.results) || is_wide(block.params);
+            }
+            0x0e => has_table = true,
+            _ => seen.stores_far |= stores_integer(opcode) && is_far(immediate),
+        }
+        start = end;
+    }
+    seen.passes = wide && has_table;
+    seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(code: &[u8]) -> Seen {
+        let types = [(&[][..], &[][..]), (&[0x7f], &[0x7f]), (&[], &[0x7f, 0x7f])];
+        let types = Types(types.iter().map(|(params, results)| Shape { params, results }).collect());
+        seek(code, 0, &types)
+    }
+
+    #[test]
+    fn what_a_body_has_is_seen() {
+        let (takes, passes, stores_far) = (Seen::default(), Seen::default(), Seen::default());
+        let takes = Seen { takes: true, ..takes };
+        let passes = Seen { passes: true, ..passes };
+        let stores_far = Seen { stores_far: true, ..stores_far };
+        assert_eq!(seen(&[0x02, 0x01, 0x0b]), takes);
+        assert_eq!(seen(&[0x04, 0x81, 0x00, 0x0b]), takes, "over-long");
+        assert_eq!(seen(&[0x02, 0x00, 0x03, 0x02, 0x04, 0x40, 0x02, 0x7b, 0x0b]), Seen::default());
+        assert_eq!(seen(&[0x02, 0x02, 0x0e, 0x00, 0x00]), passes);
+        assert_eq!(seen(&[0x0e, 0x00, 0x00, 0x02, 0x7b]), passes, "a vector");
+        assert_eq!(seen(&[0x02, 0x7f, 0x0e, 0x01, 0x00, 0x00]), Seen::default(), "one value");
+        assert_eq!(
+            seen(&[0x41, 0x02, 0x01, 0x20, 0x02, 0x01, 0x28, 0x02, 0x01]),
+            Seen::default(),
+            "immediates"
+        );
+        assert_eq!(seen(&[0x36, 0x02, 0xff, 0x7f, 0x36, 0x02, 0x00]), Seen::default(), "near");
+        assert_eq!(seen(&[0x36, 0x02, 0x80, 0x80, 0x04]), stores_far);
+        assert_eq!(seen(&[0x37, 0x42, 0x01, 0x00]), stores_far, "another memory");
+        assert_eq!(seen(&[0x36, 0x02, 0x80, 0x80, 0x80, 0x80, 0x00]), Seen::default(), "an over-long offset");
+        assert_eq!(seen(&[0x36, 0x02, 0xff, 0xff, 0x03]), Seen::default(), "16 bits");
+        assert_eq!(seen(&[0x28, 0x02, 0x80, 0x80, 0x04, 0x38, 0x02, 0x80, 0x80, 0x04]), Seen::default());
+    }
+}
