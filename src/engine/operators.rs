@@ -102,7 +102,7 @@ pub(super) fn end_of(code: &[u8], at: usize) -> Option<usize> {
 /// How instructions are stepped over whose numbers take a byte each. The lowest byte is how many bytes they take, or 0 for those
 /// that have to be looked at. Above it, as the opcode and what follows are read as one number, are the bits that say of
 /// the bytes that follow that they are otherwise.
-const SHORT: [u32; 256] = {
+pub(super) const SHORT: [u32; 256] = {
     let mut short = [0; 256];
     // The end of a block, `else`, `return`, `drop`.
     short[0x05] = 1;

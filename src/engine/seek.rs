@@ -7,7 +7,7 @@ use crate::{
     Error,
     engine::{
         Engine, Outline, blocks,
-        operators::end_of,
+        operators::{SHORT, end_of},
         rewrite::Edits,
         scan::{Cursor, sections},
         stores,
@@ -81,7 +81,7 @@ fn each_body<'a>(
                 let Some(functions) = &mut functions else { continue };
                 for _ in 0..cursor.u32()? {
                     let (ty, code) = (functions.u32()?, cursor.body()?.code);
-                    let seen = seek(&bytes[code.clone()], ty, &types);
+                    let seen = seek(bytes, code.clone(), ty, &types);
                     if seen != Seen::default() {
                         each(&types, ty, code, seen)?;
                     }
@@ -143,14 +143,48 @@ pub(super) fn is_far(immediate: &[u8]) -> bool {
     }
 }
 
-fn seek(code: &[u8], ty: u32, types: &Types<'_>) -> Seen {
+/// [`SHORT`], and above it what the bytes are to be compared with: a block is stepped over if its type is the empty one.
+const STEPS: [u64; 256] = {
+    let mut steps = [0; 256];
+    let mut opcode = 0;
+    while opcode < 256 {
+        steps[opcode] = SHORT[opcode] as u64;
+        opcode += 1;
+    }
+    opcode = 0x02;
+    while opcode <= 0x04 {
+        steps[opcode] = 2 | 0xff << 8 | (EMPTY as u64) << 40;
+        opcode += 1;
+    }
+    steps
+};
+
+/// Where the next instruction begins that may have to be looked at, or something behind `end`.
+fn skip(bytes: &[u8], at: usize, end: usize) -> usize {
+    let mut at = at;
+    while at < end
+        && let Some(word) = bytes.get(at..).and_then(<[u8]>::first_chunk)
+    {
+        let step = STEPS[usize::from(word[0])];
+        let length = step & 0xff;
+        let otherwise = (u64::from(u32::from_le_bytes(*word)) ^ (step >> 32)) & step & 0xffff_ff00;
+        // One comparison: no length is 0 then, and nothing is otherwise.
+        if otherwise | length.wrapping_sub(1) >= 0xff {
+            break;
+        }
+        at += usize::try_from(length).unwrap_or(1);
+    }
+    at
+}
+
+fn seek(bytes: &[u8], code: Range<usize>, ty: u32, types: &Types<'_>) -> Seen {
     let mut seen = Seen::default();
     let mut wide = is_wide(types.shape(ty).results);
     let mut has_table = false;
-    let mut start = 0;
-    while let Some(end) = end_of(code, start) {
-        let opcode = code[start];
-        let immediate = &code[start + 1..end];
+    let mut start = skip(bytes, code.start, code.end);
+    while let Some(end) = end_of(&bytes[..code.end], start) {
+        let opcode = bytes[start];
+        let immediate = &bytes[start + 1..end];
         match opcode {
             0x02..=0x04 if immediate != [EMPTY] => {
                 let block = types.block(immediate);
@@ -161,7 +195,7 @@ fn seek(code: &[u8], ty: u32, types: &Types<'_>) -> Seen {
             0x0e => has_table = true,
             _ => seen.stores_far |= stores_integer(opcode) && is_far(immediate),
         }
-        start = end;
+        start = skip(bytes, end, code.end);
     }
     seen.passes = wide && has_table;
     seen
@@ -174,7 +208,31 @@ mod tests {
     fn seen(code: &[u8]) -> Seen {
         let types = [(&[][..], &[][..]), (&[0x7f], &[0x7f]), (&[], &[0x7f, 0x7f])];
         let types = Types(types.iter().map(|(params, results)| Shape { params, results }).collect());
-        seek(code, 0, &types)
+        let seen = seek(code, 0..code.len(), 0, &types);
+        // What comes behind does not matter.
+        let behind = [code, &[0x02, 0x01, 0x36, 0x42]].concat();
+        assert_eq!(seek(&behind, 0..code.len(), 0, &types), seen, "{code:x?}");
+        seen
+    }
+
+    /// Steps as [`end_of`] does, over whatever opcode and whatever follows it.
+    #[test]
+    fn each_instruction_is_stepped_over() {
+        for opcode in 0..=0xff {
+            for [next, last] in
+                [[0x00, 0x01], [0x02, 0x00], [0x3f, 0x80], [0x40, 0x81], [0x80, 0x01], [0x7f, 0x40]]
+            {
+                let code = [opcode, next, last, 0x00, 0x01, 0x01, 0x01, 0x01, 0x01, 0x02, 0x01, 0x0b, 0x0b];
+                let (mut start, mut takes) = (0, false);
+                while let Some(end) = end_of(&code, start) {
+                    // The over-long number of type 1 is among them.
+                    takes |= matches!(code[start], 0x02..=0x04)
+                        && [&[1][..], &[0x81, 0]].contains(&&code[start + 1..end]);
+                    start = end;
+                }
+                assert_eq!(seen(&code).takes, takes, "{code:x?}");
+            }
+        }
     }
 
     #[test]
