@@ -30,6 +30,8 @@ const NOTHING: [u8; 3] = [0x02, EMPTY, 0x0b];
 const I32: u8 = 0x7f;
 /// How often bytes are in memory at once that are put somewhere: where they were made, and in a list that grows.
 const HOMES: u64 = 4;
+/// What stands around the targets of a `br_table`, from above.
+const TABLE_BYTES: usize = 32;
 /// What noting a type takes besides, from above.
 const TYPE_BYTES: u64 = 256;
 
@@ -85,29 +87,47 @@ impl<'a, 'e> Editor<'a, 'e> {
     fn br_table(&mut self, range: Range<usize>, edits: &mut Edits) -> Result<(), Error> {
         let mut cursor = Cursor { bytes: &self.bytes[..range.end], at: range.start + 1 };
         let count = cursor.u32()?;
-        let mut instead = Vec::new();
-        leb128(&mut instead, count as usize + 1);
+        let first = cursor.at;
         for _ in 0..count {
-            leb128(&mut instead, cursor.u32()? as usize + 1);
+            cursor.u32()?;
         }
-        let default = cursor.u32()? as usize;
-        let label = self.labels.len().checked_sub(default + 1).and_then(|at| self.labels.get(at));
-        let Some(&values) = label.filter(|values| is_wide(values)) else {
+        let default = cursor.u32()?;
+        let Some(values) = self.label(default).filter(|values| is_wide(values)) else {
             return Ok(());
         };
-        let mut with = Vec::from(NOTHING);
+        // Where code is dead, labels may take different values, and nothing is passed on.
+        cursor.at = first;
+        for _ in 0..count {
+            if self.label(cursor.u32()?) != Some(values) {
+                return Ok(());
+            }
+        }
+        // A target's number takes a byte more at most.
+        let length = range.len().saturating_mul(2).saturating_add(TABLE_BYTES);
+        edits.charge((length as u64).saturating_mul(HOMES))?;
+        let mut with = Vec::with_capacity(length);
+        with.extend(NOTHING);
         with.push(0x02);
         signed_leb128(&mut with, self.add_type(values, edits)?);
         with.push(0x0e);
-        with.append(&mut instead);
+        leb128(&mut with, one_more(count));
+        cursor.at = first;
+        for _ in 0..count {
+            leb128(&mut with, one_more(cursor.u32()?));
+        }
         with.push(0x00);
-        leb128(&mut with, default + 1);
+        leb128(&mut with, one_more(default));
         // `end`, `br`.
         with.extend([0x0b, 0x0c]);
-        leb128(&mut with, default);
-        edits.charge(with.len() as u64 * HOMES)?;
+        leb128(&mut with, usize::try_from(default).unwrap_or(usize::MAX));
         let with = edits.text(&with);
         edits.splice(range, with)
+    }
+
+    /// What a branch to this label passes on.
+    fn label(&self, label: u32) -> Option<&'a [u8]> {
+        let above = usize::try_from(label).ok()?.checked_add(1)?;
+        self.labels.get(self.labels.len().checked_sub(above)?).copied()
     }
 
     /// The type of a block that takes `values` and an index, and returns the values.
@@ -130,6 +150,10 @@ impl<'a, 'e> Editor<'a, 'e> {
         self.added.insert(values, index);
         Ok(index)
     }
+}
+
+fn one_more(number: u32) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX).saturating_add(1)
 }
 
 /// A number that is not negative as signed LEB128, as the type of a block is written.

@@ -10,6 +10,7 @@ use crate::{
     engine::{
         operators::end_of,
         rewrite::{Edits, Text},
+        scan::Cursor,
         seek::{is_far, stores_integer},
     },
 };
@@ -41,12 +42,19 @@ impl AsItIs {
 
 /// What an instruction left on the stack.
 #[derive(Clone, Copy, PartialEq)]
-enum Left<'a> {
-    /// A local, by the bytes that name it.
-    Local(&'a [u8]),
+enum Left {
+    /// The local of this index.
+    Local(u32),
     /// Something else, surely.
     Other,
     Unknown,
+}
+
+impl Left {
+    /// The local that is named so, however long that is.
+    fn local(immediate: &[u8]) -> Self {
+        Cursor { bytes: immediate, at: 0 }.u32().map_or(Self::Unknown, Self::Local)
+    }
 }
 
 /// The place in `code` of each far store where address and value may be the same local, and whether it is of 64 bits.
@@ -64,8 +72,8 @@ fn each_store_at_itself(
         (below, top) = match opcode {
             // The interpreter makes nothing of them: `nop`, `i64.extend_i32_u`.
             0x01 | 0xad => (below, top),
-            0x20 => (top, Left::Local(immediate)),
-            0x22 => (below, Left::Local(immediate)),
+            0x20 => (top, Left::local(immediate)),
+            0x22 => (below, Left::local(immediate)),
             0x41 | 0x42 => {
                 shifts = immediate.first().is_some_and(|byte| byte & 0x1f != 0);
                 (top, Left::Other)
@@ -117,6 +125,8 @@ mod tests {
         let store = |before: &[u8]| places(&[before, &far].concat());
         assert_eq!(store(&[0x20, 0x00, 0x20, 0x00]), [(4, false)]);
         assert_eq!(store(&[0x20, 0x00, 0x22, 0x00]), [(4, false)], "local.tee");
+        assert_eq!(store(&[0x20, 0x00, 0x20, 0x80, 0x00]), [(5, false)], "an over-long index");
+        assert_eq!(store(&[0x20, 0x80, 0x80, 0x00, 0x22, 0x00]), [(6, false)], "the address's");
         assert_eq!(store(&[0x20, 0x00, 0x01, 0x20, 0x00, 0x01]), [(6, false)], "nops");
         assert_eq!(store(&[0x20, 0x00, 0x41, 0x20, 0x74, 0x20, 0x00]), [(7, false)], "shifted by nothing");
         assert_eq!(

@@ -183,6 +183,17 @@
 (assert_return (invoke "vector" (i32.const 0)) (i64.const 7))
 (assert_return (invoke "vector" (i32.const 1)) (i64.const 3))
 
+;; Where code is dead, labels may take values of different types.
+(module
+  (func (export "dead") (result i32)
+    (block $integers (result i32 i32)
+      (block $mixed (result i32 i64)
+        (br $integers (i32.const 20) (i32.const 22))
+        br_table $integers $mixed $integers)
+      drop drop unreachable)
+    i32.add))
+(assert_return (invoke "dead") (i32.const 42))
+
 ;; What is invalid remains so: the type that is added would be the first.
 (assert_invalid
   (module
