@@ -258,6 +258,11 @@ fn wasmtime_suite() {
             ("component-model/import.wast", &[1], ALLOWED),
             ("component-model/restrictions.wast", &[1, 5, 9, 16], ALLOWED),
             ("component-model/simple.wast", &[24, 30], ALLOWED),
+            (
+                "component-model/strings.wast",
+                &[173],
+                "its `realloc` wants an alignment of 2 where a string shrinks to Latin-1, and the specification asks for 1",
+            ),
         ],
     );
 }
