@@ -17,7 +17,7 @@ use crate::{
     engine::{
         Engine, Outline,
         operators::end_of,
-        rewrite::{Edits, Text, leb128},
+        rewrite::{Edits, Text, leb128, signed_leb128},
         scan::Cursor,
         seek::{EMPTY, Types, is_wide},
     },
@@ -154,17 +154,4 @@ impl<'a, 'e> Editor<'a, 'e> {
 
 fn one_more(number: u32) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX).saturating_add(1)
-}
-
-/// A number that is not negative as signed LEB128, as the type of a block is written.
-fn signed_leb128(out: &mut Vec<u8>, value: u32) {
-    let mut value = value;
-    loop {
-        let low = u8::try_from(value & 0x7f).unwrap_or(0);
-        value >>= 7;
-        if value == 0 && low & 0x40 == 0 {
-            return out.push(low);
-        }
-        out.push(low | 0x80);
-    }
 }

@@ -12,7 +12,7 @@ use crate::{
         Engine, Outline,
         glance::{LANES, each_window},
         operators::{Grown, Instruction, each},
-        rewrite::{Edits, export, leb128, reserved_name},
+        rewrite::{Edits, export, leb128, reserved_name, signed_leb128},
         scan::{Cursor, Section, sections},
         store::Data,
     },
@@ -182,19 +182,6 @@ fn call(outline: &Outline, slot: Slot, ty: u32, grown: Grown) -> Vec<u8> {
     leb128(&mut code, size(ty));
     leb128(&mut code, size(outline.tables));
     code
-}
-
-/// A number that is not negative as signed LEB128, as `i32.const` takes it.
-fn signed_leb128(out: &mut Vec<u8>, value: u32) {
-    let mut value = value;
-    loop {
-        let low = u8::try_from(value & 0x7f).unwrap_or(0);
-        value >>= 7;
-        if value == 0 && low & 0x40 == 0 {
-            return out.push(low);
-        }
-        out.push(low | 0x80);
-    }
 }
 
 fn malformed(error: &wasmparser::BinaryReaderError) -> Error {

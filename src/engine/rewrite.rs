@@ -418,3 +418,16 @@ pub(super) fn leb128(out: &mut Vec<u8>, value: usize) {
         out.push(low | 0x80);
     }
 }
+
+/// Writes a number that is not negative as a signed LEB128 number, as `i32.const` and the types of blocks take it.
+pub(super) fn signed_leb128(out: &mut Vec<u8>, value: u32) {
+    let mut value = value;
+    loop {
+        let low = u8::try_from(value & 0x7f).unwrap_or(0);
+        value >>= 7;
+        if value == 0 && low & 0x40 == 0 {
+            return out.push(low);
+        }
+        out.push(low | 0x80);
+    }
+}
