@@ -40,7 +40,7 @@
 //!
 //! Features only add. `std` (default): the platform's clocks, streams, directories, sockets. `p1` (default): WASI 0.1.
 //! `validate` (default): loading on this machine. `bundle`: loading what was validated and signed elsewhere.
-//! `unmetered`: loading with fuel not counted. `simd`, `memory64`: those proposals. `component`: the Component Model.
+//! `unmetered`: loading with fuel not counted. `simd`, `memory64`: those proposals; the first brings the second. `component`: the Component Model.
 //! `p2`, `p3`: WASI 0.2 and 0.3. `http`: HTTP for components; `hyper`: over the network. `wave`: values of components as
 //! text. `bindgen`: bindings for WIT worlds. `wast`: the standard's scripts. `cli`: the program `wasmote`.
 

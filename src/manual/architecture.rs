@@ -111,6 +111,9 @@
 //!   than the first, panics (`engine/stores.rs`; metering on and off).
 //! * A `table.grow` that costs more than its slice has left is resumed behind the last call that returned
 //!   (`engine/paying.rs`; with metering off nothing is resumed).
+//! * In builds without 64-bit memories, one lane of a vector that is stored with an offset past 65535, or in another memory than
+//!   the first, goes anywhere, and so does the interpreter: what follows in its code is read from a wrong place. So the feature
+//!   `simd` comes with `memory64` (`Cargo.toml`).
 //! * A tail call of an import that waits is resumed in a frame that is gone (`engine/wrappers.rs`, above).
 //!
 //! # To add an interface
