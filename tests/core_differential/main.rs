@@ -18,7 +18,12 @@ mod script;
 
 use module::Case;
 use script::Script;
-use std::{env, time::SystemTime};
+use std::{
+    any::Any,
+    env,
+    panic::{self, AssertUnwindSafe},
+    time::SystemTime,
+};
 use wasmote::{
     CallError, Guest, Host, Limits, Loader, Program, block_on,
     engine::{Metering, Value},
@@ -29,7 +34,7 @@ const BATCH: u64 = 50;
 /// So little that hardly two instructions run in one go.
 const SLICE: u64 = 20;
 /// How many smaller modules are tried.
-const SHRINK_MAX: usize = 1_000;
+const SHRINK_MAX: usize = 2_000;
 
 /// What a call came to.
 #[derive(Debug)]
@@ -108,6 +113,16 @@ fn agreed(case: &Case) -> Result<Vec<Ended>, String> {
     Ok(whole.into_iter().map(|(ended, _)| ended).collect())
 }
 
+/// As [`agreed`]; a panic is no agreement.
+fn tried(case: &Case) -> Result<Vec<Ended>, String> {
+    let panicked = |panic: Box<dyn Any + Send>| {
+        let text = panic.downcast_ref::<String>().cloned();
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| text.to_string()));
+        Err(format!("panicked: {}", text.unwrap_or_default()))
+    };
+    panic::catch_unwind(AssertUnwindSafe(|| agreed(case))).unwrap_or_else(panicked)
+}
+
 /// The bytes that a module with this seed is made of: SplitMix64, so that a seed says the same for good.
 fn data(seed: u64) -> Vec<u8> {
     fn mixed(state: u64) -> u64 {
@@ -124,7 +139,7 @@ fn data(seed: u64) -> Vec<u8> {
 /// How wasmote disagrees with itself or with wasmtime about one module.
 fn disagreement(wasmtime: Option<&str>, data: &[u8]) -> Option<String> {
     let case = Case::new(data);
-    let ended = match agreed(&case) {
+    let ended = match tried(&case) {
         Ok(ended) => ended,
         Err(why) => return Some(why),
     };
@@ -161,8 +176,11 @@ fn shrunk(mut data: Vec<u8>, disagrees: impl Fn(&[u8]) -> bool) -> Vec<u8> {
 
 fn fail(wasmtime: Option<&str>, seed: u64, why: &str) -> ! {
     println!("WASMOTE_SEED={seed}: {why}");
+    let hook = panic::take_hook();
+    panic::set_hook(Box::new(|_| {}));
     let data = shrunk(data(seed), |data| disagreement(wasmtime, data).is_some());
     let why = disagreement(wasmtime, &data).unwrap_or_else(|| "not each time".into());
+    panic::set_hook(hook);
     panic!("WASMOTE_SEED={seed} WASMOTE_DIFFERENTIAL_CASES=1\n{}\n{why}", Case::new(&data).text);
 }
 
@@ -183,7 +201,7 @@ fn core_modules_do_as_in_wasmtime() {
         let mut script = Script::default();
         for seed in (batch..cases.min(batch + BATCH)).map(|at| first.wrapping_add(at)) {
             let case = Case::new(&data(seed));
-            let ended = agreed(&case).unwrap_or_else(|why| fail(wasmtime, seed, &why));
+            let ended = tried(&case).unwrap_or_else(|why| fail(wasmtime, seed, &why));
             let trapped = ended.iter().filter(|ended| matches!(ended, Ended::Trap(_))).count();
             traps += trapped;
             values += ended.len() - trapped;

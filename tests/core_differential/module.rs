@@ -16,7 +16,7 @@ pub const GROW_MAX: usize = 2;
 /// What a module counts itself, by calls and by rounds of loops, before it returns from all of it.
 const FUEL: u32 = 500;
 /// What is looked at of each memory in the end: where most addresses lead, with each of the usual offsets.
-const LOOKED_AT: [(u32, u32); 3] = [(0, 8192), (65_520, 74_112), (126_976, 131_072)];
+const LOOKED_AT: [(u32, u32); 4] = [(0, 784), (4096, 4616), (65_520, 66_064), (70_000, 70_520)];
 
 /// What bodies know of the module they are in.
 pub struct Plan {
@@ -27,7 +27,22 @@ pub struct Plan {
     pub globals: Vec<(Type, bool)>,
     pub memories: usize,
     pub references: bool,
+    pub leaning: Leaning,
     pub operators: Vec<Operator>,
+}
+
+/// What bodies have more of than others do.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Leaning {
+    None,
+    Blocks,
+    Loops,
+    Stores,
+    Selects,
+}
+
+impl Leaning {
+    const ALL: [Self; 6] = [Self::None, Self::None, Self::Blocks, Self::Loops, Self::Stores, Self::Selects];
 }
 
 pub struct Signature {
@@ -87,9 +102,10 @@ impl Plan {
     fn new(choices: &mut Choices<'_>) -> Self {
         let (vectors, references) = (choices.chance(40), choices.chance(30));
         // Few types in some modules: more fits then.
-        let mut types = match choices.below(4) {
-            0 => vec![I32, I32, I64],
-            1 => vec![I32, I64, F32, F64],
+        let mut types = match choices.below(6) {
+            0 | 1 => vec![I32],
+            2 => vec![I32, I32, I64],
+            3 => vec![I32, I64, F32, F64],
             _ => vec![I32, I32, I32, I64, I64, F32, F64],
         };
         types.extend(vectors.then_some(V128));
@@ -110,8 +126,9 @@ impl Plan {
         globals.extend(types.iter().filter(|ty| !ty.is_reference()).map(|ty| (*ty, true)));
         globals.extend([I32, I64, F32, F64].map(|ty| (ty, false)));
         let memories = 1 + choices.below(2);
-        let operators = operators::all(vectors);
-        Self { types, signatures, globals, memories, references, operators }
+        let operators = operators::all(&types);
+        let leaning = *choices.pick(&Leaning::ALL);
+        Self { types, leaning, signatures, globals, memories, references, operators }
     }
 
     fn head(&self, choices: &mut Choices<'_>) -> String {

@@ -199,8 +199,8 @@ const LANES: &str = "i8x16.extract_lane_s:vi:16 i8x16.extract_lane_u:vi:16 i16x8
     i32x4.extract_lane:vi:4 i64x2.extract_lane:vL:2 i8x16.replace_lane:viv:16 i16x8.replace_lane:viv:8 \
     i32x4.replace_lane:viv:4 i64x2.replace_lane:vLv:2";
 
-/// All there are; those of vectors as well where they are wanted.
-pub fn all(vectors: bool) -> Vec<Operator> {
+/// All that take and give nothing but these types.
+pub fn all(types: &[Type]) -> Vec<Operator> {
     let mut all = Vec::new();
     let mut add = |name: String, params: &[Type], result: Type| {
         all.push(Operator { name, params: params.into(), result, lanes: 0 });
@@ -236,9 +236,8 @@ pub fn all(vectors: bool) -> Vec<Operator> {
     add("ref.is_null".into(), &[Func], I32);
     add("ref.is_null".into(), &[Extern], I32);
     all.extend(CONVERSIONS.split_whitespace().map(spelled));
-    if vectors {
-        all.extend(VECTORS.split_whitespace().chain(LANES.split_whitespace()).map(spelled));
-    }
+    all.extend(VECTORS.split_whitespace().chain(LANES.split_whitespace()).map(spelled));
+    all.retain(|Operator { params, result, .. }| params.iter().chain([result]).all(|ty| types.contains(ty)));
     all
 }
 

@@ -53,7 +53,7 @@ impl Body<'_, '_, '_> {
     /// Keeps what is on the stack near the beginning, mostly.
     fn mask(&mut self) {
         if !self.choices.chance(4) {
-            let mask = *self.choices.pick(&[0xff, 0x3f, 0xfff, 7]);
+            let mask = *self.choices.pick(&[0xff, 0x3f, 0x1ff, 7]);
             self.emit(&format!("i32.const {mask} i32.and"));
         }
     }
@@ -102,8 +102,12 @@ impl Body<'_, '_, '_> {
 
     pub(super) fn store(&mut self, base: usize) {
         let (name, ty) = *self.choices.pick(STORES);
+        let locals = self.locals_of(I32);
         let is_there = self.choices.chance(40) && self.matches(base, &[I32, ty]);
-        if !is_there {
+        if !is_there && !locals.is_empty() && matches!(ty, I32 | I64) && self.choices.chance(20) {
+            let index = *self.choices.pick(&locals);
+            self.itself(index, ty);
+        } else if !is_there {
             self.address();
             self.value(ty);
         }
@@ -111,6 +115,27 @@ impl Body<'_, '_, '_> {
         let place = self.place();
         self.emit(&format!("{name}{place}"));
         self.pop(2);
+    }
+
+    /// Has a local as the address and as the value.
+    fn itself(&mut self, index: usize, ty: Type) {
+        self.emit(&format!("local.get {index}"));
+        self.push(I32, true);
+        self.mask();
+        let (first, second) =
+            *self.choices.pick(&[("local.tee", ""), ("local.set", ""), ("local.tee", " i32.eqz local.tee")]);
+        self.emit(&format!("{first} {index}"));
+        if first == "local.set" {
+            self.emit(&format!("local.get {index}"));
+        }
+        self.emit(&format!("local.get {index}"));
+        if !second.is_empty() {
+            self.emit(&format!("{second} {index}"));
+        }
+        if ty == I64 {
+            self.emit("i64.extend_i32_u");
+        }
+        self.push(ty, true);
     }
 
     fn size(&mut self) {
