@@ -105,8 +105,7 @@ impl Loader {
             let code = Component::load(bytes, &self)?;
             return Ok(Program { code: Code::Component(code) });
         }
-        let engine = Engine::new(self.metering, &self.limits);
-        let module = Module::load(&engine, bytes)?;
+        let (engine, module) = Module::load_alone(self.metering, &self.limits, bytes)?;
         Ok(Program { code: Code::Module(Core::new(engine, module)) })
     }
 }

@@ -1,7 +1,9 @@
 //! What a function body may have, at a glance: all of its bytes alike, wherever its instructions begin.
 //!
 //! A glance takes immediates for opcodes too, so it finds no less than there is; what it finds, [`operators`](super::operators)
-//! looks at. It decides nothing about any byte: many are compared at once, where the processor can.
+//! looks at. It decides nothing about most bytes: many are compared at once, where the processor can.
+
+use crate::engine::stores::stores_integer;
 
 /// What a body may have.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,6 +14,8 @@ pub(super) struct Glance {
     pub(super) tail_calls_import: bool,
     /// A `select`.
     pub(super) selects: bool,
+    /// A store of an integer that is [far](super::stores::is_far).
+    pub(super) stores_far: bool,
     /// Blocks that are opened: every block is among them, and few immediates that look like one.
     pub(super) blocks: u32,
     /// Of the instructions that were looked for, blocks apart, none begins behind this.
@@ -29,9 +33,10 @@ pub(super) struct Glancer {
     tables: i8,
 }
 
-/// So many bytes are looked at side by side, with the two behind each.
+/// So many bytes are looked at side by side, with those behind each.
 pub(super) const LANES: usize = 16;
-pub(super) const WINDOW: usize = LANES + 2;
+const BEHIND: usize = 3;
+pub(super) const WINDOW: usize = LANES + BEHIND;
 /// After so many windows what each lane has counted is added up, or it would not fit a byte.
 const WINDOWS: usize = 255;
 
@@ -48,75 +53,99 @@ impl Glancer {
     }
 
     pub(super) fn glance(&self, code: &[u8]) -> Glance {
-        let (mut seen, mut blocks, mut windows, mut end) = (Seen::default(), 0u32, 0, 0);
+        let mut glance = Glance::default();
+        let (mut opened, mut windows) = ([0; LANES], 0);
         each_window(code, |at, window| {
-            if self.look(window, &mut seen) {
-                end = at + LANES;
+            let mut rough = [0; LANES];
+            for lane in 0..LANES {
+                let four = [window[lane], window[lane + 1], window[lane + 2], window[lane + 3]];
+                opened[lane] += u8::from(self.opens(four));
+                rough[lane] = mask(self.may_say(four));
+            }
+            if rough != [0; LANES] {
+                self.look(at, window, &rough, &mut glance);
             }
             windows += 1;
             if windows == WINDOWS {
-                blocks = blocks.saturating_add(sum(&seen.opens));
-                (seen.opens, windows) = ([0; LANES], 0);
+                glance.blocks = glance.blocks.saturating_add(sum(&opened));
+                (opened, windows) = ([0; LANES], 0);
             }
         });
-        Glance {
-            grows: seen.grows != [0; LANES],
-            tail_calls_import: seen.tail_calls != [0; LANES],
-            selects: seen.selects != [0; LANES],
-            blocks: blocks.saturating_add(sum(&seen.opens)),
-            end,
-        }
+        glance.blocks = glance.blocks.saturating_add(sum(&opened));
+        glance
     }
 
-    /// Answers whether it saw anything but blocks.
-    #[inline(always)]
-    fn look(&self, window: &[u8; WINDOW], seen: &mut Seen) -> bool {
-        let mut now = [0; LANES];
+    /// Looks at those lanes of which [`may_say`](Self::may_say) is true: few in a body, one by one.
+    #[inline(never)]
+    fn look(&self, at: usize, window: &[u8; WINDOW], rough: &[u8; LANES], glance: &mut Glance) {
         for lane in 0..LANES {
-            let says = self.says(window[lane], window[lane + 1], window[lane + 2]);
-            seen.opens[lane] += u8::from(says.opens);
-            seen.grows[lane] |= mask(says.grows);
-            seen.tail_calls[lane] |= mask(says.tail_calls);
-            seen.selects[lane] |= mask(says.selects);
-            now[lane] = mask(says.grows | says.tail_calls | says.selects);
+            if rough[lane] == 0 {
+                continue;
+            }
+            let says = self.says([window[lane], window[lane + 1], window[lane + 2], window[lane + 3]]);
+            glance.grows |= says.grows;
+            glance.tail_calls_import |= says.tail_calls;
+            glance.selects |= says.selects;
+            glance.stores_far |= says.stores_far;
+            if says != Says::default() {
+                glance.end = at + lane + 1;
+            }
         }
-        now != [0; LANES]
     }
 
-    /// What three bytes may say, if the first is an opcode.
+    /// Whether four bytes may open a block, if the first is an opcode.
     #[inline(always)]
-    fn says(&self, opcode: u8, next: u8, last: u8) -> Says {
-        let (index, last_index) = (next.cast_signed(), last.cast_signed());
+    fn opens(&self, [opcode, next, ..]: [u8; 1 + BEHIND]) -> bool {
+        let index = next.cast_signed();
         let is_type = (index <= self.types) | (next == 0x40) | (index >= 0x6f);
+        (opcode.wrapping_add(0x7e).cast_signed() < -0x7d) & is_type
+    }
+
+    /// Whether four bytes say anything, roughly: as fast as that is told of many at once.
+    #[inline(always)]
+    fn may_say(&self, [opcode, next, third, _]: [u8; 1 + BEHIND]) -> bool {
+        let index = next.cast_signed();
+        let grows = (opcode == 0x40) & (index <= self.memories) | (opcode == 0xfc) & (next & 0x7f == 0x0f);
+        let tail_calls = (opcode == 0x12) & (index <= self.imported) | (opcode == 0x13);
+        let selects = (opcode == 0x1b) | (opcode == 0x1c) & (next & 0x7f == 1);
+        let stores = (opcode.wrapping_sub(0x36) < 2) | (opcode.wrapping_sub(0x3a) < 5);
+        grows | tail_calls | selects | stores & (next & 0x3c == 0) & ((next >= 0x40) | (third >= 0x80))
+    }
+
+    /// What four bytes say, if the first is an opcode.
+    fn says(&self, [opcode, next, third, fourth]: [u8; 1 + BEHIND]) -> Says {
+        let (index, last_index) = (next.cast_signed(), third.cast_signed());
         // Most 0x40 are the type of a block, and the instruction that comes first in a block is no number of a memory.
-        let grows_memory = (opcode == 0x40) & (index <= self.memories);
-        let grows_table = (opcode == 0xfc) & (next & 0x7f == 0x0f);
-        let tail_calls = (opcode == 0x12) & (index <= self.imported);
-        let tail_calls_indirectly = (opcode == 0x13) & ((last_index <= self.tables) | (index < 0));
+        let grows_memory = opcode == 0x40 && index <= self.memories;
+        let grows_table = opcode == 0xfc && next & 0x7f == 0x0f;
+        let tail_calls = opcode == 0x12 && index <= self.imported;
+        let tail_calls_indirectly = opcode == 0x13 && (last_index <= self.tables || index < 0);
         Says {
-            opens: (opcode.wrapping_add(0x7e).cast_signed() < -0x7d) & is_type,
-            grows: grows_memory | grows_table,
-            tail_calls: tail_calls | tail_calls_indirectly,
+            grows: grows_memory || grows_table,
+            tail_calls: tail_calls || tail_calls_indirectly,
             // One type follows that is chosen of, and no two (core specification, 3.3.2.3).
-            selects: (opcode == 0x1b) | (opcode == 0x1c) & (next & 0x7f == 1),
+            selects: opcode == 0x1b || opcode == 0x1c && next & 0x7f == 1,
+            stores_far: stores_integer(opcode)
+                && match next {
+                    // No alignment is above 3 (3.3.7). An offset that takes three bytes.
+                    0..=3 => third >= 0x80 && fourth >= 0x80,
+                    // A memory's index, and an offset that takes two.
+                    0x40..=0x43 if third == 0 => fourth >= 0x80,
+                    0x40..=0x43 => (third & 0x7f).cast_signed() <= self.memories,
+                    // One that is longer than it has to be.
+                    0x80..=0x83 | 0xc0..=0xc3 => third & 0x7f == 0,
+                    _ => false,
+                },
         }
     }
 }
 
-/// What was seen in each lane: how many blocks, and whether anything of the others.
-#[derive(Default)]
-struct Seen {
-    opens: [u8; LANES],
-    grows: [u8; LANES],
-    tail_calls: [u8; LANES],
-    selects: [u8; LANES],
-}
-
+#[derive(Default, PartialEq, Eq)]
 struct Says {
-    opens: bool,
     grows: bool,
     tail_calls: bool,
     selects: bool,
+    stores_far: bool,
 }
 
 /// All bits or none, as processors answer when they compare many bytes at once.
@@ -132,14 +161,14 @@ fn sum(lanes: &[u8; LANES]) -> u32 {
 /// All of `code`, the last with zeros behind it. What is looked for is whole before them, and nothing without its end.
 #[inline(always)]
 pub(super) fn each_window(code: &[u8], mut look: impl FnMut(usize, &[u8; WINDOW])) {
-    let whole = code.len().saturating_sub(2) / LANES * LANES;
+    let whole = code.len().saturating_sub(BEHIND) / LANES * LANES;
     let rest = &code[whole..];
-    let mut end = [0; 2 * LANES + 2];
+    let mut end = [0; 2 * LANES + BEHIND];
     end[..rest.len()].copy_from_slice(rest);
     let end = if rest.len() > LANES { &end[..] } else { &end[..WINDOW] };
     let mut at = 0;
     // One loop for both, or what is done to a window would be a call.
-    for mut part in [&code[..code.len().min(whole + 2)], end] {
+    for mut part in [&code[..code.len().min(whole + BEHIND)], end] {
         while let Some(window) = part.first_chunk() {
             look(at, window);
             at += LANES;
@@ -152,10 +181,20 @@ pub(super) fn each_window(code: &[u8], mut look: impl FnMut(usize, &[u8; WINDOW]
 mod tests {
     use super::*;
 
-    /// Each three bytes say what they are there for, whatever a module has.
+    /// Any four bytes say what they are there for, whatever a module has.
     #[test]
     fn a_glance_takes_bytes_for_what_they_may_be() {
-        const LAST: [u8; 6] = [0, 1, 0x3f, 0x40, 0x7f, 0x80];
+        const LAST: [[u8; 2]; 9] = [
+            [0, 0],
+            [0, 0x80],
+            [1, 0x80],
+            [0x3f, 0],
+            [0x40, 0],
+            [0x7f, 0x80],
+            [0x80, 0x04],
+            [0x80, 0x80],
+            [0xff, 0x80],
+        ];
         for count in [0, 1, 0x40, 0x7f, 0x80, 1_000] {
             let glancer = Glancer::new(count, count, count, count);
             for (first, next) in
@@ -163,21 +202,32 @@ mod tests {
             {
                 let below = |byte: u8| byte >= 0x80 || u32::from(byte) < count;
                 let is_type = next == 0x40 || next >= 0x6f || next < 0x40 && u32::from(next) < count;
-                for last in LAST {
+                for [last, fourth] in LAST {
                     let expected = Glance {
                         grows: first == 0x40 && below(next) || first == 0xfc && next & 0x7f == 0x0f,
                         tail_calls_import: first == 0x12 && below(next)
                             || first == 0x13 && (next >= 0x80 || below(last)),
                         selects: first == 0x1b || first == 0x1c && next & 0x7f == 1,
+                        stores_far: stores_integer(first)
+                            && match next {
+                                0..=3 => last >= 0x80 && fourth >= 0x80,
+                                0x40..=0x43 if last == 0 => fourth >= 0x80,
+                                0x40..=0x43 => u32::from(last & 0x7f) < count,
+                                0x80..=0x83 | 0xc0..=0xc3 => matches!(last, 0 | 0x80),
+                                _ => false,
+                            },
                         blocks: (matches!(first, 0x02..=0x04) && is_type).into(),
                         end: 0,
                     };
-                    let says = glancer.says(first, next, last);
+                    let four = [first, next, last, fourth];
+                    let says = glancer.says(four);
+                    assert!(glancer.may_say(four) || says == Says::default(), "{four:x?}");
                     let found = Glance {
                         grows: says.grows,
                         tail_calls_import: says.tail_calls,
                         selects: says.selects,
-                        blocks: says.opens.into(),
+                        stores_far: says.stores_far,
+                        blocks: glancer.opens(four).into(),
                         end: 0,
                     };
                     assert_eq!(found, expected, "{count}: {first:#x} {next:#x} {last:#x}");
@@ -197,8 +247,8 @@ mod tests {
                     let code: alloc::vec::Vec<u8> =
                         around(before).chain(code).chain(around(after)).chain(&[0x0b]).copied().collect();
                     let seen = glancer.glance(&code);
-                    let sees = seen.grows || seen.tail_calls_import || seen.selects;
-                    assert_eq!(sees, (before + 1..before + 1 + LANES).contains(&seen.end));
+                    let sees = seen.grows || seen.tail_calls_import || seen.selects || seen.stores_far;
+                    assert_eq!(seen.end, if sees { before + 1 } else { 0 });
                     Glance { end: 0, ..seen }
                 };
                 assert_eq!(glance(&[]), Glance::default());
@@ -210,6 +260,10 @@ mod tests {
                 );
                 assert_eq!(glance(&[0x1b]), Glance { selects: true, ..Glance::default() });
                 assert_eq!(glance(&[0x1c, 0x01, 0x7f]), Glance { selects: true, ..Glance::default() });
+                assert_eq!(
+                    glance(&[0x36, 0x00, 0x80, 0x80, 0x04]),
+                    Glance { stores_far: true, ..Glance::default() }
+                );
                 assert_eq!(glance(&[0x02, 0x40]), Glance { blocks: 1, ..Glance::default() });
             }
         }

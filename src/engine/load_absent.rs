@@ -1,8 +1,8 @@
 //! What stands in for `load` in a build without validators.
 
 use crate::{
-    Error,
-    engine::{Engine, Module, Outline},
+    Error, Limits,
+    engine::{Engine, Metering, Module, Outline},
 };
 
 impl Engine {
@@ -12,6 +12,17 @@ impl Engine {
 }
 
 impl Module {
+    /// Loads nothing, as [`load`](Self::load).
+    ///
+    /// # Errors
+    ///
+    /// Always.
+    pub fn load_alone(metering: Metering, limits: &Limits, bytes: &[u8]) -> Result<(Engine, Self), Error> {
+        let engine = Engine::new(metering, limits);
+        let module = Self::load(&engine, bytes)?;
+        Ok((engine, module))
+    }
+
     /// Loads nothing: what a build without validators runs comes out of a verified bundle.
     ///
     /// # Errors

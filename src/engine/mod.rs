@@ -63,6 +63,11 @@ pub(crate) mod scan;
 pub(crate) mod script;
 mod seek;
 mod selects;
+#[cfg(all(feature = "validate", feature = "simd"))]
+mod simd;
+#[cfg(all(feature = "validate", not(feature = "simd")))]
+#[path = "simd_absent.rs"]
+mod simd;
 mod store;
 mod stores;
 #[cfg(feature = "component")]

@@ -18,6 +18,8 @@ pub struct Engine {
     pub(super) inner: wasmi::Engine,
     pub(super) metering: Metering,
     pub(super) limits: Limits,
+    /// Whether it refuses what [`blocks`](super::blocks) would have to edit, so that nothing is sought.
+    pub(super) is_plain: bool,
 }
 
 impl Engine {
@@ -49,7 +51,7 @@ impl Engine {
             .allow_start_fn(false);
         meter::configure(&mut config, metering);
         options(&mut config);
-        Self { inner: wasmi::Engine::new(&config), metering, limits: *limits }
+        Self { inner: wasmi::Engine::new(&config), metering, limits: *limits, is_plain: false }
     }
 
     /// Whether code of this engine counts fuel.

@@ -3,6 +3,7 @@
 //! As much of the binary format (WebAssembly core specification, 5.4) as it takes to step over each
 //! instruction. A body that it cannot step over is one that the validator refuses.
 
+use crate::engine::stores::{is_far, stores_integer};
 use core::ops::Range;
 
 /// What a body has that someone has to know of.
@@ -21,7 +22,10 @@ impl Found {
             Instruction::Growth(_) => self.growths = self.growths.saturating_add(1),
             Instruction::TailCall(function) => self.tail_calls_import |= function < imported,
             Instruction::TailCallIndirect(_) => self.tail_calls_import = true,
-            Instruction::Table(_) | Instruction::Reference(_) | Instruction::Select => {}
+            Instruction::Table(_)
+            | Instruction::Reference(_)
+            | Instruction::Select
+            | Instruction::StoreFar { .. } => {}
         }
     }
 }
@@ -42,6 +46,12 @@ pub(super) enum Instruction {
     /// A `select`, but for those whose condition is surely no comparison with 0: a local, what was loaded or returned,
     /// `i32.and`, an ordered comparison, or an equality of two locals or with another constant.
     Select,
+    /// A store of an integer that is [far](super::stores::is_far), and whether that takes 64 bits, but for those whose address
+    /// and value are surely not the same local.
+    StoreFar {
+        /// Whether its value is of 64 bits.
+        is_64: bool,
+    },
 }
 
 /// What an instruction grows.
@@ -136,6 +146,33 @@ const SELECT: u8 = 0x1b;
 const SELECT_TYPED: u8 = 0x1c;
 const LOCAL_GET: u8 = 0x20;
 
+/// What an instruction leaves on top of the stack.
+enum Left {
+    /// A local, by `local.get`, which takes nothing from the stack.
+    Got,
+    /// The same by `local.tee`, which takes what it leaves.
+    Teed,
+    /// Surely something else.
+    Other,
+    /// Something else, if it is shifted by more than nothing.
+    Shifted,
+    Unknown,
+}
+
+impl Left {
+    fn of(opcode: u8) -> Self {
+        match opcode {
+            0x20 => Self::Got,
+            0x22 => Self::Teed,
+            // Constants, `global.get`, `memory.size`, loads, and what is computed; but of `i64.extend_i32_u` (0xad) the
+            // interpreter makes nothing.
+            0x23 | 0x28..=0x35 | 0x3f | 0x41..=0x73 | 0x79..=0x85 | 0xa7 | 0xac | 0xc0..=0xc4 => Self::Other,
+            0x74..=0x78 | 0x86..=0x8a => Self::Shifted,
+            _ => Self::Unknown,
+        }
+    }
+}
+
 /// Reads an instruction.
 struct Reader<'a> {
     code: &'a [u8],
@@ -153,7 +190,16 @@ impl Reader<'_> {
             0x02..=0x04 | 0x0c | 0x0d | 0x10 | 0x14 | 0x15 | 0x20..=0x24 | 0x3f | 0x41 | 0x42 | 0xd0 => {
                 self.skip()?;
             }
-            0x28..=0x3e => self.memory_argument()?,
+            0x28..=0x3e => {
+                let immediate = self.at;
+                self.memory_argument()?;
+                if stores_integer(opcode)
+                    && is_far(&self.code[immediate..self.at])
+                    && !self.is_stored_elsewhere()
+                {
+                    return Some(Some(Instruction::StoreFar { is_64: matches!(opcode, 0x37 | 0x3c..=0x3e) }));
+                }
+            }
             0x25 | 0x26 => return Some(Some(Instruction::Table(self.index()?))),
             0xd2 => return Some(Some(Instruction::Reference(self.index()?))),
             0x11 => {
@@ -199,6 +245,30 @@ impl Reader<'_> {
             },
             _ => false,
         }
+    }
+
+    /// Whether the two values on top of the stack are surely not the same local.
+    fn is_stored_elsewhere(&self) -> bool {
+        let [last, second, third] = self.before;
+        let leaves = |at: usize| self.code.get(at).map_or(Left::Unknown, |opcode| Left::of(*opcode));
+        match (leaves(last), leaves(second)) {
+            (Left::Other, _) | (Left::Got, Left::Other) => true,
+            (Left::Shifted, _) => self.is_shift_counted(second),
+            (Left::Got, Left::Shifted) => self.is_shift_counted(third),
+            (Left::Got, Left::Got | Left::Teed) => self.local(last) != self.local(second),
+            _ => false,
+        }
+    }
+
+    /// Whether the instruction at this place is a constant by which a number is shifted further than by nothing.
+    fn is_shift_counted(&self, at: usize) -> bool {
+        let is_constant = matches!(self.code.get(at), Some(0x41 | 0x42));
+        is_constant && self.code.get(at.saturating_add(1)).is_some_and(|byte| byte & 0x1f != 0)
+    }
+
+    /// The local that the instruction at this place names.
+    fn local(&self, at: usize) -> Option<u64> {
+        Reader { code: self.code, at: at.saturating_add(1), before: self.before }.number()
     }
 
     /// Whether the number at this place has a bit set.
@@ -393,6 +463,57 @@ mod tests {
         assert!(calls(&[0x12, 0x82, 0x00], 3), "over-long");
         assert!(calls(&[0x41, 0x00, 0x13, 0x00, 0x00], 0), "whatever a table holds");
         assert!(!calls(&[0x41, 0x13, 0x41, 0x12], 20), "constants");
+    }
+
+    #[test]
+    fn what_may_be_stored_at_itself_is_found() {
+        let places = |code: &[u8]| -> Vec<_> {
+            let code = [code, &[0x0b]].concat();
+            let places: Vec<_> = all(&code)
+                .into_iter()
+                .filter_map(|(place, instruction)| match instruction {
+                    Instruction::StoreFar { is_64 } => Some((place.start, is_64)),
+                    _ => None,
+                })
+                .collect();
+            assert!(places.is_empty() || glance(&code, 0, 0, 2).stores_far, "{code:x?}");
+            places
+        };
+        let far = [0x36, 0x02, 0x80, 0x80, 0x04];
+        let store = |before: &[u8]| places(&[before, &far].concat());
+        assert_eq!(store(&[0x20, 0x00, 0x20, 0x00]), [(4, false)]);
+        assert_eq!(store(&[0x20, 0x00, 0x22, 0x00]), [(4, false)], "local.tee");
+        assert_eq!(store(&[0x20, 0x00, 0x20, 0x80, 0x00]), [(5, false)], "an over-long index");
+        assert_eq!(store(&[0x20, 0x80, 0x80, 0x00, 0x22, 0x00]), [(6, false)], "the address's");
+        assert_eq!(store(&[0x20, 0x00, 0x01, 0x20, 0x00, 0x01]), [(6, false)], "nops");
+        assert_eq!(store(&[0x20, 0x00, 0x41, 0x20, 0x74, 0x20, 0x00]), [(7, false)], "shifted by nothing");
+        assert_eq!(
+            store(&[0x20, 0x00, 0x20, 0x01, 0x21, 0x00, 0x20, 0x00]),
+            [(8, false)],
+            "from further below"
+        );
+        let popped = [0x20, 0x00, 0x20, 0x00, 0x20, 0x01, 0x1a];
+        assert_eq!(store(&popped), [(7, false)], "what comes to the top again");
+        assert_eq!(store(&[0x20, 0x00, 0x20, 0x01]), [], "another local");
+        assert_eq!(store(&[0x20, 0x00, 0x41, 0x02, 0x74, 0x20, 0x00]), [], "an address that is computed");
+        assert_eq!(store(&[0x20, 0x00, 0x20, 0x00, 0x28, 0x02, 0x00]), [], "a value that is loaded");
+        assert_eq!(places(&[0x20, 0x00, 0x20, 0x00, 0x36, 0x02, 0x00]), [], "near");
+        assert_eq!(places(&[0x20, 0x00, 0x20, 0x00, 0x36, 0x42, 0x01, 0x00]), [(4, false)], "another memory");
+        let long = [0x20, 0x00, 0x20, 0x00, 0xad, 0x37, 0x03, 0xff, 0xff, 0x7f];
+        assert_eq!(places(&long), [(5, true)], "of 64 bits");
+        assert_eq!(
+            store(&[0x20, 0x00, 0x20, 0x01, 0x22, 0x00]),
+            [(6, false)],
+            "an address before what is teed"
+        );
+        let longest = [
+            &[0x20, 0x00, 0x20, 0x00, 0x36, 0xc2, 0x80, 0x80, 0x80, 0x00][..],
+            &[0x80; 4],
+            &[0],
+            &[0x80; 9],
+            &[0],
+        ];
+        assert_eq!(places(&longest.concat()), [(4, false)], "the longest there is");
     }
 
     #[test]

@@ -22,7 +22,7 @@ use crate::{
     engine::{
         Engine, Metering, Outline, growth, paying,
         scan::{Body, Cursor, Noted, START, Section, locals_fuel, place, sections},
-        seek, selects, wrappers,
+        seek, selects, stores, wrappers,
     },
 };
 use alloc::{borrow::Cow, vec::Vec};
@@ -47,7 +47,10 @@ pub(super) fn rewrite<'a>(
         Metering::Off => growth::edit(bytes, outline, engine, &mut edits)?,
     }
     selects::edit(outline, &mut edits)?;
-    seek::edit(bytes, outline, engine, &mut edits)?;
+    stores::edit(outline, &mut edits)?;
+    if !engine.is_plain {
+        seek::edit(bytes, outline, engine, &mut edits)?;
+    }
     edits.splices.sort_by_key(|splice| splice.place.start);
     outline.noted = Noted::default();
     if outline.tail_calls_import {
@@ -307,13 +310,13 @@ impl Edits {
         }
         out.extend_from_slice(&bytes[copied..contents.end]);
         added.iter().for_each(|body| out.extend_from_slice(body));
-        let mut length = Vec::with_capacity(LENGTH_BYTES_MAX);
-        leb128(&mut length, out.len() - start - LENGTH_BYTES_MAX);
-        out[start..start + length.len()].copy_from_slice(&length);
-        let contents = start + LENGTH_BYTES_MAX..out.len();
-        let moved = contents.start - (start + length.len());
-        out.copy_within(contents, start + length.len());
-        out.truncate(out.len() - moved);
+        // As long as there is room: a number may be longer than it has to be (core specification, 5.2.2).
+        let mut length = out.len() - start - LENGTH_BYTES_MAX;
+        for (at, byte) in out[start..start + LENGTH_BYTES_MAX].iter_mut().enumerate() {
+            let more = if at + 1 < LENGTH_BYTES_MAX { 0x80 } else { 0 };
+            *byte = u8::try_from(length & 0x7f).unwrap_or(0) | more;
+            length >>= 7;
+        }
         Ok(())
     }
 

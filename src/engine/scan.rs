@@ -76,7 +76,7 @@ pub struct Outline {
 /// What edits are made by.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Noted {
-    /// The instructions that something is done about: those that grow a memory or a table, and each `select` that the
+    /// The instructions that something is done about: those that grow a memory or a table, and each `select` and store that the
     /// interpreter may get wrong. By place.
     pub(super) sites: Vec<Site>,
     /// How many there are. Where the limits leave no room for all, fewer are noted, and the module is refused.
@@ -105,8 +105,8 @@ pub(super) struct Site {
 /// What noting one takes of host memory: a list that grows has two homes for a while, of which one is twice the other.
 const PER_SITE: u64 = 3 * size_of::<Site>() as u64;
 
-/// More bytes than an instruction takes that edits are made by: two of an opcode, and a number of five.
-const LONGEST: usize = 16;
+/// More bytes than an instruction takes that edits are made by: an opcode, and numbers of five, five and ten.
+const LONGEST: usize = 32;
 
 /// The name a start function is exported under, so that it can be run like any other call.
 pub(super) const START: &str = "wasmote:start";
@@ -486,7 +486,7 @@ impl Outline {
     ) -> Result<(), Error> {
         // What an imported table holds may be a host's function as well.
         let imports = self.imports > 0 && seen.tail_calls_import && !self.tail_calls_import;
-        if !(imports || seen.grows || seen.selects) {
+        if !(imports || seen.grows || seen.selects || seen.stores_far) {
             return Ok(());
         }
         let mut found = Found::default();
@@ -494,7 +494,7 @@ impl Outline {
         let length = code.len().min(seen.end.saturating_add(LONGEST));
         each(&bytes[code.clone()][..length], |place, instruction| {
             found.add(instruction, self.imported_functions);
-            if let Instruction::Growth(_) | Instruction::Select = instruction {
+            if let Instruction::Growth(_) | Instruction::Select | Instruction::StoreFar { .. } = instruction {
                 self.noted.count = self.noted.count.saturating_add(1);
                 // What passes the limit is counted to the end, and refused then.
                 let taken = u64::from(self.noted.count).saturating_mul(PER_SITE);

@@ -1,7 +1,7 @@
-//! Which bodies have what the interpreter gets wrong in [`blocks`](super::blocks) and [`stores`](super::stores).
+//! Which bodies have what the interpreter gets wrong in [`blocks`](super::blocks).
 //!
-//! Hardly any has, and each body is gone through for it: what either begins with is too like any other bytes to be told at a
-//! glance.
+//! Hardly any has, and each body is gone through for it: what it begins with is too like any other bytes to be told at a
+//! glance. So it is only done for a module that was not [seen](super::load) to have none of it.
 
 use crate::{
     Error,
@@ -10,7 +10,6 @@ use crate::{
         operators::{SHORT, end_of},
         rewrite::Edits,
         scan::{Cursor, sections},
-        stores,
     },
 };
 use alloc::vec::Vec;
@@ -37,8 +36,6 @@ pub(super) struct Seen {
     pub(super) takes: bool,
     /// A `br_table` that may pass on more than one value, or a vector.
     pub(super) passes: bool,
-    /// A store of an integer with an offset that takes more than 16 bits, or in a memory that may not be the first.
-    pub(super) stores_far: bool,
 }
 
 /// Notes in `edits` what to change in bodies that have any of it.
@@ -46,16 +43,12 @@ pub(super) fn edit(bytes: &[u8], outline: &Outline, engine: &Engine, edits: &mut
     let items = u64::from(outline.types).saturating_add(outline.blocks_max.into());
     edits.charge(items.saturating_mul(ITEM_BYTES))?;
     let mut blocks = blocks::Editor::new(bytes, outline, engine, edits);
-    let as_it_is = stores::AsItIs::new(edits);
-    each_body(bytes, |types, ty, code, seen| {
-        if seen.takes || seen.passes {
-            blocks.edit(types, ty, code.clone(), edits)?;
-        }
-        if seen.stores_far {
-            as_it_is.edit(bytes, code, edits)?;
-        }
-        Ok(())
-    })
+    each_body(
+        bytes,
+        |types, ty, code, seen| {
+            if seen.takes || seen.passes { blocks.edit(types, ty, code, edits) } else { Ok(()) }
+        },
+    )
 }
 
 /// What one type or one open block takes of host memory, from above: a list that grows has two homes for a while.
@@ -125,24 +118,6 @@ pub(super) fn is_wide(values: &[u8]) -> bool {
     values.len() > 1 || values.contains(&V128)
 }
 
-/// Whether an opcode stores an integer.
-pub(super) const fn stores_integer(opcode: u8) -> bool {
-    matches!(opcode, 0x36 | 0x37 | 0x3a..=0x3e)
-}
-
-/// Whether what follows a store's opcode names an offset that takes more than 16 bits, or a memory that may not be the first.
-pub(super) fn is_far(immediate: &[u8]) -> bool {
-    if let [..EMPTY, ..0x80] = immediate {
-        return false;
-    }
-    let mut cursor = Cursor { bytes: immediate, at: 0 };
-    match (cursor.u32(), cursor.u32()) {
-        // Alignment, and an offset that linkers write as longer than it is.
-        (Ok(0..0x40), Ok(offset)) => offset > u16::MAX.into(),
-        _ => true,
-    }
-}
-
 /// [`SHORT`], and above it what the bytes are to be compared with: a block is stepped over if its type is the empty one.
 const STEPS: [u64; 256] = {
     let mut steps = [0; 256];
@@ -193,7 +168,7 @@ fn seek(bytes: &[u8], code: Range<usize>, ty: u32, types: &Types<'_>) -> Seen {
                 wide |= is_wide(block.results) || is_wide(block.params);
             }
             0x0e => has_table = true,
-            _ => seen.stores_far |= stores_integer(opcode) && is_far(immediate),
+            _ => {}
         }
         start = skip(bytes, end, code.end);
     }
@@ -237,10 +212,8 @@ mod tests {
 
     #[test]
     fn what_a_body_has_is_seen() {
-        let (takes, passes, stores_far) = (Seen::default(), Seen::default(), Seen::default());
-        let takes = Seen { takes: true, ..takes };
-        let passes = Seen { passes: true, ..passes };
-        let stores_far = Seen { stores_far: true, ..stores_far };
+        let takes = Seen { takes: true, passes: false };
+        let passes = Seen { takes: false, passes: true };
         assert_eq!(seen(&[0x02, 0x01, 0x0b]), takes);
         assert_eq!(seen(&[0x04, 0x81, 0x00, 0x0b]), takes, "over-long");
         assert_eq!(seen(&[0x02, 0x00, 0x03, 0x02, 0x04, 0x40, 0x02, 0x7b, 0x0b]), Seen::default());
@@ -252,11 +225,5 @@ mod tests {
             Seen::default(),
             "immediates"
         );
-        assert_eq!(seen(&[0x36, 0x02, 0xff, 0x7f, 0x36, 0x02, 0x00]), Seen::default(), "near");
-        assert_eq!(seen(&[0x36, 0x02, 0x80, 0x80, 0x04]), stores_far);
-        assert_eq!(seen(&[0x37, 0x42, 0x01, 0x00]), stores_far, "another memory");
-        assert_eq!(seen(&[0x36, 0x02, 0x80, 0x80, 0x80, 0x80, 0x00]), Seen::default(), "an over-long offset");
-        assert_eq!(seen(&[0x36, 0x02, 0xff, 0xff, 0x03]), Seen::default(), "16 bits");
-        assert_eq!(seen(&[0x28, 0x02, 0x80, 0x80, 0x04, 0x38, 0x02, 0x80, 0x80, 0x04]), Seen::default());
     }
 }

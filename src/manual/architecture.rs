@@ -106,7 +106,8 @@
 //!   interpreter looks again).
 //! * Of locals that lie beneath the parameters of a block, loop or `if`, and of what such an `if` without `else` passes on, something
 //!   else may be read, among it what nobody wrote (`engine/blocks.rs`; metering on and off). So may what a `br_table` passes on
-//!   that is more than one value or a vector (there as well).
+//!   that is more than one value or a vector (there as well). All code is gone through for them, but for a program that is one core
+//!   module: it is first loaded by an engine without multiple values and vectors, which accepts most, and none that has any of this.
 //! * Translating a store of a local at the address that is the same local, with an offset past 65535 or in another memory
 //!   than the first, panics (`engine/stores.rs`; metering on and off).
 //! * A `table.grow` that costs more than its slice has left is resumed behind the last call that returned

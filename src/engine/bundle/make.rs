@@ -8,22 +8,13 @@ use crate::{
         fault::load_error,
         rewrite,
         scan::{self, Format},
+        simd,
     },
 };
 use alloc::vec::Vec;
 use core::fmt;
 use ed25519_dalek::Signer as _;
 
-#[cfg(feature = "simd")]
-mod simd {
-    pub(super) fn set(config: &mut wasmi::Config, on: bool) {
-        config.wasm_simd(on).wasm_relaxed_simd(on);
-    }
-}
-#[cfg(not(feature = "simd"))]
-mod simd {
-    pub(super) fn set(_: &mut wasmi::Config, _: bool) {}
-}
 #[cfg(feature = "memory64")]
 mod memory64 {
     pub(super) fn set(config: &mut wasmi::Config, on: bool) {
