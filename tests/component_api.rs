@@ -22,6 +22,8 @@ mod passed_on;
 mod resources;
 #[path = "component_api/slices.rs"]
 mod slices;
+#[path = "component_api/started.rs"]
+mod started;
 #[path = "component_api/stores.rs"]
 mod stores;
 mod times;

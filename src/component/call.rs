@@ -14,10 +14,11 @@ use crate::{
         host,
         load::Loaded,
         resource::ChannelAny,
+        started,
         store::{
             Cx, FuncId, FuncInst, Implementor, InstanceId, Lifted, ResourceTypeId, State, TaskId, WaitableId,
         },
-        task::{self, Caller, Progress, TaskState, Wait},
+        task::{self, Caller, Progress, TaskState, Told, Wait},
         types::{
             FuncTypeId, MAX_FLAT_ASYNC_PARAMS, MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, TypeId, Types, ValType,
         },
@@ -365,19 +366,17 @@ fn resolve<T: Send + 'static>(
             cx.state_mut().waitables.get_mut(subtask)?.subtask_mut()?.result = result;
             progress(cx.state_mut(), subtask, SubtaskState::Returned)?;
         }
-        // What it returns stays with the guest.
-        Caller::Host { abandoned: true, .. } => {}
         Caller::Host { lift, .. } => {
             let lift = *lift;
             let program = cx.state().instance(func.options.instance).program.clone();
             let types = program.types();
             let (view, lender) = (func.options.instance, Lender::default());
-            cx.state_mut().host_bytes = 0;
+            let state = cx.state_mut();
+            (state.host_bytes, state.came) = (0, Some(Vec::new()));
             let mut context = LiftContext { cx, types, view, options: &func.options, flat, lender };
-            let lifted = lift(&mut context, types.func(func.ty).result, from)?;
-            if let Caller::Host { result, .. } = &mut cx.state_mut().tasks.get_mut(id)?.caller {
-                *result = Some(lifted);
-            }
+            let value = lift(&mut context, types.func(func.ty).result, from)?;
+            let came = cx.state_mut().came.take().unwrap_or_default();
+            started::told(cx, id, Told { value, came })?;
         }
     }
     cx.state_mut().tasks.get_mut(id)?.state = TaskState::Resolved;
@@ -566,6 +565,22 @@ pub(crate) fn run_if_sync<T: Send + 'static>(
     }
 }
 
+/// The same for a task that the host called, in an instance that was entered for it. Where what it waits for was stopped,
+/// that is gone on with before anything else.
+pub(crate) fn stay<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    task: TaskId,
+    callee: InstanceId,
+) -> Result<bool, Fault> {
+    let finished = run_if_sync(cx, task, callee)?;
+    let state = cx.state_mut();
+    state.set_entered(callee, None, false);
+    // Whoever that is stayed with already waits for this one too.
+    let known = state.stays_with.filter(|(known, _)| !state.is_resolved(*known));
+    state.stays_with = known.or_else(|| (!finished).then_some((task, callee)));
+    Ok(finished)
+}
+
 /// The end of a lowered call: its result, or a subtask to wait for.
 pub(crate) fn finish_lowered<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
@@ -637,7 +652,7 @@ fn destroy<T: Send + 'static>(
     ty: ResourceTypeId,
     rep: u32,
 ) -> Result<Answer, Fault> {
-    match begin_destructor(cx, Some(caller), Some(caller), ty, rep)? {
+    match begin_destructor(cx, Some(caller), Some(caller), ty, rep, true)? {
         Some((task, callee)) => after_destructor(cx, caller, task, callee),
         None => Ok(Answer::Return(None)),
     }
@@ -650,20 +665,32 @@ pub(crate) fn destroy_for_host<T: Send + 'static>(
     ty: ResourceTypeId,
     rep: u32,
 ) -> Result<Option<(TaskId, InstanceId)>, Fault> {
-    let Some((task, callee)) = begin_destructor(cx, None, giver, ty, rep)? else { return Ok(None) };
-    let finished = run_if_sync(cx, task, callee)?;
-    cx.state_mut().set_entered(callee, None, false);
+    let now = !cx.state().is_stopped();
+    let Some((task, callee)) = begin_destructor(cx, None, giver, ty, rep, now)? else { return Ok(None) };
+    let finished = now && stay(cx, task, callee)?;
     Ok((!finished).then_some((task, callee)))
 }
 
-/// Begins to destroy a resource: the task of its destructor, where that is a guest's. One of the host's that no guest
-/// had is nobody's to destroy.
+/// Destroys a resource that came to the host from `giver` and that nobody has: where its destructor is a guest's, once
+/// nothing else runs.
+pub(crate) fn destroy_later<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    giver: InstanceId,
+    ty: ResourceTypeId,
+    rep: u32,
+) -> Result<(), Fault> {
+    begin_destructor(cx, None, Some(giver), ty, rep, false).map(|_| ())
+}
+
+/// Begins to destroy a resource: the task of its destructor, where that is a guest's, which runs `now` or later. One of
+/// the host's that no guest had is nobody's to destroy.
 fn begin_destructor<T: Send + 'static>(
     cx: &mut Cx<'_, T>,
     caller: Option<InstanceId>,
     holder: Option<InstanceId>,
     ty: ResourceTypeId,
     rep: u32,
+    now: bool,
 ) -> Result<Option<(TaskId, InstanceId)>, Fault> {
     let state = cx.state_mut();
     let resource = state.resource_type(ty);
@@ -680,7 +707,7 @@ fn begin_destructor<T: Send + 'static>(
         }
         Implementor::Guest(instance) => (instance, resource.dtor),
     };
-    if !state.may_enter(callee, caller) {
+    if now && !state.may_enter(callee, caller) {
         return Err(Rule::CannotEnter.into());
     }
     let (rep, wide) = state.take_rep(ty, rep)?;
@@ -692,12 +719,12 @@ fn begin_destructor<T: Send + 'static>(
         options: GuestOptions::bare(callee),
     };
     let (task, thread) = state.new_task(func, false, Caller::Destructor { rep, wide })?;
-    if state.frozen.is_empty() {
+    if now {
         state.set_entered(callee, caller, true);
         task::resume(cx, thread, false)?;
     } else {
         // The host destroys it while a call stands in the middle: that goes on first, as before any call of the host's.
-        state.wait(thread, Wait::Ready)?;
+        state.wait(thread, Wait::Start)?;
     }
     Ok(Some((task, callee)))
 }

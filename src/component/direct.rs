@@ -59,11 +59,9 @@ pub(crate) fn call_from_host<T: Send + 'static>(
     })?;
     let Some(bits) = returned else {
         let lift = crossing.lift_later();
-        let caller = Caller::Host { arguments: None, lift, result: None, abandoned: false };
-        cx.state_mut().tasks.get_mut(begun.task)?.caller = caller;
+        cx.state_mut().tasks.get_mut(begun.task)?.caller = Caller::of_host(None, lift);
         task::switch(cx)?;
-        call::run_if_sync(cx, begun.task, view)?;
-        cx.state_mut().set_entered(view, None, false);
+        call::stay(cx, begun.task, view)?;
         return Ok(Called::Stopped(begun.task));
     };
     cx.state().check_resolve(begun.task)?;

@@ -14,6 +14,7 @@ use crate::{
         passed_on::{self, Waiting},
         resource::ChannelAny,
         rest::drive,
+        started::{self, FuncCallConcurrent, TypedFuncCallConcurrent},
         store::{ExportsId, FuncId, FuncInst, InstanceId, Item, State, Store, TaskId, ThreadId},
         task::{self, Caller, Turn},
         typed::{ComponentNamedList, Lift, LiftResult, Lower, apart},
@@ -198,7 +199,8 @@ impl Func {
     /// A host function may so call a guest, if its function is synchronous: of another instance than the one that called
     /// it, and none that this one nests in or next to. The guest may not wait then, and runs uninterrupted
     /// ([`Limits::uninterrupted_fuel`](crate::Limits::uninterrupted_fuel)); where it traps, so does the other. What is
-    /// polled, a host function that waits or a background task, may call none.
+    /// polled, a host function that waits or a background task, may call none so: it
+    /// [starts](Self::start_call_concurrent) calls.
     ///
     /// # Errors
     ///
@@ -232,6 +234,23 @@ impl Func {
             None => Ok(()),
             Some(stopped) => put(unbox(stopped.await?).map_err(Fault::into_error)?, results),
         }
+    }
+
+    /// Starts a call of it, for what must not wait until it returns: see [`TypedFunc::start_call_concurrent`].
+    ///
+    /// # Errors
+    ///
+    /// As [`TypedFunc::start_call_concurrent`], and when the values are not of its types.
+    pub fn start_call_concurrent(
+        &self,
+        mut store: impl AsContextMut,
+        params: &[Val],
+    ) -> Result<FuncCallConcurrent, Error> {
+        let mut results = [Val::Bool(false)];
+        let results = &mut results[..self.result_count()];
+        let mut values = Values { params, results };
+        let started = started::start(&mut store.as_context_mut().0, self, &mut values)?;
+        Ok(FuncCallConcurrent::new(started, self.result_count()))
     }
 
     /// Looks at what it is to be called with.
@@ -268,7 +287,7 @@ fn lift_value_later<T: Send + 'static>(
     Ok(Box::new(value))
 }
 
-fn put(value: Option<Val>, results: &mut [Val]) -> Result<(), Error> {
+pub(super) fn put(value: Option<Val>, results: &mut [Val]) -> Result<(), Error> {
     match (value, results.first_mut()) {
         (Some(value), Some(place)) => *place = value,
         (None, None) => {}
@@ -309,6 +328,72 @@ where
             None => result.ok_or_else(no_result),
             Some(stopped) => unbox(stopped.await?).map_err(Fault::into_error),
         }
+    }
+
+    /// Starts a call of it, for what must not wait until it returns: a host function that waits, or a background task
+    /// ([`StoreContextMut::spawn`](super::StoreContextMut::spawn)). The guest runs once the host is done here, by turns
+    /// with all others in the store, and may wait itself. The result is asked for by
+    /// [`poll`](TypedFuncCallConcurrent::poll); what is polled then is polled again when it is there.
+    ///
+    /// Also a guest may so be entered that waits for the host function which calls it; one that cannot let the call in
+    /// before it has its answer makes that a deadlock, which traps. Where the guest called traps, everything in the store
+    /// has ended. A call that was started counts against [`Limits::tasks`](crate::Limits::tasks), until it is over.
+    ///
+    /// Here a guest asks its host, which asks another guest:
+    ///
+    /// ```
+    /// use wasmote::component::{Component, Engine, Linker, Store, TypedFunc};
+    ///
+    /// let engine = Engine::default();
+    /// let knows = r#"(component
+    ///     (core module $m (func (export "answer") (param i32) (result i32)
+    ///         (i32.mul (local.get 0) (i32.const 2))))
+    ///     (core instance $m (instantiate $m))
+    ///     (func (export "answer") (param "n" u32) (result u32) (canon lift (core func $m "answer"))))"#;
+    /// let asks = r#"(component
+    ///     (import "ask" (func $ask async (param "n" u32) (result u32)))
+    ///     (core func $ask (canon lower (func $ask)))
+    ///     (core module $m (import "" "ask" (func $ask (param i32) (result i32)))
+    ///         (func (export "run") (result i32) (call $ask (i32.const 21))))
+    ///     (core instance $m (instantiate $m (with "" (instance (export "ask" (func $ask))))))
+    ///     (func (export "run") async (result u32) (canon lift (core func $m "run"))))"#;
+    ///
+    /// type Answer = TypedFunc<(u32,), (u32,)>;
+    /// let mut store = Store::new(&engine, None::<Answer>);
+    /// let mut linker = Linker::new(&engine);
+    /// let knows = linker.instantiate(&mut store, &Component::new(&engine, wat::parse_str(knows)?)?)?;
+    /// *store.data_mut() = Some(knows.get_typed_func(&store, "answer")?);
+    /// linker.root().func_wrap_poll("ask", |mut store, _, (n,): &mut (u32,)| {
+    ///     let answer = store.data().clone().expect("there is one");
+    ///     // Started when this is called first, and kept until it is polled again.
+    ///     let mut call = match store.take_kept() {
+    ///         Some(call) => call,
+    ///         None => answer.start_call_concurrent(&mut store, (*n,))?,
+    ///     };
+    ///     let polled = call.poll(&mut store);
+    ///     store.keep(call);
+    ///     polled.map_err(Into::into)
+    /// })?;
+    /// let asks = linker.instantiate(&mut store, &Component::new(&engine, wat::parse_str(asks)?)?)?;
+    /// let run = asks.get_typed_func::<(), (u32,)>(&store, "run")?;
+    /// assert_eq!(run.call(&mut store, ())?, (42,));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// When the host function that starts it is of a synchronous type, and so must return before any guest runs
+    /// ([`Rule::CannotBlock`](crate::Rule::CannotBlock), or [`Rule::CannotEnter`](crate::Rule::CannotEnter) for a guest
+    /// that is among its callers); when there are as many tasks as there may be; when it is a function of the host's own
+    /// that a component passes on, or of another store. Nothing has ended then.
+    pub fn start_call_concurrent(
+        &self,
+        mut store: impl AsContextMut,
+        params: P,
+    ) -> Result<TypedFuncCallConcurrent<R>, Error> {
+        let mut typed = Typed { params: Some(params), result: None::<R> };
+        let started = started::start(&mut store.as_context_mut().0, &self.func, &mut typed)?;
+        Ok(TypedFuncCallConcurrent::new(started))
     }
 
     /// The function itself.
@@ -565,9 +650,9 @@ fn begin<'s, T: Send + 'static>(
     if !store.state().may_enter(callee, None) {
         return Err(Trap::from(Rule::CannotEnter).into());
     }
-    if !store.state().is_direct(&lifted, is_async) {
+    if store.state().is_stopped() || !store.state().is_direct(&lifted, is_async) {
         let (arguments, lift) = (Some(crossing.keep()), crossing.lift_later());
-        let caller = Caller::Host { arguments, lift, result: None, abandoned: false };
+        let caller = Caller::of_host(arguments, lift);
         let new = store.state_mut().new_task(lifted, is_async, caller);
         let (task, thread) = new.map_err(Fault::into_error)?;
         let thread = Some(thread);
@@ -659,16 +744,14 @@ pub(crate) fn turn<T: Send + 'static>(
     is_async: bool,
 ) -> Result<Turn, Fault> {
     let mut cx = store.cx();
-    let frozen = !cx.state().frozen.is_empty();
-    if frozen || is_async && new.is_none() {
+    if cx.state().is_stopped() || cx.state().waits_to_begin(task) || is_async && new.is_none() {
         return task::turn(&mut cx);
     }
     cx.state_mut().set_entered(callee, None, true);
     if let Some(thread) = new.take() {
         task::resume(&mut cx, thread, false)?;
     }
-    call::run_if_sync(&mut cx, task, callee)?;
-    cx.state_mut().set_entered(callee, None, false);
+    call::stay(&mut cx, task, callee)?;
     Ok(task::after_turn(&cx))
 }
 
@@ -686,7 +769,7 @@ pub(super) fn take_result<T: Send + 'static>(
     if task.threads == 0 {
         state.tasks.remove(id);
     }
-    Some(taken)
+    Some(taken.value)
 }
 
 pub(super) fn unbox<R: 'static>(result: Box<dyn Any + Send>) -> Result<R, Fault> {
@@ -694,29 +777,15 @@ pub(super) fn unbox<R: 'static>(result: Box<dyn Any + Send>) -> Result<R, Fault>
     result.map_err(|_| crate::bug!("a call has another result than its type").into())
 }
 
-/// A call of a guest that nobody waits for any more goes on in the store, and what it returns is dropped there. One that
-/// has not begun is taken back: its embedder may yet destroy what is among its arguments, and to lower those then would end
-/// the store.
 impl<T: Send + 'static> Drop for Stopped<'_, T> {
     fn drop(&mut self) {
         let task = match &self.way {
             Way::Guest(calling) => calling.task,
             Way::Host(waiting) => return waiting.give_up(&mut self.store.cx()),
         };
-        let state = self.store.state_mut();
-        // Where the store is at fault, its next use says so.
-        match state.take_back(task) {
-            Err(_) => return,
-            Ok(Some(task)) => return state.close_ends(task),
-            Ok(None) => {}
-        }
-        let Some(known) = state.tasks.find_mut(task) else { return };
-        let is_over = known.threads == 0 && known.state == task::TaskState::Resolved;
-        if let Caller::Host { result, abandoned, .. } = &mut known.caller {
-            (*result, *abandoned) = (None, true);
-            if is_over {
-                state.tasks.remove(task);
-            }
+        if let Err(fault) = started::abandon(&mut self.store.cx(), task) {
+            // Its next use says so.
+            self.store.state_mut().end(fault);
         }
     }
 }

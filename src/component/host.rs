@@ -19,7 +19,10 @@ use crate::{
     engine::{Answer, Fault},
 };
 use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
-use core::task::{Context, Poll};
+use core::{
+    any::Any,
+    task::{Context, Poll},
+};
 
 /// A host function, as guests call it.
 pub(crate) trait HostFunction<T: 'static>: Send + Sync {
@@ -114,6 +117,8 @@ pub(crate) struct HostCallUnderWay<T: 'static> {
     lowered: Arc<Lowered>,
     flat: FlatArguments,
     pending: Box<dyn HostPending<T>>,
+    /// What it keeps from one poll to the next.
+    kept: Option<Box<dyn Any + Send>>,
     pub(crate) wakeup: Wakeup,
 }
 
@@ -164,10 +169,15 @@ pub(crate) fn begin<T: Send + 'static>(
     let subtask = lends.then(|| call::started_subtask(state, instance, Callee::Gone));
     state.host_bytes = 0;
     state.note = None;
+    state.stops_all = !types.func(lowered.ty).is_async;
     show::called(cx, lowered, flat);
     let mut call = HostCall { cx, types, lowered, flat, subtask, result: None };
     let called = function.call(&mut call);
     let result = call.result;
+    let state = cx.state_mut();
+    state.stops_all = false;
+    // What has returned keeps nothing.
+    let kept = state.kept.take();
     let called = settle(cx).and(called).and_then(|called| begun_in_background(cx).map(|()| called));
     if !matches!(called, Ok(Some(_))) {
         show::returned(cx, lowered, flat, called.as_ref().map(|_| result).map_err(|fault| *fault));
@@ -184,7 +194,7 @@ pub(crate) fn begin<T: Send + 'static>(
     let subtask = subtask.unwrap_or_else(|| call::started_subtask(state, instance, Callee::Gone));
     state.waitables.get_mut(subtask)?.subtask_mut()?.callee = Callee::Host(id);
     let flat = FlatArguments::new(flat);
-    let under_way = HostCallUnderWay { subtask, lowered: lowered.keep(), flat, pending, wakeup };
+    let under_way = HostCallUnderWay { subtask, lowered: lowered.keep(), flat, pending, kept, wakeup };
     state.host_calls.insert(id, under_way);
     // It may have its answer by now; and if not, it has to know whom to wake.
     poll_one(cx, id)?;
@@ -226,16 +236,21 @@ pub(crate) fn poll_woken<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<bool, 
 pub(crate) fn poll_with<T: Send + 'static, R>(
     cx: &mut Cx<'_, T>,
     wakeup: &mut Wakeup,
+    stops_all: bool,
     poll: impl FnOnce(&mut Cx<'_, T>, &mut Context<'_>) -> R,
 ) -> R {
     wakeup.take();
     let state = cx.state_mut();
     state.polling = Some(wakeup.interest());
     state.polled_deadline = None;
+    state.polled_guest = false;
+    state.stops_all = stops_all;
     state.host_bytes = 0;
     let polled = poll(cx, &mut Context::from_waker(wakeup.waker()));
     let state = cx.state_mut();
     state.polling = None;
+    state.stops_all = false;
+    wakeup.for_guest = state.polled_guest;
     wakeup.deadline = state.polled_deadline.take();
     if let Some(deadline) = wakeup.deadline
         && state.earliest.is_none_or(|(earliest, _)| deadline < earliest)
@@ -248,13 +263,16 @@ pub(crate) fn poll_with<T: Send + 'static, R>(
 fn poll_one<T: Send + 'static>(cx: &mut Cx<'_, T>, id: u64) -> Result<bool, Fault> {
     // Taken out and put back: nothing that a poll does reaches another call.
     let Some(mut under_way) = cx.state_mut().host_calls.remove(&id) else { return Ok(false) };
-    let HostCallUnderWay { subtask, lowered, flat, pending, wakeup, .. } = &mut under_way;
+    let HostCallUnderWay { subtask, lowered, flat, pending, kept, wakeup } = &mut under_way;
     let types = lowered.program.types();
-    let (polled, result) = poll_with(cx, wakeup, |cx, context| {
+    let stops_all = !types.func(lowered.ty).is_async;
+    cx.state_mut().kept = kept.take();
+    let (polled, result) = poll_with(cx, wakeup, stops_all, |cx, context| {
         let subtask = Some(*subtask);
         let mut call = HostCall { cx, types, lowered, flat: flat.as_slice(), subtask, result: None };
         (pending.poll(&mut call, context), call.result)
     });
+    *kept = cx.state_mut().kept.take();
     let settled = settle(cx).and_then(|()| match polled {
         // Its own fault comes first.
         Poll::Ready(Err(fault)) => Err(fault),

@@ -4,6 +4,7 @@ use crate::{
     Error, Rule,
     component::{
         host::{self, poll_with},
+        started,
         store::{Cx, State, Store},
         task::{self, Turn},
         wakeup::{Interest, Wakeup},
@@ -51,9 +52,9 @@ impl<T: Send + 'static> State<T> {
         self.host_tasks.len() - self.host_tasks_ended
     }
 
-    /// Whether anything can still come from the host. A background task that only waits for a guest can bring nothing.
+    /// Whether anything can still come from the host. What only waits for a guest can bring nothing.
     pub(crate) fn host_waits(&self) -> bool {
-        !self.host_calls.is_empty()
+        self.host_calls.values().any(|call| !call.wakeup.for_guest || call.wakeup.can_come())
             || self.host_tasks.iter().filter_map(HostTask::wakeup).any(Wakeup::can_come)
     }
 
@@ -166,6 +167,7 @@ impl<T: Send + 'static> Store<T> {
 
 /// Polls what was woken of the host's work; whether any of it is done.
 pub(crate) fn poll_host<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<bool, Fault> {
+    started::work_off(cx)?;
     let state = cx.state_mut();
     state.marked = false;
     if !state.wakeups.take_any() {
@@ -214,7 +216,8 @@ fn poll_task<T: Send + 'static>(cx: &mut Cx<'_, T>, at: usize) -> Result<bool, F
         state.host_tasks_new -= 1;
     }
     let Some((mut work, mut wakeup)) = task.work.take() else { return Ok(false) };
-    let polled = poll_with(cx, &mut wakeup, |cx, context| work(StoreContextMut(cx.reborrow()), context));
+    let polled =
+        poll_with(cx, &mut wakeup, false, |cx, context| work(StoreContextMut(cx.reborrow()), context));
     let settled = settle(cx);
     let state = cx.state_mut();
     let Some(at) = state.host_task(wakeup.number()) else {

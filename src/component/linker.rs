@@ -54,7 +54,8 @@ impl<T: 'static> Clone for Offer<T> {
 /// result, or `Pending` ([`func_wrap_poll`](LinkerInstance::func_wrap_poll),
 /// [`func_new_poll`](LinkerInstance::func_new_poll)). That stands for both `func_wrap_async` and `func_wrap_concurrent` of
 /// `wasmtime`: it holds the store only while it is polled, so it is the same whether the guest waits for it or
-/// goes on meanwhile.
+/// goes on meanwhile. What it needs from one poll to the next it [keeps](StoreContextMut::keep) in the store: a call of
+/// a guest, say, that it [started](super::TypedFunc::start_call_concurrent).
 pub struct Linker<T: 'static> {
     engine: Engine,
     pub(super) root: Names<Offer<T>>,

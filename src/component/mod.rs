@@ -77,6 +77,7 @@
 //   wakeup           when that is polled
 //   rest             guests and the host by turns
 //   within           guests called by host functions               Explainer.md, "Component Invariants"
+//   started          guests called by what is polled               CABI, "Embedding" (`Store.invoke`)
 //   passed_on        a component's imports that it exports
 //   show             what is said to who watches calls
 //   resource         resources, held or implemented by it          CABI, "Resource State"
@@ -145,6 +146,7 @@ mod resource;
 mod rest;
 mod show;
 mod sorted;
+mod started;
 mod store;
 mod subtype;
 mod table;
@@ -173,6 +175,7 @@ pub use linker::{Linker, LinkerInstance};
 pub use load::{Component, Engine};
 pub use pre::InstancePre;
 pub use resource::{ChannelAny, Resource, ResourceAny, ResourceTable, ResourceTableError, ResourceType};
+pub use started::{FuncCallConcurrent, TypedFuncCallConcurrent};
 pub use store::Store;
 pub use ty::Type;
 pub use typed::{ComponentNamedList, ComponentType, Lift, LiftResult, Lower, LowerResult};

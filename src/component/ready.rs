@@ -52,7 +52,7 @@ impl<T: Send + 'static> State<T> {
         };
         match &thread.wait {
             Wait::Nothing | Wait::Suspended => false,
-            Wait::Ready | Wait::Fuel | Wait::AfterExclusive => true,
+            Wait::Ready | Wait::Start | Wait::Fuel | Wait::AfterExclusive => true,
             Wait::AfterCall { .. } | Wait::AfterDestructor { .. } | Wait::AfterCancel { .. } => true,
             Wait::Entry => !self.has_backpressure(thread.task),
             Wait::CallbackYield => !exclusive(),
@@ -125,9 +125,10 @@ impl<T: Send + 'static> State<T> {
 
     /// The instance of a thread that may run while a synchronous task has the instance.
     fn instance_shared_with(&self, id: ThreadId) -> Option<InstanceId> {
-        let task = self.threads.find(id).and_then(|thread| self.tasks.find(thread.task))?;
+        let thread = self.threads.find(id)?;
+        let task = self.tasks.find(thread.task)?;
         let is_alone = task.implicit == Some(id) && task.needs_exclusive();
-        (!is_alone).then_some(task.func.options.instance)
+        (!is_alone && !matches!(thread.wait, Wait::Start)).then_some(task.func.options.instance)
     }
 
     /// Lets the first at each open door of an instance look.

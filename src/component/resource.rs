@@ -9,6 +9,7 @@ use crate::{
         func,
         host::Check,
         rest::drive,
+        started::Came,
         store::{ChannelId, Implementor, InstanceId, ResourceTypeId, State, Store, TaskId},
         table::{Id, Table},
         typed::{ComponentType, Lift, Lower},
@@ -318,7 +319,7 @@ impl ResourceAny {
         let state = cx.cx.state_mut();
         let id = state.take_held(HostHeld { lends: 0, giver: Some(giver) })?;
         match subtask {
-            _ if is_own => {}
+            _ if is_own => state.note_came(|| Came::Held(id)),
             Some(subtask) => state.waitables.get_mut(subtask)?.subtask_mut()?.held.push(id),
             None => return Err(Fault::Trap(crate::bug!("a resource was lent for no call"))),
         }

@@ -14,8 +14,9 @@ use crate::{
         ready::Doors,
         resource::{HostHeld, HostType},
         sorted::sort,
+        started::{Came, Dropped},
         table::{Id, List, Slab, Table},
-        task::{Task, Thread},
+        task::{Task, Thread, Wait},
         types::{FuncTypeId, ResourceIx},
         waitable::{Waitable, WaitableSet},
         wakeup::{Interest, Wakeups},
@@ -31,6 +32,7 @@ use alloc::{
     vec::Vec,
 };
 use core::{
+    any::Any,
     mem,
     sync::atomic::{AtomicU32, Ordering},
 };
@@ -231,6 +233,8 @@ pub(crate) struct State<T: 'static> {
     /// synchronous type that waits), the innermost first. Nothing else may run before they have gone on.
     pub(crate) frozen: VecDeque<ThreadId>,
     pub(crate) current: Option<ThreadId>,
+    /// A synchronous task that the host called, stopped with what it waits for: until it is resolved, nothing else runs.
+    pub(crate) stays_with: Option<(TaskId, InstanceId)>,
     /// The thread that the one which just stopped wants resumed at once.
     pub(crate) switch_to: Option<ThreadId>,
     /// Calls of host functions that wait, by the numbers of their wakeups: in the order they were made.
@@ -252,9 +256,18 @@ pub(crate) struct State<T: 'static> {
     /// Calls into core code that were stopped and are kept, each with a stack, and how many may be.
     pub(crate) stacks: u64,
     pub(crate) stacks_max: u64,
-    /// Who is being polled, and the time it says it waits for.
+    /// Who is being polled, the time it says it waits for, and whether it asked for a guest's result that is not there.
     pub(crate) polling: Option<Interest>,
     pub(crate) polled_deadline: Option<u64>,
+    pub(crate) polled_guest: bool,
+    /// Whether the host function that runs or is polled is of a synchronous type: until it returns, no guest runs.
+    pub(crate) stops_all: bool,
+    /// What that keeps from one poll to the next.
+    pub(crate) kept: Option<Box<dyn Any + Send>>,
+    /// Calls that the host started and has dropped; there once it started any.
+    pub(crate) dropped: Option<Arc<Dropped>>,
+    /// What the host gets with a result that is lifted now, where somebody has to know.
+    pub(crate) came: Option<Vec<Came>>,
     /// Deadlines up to here have come.
     pub(crate) reached: u64,
     pub(crate) hooks: Hooks<T>,
@@ -417,6 +430,7 @@ impl<T: 'static> State<T> {
             looking: BTreeSet::new(),
             frozen: VecDeque::new(),
             current: None,
+            stays_with: None,
             switch_to: None,
             host_tasks: Vec::new(),
             host_tasks_new: 0,
@@ -426,6 +440,11 @@ impl<T: 'static> State<T> {
             marked: false,
             polling: None,
             polled_deadline: None,
+            polled_guest: false,
+            stops_all: false,
+            kept: None,
+            dropped: None,
+            came: None,
             reached: 0,
             hooks: Hooks::default(),
             host_calls: BTreeMap::new(),
@@ -590,7 +609,10 @@ impl<T: 'static> State<T> {
 
     /// Which rule a synchronous task breaks that waits where nothing it may wait for can go on.
     pub(crate) fn stuck(&self, task: TaskId) -> Rule {
-        let is_other = |id: &ThreadId| self.threads.find(*id).is_some_and(|thread| thread.task != task);
+        let is_other = |id: &ThreadId| {
+            let other = self.threads.find(*id).filter(|thread| thread.task != task);
+            other.is_some_and(|thread| !matches!(thread.wait, Wait::Start))
+        };
         if self.waiting.values().any(is_other) { Rule::Deadlock } else { Rule::CannotBlock }
     }
 

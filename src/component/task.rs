@@ -12,9 +12,11 @@ use crate::{
         call::{self, Arguments, HostLift, Lowered},
         host_channel::{GivenUp, NO_CALL},
         resource::HostHeldId,
+        started::Came,
         store::{Cx, InstanceId, Lifted, SetId, State, TaskId, ThreadId, WaitableId},
         types::ValType,
         waitable::Event,
+        wakeup::Interest,
     },
     engine::{Activation, Answer, CoreFunc, CoreMemory, Fault, Step, Val, value_of},
 };
@@ -61,9 +63,11 @@ pub(crate) enum Caller<T: 'static> {
     Host {
         arguments: Option<Arguments<T>>,
         lift: HostLift<T>,
-        result: Option<Box<dyn Any + Send>>,
+        result: Option<Told>,
         /// Nobody waits for the result any more.
         abandoned: bool,
+        /// What of the host's is polled when there is a result.
+        waiter: Interest,
     },
     /// Code that runs while its instance is made.
     Instantiation,
@@ -71,7 +75,19 @@ pub(crate) enum Caller<T: 'static> {
     Direct,
 }
 
+/// A result that its host has not fetched yet.
+pub(crate) struct Told {
+    pub(crate) value: Box<dyn Any + Send>,
+    /// What the host has with it.
+    pub(crate) came: Vec<Came>,
+}
+
 impl<T> Caller<T> {
+    /// The host, with arguments that are not lowered yet if there are any.
+    pub(crate) fn of_host(arguments: Option<Arguments<T>>, lift: HostLift<T>) -> Self {
+        Self::Host { arguments, lift, result: None, abandoned: false, waiter: Interest::new() }
+    }
+
     /// A guest, that passed these core values.
     pub(crate) fn of_guest(lowered: &Lowered, flat: &[u64], subtask: WaitableId) -> Self {
         Self::Guest { lowered: lowered.keep(), flat: Box::new(call::FlatArguments::new(flat)), subtask }
@@ -134,6 +150,8 @@ pub(crate) enum Wait {
     Suspended,
     /// It gave way, and is ready.
     Ready,
+    /// The host started it, and it has not begun: until nothing else runs, in its instance or in any.
+    Start,
     /// Until the instance lets its task in.
     Entry,
     /// What is to go on before it enters was stopped where the Component Model knows no stop.
@@ -247,6 +265,17 @@ impl<T: Send + 'static> State<T> {
         };
         self.tasks.get_mut(task)?.implicit = Some(thread);
         Ok((task, thread))
+    }
+
+    /// Whether something that was stopped in the middle is to go on before anything else begins.
+    pub(crate) fn is_stopped(&self) -> bool {
+        !self.frozen.is_empty() || self.stays_with.is_some_and(|(task, _)| !self.is_resolved(task))
+    }
+
+    /// Whether a call waits until others that were made before it have begun.
+    pub(crate) fn waits_to_begin(&self, task: TaskId) -> bool {
+        let thread = self.tasks.find(task).and_then(|task| self.threads.find(task.implicit?));
+        thread.is_some_and(|thread| matches!(thread.wait, Wait::Start))
     }
 
     /// Takes back a call that has not begun, if it is one, so that its arguments are never lowered.
@@ -470,10 +499,13 @@ pub(crate) fn turn<T: Send + 'static>(cx: &mut Cx<'_, T>) -> Result<Turn, Fault>
             result?;
         }
     } else {
-        let Some(ready) = state.first_ready(None) else {
-            return Ok(Turn::Idle);
-        };
-        run_at_root(cx, ready)?;
+        match state.stays_with.take().filter(|(task, _)| !state.is_resolved(*task)) {
+            Some((task, instance)) => stay_with(cx, task, instance, None)?,
+            None => match state.first_ready(None) {
+                Some(ready) => run_at_root(cx, ready)?,
+                None => return Ok(Turn::Idle),
+            },
+        }
     }
     Ok(after_turn(cx))
 }
@@ -516,12 +548,31 @@ impl<T> State<T> {
 
 fn run_at_root<T: Send + 'static>(cx: &mut Cx<'_, T>, thread: ThreadId) -> Result<(), Fault> {
     let state = cx.state_mut();
-    let task = state.threads.get(thread)?.task;
-    let instance = state.tasks.get(task)?.func.options.instance;
+    let id = state.threads.get(thread)?.task;
+    let task = state.tasks.get(id)?;
+    let instance = task.func.options.instance;
+    // A guest that called a synchronous task waits for that itself.
+    if !task.is_async && matches!(task.caller, Caller::Host { .. } | Caller::Destructor { .. }) {
+        return stay_with(cx, id, instance, Some(thread));
+    }
     state.set_entered(instance, None, true);
     resume(cx, thread, false)?;
     cx.state_mut().set_entered(instance, None, false);
     Ok(())
+}
+
+/// Runs a synchronous task that the host called: `thread` of it, and then what it waits for until it is resolved.
+fn stay_with<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    task: TaskId,
+    instance: InstanceId,
+    thread: Option<ThreadId>,
+) -> Result<(), Fault> {
+    cx.state_mut().set_entered(instance, None, true);
+    if let Some(thread) = thread {
+        resume(cx, thread, false)?;
+    }
+    call::stay(cx, task, instance).map(drop)
 }
 
 /// Resumes a thread, and each that one switches to (`Thread.resume`).
@@ -604,7 +655,12 @@ fn finish_wait<T: Send + 'static>(cx: &mut Cx<'_, T>, thread: ThreadId, wait: Wa
         Wait::AfterCall { lowered, subtask, task } => call::go_on_after_call(cx, &lowered, subtask, task),
         Wait::AfterDestructor { task, callee } => call::go_on_after_destructor(cx, task, callee),
         Wait::AfterCancel { subtask, is_async } => call::after_cancel(cx, subtask, is_async),
-        Wait::Nothing | Wait::Entry | Wait::AfterExclusive | Wait::CallbackYield | Wait::CallbackSet(_) => {
+        Wait::Nothing
+        | Wait::Start
+        | Wait::Entry
+        | Wait::AfterExclusive
+        | Wait::CallbackYield
+        | Wait::CallbackSet(_) => {
             Err(Fault::Trap(crate::bug!("core code waits for what only tasks wait for")))
         }
     }

@@ -43,6 +43,8 @@ pub(crate) struct Wakeup {
     waker: Waker,
     /// What it waits for on the embedder's clock, if it does.
     pub(crate) deadline: Option<u64>,
+    /// When it was polled last, a guest had not told it a result that it asked for.
+    pub(crate) for_guest: bool,
 }
 
 /// What is set when something is woken.
@@ -74,7 +76,7 @@ impl Wakeups {
         woken.reserve(more);
         drop(woken);
         flag.mark();
-        Wakeup { waker: Waker::from(flag.clone()), flag, deadline: None }
+        Wakeup { waker: Waker::from(flag.clone()), flag, deadline: None, for_guest: false }
     }
 
     /// From here on this waker is the embedder's.

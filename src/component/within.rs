@@ -33,26 +33,34 @@ pub(crate) fn call<T: Send + 'static>(
     if state.polling.is_some() || !state.frozen.is_empty() {
         return Err(Error::misuse("a guest is called where another may have been stopped in the middle"));
     }
-    let (note, host_bytes) = (state.note, state.host_bytes);
-    let result = match &state.funcs[func.func.0] {
-        FuncInst::Host(..) => through(cx, func, crossing),
-        FuncInst::Lifted(lifted) => {
-            let lifted = *lifted;
-            let program = state.instance(lifted.options.instance).program.clone();
-            let types = program.types();
-            if !state.is_direct(&lifted, types.func(lifted.ty).is_async) {
-                return Err(Error::misuse("a host function calls a function that may wait"));
-            }
-            if !state.may_enter(lifted.options.instance, None) {
-                return Err(Trap::from(Rule::CannotEnter).into());
-            }
-            cx.stay(|cx| run(cx, &lifted, types, crossing)).map_err(|fault| cx.state_mut().end(fault))
-        }
-    };
+    let state = cx.state_mut();
+    let (note, host_bytes, stops_all) = (state.note, state.host_bytes, state.stops_all);
+    let (kept, stays_with) = (state.kept.take(), state.stays_with.take());
+    let result = enter(cx, func, crossing);
     // The caller's own call goes on.
     let state = cx.state_mut();
-    (state.note, state.host_bytes) = (note, host_bytes);
+    (state.note, state.host_bytes, state.stops_all) = (note, host_bytes, stops_all);
+    (state.kept, state.stays_with) = (kept, stays_with);
     result
+}
+
+fn enter<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    func: &Func,
+    crossing: &mut dyn Crossing<T>,
+) -> Result<(), Error> {
+    let state = cx.state();
+    let FuncInst::Lifted(lifted) = &state.funcs[func.func.0] else { return through(cx, func, crossing) };
+    let lifted = *lifted;
+    let program = state.instance(lifted.options.instance).program.clone();
+    let types = program.types();
+    if !state.is_direct(&lifted, types.func(lifted.ty).is_async) {
+        return Err(Error::misuse("a host function calls a function that may wait"));
+    }
+    if !state.may_enter(lifted.options.instance, None) {
+        return Err(Trap::from(Rule::CannotEnter).into());
+    }
+    cx.stay(|cx| run(cx, &lifted, types, crossing)).map_err(|fault| cx.state_mut().end(fault))
 }
 
 fn run<T: Send + 'static>(

@@ -45,6 +45,18 @@ impl<T: Send + 'static> StoreContextMut<'_, T> {
         self.0.state_mut().note = Some(text);
     }
 
+    /// Keeps something for the call of a host function that runs or is polled, until it is polled again: one thing, in
+    /// place of what was kept before. It is dropped when the call returns or is given up.
+    pub fn keep<K: Send + 'static>(&mut self, kept: K) {
+        self.0.state_mut().kept = Some(Box::new(kept));
+    }
+
+    /// Takes what the call [kept](Self::keep) since it began, if that is a `K`.
+    pub fn take_kept<K: Send + 'static>(&mut self) -> Option<K> {
+        let kept = &mut self.0.state_mut().kept;
+        kept.take_if(|kept| kept.is::<K>()).and_then(|kept| kept.downcast().ok()).map(|kept| *kept)
+    }
+
     /// Charges `fuel` for work the host is about to do.
     ///
     /// # Errors

@@ -32,7 +32,8 @@
 //! | there | here |
 //! |---|---|
 //! | `get_func` answers an `Option`, and exports have indices | a `Result` that says what is there; functions of interfaces go by `"interface#function"` |
-//! | a host function may call any guest, also one that waits, by `call_async` | a synchronous function of one that is not among its callers: see [`Func::call`](crate::component::Func::call) |
+//! | a host function may call any guest, also one that waits, by `call_async` | one that answers at once calls a synchronous function of a guest that is not among its callers: see [`Func::call`](crate::component::Func::call) |
+//! | one that waits may `call_concurrent` | it [starts](crate::component::TypedFunc::start_call_concurrent) a call of any guest, keeps that in the store ([`keep`](crate::component::StoreContextMut::keep), [`take_kept`](crate::component::StoreContextMut::take_kept)) and [polls](crate::component::TypedFuncCallConcurrent::poll) it in place of `finish_call_concurrent` |
 //! | a name is defined once, unless shadowing is allowed | the last definition holds |
 //! | a `ResourceTable` lists children, and has them added and removed later | a child is one from when it is pushed |
 //! | streams are made by `Pin`ned producers with a `Destination` | by a [`StreamProducer`](crate::component::StreamProducer) that is given a [`StreamWriter`](crate::component::StreamWriter) to write to and answers a [`StreamResult`](crate::component::StreamResult), or by a writer that the host keeps |

@@ -10,6 +10,7 @@ use crate::{
         channel::Payload,
         handles::{self, Channel, Lender},
         resource::ChannelAny,
+        started::Came,
         store::{Cx, InstanceId, ResourceTypeId},
         types::{Layouts, ResourceIx, TypeDef, TypeId, Types, ValType},
     },
@@ -127,7 +128,10 @@ impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
 
     pub(crate) fn own(&mut self, ty: ResourceTypeId, from: Place) -> Result<u32, Fault> {
         let index = self.read(from, 4)? as u32;
-        handles::lift_own(self.cx, self.options.instance, index, ty)
+        let giver = self.options.instance;
+        let rep = handles::lift_own(self.cx, giver, index, ty)?;
+        self.cx.state_mut().note_came(|| Came::Own { giver, ty, rep });
+        Ok(rep)
     }
 
     pub(crate) fn borrow(&mut self, ty: ResourceTypeId, from: Place) -> Result<u32, Fault> {
@@ -144,7 +148,10 @@ impl<'c, T: Send + 'static> LiftContext<'c, '_, T> {
         let index = self.read(from, 4)? as u32;
         let (from, view) = (self.options.instance, self.view);
         let shared = handles::lift_channel(self.cx, from, view, self.types, channel, payload, index)?;
-        self.cx.state_mut().channel_came(shared)
+        let state = self.cx.state_mut();
+        let end = state.channel_came(shared)?;
+        state.note_came(|| Came::End(end));
+        Ok(end)
     }
 
     pub(crate) fn error_context(&mut self, from: Place) -> Result<alloc::sync::Arc<str>, Fault> {
