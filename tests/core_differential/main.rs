@@ -6,7 +6,7 @@
 //! `WASMOTE_DIFFERENTIAL_CASES` says how many modules, 200 without it, and `WASMOTE_SEED` which: the first has this seed,
 //! the next one more. A disagreement is made small, and shown with its seed.
 
-#![cfg(all(feature = "unmetered", feature = "simd", feature = "validate"))]
+#![cfg(all(feature = "unmetered", feature = "validate"))]
 // Without fuel, nothing runs elsewhere.
 #![cfg(any(target_arch = "x86_64", target_arch = "riscv32", target_arch = "riscv64"))]
 

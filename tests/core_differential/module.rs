@@ -101,6 +101,7 @@ fn argument(ty: Type, c: &mut Choices<'_>) -> Value {
 impl Plan {
     fn new(choices: &mut Choices<'_>) -> Self {
         let (vectors, references) = (choices.chance(40), choices.chance(30));
+        let vectors = vectors && cfg!(feature = "simd");
         // Few types in some modules: more fits then.
         let mut types = match choices.below(6) {
             0 | 1 => vec![I32],
