@@ -65,6 +65,33 @@ fn a_bundle_is_not_written_over_what_it_is_made_of() {
 }
 
 #[test]
+fn a_bundle_is_written_as_a_whole_or_not_at_all() {
+    let files = Files::new();
+    let key = files.file("key", "07".repeat(32));
+    let (new, old) = (files.path("new.bundle"), files.file("old.bundle", "what was there"));
+    for output in [new.to_str().unwrap(), &old] {
+        let mut shell = std::process::Command::new("sh");
+        // Of blocks of 512 bytes, or of 1024: less than any bundle has.
+        shell.args(["-c", "ulimit -f 1; exec \"$0\" bundle \"$1\" --key \"$2\" -o \"$3\""]);
+        shell.arg(program::command().get_program()).args([&guest("hello"), &key, output]);
+        program::ended(shell.output().unwrap()).said(1, &["cannot write", output]);
+    }
+    assert_eq!(std::fs::read_to_string(&old).unwrap(), "what was there");
+    let mut left: Vec<_> = std::fs::read_dir(files.dir()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    left.sort();
+    assert_eq!(left, ["key", "old.bundle"]);
+
+    // A link leads to what is written; a pipe is no file to write beside.
+    std::os::unix::fs::symlink("old.bundle", files.path("link.bundle")).unwrap();
+    let link = files.path("link.bundle");
+    wasmote(["bundle", &guest("hello"), "-o", link.to_str().unwrap(), "--key", &key]).said(0, &[]);
+    assert!(link.is_symlink());
+    wasmote(["bundle", "--verify", &public_of_sevens(), &old]).said(0, &["holds"]);
+    wasmote(["bundle", &guest("hello"), "-o", "/dev/full", "--key", &key])
+        .said(1, &["cannot write `/dev/full`"]);
+}
+
+#[test]
 fn a_component_is_bundled_too() {
     let files = Files::new();
     let seed = files.file("seed", "07".repeat(32));

@@ -15,8 +15,8 @@ use ed25519_dalek::{
 };
 use std::{
     ffi::{OsStr, OsString},
-    fs::OpenOptions,
-    io::Write,
+    fs::{self, OpenOptions},
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 use wasmote::engine::bundle::{Bundler, PublicKey, SecretKey, VerifiedBundle};
@@ -116,7 +116,7 @@ pub fn bundle(arguments: &Arguments) -> Result<()> {
     let bundler = bundler.features(Feature::all_of(&arguments.features, features));
     let bundle = bundler.bundle(&read.bytes, &key);
     let bundle = bundle.map_err(|error| refused(arguments, &read.name, &error))?;
-    std::fs::write(&output, &bundle).with_context(|| format!("cannot write `{}`", output.display()))?;
+    write_whole(&output, &bundle).with_context(|| format!("cannot write `{}`", output.display()))?;
     say::plain(&format!(
         "{}: {}, for public key {}",
         output.display(),
@@ -124,6 +124,32 @@ pub fn bundle(arguments: &Arguments) -> Result<()> {
         hex(&key.public().to_bytes()),
     ));
     Ok(())
+}
+
+/// Writes a file as a whole: where that fails, what was there before is there still. What is no plain file (a device, a pipe),
+/// or lies where no file can be made, is written as it is.
+fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // What a link leads to is written, not the link.
+    let target = path.canonicalize().unwrap_or_else(|_| path.into());
+    let before = target.metadata().ok();
+    if target.is_symlink() || before.as_ref().is_some_and(|before| !before.is_file()) {
+        return fs::write(path, bytes);
+    }
+    if before.is_some() {
+        // What nobody may write stays.
+        OpenOptions::new().write(true).open(&target)?;
+    }
+    let mut name = OsString::from(".");
+    name.push(target.file_name().unwrap_or_default());
+    name.push(format!(".{}", std::process::id()));
+    let part = target.with_file_name(name);
+    let Ok(mut file) = OpenOptions::new().write(true).create_new(true).open(&part) else {
+        return fs::write(path, bytes);
+    };
+    let keeps = before.map_or(Ok(()), |before| file.set_permissions(before.permissions()));
+    let written = keeps.and_then(|()| file.write_all(bytes)).and_then(|()| file.sync_all());
+    // Why it failed says more than why its beginning could not be removed.
+    written.and_then(|()| fs::rename(&part, &target)).inspect_err(|_| drop(fs::remove_file(&part)))
 }
 
 /// Where to write the bundle of `module`.
@@ -187,7 +213,7 @@ fn new_key(path: &Path) -> Result<()> {
         false => bail!("nobody reads the public key that is printed"),
     };
     // Whoever is told that it failed has no key, and may try again.
-    written.and_then(|()| print()).inspect_err(|_| drop(std::fs::remove_file(path)))
+    written.and_then(|()| print()).inspect_err(|_| drop(fs::remove_file(path)))
 }
 
 /// The seed of a secret key.
