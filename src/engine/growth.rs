@@ -116,7 +116,9 @@ fn is_table_unnamed(bytes: &[u8], outline: &Outline) -> Result<bool, Error> {
         let mut cursor = Cursor { bytes: &bytes[..contents.end], at: contents.start };
         for _ in 0..cursor.u32()? {
             let code = &bytes[cursor.body()?.code];
-            if any(code, may_name) && names_table(code, outline.tables) {
+            if any(code, may_name, |at| may_name_table(code, at, outline.tables))
+                && names_table(code, outline.tables)
+            {
                 return Ok(false);
             }
         }
@@ -124,16 +126,33 @@ fn is_table_unnamed(bytes: &[u8], outline: &Outline) -> Result<bool, Error> {
     Ok(true)
 }
 
-/// Whether any three bytes in a row, the last two perhaps behind the end and 0, are such.
+/// Whether any three bytes in a row, the last two perhaps behind the end and 0, are such, and then what stands at that place.
 #[inline(always)]
-fn any(code: &[u8], is: impl Fn(u8, u8, u8) -> bool) -> bool {
-    let mut seen = [0; LANES];
-    each_window(code, |_, window| {
+fn any(code: &[u8], is: impl Fn(u8, u8, u8) -> bool, mut then: impl FnMut(usize) -> bool) -> bool {
+    let mut seen = false;
+    each_window(code, |at, window| {
+        let mut such = [0; LANES];
         for lane in 0..LANES {
-            seen[lane] |= u8::from(is(window[lane], window[lane + 1], window[lane + 2]));
+            such[lane] = u8::from(is(window[lane], window[lane + 1], window[lane + 2]));
+        }
+        if such != [0; LANES] {
+            seen |= (0..LANES).any(|lane| such[lane] != 0 && then(at + lane));
         }
     });
-    seen != [0; LANES]
+    seen
+}
+
+/// Whether the instruction at this place, if one begins there, may name this table or one behind it. Linkers write the numbers of
+/// `call_indirect` as long as they can be.
+fn may_name_table(code: &[u8], at: usize, added: u32) -> bool {
+    let mut cursor = Cursor { bytes: code, at: at.saturating_add(1) };
+    match code.get(at) {
+        Some(0x11 | 0x13) => match (cursor.u32(), cursor.u32()) {
+            (Ok(_), Ok(table)) => table >= added,
+            _ => true,
+        },
+        _ => true,
+    }
 }
 
 /// Whether code names this table, or one behind it.
@@ -322,6 +341,7 @@ mod tests {
             &[0x11, 0, 1][..],
             &[0x11, 0x80, 0, 1],
             &[0x11, 0, 0x81, 0],
+            &[0x11, 0x80, 0x80, 0x80, 0x80, 0, 0x81, 0x80, 0x80, 0x80, 0],
             &[0x13, 0, 1],
             &[0x25, 1],
             &[0x25, 0x81, 0],
@@ -336,7 +356,14 @@ mod tests {
         ] {
             assert!(!is_unnamed(code), "{code:x?}");
         }
-        for code in [&[0x11, 0, 0][..], &[0x20, 0x11, 0x0d, 1], &[0x41, 0x25, 1], &[0xfc, 12, 1, 0]] {
+        assert!(!may_name_table(&[0x41, 0x11, 0x80, 0x80, 0, 0x80, 0], 1, 1), "not decoded for it");
+        for code in [
+            &[0x11, 0, 0][..],
+            &[0x11, 0x80, 0x80, 0, 0x80, 0],
+            &[0x20, 0x11, 0x0d, 1],
+            &[0x41, 0x25, 1],
+            &[0xfc, 12, 1, 0],
+        ] {
             assert!(is_unnamed(code), "{code:x?}");
         }
         assert!(!is_table_unnamed(b"\0asm\x01\0\0\0", &Outline { tables: 0x80, ..outline }).unwrap());
