@@ -10,13 +10,14 @@ use crate::{
         call::{self, Lowered, core_type, lifted_place},
         func::Crossing,
         handles::Lender,
-        store::{Cx, InstanceId, Lifted, TaskId, ThreadId, WaitableId},
+        store::{Cx, Inner, InstanceId, Lifted, TaskId, ThreadId, WaitableId},
         task::{self, Caller, TaskState},
         types::{Flat, MAX_FLAT_PARAMS, MAX_FLAT_RESULTS, TypeId, Types, ValType},
         waitable::Callee,
     },
-    engine::{Answer, Fault, Through, value_of},
+    engine::{Answer, Fault, NotReturned, value_of},
 };
+use alloc::boxed::Box;
 
 /// How a call of the host's went so far.
 pub(crate) enum Called {
@@ -177,18 +178,32 @@ fn run<T: Send + 'static>(
         flat[0] = at as u64;
     }
     let value = |at: usize| value_of(core_type(flat_types[at]), flat[at]);
-    let through = cx.call_prepared(&func.core, &flat[..flat_types.len()], func.results, value)?;
-    cx.state_mut().current = begun.before;
-    match through {
-        Through::Returned(bits) => Ok(Some(bits)),
-        Through::Stopped(activation, step) => {
-            let nesting = cx.nesting();
-            let state = cx.state_mut();
-            let thread = state.tasks.get(begun.task)?.implicit()?;
-            state.stop_main(thread, activation, step, nesting)?;
-            Ok(None)
+    match cx.call_prepared(&func.core, &flat[..flat_types.len()], func.results, value) {
+        Ok(bits) => {
+            cx.state_mut().current = begun.before;
+            Ok(Some(bits))
         }
+        Err(ended) => not_returned(cx, begun, *ended),
     }
+}
+
+/// A call that failed, or is to be kept: it stopped.
+#[cold]
+fn not_returned<T: Send + 'static>(
+    cx: &mut Cx<'_, T>,
+    begun: &Begun,
+    ended: NotReturned<Inner<T>>,
+) -> Result<Returned, Fault> {
+    let (activation, step) = match ended {
+        NotReturned::Failed(fault) => return Err(fault),
+        NotReturned::Stopped(activation, step) => (activation, step),
+    };
+    let nesting = cx.nesting();
+    let state = cx.state_mut();
+    state.current = begun.before;
+    let thread = state.tasks.get(begun.task)?.implicit()?;
+    state.stop_main(thread, Box::new(activation), step, nesting)?;
+    Ok(None)
 }
 
 /// Ends a call that returned: its `post-return` runs, and task and thread are gone.

@@ -107,7 +107,7 @@ pub use module::{Engine, Module};
 #[cfg(feature = "validate")]
 pub use native_stack::keeps_native_stack;
 #[cfg(feature = "component")]
-pub(crate) use prepared::{Prepared, Through};
+pub(crate) use prepared::{NotReturned, Prepared};
 pub use scan::Outline;
 pub use store::Store;
 pub use trace::Tracer;

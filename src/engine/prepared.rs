@@ -32,12 +32,31 @@ pub(crate) enum Prepared {
     Any(Func),
 }
 
-/// How a call went.
-pub(crate) enum Through<T: 'static> {
-    /// It returned this; 0 where it returns nothing.
-    Returned(u64),
-    /// It stopped; kept apart, for hardly any does.
-    Stopped(Box<Activation<T>>, Step),
+/// Why a call did not return.
+pub(crate) enum NotReturned<T: 'static> {
+    Stopped(Activation<T>, Step),
+    Failed(Fault),
+}
+
+/// What a call returned as bits, 0 where it returns nothing. That nearly all do: what else may be is kept apart, so that
+/// this fits in registers.
+pub(crate) type Through<T> = Result<u64, Box<NotReturned<T>>>;
+
+impl<T> NotReturned<T> {
+    /// That a call failed.
+    #[cold]
+    fn failed(fault: impl Into<Fault>) -> Box<Self> {
+        Box::new(Self::Failed(fault.into()))
+    }
+
+    /// Where nobody can wait.
+    #[cold]
+    fn into_fault(self) -> Fault {
+        match self {
+            Self::Stopped(..) => Rule::CannotBlock.into(),
+            Self::Failed(fault) => fault,
+        }
+    }
 }
 
 impl Prepared {
@@ -84,7 +103,7 @@ impl<T: Send + 'static> Caller<'_, T> {
         params: &[u64],
         results: usize,
         value: impl Fn(usize) -> Val,
-    ) -> Result<Through<T>, Fault> {
+    ) -> Through<T> {
         let number = |at: usize| params.get(at).copied().unwrap_or(0) as u32;
         match function {
             Prepared::One(function) => self.call_typed(function, number(0)),
@@ -105,11 +124,11 @@ impl<T: Send + 'static> Caller<'_, T> {
                     &mut many[..params.len()]
                 };
                 values.iter_mut().enumerate().for_each(|(at, place)| *place = value(at));
-                let stopped = self.call_through(*function, values, found)?;
-                Ok(match stopped {
-                    None => Through::Returned(found.first().map_or(0, bits)),
-                    Some((activation, step)) => Through::Stopped(Box::new(activation), step),
-                })
+                match self.call_through(*function, values, found) {
+                    Ok(None) => Ok(found.first().map_or(0, bits)),
+                    Ok(Some((activation, step))) => Err(Box::new(NotReturned::Stopped(activation, step))),
+                    Err(fault) => Err(NotReturned::failed(fault)),
+                }
             }
         }
     }
@@ -120,51 +139,55 @@ impl<T: Send + 'static> Caller<'_, T> {
     /// # Errors
     ///
     /// When it traps, runs out of fuel, waits, or runs for too long.
+    #[inline]
     pub(crate) fn call_prepared_to_end(&mut self, function: &Prepared, params: &[u64]) -> Result<u64, Fault> {
-        self.stay(|caller| caller.run_prepared_to_end(function, params))
+        self.stay(|caller| match function {
+            Prepared::Any(any) => caller.call_any_to_end(*any, params),
+            // Types are not asked for.
+            _ => caller.call_prepared(function, params, 0, |_| Val::I32(0)),
+        })
+        .map_err(|ended| ended.into_fault())
     }
 
-    fn run_prepared_to_end(&mut self, function: &Prepared, params: &[u64]) -> Result<u64, Fault> {
-        let through = if let Prepared::Any(any) = function {
-            let (types, results) = self.function_type(*any);
-            let value = |at: usize| value_of(types.get(at).copied().unwrap_or(ValType::I32), params[at]);
-            self.call_prepared(function, params, results.len(), value)?
-        } else {
-            self.call_prepared(function, params, 0, |_| Val::I32(0))?
-        };
-        match through {
-            Through::Returned(bits) => Ok(bits),
-            Through::Stopped(..) => Err(Rule::CannotBlock.into()),
-        }
+    fn call_any_to_end(&mut self, function: Func, params: &[u64]) -> Through<T> {
+        let (types, results) = self.function_type(function);
+        let value = |at: usize| value_of(types.get(at).copied().unwrap_or(ValType::I32), params[at]);
+        self.call_prepared(&Prepared::Any(function), params, results.len(), value)
     }
 
-    fn call_typed<P: WasmParams, R: Output>(
-        &mut self,
-        function: &TypedFunc<P, R>,
-        params: P,
-    ) -> Result<Through<T>, Fault> {
+    fn call_typed<P: WasmParams, R: Output>(&mut self, function: &TypedFunc<P, R>, params: P) -> Through<T> {
         let context = &mut self.context;
-        refuel(context, 1)?;
-        enter(context)?;
+        refuel(context, 1).map_err(NotReturned::failed)?;
+        enter(context).map_err(NotReturned::failed)?;
         let call = function.call_resumable(&mut *context, params);
         context.data_mut().depth -= 1;
+        if let Ok(TypedResumableCall::Finished(value)) = call {
+            self.returned();
+            return Ok(value.bits());
+        }
+        self.not_returned(*function.func(), call).unwrap_or_else(|fault| Err(NotReturned::failed(fault)))
+    }
+
+    /// What becomes of a call that did not return at once.
+    #[cold]
+    fn not_returned<R: Output>(
+        &mut self,
+        function: Func,
+        call: Result<TypedResumableCall<R>, wasmi::Error>,
+    ) -> Result<Through<T>, Fault> {
         let (progress, step) = match call {
-            Ok(TypedResumableCall::Finished(value)) => {
-                self.returned();
-                return Ok(Through::Returned(value.bits()));
-            }
             Ok(stopped) => {
                 let (stopped, step) = R::stopped(stopped)?;
                 (Progress::Prepared(stopped), step)
             }
-            Err(error) => (Progress::of_root(*function.func(), &error)?, Step::Blocked),
+            Err(error) => (Progress::of_root(function, &error)?, Step::Blocked),
         };
-        let pending = context.data_mut().pending.take();
+        let pending = self.context.data_mut().pending.take();
         let results = [Val::I32(0)][..R::COUNT].to_vec();
         let mut activation = Activation { progress, results, pending };
         Ok(match self.stay_with(&mut activation, step)? {
-            Step::Finished => Through::Returned(activation.into_results().first().map_or(0, bits)),
-            step => Through::Stopped(Box::new(activation), step),
+            Step::Finished => Ok(activation.into_results().first().map_or(0, bits)),
+            step => Err(Box::new(NotReturned::Stopped(activation, step))),
         })
     }
 }

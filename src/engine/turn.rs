@@ -122,7 +122,7 @@ impl<T: Send + 'static> Store<T> {
 impl<T: Send + 'static> Caller<'_, T> {
     /// Stays with a call that nobody interrupts.
     #[inline]
-    pub(crate) fn stay<R>(&mut self, call: impl FnOnce(&mut Self) -> Result<R, Fault>) -> Result<R, Fault> {
+    pub(crate) fn stay<R, E>(&mut self, call: impl FnOnce(&mut Self) -> Result<R, E>) -> Result<R, E> {
         let stayed = mem::replace(&mut self.context.data_mut().meter.turn.stays, true);
         // Nothing of a value that returns is kept in memory meanwhile.
         match call(self) {
