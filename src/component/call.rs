@@ -713,6 +713,7 @@ fn begin_destructor<T: Send + 'static>(
     let (rep, wide) = state.take_rep(ty, rep)?;
     let Some(core) = dtor else { return Ok(None) };
     let func = Lifted {
+        id: Lifted::NO_FUNC,
         core: Prepared::Any(core),
         results: 0,
         ty: FuncTypeId(u32::MAX),

@@ -313,8 +313,9 @@ impl<'f> Frame<'f> {
     ) -> Result<(), Error> {
         let core = store.inner.prepare(self.core_funcs[core as usize]);
         let results = canon::lifted_results(self.program.types(), ty, options);
-        let lifted = Lifted { core, results, ty, options: self.options(store, options)? };
-        let func = store.state_mut().add_func(FuncInst::Lifted(lifted));
+        let options = self.options(store, options)?;
+        let id = FuncId(store.state().funcs.len() as u32);
+        let func = store.state_mut().add_func(FuncInst::Lifted(Lifted { id, core, results, ty, options }));
         self.funcs.push(func);
         Ok(())
     }
@@ -491,6 +492,7 @@ impl<'f> Frame<'f> {
             return store.inner.instantiate_and_start(module, imports);
         };
         let func = Lifted {
+            id: Lifted::NO_FUNC,
             core: Prepared::Any(any),
             results: 0,
             ty: FuncTypeId(u32::MAX),

@@ -109,11 +109,17 @@ pub(crate) enum Captured {
 /// A function with its type, as the instance that lifts it sees it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lifted {
+    /// Its number in the store, by which it is told from others; [`NO_FUNC`](Self::NO_FUNC) of one that is no component's.
+    pub(crate) id: FuncId,
     pub(crate) core: Prepared,
     /// How many results the core function has.
     pub(crate) results: usize,
     pub(crate) ty: FuncTypeId,
     pub(crate) options: GuestOptions,
+}
+
+impl Lifted {
+    pub(crate) const NO_FUNC: FuncId = FuncId(u32::MAX);
 }
 
 /// A component function.

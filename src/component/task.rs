@@ -334,7 +334,11 @@ impl<T: Send + 'static> State<T> {
         let begun = self.threads.get_mut(thread)?;
         (begun.index, begun.storage) = (index, [0; 2]);
         let begun = self.tasks.get_mut(task)?;
-        (begun.func, begun.state, begun.threads) = (*func, TaskState::Started, 1);
+        // Mostly the last call was of the same function, and that is long.
+        if begun.func.id != func.id {
+            begun.func = *func;
+        }
+        (begun.state, begun.threads) = (TaskState::Started, 1);
         self.current = Some(thread);
         Ok(task)
     }
