@@ -106,10 +106,11 @@ pub struct Limits {
     /// HTTP.
     pub http: HttpLimits,
     /// Fuel that a guest runs on before it gives way to its host: 0.25 to 1.3 ns for each unit, on a desktop machine. What
-    /// host functions charge counts five times, for it takes longer; of the budget it takes what it says. Also bounds the
-    /// native stack that growing memory takes, a byte for some five units of fuel, and on 32-bit Arm an indirect call, three
-    /// bytes for each. A guest that may have more than [`Limits::server`] allows needs a thread with more stack, and on
-    /// 32-bit Arm one with more than some thousands does: see `manual::architecture`.
+    /// host functions charge counts five times, for it takes longer; of the budget it takes what it says. Bytes that are
+    /// moved into or out of a component count once. Also bounds the native stack that growing memory takes, a byte for some
+    /// five units of fuel, and on 32-bit Arm an indirect call, three bytes for each. A guest that may have more than
+    /// [`Limits::server`] allows needs a thread with more stack, and on 32-bit Arm one with more than some thousands does:
+    /// see `manual::architecture`.
     pub slice_fuel: u64,
     /// Fuel that components in one store may spend while their host has no turn. Where the host stays with a component
     /// until it returns (`realloc`, of which one copy calls as many as it has strings and lists; `post-return`; the start

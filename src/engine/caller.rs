@@ -132,7 +132,7 @@ impl<T: 'static> Caller<'_, T> {
 
     /// Charges what this slice does not cover.
     #[cold]
-    fn charge_rest(&mut self, fuel: u64) -> Result<(), Fault> {
+    pub(super) fn charge_rest(&mut self, fuel: u64) -> Result<(), Fault> {
         let counter = counter(&self.context);
         let (counter, charged) = self.context.data_mut().meter.charge(counter, fuel);
         set_counter(&mut self.context, counter);

@@ -588,6 +588,22 @@ fn who_runs_out_of_fuel_has_spent_all_of_it() {
     }
 }
 
+/// Other work of a host's does: it takes longer for what it costs.
+#[cfg(feature = "component")]
+#[test]
+fn what_is_moved_between_guests_ends_no_slice_sooner() {
+    use crate::engine::store::{counter, set_counter};
+
+    let mut guest = Guest::with("(module)", &Limits::server(), Metering::On).unwrap();
+    guest.store.set_fuel(10_000).unwrap();
+    set_counter(&mut guest.store.caller().context, 1_000);
+    let left = guest.store.fuel_left();
+    guest.store.caller().charge_moved(1_600).unwrap();
+    assert_eq!((counter(&guest.store.caller().context), left - guest.store.fuel_left()), (900, 100));
+    guest.store.caller().charge(100).unwrap();
+    assert_eq!((counter(&guest.store.caller().context), left - guest.store.fuel_left()), (400, 200));
+}
+
 /// The interpreter stops in the middle of growing a table without noting where.
 #[test]
 fn a_table_that_outgrows_its_slice_grows_once() {
