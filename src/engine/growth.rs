@@ -10,8 +10,7 @@ use crate::{
     Error,
     engine::{
         Engine, Outline,
-        glance::{LANES, each_window},
-        operators::{Grown, Instruction, each},
+        operators::{Grown, Instruction},
         rewrite::{Edits, export, leb128, reserved_name, signed_leb128},
         scan::{Cursor, Section, sections},
         store::Data,
@@ -69,7 +68,7 @@ pub(super) fn edit(bytes: &[u8], outline: &Outline, engine: &Engine, edits: &mut
         }
     }
     let is_only_memory = items.iter().all(|grown| matches!(grown, Grown::Memory(_)));
-    if !(is_only_memory && edits.types.is_empty() && is_table_unnamed(bytes, outline)?) {
+    if !(is_only_memory && edits.types.is_empty() && is_table_unnamed(outline)) {
         // As it is: with a table more than it has, an invalid module could be a valid one.
         engine.validate(bytes)?;
     }
@@ -95,79 +94,9 @@ pub(super) fn edit(bytes: &[u8], outline: &Outline, engine: &Engine, edits: &mut
 }
 
 /// Whether the module surely says nothing of the table that comes behind its own.
-fn is_table_unnamed(bytes: &[u8], outline: &Outline) -> Result<bool, Error> {
-    let Ok(added) = u8::try_from(outline.tables) else { return Ok(false) };
-    if added >= 0x80 || outline.noted.tables_named > outline.tables {
-        return Ok(false);
-    }
-    let types = u8::try_from(outline.types).unwrap_or(u8::MAX);
-    let may_name = |opcode: u8, next: u8, last: u8| {
-        // The first byte of a number that takes more has the highest bit, be it longer than it has to be.
-        let (is_long, next, last) = (next >= 0x80, next & 0x7f, last & 0x7f);
-        // `call_indirect` and its tail call: a type, and a table.
-        let calls = ((opcode == 0x11) | (opcode == 0x13)) & (next < types) & (is_long | (last == added));
-        // `table.get`, `table.set`.
-        let moves = ((opcode == 0x25) | (opcode == 0x26)) & (next == added);
-        let others = (opcode == 0xfc) & (next.wrapping_sub(0x0c) < 6);
-        calls | moves | others
-    };
-    for section in sections(bytes) {
-        let Section { id: 10, contents } = section? else { continue };
-        let mut cursor = Cursor { bytes: &bytes[..contents.end], at: contents.start };
-        for _ in 0..cursor.u32()? {
-            let code = &bytes[cursor.body()?.code];
-            if any(code, may_name, |at| may_name_table(code, at, outline.tables))
-                && names_table(code, outline.tables)
-            {
-                return Ok(false);
-            }
-        }
-    }
-    Ok(true)
-}
-
-/// Whether any three bytes in a row, the last two perhaps behind the end and 0, are such, and then what stands at that place.
-#[inline(always)]
-fn any(code: &[u8], is: impl Fn(u8, u8, u8) -> bool, mut then: impl FnMut(usize) -> bool) -> bool {
-    let mut seen = false;
-    each_window(code, |at, window| {
-        let mut such = [0; LANES];
-        for lane in 0..LANES {
-            such[lane] = u8::from(is(window[lane], window[lane + 1], window[lane + 2]));
-        }
-        if such != [0; LANES] {
-            seen |= (0..LANES).any(|lane| such[lane] != 0 && then(at + lane));
-        }
-    });
-    seen
-}
-
-/// Whether the instruction at this place, if one begins there, may name this table or one behind it. Linkers write the numbers of
-/// `call_indirect` as long as they can be.
-fn may_name_table(code: &[u8], at: usize, added: u32) -> bool {
-    let mut cursor = Cursor { bytes: code, at: at.saturating_add(1) };
-    match code.get(at) {
-        Some(0x11 | 0x13) => match (cursor.u32(), cursor.u32()) {
-            (Ok(_), Ok(table)) => table >= added,
-            _ => true,
-        },
-        _ => true,
-    }
-}
-
-/// Whether code names this table, or one behind it.
-fn names_table(code: &[u8], added: u32) -> bool {
-    let named = each(code, |_, instruction| match instruction {
-        Instruction::Table(index)
-        | Instruction::TailCallIndirect(index)
-        | Instruction::Growth(Grown::Table(index))
-            if index >= added =>
-        {
-            Err(())
-        }
-        _ => Ok(()),
-    });
-    named.is_err()
+fn is_table_unnamed(outline: &Outline) -> bool {
+    // A glance knows it by one byte.
+    outline.tables < 0x80 && outline.noted.tables_named <= outline.tables
 }
 
 /// The index of a function type, if the module has it as it would be written here.
@@ -328,15 +257,23 @@ mod tests {
         engine::{Metering, Module},
     };
 
+    /// A module of one type, one table and one function, which has this code.
+    fn is_unnamed(code: &[u8]) -> bool {
+        let length = u8::try_from(code.len()).unwrap();
+        let sections = [
+            &b"\0asm\x01\0\0\0"[..],
+            &[1, 4, 1, 0x60, 0, 0],
+            &[3, 2, 1, 0],
+            &[4, 4, 1, FUNCREF, 0, 1],
+            &[10, length + 4, 1, length + 2, 0],
+            code,
+            &[0x0b],
+        ];
+        is_table_unnamed(&Outline::of_part(&sections.concat(), &Limits::server()).unwrap())
+    }
+
     #[test]
     fn what_may_name_the_added_table_is_seen() {
-        let outline = Outline { types: 1, tables: 1, ..Outline::default() };
-        let is_unnamed = |code: &[u8]| {
-            let length = u8::try_from(code.len()).unwrap();
-            let module =
-                [b"\0asm\x01\0\0\0\x0a", &[length + 4, 1, length + 2, 0][..], code, &[0x0b]].concat();
-            is_table_unnamed(&module, &outline).unwrap()
-        };
         for code in [
             &[0x11, 0, 1][..],
             &[0x11, 0x80, 0, 1],
@@ -354,9 +291,10 @@ mod tests {
             &[0xfc, 17, 1],
             &[0xfc, 0x91, 0, 0x81, 0],
         ] {
-            assert!(!is_unnamed(code), "{code:x?}");
+            for before in 0..20 {
+                assert!(!is_unnamed(&[&[0x01].repeat(before), code].concat()), "{code:x?}");
+            }
         }
-        assert!(!may_name_table(&[0x41, 0x11, 0x80, 0x80, 0, 0x80, 0], 1, 1), "not decoded for it");
         for code in [
             &[0x11, 0, 0][..],
             &[0x11, 0x80, 0x80, 0, 0x80, 0],
@@ -366,7 +304,7 @@ mod tests {
         ] {
             assert!(is_unnamed(code), "{code:x?}");
         }
-        assert!(!is_table_unnamed(b"\0asm\x01\0\0\0", &Outline { tables: 0x80, ..outline }).unwrap());
+        assert!(!is_table_unnamed(&Outline { tables: 0x80, ..Outline::default() }));
     }
 
     /// Each module has one table, and does something with a second.

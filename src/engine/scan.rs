@@ -8,7 +8,7 @@ use crate::{
     Error, Limits,
     engine::{
         glance::{Glance, Glancer},
-        operators::{Found, Instruction, each},
+        operators::{Found, Grown, Instruction, each},
     },
 };
 use alloc::vec::Vec;
@@ -85,7 +85,8 @@ pub(super) struct Noted {
     pub(super) imported_memories: u32,
     /// Whether the first of those is addressed by 64 bits.
     pub(super) is_first_memory_64: bool,
-    /// One more than the highest index of a table that is exported, or that a segment fills.
+    /// One more than the highest index of a table that is exported, that a segment fills, or that code names which does not have
+    /// so many.
     pub(super) tables_named: u32,
 }
 
@@ -486,7 +487,7 @@ impl Outline {
     ) -> Result<(), Error> {
         // What an imported table holds may be a host's function as well.
         let imports = self.imports > 0 && seen.tail_calls_import && !self.tail_calls_import;
-        if !(imports || seen.grows || seen.selects || seen.stores_far) {
+        if !(imports || seen.grows || seen.selects || seen.stores_far || seen.names_no_table) {
             return Ok(());
         }
         let mut found = Found::default();
@@ -494,6 +495,12 @@ impl Outline {
         let length = code.len().min(seen.end.saturating_add(LONGEST));
         each(&bytes[code.clone()][..length], |place, instruction| {
             found.add(instruction, self.imported_functions);
+            if let Instruction::Table(index)
+            | Instruction::TailCallIndirect(index)
+            | Instruction::Growth(Grown::Table(index)) = instruction
+            {
+                self.noted.name_table(index);
+            }
             if let Instruction::Growth(_) | Instruction::Select | Instruction::StoreFar { .. } = instruction {
                 self.noted.count = self.noted.count.saturating_add(1);
                 // What passes the limit is counted to the end, and refused then.
