@@ -188,7 +188,8 @@ impl Host {
         self
     }
 
-    /// Fuel for a guest's whole life: its start, and every call of it.
+    /// Fuel for a guest's whole life: its start, and every call of it. A function, a loop or a branch of an `if` is charged as
+    /// it is entered, for the instructions it has; a short loop within another, for three rounds at once.
     #[must_use]
     pub fn fuel(mut self, fuel: u64) -> Self {
         self.fuel = Some(fuel);

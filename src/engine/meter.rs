@@ -9,7 +9,8 @@ use crate::{Trap, engine::turn::Turn, error::Error};
 /// Whether fuel is counted. A property of loaded code: the interpreter compiles the counting in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Metering {
-    /// Fuel is counted: guests can be bounded, pre-empted and time-stamped.
+    /// Fuel is counted: guests can be bounded, pre-empted and time-stamped. Some short loops are unrolled for that as they are
+    /// loaded, which [the manual](crate::manual::rationale) says more of.
     #[default]
     On,
     /// Fuel is not counted: a guest runs until it returns, waits or traps.

@@ -80,6 +80,7 @@ mod turn;
 mod turn;
 #[cfg(feature = "bundle")]
 mod unchecked;
+mod unroll;
 mod value;
 #[cfg(feature = "validate")]
 mod wrappers;

@@ -12,6 +12,7 @@
 //! * Blocks that take parameters have something put before them, and some `br_table` get a block of their own: see
 //!   [`blocks`](super::blocks).
 //! * What may be a store of a number at itself has something put before it: see [`stores`](super::stores).
+//! * Short loops that are likely to run often are unrolled, where fuel is counted: see [`unroll`].
 //! * Tail calls of imports become calls that return: see [`wrappers`].
 //! * Where fuel is not counted, growing a memory or table becomes a call of the host: see [`growth`].
 //!
@@ -22,7 +23,7 @@ use crate::{
     engine::{
         Engine, Metering, Outline, growth, paying,
         scan::{Body, Cursor, Noted, START, Section, locals_fuel, place, sections},
-        seek, selects, stores, wrappers,
+        seek, selects, stores, unroll, wrappers,
     },
 };
 use alloc::{borrow::Cow, vec::Vec};
@@ -52,6 +53,9 @@ pub(super) fn rewrite<'a>(
         seek::edit(bytes, outline, engine, &mut edits)?;
     }
     edits.splices.sort_by_key(|splice| splice.place.start);
+    if engine.metering == Metering::On && !outline.tail_calls_import {
+        unroll::edit(bytes, outline, &mut edits)?;
+    }
     outline.noted = Noted::default();
     if outline.tail_calls_import {
         wrappers::edit(bytes, outline, engine, &mut edits)?;
@@ -146,13 +150,22 @@ impl Text {
 }
 
 /// What noting one place, and a few bytes to put there, takes of host memory, from above.
-const SPLICE_BYTES: u64 = 128;
+pub(super) const SPLICE_BYTES: u64 = 128;
 
 impl Edits {
     /// Keeps what is to be put somewhere, once for all places.
     pub(super) fn text(&mut self, text: &[u8]) -> Text {
         let start = self.text.len();
         self.text.extend_from_slice(text);
+        Text { start, end: self.text.len() }
+    }
+
+    /// Keeps what `write` writes there, which is so much.
+    pub(super) fn text_of_length(&mut self, length: usize, write: impl FnOnce(&mut Vec<u8>)) -> Text {
+        let start = self.text.len();
+        self.text.reserve_exact(length);
+        write(&mut self.text);
+        debug_assert_eq!(self.text.len(), start + length);
         Text { start, end: self.text.len() }
     }
 
@@ -168,6 +181,11 @@ impl Edits {
         self.charge(SPLICE_BYTES)?;
         self.constants.push(Splice { place, text });
         Ok(())
+    }
+
+    /// What is put there.
+    pub(super) fn text_of(&self, splice: &Splice) -> &[u8] {
+        &self.text[splice.text.start..splice.text.end]
     }
 
     /// Pays for what an edit takes of host memory, before it does.

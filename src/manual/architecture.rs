@@ -7,7 +7,8 @@
 //! 2. **One boundary.** Whatever enters a guest passes [`engine`](crate::engine): a call into it, the result of a
 //!    host call, bytes in its memory. An [`Interposer`](crate::engine::Interposer) sees it pass, stamped with
 //!    the fuel spent so far, and knows no interface.
-//! 3. **Fuel is the clock.** It counts instructions, host calls, bytes, elements, and the zeroing of locals.
+//! 3. **Fuel is the clock.** It counts instructions (by what a function, a loop or a branch has, as it is entered), host calls,
+//!    bytes, elements, and the zeroing of locals. It depends on the module and its input, and on nothing else.
 //! 4. **Nothing is granted.** A capability is a value that is handed in.
 //!
 //! # The rooms

@@ -23,6 +23,23 @@
 //! times what the fuel says. A constant that is dropped at once is charged and never executed, so prefixing
 //! a body with one for every eight locals beyond the first 32 prices them at no cost in time.
 //!
+//! # Why may a loop cost more than it executes?
+//!
+//! The interpreter counts fuel at the head of each function, loop and branch of an `if`, and charges there for what stands
+//! behind it up to the next, executed or not. In a loop of ten instructions that counting is a fifth of the time. So where fuel is
+//! counted, loading writes down several times what some short loops repeat, and they pass their head once for three rounds
+//! (`engine/unroll.rs`). The rule:
+//!
+//! * Unrolled are loops that are likely to run often: those within another, and those that call the function that they are in. They
+//!   take at most 100 bytes, end with a `br_if` to their beginning, and have no blocks, no other branch to it, no `br`, `br_table` or
+//!   `return`, and nothing that grows or copies memories and tables. Functions of more than 4 KiB are left as they are, and so are modules
+//!   with tail calls of imports. A module grows by no more than an eighth of its code, and 8 KiB: the first loops come first.
+//! * The first round is charged with what stands before the loop, and then three rounds at a time, as the first of them begins.
+//!   What was charged and not executed is not given back. The copies are charged as code at start.
+//!
+//! So fuel depends on the module and its input, and not on limits, slices, the machine, or what else is loaded: a
+//! module is refused where its limits leave no room for the copies. With fuel not counted, nothing is unrolled.
+//!
 //! # Why is a start function an export?
 //!
 //! The interpreter runs start functions during instantiation, in a way that can be neither suspended nor
