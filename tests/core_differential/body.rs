@@ -337,6 +337,10 @@ impl<'p, 'c, 'd> Body<'p, 'c, 'd> {
                     self.counted_loop();
                     return false;
                 }
+                Leaning::ShortLoops => {
+                    self.short_loop();
+                    return false;
+                }
                 Leaning::Stores => {
                     self.store(base);
                     return false;
@@ -362,7 +366,8 @@ impl<'p, 'c, 'd> Body<'p, 'c, 'd> {
             }
             61 => self.emit("nop"),
             62..=70 => self.block(base),
-            71..=76 => self.counted_loop(),
+            71..=75 => self.counted_loop(),
+            76 => self.short_loop(),
             77 | 78 => return self.br(base),
             79..=82 => return self.call(base),
             83..=85 => self.bulk(),

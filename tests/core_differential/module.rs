@@ -37,12 +37,14 @@ pub enum Leaning {
     None,
     Blocks,
     Loops,
+    ShortLoops,
     Stores,
     Selects,
 }
 
 impl Leaning {
-    const ALL: [Self; 6] = [Self::None, Self::None, Self::Blocks, Self::Loops, Self::Stores, Self::Selects];
+    const ALL: [Self; 7] =
+        [Self::None, Self::None, Self::Blocks, Self::Loops, Self::ShortLoops, Self::Stores, Self::Selects];
 }
 
 pub struct Signature {

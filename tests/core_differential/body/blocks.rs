@@ -2,6 +2,20 @@
 
 use super::{Body, COUNTERS, DEPTH_MAX, I32, I64, Label, Type};
 
+/// How the conditions of short loops are made of their counters: each is false at last.
+const ENDS: [&str; 10] = [
+    "",
+    "i32.eqz i32.eqz",
+    "i32.const 0 i32.gt_s",
+    "i32.const 0 i32.ne",
+    "i32.const 1 i32.and",
+    "i64.extend_i32_s i64.const 0 i64.gt_s",
+    "i64.extend_i32_u i64.eqz i32.eqz",
+    "f32.convert_i32_s f32.const 0 f32.gt",
+    "f64.convert_i32_s f64.const 0 f64.le i32.eqz",
+    "f64.convert_i32_u f64.const nan f64.lt",
+];
+
 /// How often counted loops go round, by how many others they are within.
 const ROUNDS: [[usize; 8]; COUNTERS] =
     [[1, 2, 3, 5, 16, 33, 64, 200], [1, 2, 3, 4, 5, 7, 8, 16], [1, 2, 3, 4, 1, 2, 3, 4]];
@@ -192,6 +206,63 @@ impl Body<'_, '_, '_> {
         self.counted_body(&[], Label { types: Vec::new(), hidden: false });
         self.emit("br 1 end end");
         self.labels.pop();
+    }
+
+    /// A loop of a few instructions without blocks, which branches out of it may end sooner; within another, or in a function
+    /// that it calls again.
+    pub(super) fn short_loop(&mut self) {
+        if self.counted + 2 > COUNTERS || self.labels.len() + 2 > DEPTH_MAX {
+            return;
+        }
+        let is_within = self.choices.chance(80);
+        if is_within {
+            self.begins_short();
+        }
+        self.begins_short();
+        let base = self.stack.len();
+        if !is_within || self.choices.chance(10) {
+            self.calls_itself();
+        }
+        for _ in 0..self.choices.below(4) {
+            match self.choices.below(8) {
+                0 | 1 => self.put_in_local(base),
+                2 => self.store(base),
+                3 => self.select(base),
+                4 | 5 => {
+                    self.condition();
+                    self.br_if(base);
+                }
+                6 if self.choices.chance(20) => self.calls_itself(),
+                _ => self.operator(base),
+            }
+        }
+        self.finish(base, &[]);
+        self.ends_short();
+        if is_within {
+            self.ends_short();
+        }
+    }
+
+    fn begins_short(&mut self) {
+        let (rounds, counter) = (*self.choices.pick(&ROUNDS[self.counted]), self.counter(self.counted, I32));
+        self.emit(&format!("i32.const {rounds} local.set {counter} loop"));
+        self.labels.push(Label { types: Vec::new(), hidden: true });
+        self.counted += 1;
+    }
+
+    fn ends_short(&mut self) {
+        self.counted -= 1;
+        self.labels.pop();
+        let counter = self.counter(self.counted, I32);
+        let test = self.choices.pick(&ENDS);
+        self.emit(&format!("local.get {counter} i32.const 1 i32.sub local.tee {counter} {test} br_if 0 end"));
+    }
+
+    fn calls_itself(&mut self) {
+        self.signature.params.iter().for_each(|ty| self.value(*ty));
+        self.emit(&format!("call {}", self.index));
+        self.pop(self.signature.params.len());
+        self.signature.results.iter().for_each(|ty| self.push(*ty, false));
     }
 
     /// Answers whether it was a call that is not returned from.
