@@ -238,7 +238,7 @@ fn wasmtime_suite() {
     run_suite(
         "WASMOTE_WASMTIME_MISC",
         "component-model",
-        372,
+        371,
         &[
             ("component-model/async/stackful.wast", &[0], CANCELLABLE),
             ("component-model/async/task-deletion.wast", &[0], CANCELLABLE),
