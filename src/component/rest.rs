@@ -62,6 +62,8 @@ pub(crate) fn drive<T: Send + 'static, R>(
             Turn::Idle if !store.state().host_waits() => return Poll::Ready(stuck()),
             Turn::Idle => match host_task::poll_time(&mut store.cx(), waker, true)? {
                 Poll::Ready(()) => {}
+                // Who was asked about time may have started a call.
+                Poll::Pending if store.state().marked => {}
                 Poll::Pending => return Poll::Pending,
             },
         }

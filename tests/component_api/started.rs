@@ -4,8 +4,11 @@ use super::load;
 use std::{
     future::Future,
     pin::pin,
-    sync::atomic::{AtomicU32, Ordering::Relaxed},
-    task::{Context, Poll, Waker},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU32, Ordering::Relaxed},
+    },
+    task::{Context, Poll, Wake, Waker},
 };
 use wasmote::{
     Limits, Rule, Trap,
@@ -364,6 +367,54 @@ fn what_a_call_keeps_no_other_takes() {
     for _ in 0..2 {
         store.data_mut().whom.push(second.clone());
         assert_eq!(first.call(&mut store, (1,)).unwrap(), (4,));
+    }
+}
+
+/// Whoever is asked about time may ask a guest, which runs before anything waits.
+#[test]
+fn a_call_that_is_started_while_nothing_goes_on_begins() {
+    let engine = Engine::default();
+    let mut linker = Linker::<Asking>::new(&engine);
+    linker
+        .root()
+        .func_wrap_poll("ask", |mut store, _, (n,): &mut (u32,)| store.poll_deadline(9).map(|()| Ok((*n,))))
+        .unwrap();
+    linker.on_idle(|mut store, _, _, _| {
+        let started = match store.data_mut().meanwhile.take() {
+            Some(call) => Ok(call),
+            None => {
+                let whom = store.data_mut().whom.pop().expect("it is asked once");
+                whom.start_call_concurrent(&mut store, (1,))
+            }
+        };
+        let mut call = started.unwrap();
+        let polled = call.poll(&mut store).map(|answer| assert_eq!(answer.unwrap(), (1,)));
+        store.data_mut().meanwhile = Some(call);
+        polled
+    });
+    let mut store = Store::new(&engine, Asking::default());
+    let asks = linker.instantiate(&mut store, &load(&engine, ASKS)).unwrap();
+    let knows = self::linker(&engine).instantiate(&mut store, &load(&engine, KNOWS)).unwrap();
+    let run = asks.get_typed_func::<(u32,), (u32,)>(&store, "run").unwrap();
+    let count = knows.get_typed_func(&store, "count").unwrap();
+    store.data_mut().whom.push(count);
+    let woken = Arc::new(Woken(AtomicBool::new(true)));
+    let waker = Waker::from(woken.clone());
+    let mut call = pin!(run.call_async(&mut store, (1,)));
+    let answer = loop {
+        assert!(woken.0.swap(false, Relaxed), "it waits for what could run");
+        if let Poll::Ready(answer) = call.as_mut().poll(&mut Context::from_waker(&waker)) {
+            break answer;
+        }
+    };
+    assert_eq!(answer.unwrap(), (2,));
+}
+
+struct Woken(AtomicBool);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.store(true, Relaxed);
     }
 }
 
